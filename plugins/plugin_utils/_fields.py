@@ -1,0 +1,212 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads fields of dictionaries that people wrote, and gathers a sentence for each thing that is wrong.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import typing as t
+
+Raw = t.Mapping[str, t.Any]
+
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"^{_LABEL}$")
+_HOST = re.compile(rf"^(\*\.)?{_LABEL}(\.{_LABEL})+$")
+_SERVICE = re.compile(rf"^{_LABEL}(\.{_LABEL})*$")
+_DURATION = re.compile(r"^([0-9]+(\.[0-9]+)?(h|m|s|ms))+$")
+_ADDRESS = re.compile(r"^[0-9.]+$")
+_PEM = "-----BEGIN CERTIFICATE-----"
+_TRUE = ("true", "yes", "on", "1")
+_FALSE = ("false", "no", "off", "0")
+
+
+def _quoted(values: t.Iterable[str]) -> str:
+    return ", ".join(values)
+
+
+class Fields:
+    """A dictionary under inspection. What is wrong goes to C(findings), and reading goes on."""
+
+    def __init__(self, raw: Raw, place: str, findings: list[str], title: str = "") -> None:
+        self.raw = raw
+        self.place = place
+        self.title = title
+        self.findings = findings
+
+    def report(self, problem: str) -> None:
+        """Note O(problem) with the place where it is."""
+        self.findings.append(f"{self.place}{self.title}: {problem}")
+
+    def unknown(self, key: str, value: str, allowed: t.Sequence[str], note: str = "") -> None:
+        """Note that O(value) is none of O(allowed), with the nearest one."""
+        near = difflib.get_close_matches(value, allowed, 1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        self.report(f"{key} is '{value}', which is not known; {hint}Allowed: {_quoted(allowed)}{f' ({note})' if note else ''}")
+
+    def only(self, allowed: t.Sequence[str], note: str = "") -> None:
+        """Note keys that are not among O(allowed)."""
+        for key in self.raw:
+            if key not in allowed:
+                near = difflib.get_close_matches(str(key), allowed, 1)
+                hint = f"did you mean '{near[0]}'? " if near else ""
+                self.report(f"key '{key}' is not known{f' {note}' if note else ''}; {hint}Allowed: {_quoted(allowed)}")
+
+    def nested(self, path: str) -> Fields | None:
+        """Return the dictionary at C(key) or C(key[index])."""
+        key, _bracket, index = path.partition("[")
+        value = self.raw[key][int(index[:-1])] if index else self.raw[key]
+        if isinstance(value, t.Mapping):
+            return Fields(value, f"{self.place}.{path}", self.findings, self.title)
+        self.report(f"{path} is {value!r}; it must be a dictionary")
+        return None
+
+    def text(self, key: str, required: bool = False) -> str | None:
+        value = self.raw.get(key)
+        if value is None or value == "":
+            if required:
+                self.report(f"{key} is missing")
+            return None
+        if isinstance(value, (dict, list, bool)):
+            self.report(f"{key} is {value!r}; it must be text")
+            return None
+        return str(value)
+
+    def _matching(self, key: str, pattern: re.Pattern[str], expected: str, required: bool = False) -> str | None:
+        value = self.text(key, required)
+        if value is not None and not pattern.match(value):
+            self.report(f"{key} is '{value}'; it must be {expected}")
+            return None
+        return value
+
+    def name(self, key: str, required: bool = False, limit: int = 63) -> str | None:
+        value = self._matching(key, _NAME, "a DNS label: lower case letters, digits and '-', at most 63 characters", required)
+        if value is not None and len(value) > limit:
+            self.report(f"{key} '{value}' has {len(value)} characters; at most {limit} are allowed")
+            return None
+        return value
+
+    def duration(self, key: str) -> str | None:
+        return self._matching(key, _DURATION, "a duration such as 30s, 5m or 2160h")
+
+    def choice(self, key: str, allowed: t.Sequence[str]) -> str | None:
+        value = self.text(key)
+        if value is not None and value not in allowed:
+            self.unknown(key, value, allowed)
+            return None
+        return value
+
+    def boolean(self, key: str, default: bool) -> bool:
+        value = self.raw.get(key, default)
+        if isinstance(value, bool):
+            return value
+        # AWX surveys and -e send strings.
+        if str(value).lower() in _TRUE + _FALSE:
+            return str(value).lower() in _TRUE
+        self.report(f"{key} is {value!r}; it must be true or false")
+        return default
+
+    def integer(self, key: str, least: int, most: int) -> int | None:
+        value = self.text(key)
+        if value is None:
+            return None
+        if not value.isdecimal() or not least <= int(value) <= most:
+            self.report(f"{key} is '{value}'; it must be a number from {least} to {most}")
+            return None
+        return int(value)
+
+    def port(self, key: str) -> int | None:
+        if self.raw.get(key) in (None, ""):
+            self.report(f"{key} is missing")
+            return None
+        return self.integer(key, 1, 65535)
+
+    def sequence(self, key: str, required: bool = False) -> list[t.Any]:
+        value = self.raw.get(key)
+        if value is None or value == []:
+            if required:
+                self.report(f"{key} is missing or empty")
+            return []
+        if not isinstance(value, (list, tuple)):
+            self.report(f"{key} is {value!r}; it must be a list")
+            return []
+        return list(value)
+
+    def texts(self, key: str) -> list[str]:
+        found = []
+        for value in self.sequence(key):
+            if isinstance(value, str) and value:
+                found.append(str(value))
+            else:
+                self.report(f"{key} has {value!r}; its entries must be text")
+        return found
+
+    def mapping(self, key: str) -> Raw | None:
+        value = self.raw.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, t.Mapping):
+            self.report(f"{key} is {value!r}; it must be a dictionary")
+            return None
+        return value
+
+    def _host_problem(self, value: str) -> str | None:
+        if "/" in value or ":" in value:
+            return "a host name has no scheme, port or path"
+        if _ADDRESS.match(value):
+            return "an address is no host name, and no certificate is issued for it here"
+        if value != value.lower() and _HOST.match(value.lower()):
+            return f"write '{value.lower()}'"
+        if len(value) > 253 or not _HOST.match(value):
+            return "it must be a DNS name such as app.example.com or *.example.com"
+        return None
+
+    def host(self, key: str) -> str | None:
+        value = self.text(key)
+        problem = self._host_problem(value) if value is not None else None
+        if problem:
+            self.report(f"{key} is '{value}'; {problem}")
+            return None
+        return value
+
+    def hosts(self, key: str) -> list[str]:
+        found: list[str] = []
+        for value in self.sequence(key, required=True):
+            problem = self._host_problem(str(value)) if isinstance(value, str) else "it must be a DNS name"
+            if problem:
+                self.report(f"{key} has '{value}'; {problem}")
+            elif value in found:
+                self.report(f"{key} has '{value}' twice")
+            else:
+                found.append(str(value))
+        return found
+
+    def service(self, key: str, cluster_domain: str) -> str | None:
+        """Return the full name of a Service.
+
+        Istio takes every name with a dot for a full one, so C(api.default) would match no Service.
+        """
+        value = self._matching(key, _SERVICE, "SERVICE.NAMESPACE, or a full host name", required=True)
+        if value is None:
+            return None
+        parts = value.split(".")
+        if len(parts) == 1:
+            self.report(f"{key} is '{value}'; its namespace is missing, write {value}.NAMESPACE")
+            return None
+        if len(parts) == 2:
+            return f"{value}.svc.{cluster_domain}"
+        if len(parts) == 3 and parts[2] == "svc":
+            return f"{value}.{cluster_domain}"
+        return value
+
+    def pem_certificate(self, key: str) -> str | None:
+        value = self.text(key)
+        if value is not None and _PEM not in value:
+            self.report(f"{key} is not a certificate in PEM form")
+            return None
+        return value

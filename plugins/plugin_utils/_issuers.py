@@ -1,0 +1,184 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads C(cert_manager_issuers) and makes cert-manager's issuers of it.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import typing as t
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw
+
+Object = dict[str, t.Any]
+
+TYPES = ("acme", "ca", "selfsigned", "raw")
+KINDS = ("ClusterIssuer", "Issuer")
+LETSENCRYPT = {
+    "letsencrypt": "https://acme-v02.api.letsencrypt.org/directory",
+    "letsencrypt-staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
+}
+LABELS = {"app.kubernetes.io/managed-by": "baremesh.edge", "app.kubernetes.io/component": "issuer"}
+_KEYS = {
+    "acme": (
+        "server",
+        "email",
+        "ca_bundle",
+        "solvers",
+        "preferred_chain",
+        "profile",
+        "account_key_secret",
+        "external_account",
+    ),
+    "ca": ("secret",),
+    "selfsigned": (),
+    "raw": ("spec",),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Issuer:
+    """One entry of C(cert_manager_issuers), checked."""
+
+    name: str
+    type: str
+    kind: str
+    namespace: str | None
+    spec: Raw
+
+    @property
+    def http01_only(self) -> bool:
+        """Whether every solver proves names by HTTP-01, so that wildcards are impossible."""
+        solvers = (self.spec.get("acme") or {}).get("solvers") or []
+        return bool(solvers) and all("dns01" not in solver for solver in solvers)
+
+
+def _ca_bundle(at: Fields) -> str | None:
+    """Return the CA as cert-manager wants it: Base64 of PEM."""
+    value = at.text("ca_bundle")
+    if value is None:
+        return None
+    if "-----BEGIN CERTIFICATE-----" in value:
+        return base64.b64encode(value.strip().encode() + b"\n").decode()
+    try:
+        if b"-----BEGIN CERTIFICATE-----" in base64.b64decode(value, validate=True):
+            return value
+    except (binascii.Error, ValueError):
+        pass
+    at.report("ca_bundle is neither a certificate in PEM form nor Base64 of one")
+    return None
+
+
+def _acme(at: Fields, name: str, email: str, default_solvers: t.Sequence[Raw]) -> Object:
+    server = at.text("server", required=True) or ""
+    if server and not server.startswith(("https://", "http://")):
+        at.report(f"server is '{server}'; it must be the URL of an ACME directory")
+    contact = at.text("email") or email
+    if contact and ("@" not in contact or " " in contact):
+        at.report(f"email is '{contact}'; it must be an address such as ops@example.com")
+    solvers = at.sequence("solvers") or list(default_solvers)
+    for index, solver in enumerate(solvers):
+        if not isinstance(solver, t.Mapping) or not {"http01", "dns01"} & set(solver):
+            at.report(f"solvers[{index}] is {solver!r}; a solver has http01 or dns01")
+    optional = {
+        "email": contact,
+        "caBundle": _ca_bundle(at),
+        "preferredChain": at.text("preferred_chain"),
+        "profile": at.text("profile"),
+        "externalAccountBinding": at.mapping("external_account"),
+    }
+    return {
+        "server": server,
+        "privateKeySecretRef": {"name": at.name("account_key_secret") or f"{name}-account-key"},
+        "solvers": solvers,
+        **{field: value for field, value in optional.items() if value},
+    }
+
+
+def _spec(at: Fields, name: str, type_: str, email: str, default_solvers: t.Sequence[Raw]) -> Raw:
+    if type_ == "acme":
+        return {"acme": _acme(at, name, email, default_solvers)}
+    if type_ == "ca":
+        return {"ca": {"secretName": at.name("secret", required=True)}}
+    if type_ == "selfsigned":
+        return {"selfSigned": {}}
+    spec = at.mapping("spec")
+    if not spec:
+        at.report("spec is missing; type raw takes the spec of an issuer as cert-manager documents it")
+    return spec or {}
+
+
+def _issuer(at: Fields, email: str, solvers: t.Sequence[Raw], namespace: str) -> Issuer:
+    type_ = at.choice("type", TYPES) or ("" if "type" in at.raw else "acme")
+    if type_:
+        at.only(("name", "type", "kind", "namespace", *_KEYS[type_]), f"for type {type_}")
+    name = at.name("name", required=True) or ""
+    kind = at.choice("kind", KINDS) or "ClusterIssuer"
+    if kind == "ClusterIssuer" and "namespace" in at.raw:
+        at.report("has a namespace, which is for kind Issuer; a ClusterIssuer has none")
+    return Issuer(
+        name=name,
+        type=type_ or "raw",
+        kind=kind,
+        namespace=(at.name("namespace") or namespace) if kind == "Issuer" else None,
+        spec=_spec(at, name, type_, email, solvers) if type_ else {},
+    )
+
+
+def read_issuers(
+    issuers: t.Any, email: str = "", solvers: t.Sequence[Raw] = (), namespace: str = ""
+) -> tuple[dict[str, Issuer], list[str]]:
+    """Return all issuers that sites may name, and a sentence for everything that is wrong with the given ones.
+
+    :arg issuers: the value of C(cert_manager_issuers). Let's Encrypt's two are added unless they are in it.
+    :arg email: contact for ACME issuers that have none of their own.
+    :arg solvers: solvers for ACME issuers that have none of their own.
+    :arg namespace: namespace for issuers of kind Issuer that have none of their own.
+    """
+    findings: list[str] = []
+    found: dict[str, Issuer] = {}
+    if not isinstance(issuers, (list, tuple)):
+        findings.append(f"cert_manager_issuers is {issuers!r}; it must be a list of issuers")
+        issuers = []
+    for index, raw in enumerate(issuers):
+        place = f"cert_manager_issuers[{index}]"
+        if not isinstance(raw, t.Mapping):
+            findings.append(f"{place} is {raw!r}; an issuer is a dictionary with name, type and what the type needs")
+            continue
+        issuer = _issuer(Fields(raw, place, findings, f" ({raw['name']})" if raw.get("name") else ""), email, solvers, namespace)
+        if issuer.name in found:
+            findings.append(f"{place}: name '{issuer.name}' is already that of another issuer")
+        found[issuer.name] = issuer
+    for name, server in LETSENCRYPT.items():
+        if name not in found:
+            raw = {"name": name, "type": "acme", "server": server}
+            found[name] = _issuer(Fields(raw, name, findings), email, solvers, namespace)
+    return found, findings
+
+
+def known_issuers(issuers: t.Any) -> dict[str, Raw]:
+    """Return what sites may name, as M(_sites) wants it; findings are the business of those who make the issuers."""
+    found, _findings = read_issuers(issuers, solvers=[{"http01": {}}])
+    return {name: {"type": issuer.type, "kind": issuer.kind, "http01_only": issuer.http01_only} for name, issuer in found.items() if name}
+
+
+def issuer_objects(issuers: t.Mapping[str, Issuer], declared: t.Iterable[str], used: t.Iterable[str]) -> list[Object]:
+    """Return the issuers to apply: all that were O(declared), and Let's Encrypt's where a site has O(used) it.
+
+    Not all always, since each ACME issuer registers an account at its authority.
+    """
+    wanted = [*declared, *(name for name in LETSENCRYPT if name in set(used) - set(declared))]
+    found = []
+    for name in dict.fromkeys(wanted):
+        issuer = issuers[name]
+        metadata: Object = {"name": issuer.name, "labels": dict(LABELS)}
+        if issuer.namespace:
+            metadata["namespace"] = issuer.namespace
+        found.append({"apiVersion": "cert-manager.io/v1", "kind": issuer.kind, "metadata": metadata, "spec": dict(issuer.spec)})
+    return found

@@ -1,0 +1,194 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Kubernetes objects of sites: Certificates, Gateways and VirtualServices.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
+    CA_SUFFIX,
+    REDIRECT_SUFFIX,
+    TLS_VERSIONS,
+    Raw,
+    Route,
+    Site,
+)
+
+Object = dict[str, t.Any]
+
+# Objects with these labels, and no others, are deleted when no site wants them any more.
+LABELS = {"app.kubernetes.io/managed-by": "baremesh.edge", "app.kubernetes.io/component": "site"}
+NETWORKING = "networking.istio.io/v1"
+DEFAULT_USAGES = ["digital signature", "key encipherment", "server auth"]
+
+
+def _labels(site: str) -> dict[str, str]:
+    return {**LABELS, "app.kubernetes.io/instance": site}
+
+
+def _object(api_version: str, kind: str, name: str, namespace: str, site: str, spec: Object) -> Object:
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace, "labels": _labels(site)},
+        "spec": spec,
+    }
+
+
+def _set(**fields: t.Any) -> Object:
+    """Return the fields that have a value."""
+    return {name: value for name, value in fields.items() if value not in (None, "", [], {}, ())}
+
+
+def _private_key(default: Raw, own: Raw) -> Object:
+    """Merge a site's key settings over the default; another algorithm does not inherit the default's size."""
+    inherited = dict(default)
+    if own.get("algorithm") and own["algorithm"] != inherited.get("algorithm"):
+        inherited.pop("size", None)
+    merged = {**inherited, **_set(**own)}
+    return _set(algorithm=merged.get("algorithm"), size=merged.get("size"), rotationPolicy=merged.get("rotation_policy"))
+
+
+def certificates(sites: t.Sequence[Site], namespace: str, issuer_kinds: Raw, private_key: Raw) -> list[Object]:
+    """Return a Certificate for each site whose certificate is issued here."""
+    found = []
+    for site in sites:
+        if not site.issuer:
+            continue
+        own = site.certificate
+        spec: Object = {
+            "secretName": site.credential,
+            "secretTemplate": {"labels": _labels(site.name)},
+            "dnsNames": list(site.hosts),
+            "issuerRef": {
+                "group": "cert-manager.io",
+                "kind": issuer_kinds.get(site.issuer, "ClusterIssuer"),
+                "name": site.issuer,
+            },
+            "privateKey": _private_key(private_key, own.get("private_key") or {}),
+            "usages": list(own.get("usages") or DEFAULT_USAGES),
+            **_set(duration=own.get("duration"), renewBefore=own.get("renew_before"), commonName=own.get("common_name")),
+        }
+        found.append(_object("cert-manager.io/v1", "Certificate", site.name, namespace, site.name, spec))
+    return found
+
+
+def ca_secrets(sites: t.Sequence[Site], namespace: str) -> list[Object]:
+    """Return the Secret with the CA of clients, for each site that has one."""
+    found = []
+    for site in sites:
+        if site.tls.ca_certificate and site.credential:
+            secret = _object("v1", "Secret", site.credential + CA_SUFFIX, namespace, site.name, {})
+            del secret["spec"]
+            found.append({**secret, "type": "Opaque", "stringData": {"ca.crt": site.tls.ca_certificate}})
+    return found
+
+
+def gateways(sites: t.Sequence[Site], namespace: str, selector: Raw, port: int = 443) -> list[Object]:
+    """Return a Gateway for each site, with one server that lists all of the site's hosts.
+
+    One server, because clients reuse an HTTP/2 connection for every host of its certificate.
+    """
+    found = []
+    for site in sites:
+        passthrough = site.tls.mode == "PASSTHROUGH"
+        tls = _set(
+            mode=site.tls.mode,
+            credentialName=site.credential,
+            minProtocolVersion=TLS_VERSIONS.get(site.tls.min_version or ""),
+            maxProtocolVersion=TLS_VERSIONS.get(site.tls.max_version or ""),
+            cipherSuites=list(site.tls.cipher_suites),
+            subjectAltNames=list(site.tls.subject_alt_names),
+        )
+        server = {
+            "port": {"number": port, "name": "tls" if passthrough else "https", "protocol": "TLS" if passthrough else "HTTPS"},
+            "hosts": list(site.hosts),
+            "tls": tls,
+        }
+        spec = {"selector": dict(selector), "servers": [server]}
+        found.append(_object(NETWORKING, "Gateway", site.name, namespace, site.name, spec))
+    return found
+
+
+def _destination(route: Route) -> list[Object]:
+    return [{"destination": {"host": route.service, "port": {"number": route.port}}}]
+
+
+def _http_route(route: Route) -> Object:
+    match = [{"uri": {route.match: route.value}}] if route.match else None
+    return _set(
+        match=match,
+        rewrite={"uri": route.rewrite} if route.rewrite else None,
+        route=_destination(route),
+        timeout=route.timeout,
+        headers=dict(route.headers or {}),
+        retries=dict(route.retries or {}),
+    )
+
+
+def _routes_of(site: Site, port: int) -> Object:
+    if site.tls.mode == "PASSTHROUGH":
+        match = [{"port": port, "sniHosts": list(site.hosts)}]
+        return {"tls": [{"match": match, "route": _destination(route)} for route in site.routes]}
+    return {"http": [_http_route(route) for route in site.routes]}
+
+
+def virtual_services(sites: t.Sequence[Site], namespace: str, http_gateway: str, port: int = 443) -> list[Object]:
+    """Return the routes of each site, and its redirect from port 80.
+
+    The redirect is the only rule of its VirtualService and matches everything: Envoy's route table puts such rules
+    last, so that the exact path of an ACME challenge wins at the first issuance and at every renewal.
+    """
+    found = []
+    for site in sites:
+        hosts = list(site.hosts)
+        if site.routes:
+            spec = {"hosts": hosts, "gateways": [f"{namespace}/{site.name}"], **_routes_of(site, port)}
+            found.append(_object(NETWORKING, "VirtualService", site.name, namespace, site.name, spec))
+        if site.redirect and http_gateway:
+            spec = {
+                "hosts": hosts,
+                "gateways": [f"{namespace}/{http_gateway}"],
+                "http": [{"redirect": {"scheme": "https", "redirectCode": 301}}],
+            }
+            name = site.name + REDIRECT_SUFFIX
+            found.append(_object(NETWORKING, "VirtualService", name, namespace, site.name, spec))
+    return found
+
+
+def credentials(sites: t.Sequence[Site]) -> list[Object]:
+    """Return what every gateway pod must serve before a site's Gateway exists: name, hosts and TLS mode."""
+    return [{"name": site.credential, "hosts": list(site.hosts), "mode": site.tls.mode} for site in sites if site.credential]
+
+
+def labelled(objects: t.Sequence[Raw], namespace: str, api_version: str, kind: str) -> list[Object]:
+    """Return raw objects, with what they may leave out and the labels by which they are found again.
+
+    :raises ValueError: when one has no name or is of another kind.
+    """
+    found = []
+    for index, raw in enumerate(objects):
+        metadata = raw.get("metadata") or {}
+        if not metadata.get("name"):
+            raise ValueError(f"{kind} {index} of the list has no metadata.name: {raw!r}")
+        if raw.get("kind", kind) != kind:
+            raise ValueError(f"{kind} {index} of the list ({metadata['name']}) is of kind {raw['kind']}; the list takes {kind} only")
+        found.append(
+            {
+                **raw,
+                "apiVersion": raw.get("apiVersion", api_version),
+                "kind": kind,
+                "metadata": {
+                    **metadata,
+                    "namespace": metadata.get("namespace", namespace),
+                    "labels": {**(metadata.get("labels") or {}), **LABELS},
+                },
+            }
+        )
+    return found

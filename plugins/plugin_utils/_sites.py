@@ -1,0 +1,274 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads C(edge_sites): what users wrote becomes typed sites, or a list of everything that is wrong with it.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields
+
+Raw = t.Mapping[str, t.Any]
+
+TLS_MODES = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", "PASSTHROUGH")
+TLS_VERSIONS = {"1.2": "TLSV1_2", "1.3": "TLSV1_3"}
+KEY_ALGORITHMS = ("RSA", "ECDSA", "Ed25519")
+ROTATION_POLICIES = ("Always", "Never")
+MATCHES = ("prefix", "exact", "regex")
+# The Gateway of port 80 is shared by all sites and made by the role istio.
+RESERVED_NAMES = ("edge-http",)
+# Suffixes of what is made beside the objects that bear the site's own name.
+REDIRECT_SUFFIX = "-redirect"
+CA_SUFFIX = "-cacert"
+NAME_LIMIT = 63 - len(REDIRECT_SUFFIX)
+
+
+class SitesError(ValueError):
+    """What users wrote cannot be used; C(findings) holds a sentence for each reason."""
+
+    def __init__(self, findings: t.Sequence[str]) -> None:
+        super().__init__("\n".join(findings))
+        self.findings = list(findings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """Where requests go. C(match) is the field that was given, or None for a route that takes all."""
+
+    match: str | None
+    value: str
+    service: str
+    port: int
+    rewrite: str | None = None
+    timeout: str | None = None
+    headers: Raw | None = None
+    retries: Raw | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Tls:
+    """How a site ends TLS."""
+
+    mode: str = "SIMPLE"
+    credential: str | None = None
+    ca_certificate: str | None = None
+    min_version: str | None = None
+    max_version: str | None = None
+    cipher_suites: tuple[str, ...] = ()
+    subject_alt_names: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """One entry of C(edge_sites), checked and completed."""
+
+    name: str
+    hosts: tuple[str, ...]
+    issuer: str | None
+    routes: tuple[Route, ...] = ()
+    tls: Tls = dataclasses.field(default_factory=Tls)
+    redirect: bool = True
+    certificate: Raw = dataclasses.field(default_factory=dict)
+
+    @property
+    def credential(self) -> str | None:
+        """Name of the Secret that the gateway serves, None for TLS that only passes through."""
+        if self.tls.mode == "PASSTHROUGH":
+            return None
+        return self.tls.credential or self.name
+
+
+def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -> Route | None:
+    at = fields.nested(f"routes[{index}]")
+    if at is None:
+        return None
+    if passthrough:
+        at.only(("service", "port"), "with tls.mode PASSTHROUGH, since the gateway does not see the request")
+    else:
+        at.only((*MATCHES, "service", "port", "rewrite", "timeout", "headers", "retries"))
+    given = [match for match in MATCHES if match in at.raw]
+    if len(given) > 1:
+        at.report(f"has {' and '.join(given)}; a route is matched by one of {', '.join(MATCHES)}")
+    match = given[0] if given else None
+    value = at.text(match, required=True) if match else ""
+    if match in ("prefix", "exact") and value and not value.startswith("/"):
+        at.report(f"{match} is '{value}'; a path begins with /")
+    rewrite = at.text("rewrite")
+    if rewrite is not None and not rewrite.startswith("/"):
+        at.report(f"rewrite is '{rewrite}'; a path begins with /")
+    return Route(
+        match=match,
+        value=value or "",
+        service=at.service("service", cluster_domain) or "",
+        port=at.port("port") or 0,
+        rewrite=rewrite,
+        timeout=at.duration("timeout"),
+        headers=at.mapping("headers"),
+        retries=at.mapping("retries"),
+    )
+
+
+def _unreachable(fields: Fields, routes: t.Sequence[Route]) -> None:
+    """Report routes that never see a request, because an earlier one takes all of theirs."""
+    for later, route in enumerate(routes):
+        for earlier, other in enumerate(routes[:later]):
+            takes_all = other.match is None or (other.match == "prefix" and other.value == "/")
+            takes_this = other.match == "prefix" and route.match != "regex" and route.value.startswith(other.value)
+            if takes_all or takes_this or (other.match, other.value) == (route.match, route.value):
+                what = f"{other.match} {other.value}" if other.match else "no match"
+                fields.report(
+                    f"routes[{later}] ({route.value or 'no match'}) is never reached, "
+                    f"routes[{earlier}] ({what}) takes its requests; put the longer path first"
+                )
+                break
+
+
+def _tls(fields: Fields) -> Tls:
+    at = fields.nested("tls") if "tls" in fields.raw else None
+    if at is None:
+        return Tls()
+    at.only([field.name for field in dataclasses.fields(Tls)])
+    return Tls(
+        mode=at.choice("mode", TLS_MODES) or "SIMPLE",
+        credential=at.name("credential"),
+        ca_certificate=at.pem_certificate("ca_certificate"),
+        min_version=at.choice("min_version", tuple(TLS_VERSIONS)),
+        max_version=at.choice("max_version", tuple(TLS_VERSIONS)),
+        cipher_suites=tuple(at.texts("cipher_suites")),
+        subject_alt_names=tuple(at.texts("subject_alt_names")),
+    )
+
+
+def _certificate(fields: Fields) -> dict[str, t.Any]:
+    at = fields.nested("certificate") if "certificate" in fields.raw else None
+    if at is None:
+        return {}
+    at.only(("duration", "renew_before", "common_name", "usages", "private_key"))
+    found: dict[str, t.Any] = {
+        "duration": at.duration("duration"),
+        "renew_before": at.duration("renew_before"),
+        "common_name": at.host("common_name"),
+        "usages": at.texts("usages"),
+    }
+    key = at.nested("private_key") if "private_key" in at.raw else None
+    if key is not None:
+        key.only(("algorithm", "size", "rotation_policy"))
+        found["private_key"] = {
+            "algorithm": key.choice("algorithm", KEY_ALGORITHMS),
+            "size": key.integer("size", 256, 8192),
+            "rotation_policy": key.choice("rotation_policy", ROTATION_POLICIES),
+        }
+    return {name: value for name, value in found.items() if value}
+
+
+def _issuer(fields: Fields, site_tls: Tls, issuers: t.Mapping[str, Raw] | None) -> str | None:
+    """Read C(issuer) and what it must agree with."""
+    if site_tls.mode == "PASSTHROUGH" or site_tls.credential:
+        reason = "tls.credential names a Secret of your own" if site_tls.credential else "PASSTHROUGH ends no TLS here"
+        if "issuer" in fields.raw:
+            fields.report(f"has an issuer, but {reason}; remove one of them")
+        return None
+    issuer = fields.name("issuer", required=True)
+    if issuer and issuers is not None and issuer not in issuers:
+        fields.unknown("issuer", issuer, sorted(issuers), "issuers are letsencrypt, letsencrypt-staging and cert_manager_issuers")
+    return issuer
+
+
+def _agreement(fields: Fields, site: Site, issuers: t.Mapping[str, Raw] | None) -> None:
+    """Report fields that are fine alone and wrong together."""
+    issuer = (issuers or {}).get(site.issuer or "", {})
+    for host in site.hosts:
+        if host.startswith("*.") and issuer.get("http01_only"):
+            fields.report(f"hosts has '{host}', and issuer '{site.issuer}' proves names by HTTP-01 only; wildcards need DNS-01")
+    needs_ca = site.tls.mode in ("MUTUAL", "OPTIONAL_MUTUAL")
+    if site.tls.ca_certificate and not needs_ca:
+        fields.report(f"tls.ca_certificate is for MUTUAL and OPTIONAL_MUTUAL, tls.mode is {site.tls.mode}")
+    if needs_ca and not site.tls.ca_certificate and issuer.get("type") == "acme":
+        fields.report(
+            f"tls.mode is {site.tls.mode} without tls.ca_certificate, and ACME issuer '{site.issuer}' puts no ca.crt into the Secret"
+        )
+    if site.tls.mode == "PASSTHROUGH" and len(site.routes) != 1:
+        fields.report(f"routes has {len(site.routes)} entries; PASSTHROUGH leads a host to exactly one service")
+
+
+def _site(fields: Fields, issuers: t.Mapping[str, Raw] | None, cluster_domain: str) -> Site:
+    fields.only([field.name for field in dataclasses.fields(Site)])
+    name = fields.name("name", required=True, limit=NAME_LIMIT) or ""
+    if name in RESERVED_NAMES:
+        fields.report(f"name is '{name}', which the collection uses itself")
+    site_tls = _tls(fields)
+    passthrough = site_tls.mode == "PASSTHROUGH"
+    found = [_route(fields, index, cluster_domain, passthrough) for index in range(len(fields.sequence("routes")))]
+    site = Site(
+        name=name,
+        hosts=tuple(fields.hosts("hosts")),
+        issuer=_issuer(fields, site_tls, issuers),
+        routes=tuple(route for route in found if route is not None),
+        tls=site_tls,
+        redirect=fields.boolean("redirect", True),
+        certificate=_certificate(fields),
+    )
+    if all(route.service and route.port for route in site.routes):
+        _unreachable(fields, site.routes)
+    _agreement(fields, site, issuers)
+    return site
+
+
+def _between(sites: t.Sequence[Site], findings: list[str]) -> None:
+    """Report what two sites cannot share."""
+    names: dict[str, int] = {}
+    hosts: dict[str, str] = {}
+    for index, site in enumerate(sites):
+        if site.name and site.name in names:
+            findings.append(f"edge_sites[{index}]: name '{site.name}' is already that of edge_sites[{names[site.name]}]")
+        names.setdefault(site.name, index)
+        findings += [
+            f"edge_sites[{index}]: name '{site.name}' is that of an object made for site '{other.name}'"
+            for other in sites
+            if site.name in (other.name + REDIRECT_SUFFIX, other.name + CA_SUFFIX)
+        ]
+        for host in dict.fromkeys(site.hosts):
+            if host in hosts:
+                findings.append(f"edge_sites[{index}] ({site.name}): host '{host}' is already served by site '{hosts[host]}'")
+            hosts.setdefault(host, site.name)
+
+
+def read_sites(
+    sites: t.Any, issuers: t.Mapping[str, Raw] | None = None, cluster_domain: str = "cluster.local"
+) -> tuple[list[Site], list[str]]:
+    """Return the sites and a sentence for everything that is wrong with them.
+
+    :arg sites: the value of C(edge_sites).
+    :arg issuers: what sites may name, each with C(type) and C(http01_only). None leaves names of issuers unchecked.
+    :arg cluster_domain: domain that completes names of Services.
+    """
+    findings: list[str] = []
+    if not isinstance(sites, (list, tuple)):
+        return [], [f"edge_sites is {sites!r}; it must be a list of sites"]
+    found = []
+    for index, raw in enumerate(sites):
+        place = f"edge_sites[{index}]"
+        if not isinstance(raw, t.Mapping):
+            findings.append(f"{place} is {raw!r}; a site is a dictionary with name, hosts, issuer and routes")
+            continue
+        title = f" ({raw['name']})" if raw.get("name") else ""
+        found.append(_site(Fields(raw, place, findings, title), issuers, cluster_domain))
+    _between(found, findings)
+    return found, findings
+
+
+def parse_sites(sites: t.Any, issuers: t.Mapping[str, Raw] | None = None, cluster_domain: str = "cluster.local") -> list[Site]:
+    """Return the sites.
+
+    :raises SitesError: when anything is wrong with them, with all findings.
+    """
+    found, findings = read_sites(sites, issuers, cluster_domain)
+    if findings:
+        raise SitesError(findings)
+    return found
