@@ -80,4 +80,5 @@ class FilterModule:
     """The filter cert_manager_issuers."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Map the name of the filter to its function."""
         return {"cert_manager_issuers": cert_manager_issuers}

@@ -53,4 +53,5 @@ class FilterModule:
     """The filter site_ca_secrets."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Map the name of the filter to its function."""
         return {"site_ca_secrets": site_ca_secrets}

@@ -68,4 +68,5 @@ class FilterModule:
     """The filter site_certificates."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Map the name of the filter to its function."""
         return {"site_certificates": site_certificates}

@@ -50,4 +50,5 @@ class FilterModule:
     """The filter site_credentials."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Map the name of the filter to its function."""
         return {"site_credentials": site_credentials}

@@ -60,4 +60,5 @@ class FilterModule:
     """The filter site_findings."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Map the name of the filter to its function."""
         return {"site_findings": site_findings}

@@ -61,4 +61,5 @@ class FilterModule:
     """The filter site_gateways."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Map the name of the filter to its function."""
         return {"site_gateways": site_gateways}

@@ -65,4 +65,5 @@ class FilterModule:
     """The filter site_owned."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Map the name of the filter to its function."""
         return {"site_owned": site_owned}

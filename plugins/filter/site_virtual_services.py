@@ -11,7 +11,7 @@ version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
 description:
-  - Turns sites into manifests of C(networking.istio.io/v1) VirtualServices: the routes of each site, and its redirect from port 80.
+  - "Turns sites into manifests of C(networking.istio.io/v1) VirtualServices: the routes of each site, and its redirect from port 80."
   - The redirect is a VirtualService of its own whose only rule matches everything, so that the path of an ACME challenge stays open.
 positional: namespace, http_gateway
 options:
@@ -72,4 +72,5 @@ class FilterModule:
     """The filter site_virtual_services."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Map the name of the filter to its function."""
         return {"site_virtual_services": site_virtual_services}
