@@ -1,0 +1,186 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The few Kubernetes requests that are needed before a host has a Kubernetes client, with the standard library only.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import re
+import ssl
+import typing as t
+import urllib.parse
+
+from .._wait import Backoff, Deadline
+from .files import read_text
+
+
+class ApiError(Exception):
+    """A request that did not succeed. C(status) is the HTTP status, 0 when there was no answer."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def _kubeconfig_value(text: str, key: str) -> str | None:
+    match = re.search(rf"^\s*{key}:\s*[\"']?(?P<value>[^\s\"']+)", text, re.MULTILINE)
+    return match.group("value") if match else None
+
+
+@contextlib.contextmanager
+def _in_memory(content: bytes) -> t.Iterator[str]:
+    """Give content a file name without putting it on a disk: OpenSSL takes client keys by name only."""
+    descriptor = os.memfd_create("baremesh", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, content)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+class Api:
+    """The API server that a kubeconfig written by K3s leads to.
+
+    K3s writes that file anew at each start, always in the same form with the certificates inside, so the few
+    values are taken by name: hosts need not have a YAML library.
+    """
+
+    def __init__(self, kubeconfig: str) -> None:
+        self.kubeconfig = kubeconfig
+
+    def _connect(self, timeout: float) -> http.client.HTTPSConnection:
+        text = read_text(self.kubeconfig)
+        if text is None:
+            raise ApiError(f"{self.kubeconfig} does not exist yet: K3s writes it once its API serves")
+        values = {
+            key: _kubeconfig_value(text, key)
+            for key in ("server", "certificate-authority-data", "client-certificate-data", "client-key-data")
+        }
+        missing = sorted(key for key, value in values.items() if not value)
+        if missing:
+            raise ApiError(f"{self.kubeconfig} lacks {', '.join(missing)}: it is not the file that K3s writes")
+        address = urllib.parse.urlsplit(str(values["server"]))
+        context = ssl.create_default_context(
+            cadata=base64.b64decode(str(values["certificate-authority-data"])).decode("ascii"))
+        pair = b"\n".join(base64.b64decode(str(values[key])) for key in ("client-certificate-data", "client-key-data"))
+        with _in_memory(pair) as name:
+            context.load_cert_chain(name)
+        return http.client.HTTPSConnection(address.hostname or "127.0.0.1", address.port or 443,
+                                           timeout=timeout, context=context)
+
+    @contextlib.contextmanager
+    def _response(self, method: str, path: str, timeout: float) -> t.Iterator[http.client.HTTPResponse]:
+        try:
+            connection = self._connect(timeout)
+            try:
+                connection.request(method, path, headers={"Accept": "application/json"})
+                yield connection.getresponse()
+            finally:
+                connection.close()
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise ApiError(f"the API does not answer: {error}") from error
+
+    def request(self, method: str, path: str, timeout: float = 10.0) -> bytes:
+        """Return the body of an answer.
+
+        :raises ApiError: no answer, or one that is not 2xx.
+        """
+        with self._response(method, path, timeout) as response:
+            body = response.read()
+        if response.status // 100 != 2:
+            try:
+                detail = json.loads(body).get("message", "")
+            except (ValueError, AttributeError):
+                detail = body.decode("utf-8", "replace").strip()[-300:]
+            raise ApiError(f"{method} {path.split('?')[0]}: HTTP {response.status} {detail}".strip(), response.status)
+        return body
+
+    def get(self, path: str) -> dict[str, t.Any]:
+        """Return an object or list."""
+        return t.cast("dict[str, t.Any]", json.loads(self.request("GET", path)))
+
+    def node(self, name: str) -> dict[str, t.Any] | None:
+        """Return a Node, or C(None) if there is none of this name."""
+        try:
+            return self.get(f"/api/v1/nodes/{urllib.parse.quote(name)}")
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def wait_readyz(self, deadline: Deadline) -> None:
+        """Wait until the API server calls itself ready.
+
+        :raises ApiError: it does not by the deadline; the message is the last obstacle.
+        """
+        backoff = Backoff(first=0.2, cap=2.0, factor=1.5)
+        while True:
+            try:
+                self.request("GET", "/readyz", timeout=5.0)
+                return
+            except ApiError:
+                if deadline.expired:
+                    raise
+            deadline.clock.sleep(backoff.next(deadline))
+
+    def wait_node(self, name: str, judge: t.Callable[[t.Optional[t.Mapping[str, t.Any]]], t.Optional[str]],
+                  deadline: Deadline) -> dict[str, t.Any]:
+        """Watch a Node until it is as wanted; a lost watch is opened again from a fresh list.
+
+        :arg judge: returns why a Node, or its absence, is not as wanted, or C(None).
+        :raises ApiError: it is not by the deadline; the message is the last reason.
+        """
+        backoff = Backoff(first=0.2, cap=3.0)
+        reason: str | None
+        selector = urllib.parse.urlencode({"fieldSelector": f"metadata.name={name}"})
+        while True:
+            try:
+                listed = self.get(f"/api/v1/nodes?{selector}")
+                node = (listed.get("items") or [None])[0]
+                reason = judge(node)
+                if reason is None and node is not None:
+                    return t.cast("dict[str, t.Any]", node)
+                version = (listed.get("metadata") or {}).get("resourceVersion", "")
+                for node in self._watch(f"/api/v1/nodes?{selector}", version, deadline):
+                    reason = judge(node)
+                    if reason is None and node is not None:
+                        return node
+                    backoff.reset()
+            except ApiError as error:
+                reason = str(error)
+            if deadline.expired:
+                raise ApiError(reason or f"Node {name!r} was not seen")
+            deadline.clock.sleep(backoff.next(deadline))
+
+    def _watch(self, path: str, version: str, deadline: Deadline) -> t.Iterator[dict[str, t.Any] | None]:
+        left = int(deadline.remaining)
+        if left < 1:
+            return
+        query = urllib.parse.urlencode({"watch": "1", "resourceVersion": version, "timeoutSeconds": min(left, 60)})
+        with self._response("GET", f"{path}&{query}", timeout=min(left, 60) + 5.0) as response:
+            if response.status != 200:
+                raise ApiError(f"watching Nodes: HTTP {response.status}", response.status)
+            for line in iter(response.readline, b""):
+                event = json.loads(line)
+                if event.get("type") == "ERROR":
+                    return
+                yield None if event.get("type") == "DELETED" else event.get("object")
+
+    def delete_node(self, name: str) -> bool:
+        """Delete a Node; K3s then forgets its password too. Returns whether there was one."""
+        try:
+            self.request("DELETE", f"/api/v1/nodes/{urllib.parse.quote(name)}")
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True

@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Why K3s does not start: its own journal lines turned into one sentence with advice. Pure functions.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+
+class Cause(t.NamedTuple):
+    """What stops K3s.
+
+    C(sentence) names what is wrong and what to do; C(line) is the journal line it was read from.
+    C(patience) is for how many seconds the line may go on appearing before waiting has no point.
+    """
+
+    sentence: str
+    line: str
+    patience: float
+
+
+class _Pattern(t.NamedTuple):
+    expression: t.Pattern[str]
+    sentence: str
+    patience: float
+
+
+def _pattern(expression: str, sentence: str, patience: float = 0) -> _Pattern:
+    return _Pattern(re.compile(expression), sentence, patience)
+
+
+# Ordered from the deepest reason to the most general one: the first that matches any recent line wins.
+_PATTERNS: tuple[_Pattern, ...] = (
+    _pattern(
+        r"flag provided but not defined: -+(?P<key>[\w.-]+)",
+        "the configuration has the key {key!r}, which this kind of node does not know: "
+        "remove it from config.yaml or config.yaml.d",
+    ),
+    _pattern(r"level=fatal.*?(?P<what>yaml: [^\"]*)", "config.yaml or a file in config.yaml.d is not YAML ({what}): correct the file"),
+    _pattern(
+        r"token CA hash does not match the Cluster CA certificate hash",
+        "the join token belongs to another cluster (its CA hash differs): "
+        "give the token of this server, or reset a host that belonged to another cluster",
+    ),
+    _pattern(
+        r"(?P<what>token must not be empty|invalid token CA hash length|invalid token format)",
+        "the join token is malformed ({what}): give the content of <data-dir>/server/token of the server",
+    ),
+    _pattern(
+        r"Node password rejected, duplicate hostname",
+        "the cluster already has a node of this name with another node password: "
+        "give the host a unique name (node-name), or delete the old Node first",
+        10,
+    ),
+    _pattern(
+        r"duplicate node name found",
+        "the etcd cluster already has a member of this node name: remove the old member, or set another node-name",
+    ),
+    _pattern(
+        r"bootstrap data already found and encrypted with different token",
+        "the datastore was made with another token: give the old k3s_token, or reset the host",
+    ),
+    _pattern(
+        r"critical configuration (value )?mismatch(?P<what>.*)",
+        "a setting that must be equal on all servers differs{what}: make k3s_server_config equal on all servers",
+    ),
+    _pattern(
+        r"certificate has expired or is not yet valid: current time (?P<now>\S+) is (?P<what>.*)",
+        "a certificate of the server is not valid at this host's time {now} ({what}): set the clock of the hosts by NTP",
+        10,
+    ),
+    _pattern(
+        r"(agent configuration|/v1-k3s/|bootstrap data|cacerts).*(401 Unauthorized|Unauthorized|not authorized)",
+        "the server refuses the join token: give the token of this server",
+        12,
+    ),
+    _pattern(
+        r"listen \w+ (?P<address>\S+): bind: address already in use",
+        "another process listens on {address}: stop it, its name is shown by ss -ltnp",
+    ),
+    _pattern(
+        r"level=fatal.*?(?P<what>failed to find \w+ cgroup[^\"]*)",
+        "the kernel's control groups do not fit ({what}): enable the memory and cpuset controllers at boot",
+    ),
+    _pattern(
+        r"not run on a host using cgroup v1",
+        "this kubelet refuses hosts with cgroup v1: boot the host with cgroup v2, or use a K3s release before v1.35",
+    ),
+    _pattern(r"(?P<what>unable to (find|select) (a )?default route[^\"]*|no default routes found[^\"]*)",
+             "the host has no default route ({what}): add one, a dummy interface will do"),
+    _pattern(
+        r"Failed to validate connection to cluster at (?P<url>\S+?): .*?(?P<what>connection refused|no route to host"
+        r"|i/o timeout|no such host|network is unreachable|context deadline exceeded|Client\.Timeout exceeded)",
+        "the server {url} cannot be reached from this host ({what}): open port 6443 of the server, or correct k3s_server_url",
+        20,
+    ),
+    _pattern(
+        r"(failed to get CA certs|CA cert validation failed)(?P<what>.*)",
+        "the server cannot be reached or its CA is not trusted{what}: check k3s_server_url and the token",
+        20,
+    ),
+    _pattern(
+        r"failed to (pull|import) (?P<what>.*no space left on device)",
+        "the disk is full ({what}): make room below the data directory",
+        20,
+    ),
+    _pattern(r"no space left on device", "a disk of the host is full: make room below the data directory and /run",
+             20),
+)
+
+_MESSAGE = re.compile(r"\bmsg=(?P<quote>\"?)(?P<text>.*?)(?P=quote)(?=\s+\w+=|\s*$)")
+_FATAL = re.compile(r"level=fatal|\bpanic:|^F\d{4} ")
+_ERROR = re.compile(r"level=error|^E\d{4} ")
+
+
+def message_of(line: str) -> str:
+    """Return what a log line says, without time, level and quoting."""
+    match = _MESSAGE.search(line)
+    return (match.group("text") if match else line).replace('\\"', '"').strip()
+
+
+def explain(lines: t.Sequence[str]) -> Cause | None:
+    """Return the deepest known reason found in journal lines, or C(None) if none is known.
+
+    :arg lines: oldest first. The newest line that matches a pattern is the one quoted.
+    """
+    for pattern in _PATTERNS:
+        for line in reversed(lines):
+            match = pattern.expression.search(message_of(line)) or pattern.expression.search(line)
+            if match is not None:
+                named = {name: (value or "").strip() for name, value in match.groupdict().items()}
+                if "what" in named and not pattern.sentence.count("({what})"):
+                    named["what"] = f" ({named['what'].lstrip(': ')})" if named["what"].lstrip(": ") else ""
+                return Cause(pattern.sentence.format(**named), line.strip(), pattern.patience)
+    return None
+
+
+def last_complaint(lines: t.Sequence[str]) -> str | None:
+    """Return what the newest fatal line says, else the newest error line, else the newest line."""
+    for wanted in (_FATAL, _ERROR):
+        for line in reversed(lines):
+            if wanted.search(line):
+                return message_of(line)
+    return message_of(lines[-1]) if lines else None

@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading, comparing and replacing files on a host, with nothing secret in what is shown.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import typing as t
+
+STATE_DIR = "/var/lib/baremesh/k3s"
+HIDDEN = "********"
+
+
+def read_text(path: str) -> str | None:
+    """Return the text of a file, or C(None) if there is no such file."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as handle:
+            return handle.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def make_directory(path: str, mode: int) -> None:
+    """Create a directory and its parents; parents that are made here get 0755."""
+    parent = os.path.dirname(path)
+    if parent and not os.path.isdir(parent):
+        make_directory(parent, 0o755)
+    if not os.path.isdir(path):
+        os.mkdir(path)
+        os.chmod(path, mode)
+
+
+def part_path(path: str) -> str:
+    """Return the name under which a file is prepared beside its place.
+
+    It is always the same, so that what a killed run left behind is overwritten and never piles up.
+    """
+    return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.baremesh-part")
+
+
+def replace_bytes(path: str, content: bytes, mode: int) -> None:
+    """Put a file in place by rename: readers see the old or the new one, whenever the run dies."""
+    part = part_path(path)
+    if os.path.lexists(part):
+        os.unlink(part)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as handle:
+        os.fchmod(handle.fileno(), mode)
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(part, path)
+
+
+def sha256_file(path: str) -> str:
+    """Return the SHA-256 of a file's content."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as handle:
+        for block in iter(lambda: handle.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _stamp(path: str) -> list[int]:
+    stat = os.stat(path)
+    return [stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+
+
+class DigestCache:
+    """SHA-256 of big files, computed again only when inode, size or a time of the file differs.
+
+    The change time cannot be set by hand, so a file that was touched is always read again.
+    """
+
+    def __init__(self, path: str = os.path.join(STATE_DIR, "digests.json")) -> None:
+        self.path = path
+        self._known: dict[str, t.Any] = {}
+        try:
+            loaded = json.loads(read_text(path) or "{}")
+        except ValueError:
+            loaded = {}
+        if isinstance(loaded, dict):
+            self._known = loaded
+        self._dirty = False
+
+    def digest(self, path: str) -> str | None:
+        """Return a file's SHA-256, or C(None) if there is no such file."""
+        try:
+            stamp = _stamp(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        entry = self._known.get(path)
+        if isinstance(entry, dict) and entry.get("stamp") == stamp:
+            return str(entry["sha256"])
+        value = sha256_file(path)
+        self._known[path] = {"stamp": stamp, "sha256": value}
+        self._dirty = True
+        return value
+
+    def save(self) -> None:
+        """Keep what was computed for the next run."""
+        if self._dirty:
+            make_directory(os.path.dirname(self.path), 0o755)
+            replace_bytes(self.path, json.dumps(self._known, sort_keys=True).encode(), 0o644)
+            self._dirty = False
+
+
+def mask_yaml(text: str, keys: t.Iterable[str]) -> str:
+    """Return YAML text with the values of some keys hidden, their continued lines included.
+
+    :arg keys: key names; a key that ends in C(+) in the text, K3s's form for appending, counts as well.
+    """
+    names = "|".join(re.escape(key) for key in keys)
+    if not names:
+        return text
+    head = re.compile(rf"^(?P<indent>\s*)(?P<dash>- )?(?P<key>[\"']?(?:{names})\+?[\"']?\s*:)(?P<rest>.*)$")
+    shown: list[str] = []
+    hidden_below: int | None = None
+    for line in text.splitlines():
+        depth = len(line) - len(line.lstrip())
+        if hidden_below is not None:
+            # A list may stand at the same depth as its key.
+            if not line.strip() or depth > hidden_below or (depth == hidden_below and line.lstrip().startswith("- ")):
+                continue
+            hidden_below = None
+        match = head.match(line)
+        if match is None:
+            shown.append(line)
+            continue
+        dash = match.group("dash") or ""
+        shown.append(f"{match.group('indent')}{dash}{match.group('key')} {HIDDEN}")
+        hidden_below = len(match.group("indent")) + len(dash)
+    return "\n".join(shown) + ("\n" if text.endswith("\n") else "")

@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a Node object says of itself. Pure functions on plain dictionaries.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+Node = t.Mapping[str, t.Any]
+
+
+def condition(node: Node, kind: str) -> t.Mapping[str, t.Any]:
+    """Return one of a Node's conditions, empty if it has none of this kind."""
+    for entry in (node.get("status") or {}).get("conditions") or ():
+        if entry.get("type") == kind:
+            return t.cast("t.Mapping[str, t.Any]", entry)
+    return {}
+
+
+def is_etcd_member(node: Node) -> bool:
+    """Tell whether a Node is one of an embedded etcd cluster."""
+    labels = (node.get("metadata") or {}).get("labels") or {}
+    return labels.get("node-role.kubernetes.io/etcd") == "true"
+
+
+def internal_address(node: Node) -> str | None:
+    """Return a Node's first internal address."""
+    for entry in (node.get("status") or {}).get("addresses") or ():
+        if entry.get("type") == "InternalIP":
+            return str(entry.get("address"))
+    return None
+
+
+def why_not_ready(node: Node | None, version: str | None, name: str) -> str | None:
+    """Return why a Node does not count as ready, or C(None) if it does.
+
+    :arg node: the Node, or C(None) if the API has none of this name.
+    :arg version: K3s version that its kubelet must report; C(None) accepts any.
+
+    A restarted kubelet leaves the old Ready=True in place until it reports itself, so the version it reports
+    is part of the predicate; on etcd members the vote is too, as the next server must not join before.
+    """
+    if node is None:
+        return f"the API has no Node {name!r}: the host has not joined"
+    ready = condition(node, "Ready")
+    if not ready:
+        return f"Node {name!r} has not reported its state yet"
+    if ready.get("status") != "True":
+        detail = ready.get("message") or ready.get("reason") or "no reason given"
+        return f"Node {name!r} is not Ready: {detail}"
+    kubelet = str(((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion") or "")
+    if version is not None and kubelet != version:
+        return f"Node {name!r} still reports the kubelet version {kubelet or 'none'}, wanted is {version}"
+    for taint in (node.get("spec") or {}).get("taints") or ():
+        if taint.get("key") == "node.cloudprovider.kubernetes.io/uninitialized":
+            return f"Node {name!r} waits for its cloud controller, so no pod can be placed there"
+    if is_etcd_member(node):
+        voter = condition(node, "EtcdIsVoter")
+        if voter and voter.get("status") != "True":
+            return f"Node {name!r} does not vote in etcd yet: {voter.get('reason') or 'no reason given'}"
+    return None

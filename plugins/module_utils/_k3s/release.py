@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names, versions and checksums of K3s releases, as pure functions.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+VERSION_FORM = re.compile(r"v(\d+)\.(\d+)\.(\d+)(-rc\d+)?\+[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*\Z")
+VERSION_HELP = "vX.Y.Z+k3sN or vX.Y.Z-rcN+k3sN, for example v1.34.4+k3s1"
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
+
+
+class ReleaseError(Exception):
+    """A release that cannot be used. The message is one sentence for the user."""
+
+
+class Arch(t.NamedTuple):
+    """How one architecture is called in the files of a release."""
+
+    binary: str
+    sums: str
+    images: str
+
+
+# K3s calls 32-bit ARM "armhf" in the binary's name and "arm" everywhere else.
+_ARCHITECTURES: t.Mapping[str, Arch] = {
+    "x86_64": Arch("k3s", "sha256sum-amd64.txt", "k3s-airgap-images-amd64.tar.zst"),
+    "aarch64": Arch("k3s-arm64", "sha256sum-arm64.txt", "k3s-airgap-images-arm64.tar.zst"),
+    "armv7l": Arch("k3s-armhf", "sha256sum-arm.txt", "k3s-airgap-images-arm.tar.zst"),
+}
+_ALIASES = {"amd64": "x86_64", "arm64": "aarch64", "armv8l": "armv7l", "armhf": "armv7l"}
+
+
+def arch(machine: str) -> Arch:
+    """Return the file names for a machine as C(uname -m) calls it.
+
+    :raises ReleaseError: K3s has no release for it.
+    """
+    found = _ARCHITECTURES.get(_ALIASES.get(machine, machine))
+    if found is None:
+        raise ReleaseError(
+            f"K3s has no release for the architecture {machine!r}: use a host with one of "
+            f"{', '.join(sorted(_ARCHITECTURES))}."
+        )
+    return found
+
+
+def parse_version(version: str) -> tuple[int, int, int]:
+    """Return major, minor and patch of a K3s version.
+
+    :raises ReleaseError: the version is not of K3s's form.
+    """
+    match = VERSION_FORM.match(version)
+    if match is None:
+        raise ReleaseError(f"k3s_version is {version!r}: it must have the form {VERSION_HELP}.")
+    return int(match.group(1)), int(match.group(2)), int(match.group(3))
+
+
+def asset_url(base: str, version: str, name: str) -> str:
+    """Return where one file of a release lies. In an address the C(+) of a version must be escaped."""
+    return f"{base.rstrip('/')}/{version.replace('+', '%2B')}/{name}"
+
+
+def checksum_of(sums: str, name: str) -> str | None:
+    """Return the SHA-256 of a file from the text of a checksum file, or C(None) if it is not listed.
+
+    The name must match as a whole: C(k3s) is also the beginning of the image archives' names.
+    """
+    for line in sums.splitlines():
+        parts = line.split()
+        if len(parts) == 2 and parts[1].lstrip("*") == name and _SHA256.match(parts[0]):
+            return parts[0].lower()
+    return None
+
+
+def version_step_error(installed: str | None, wanted: str) -> str | None:
+    """Return why K3s must not go from one version to another, or C(None) if it may.
+
+    Kubernetes supports neither a downgrade of the control plane nor a step over a minor version,
+    and nothing in K3s's binary stops either.
+    """
+    if not installed or VERSION_FORM.match(installed) is None:
+        return None
+    old, new = parse_version(installed), parse_version(wanted)
+    if new < old:
+        return (
+            f"k3s_version is {wanted}, but {installed} is installed: Kubernetes cannot be downgraded; "
+            "restore a snapshot on a host that was reset instead."
+        )
+    if new[:2] > (old[0], old[1] + 1):
+        return (
+            f"k3s_version is {wanted}, but {installed} is installed: Kubernetes must not skip a minor version; "
+            f"upgrade to a v{old[0]}.{old[1] + 1} release first."
+        )
+    return None

@@ -1,0 +1,150 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: k3s_info
+short_description: Tell what a host needs to join a K3s server
+version_added: 0.1.0
+author:
+  - The baremesh.edge authors (@baremesh)
+description:
+  - Reads, on a K3s server, the address under which other nodes reach it and, if wished, the join token that K3s wrote.
+  - The address is the one that K3s itself announces, C(node-ip) of the configuration or else the address of the default route.
+  - Returns a token only if O(token) is true. Use C(no_log) on the task then.
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  platform:
+    support: full
+    platforms: linux
+options:
+  data_dir:
+    description: K3s's data folder.
+    type: path
+    default: /var/lib/rancher/k3s
+  config:
+    description: Contents of the server's configuration file, as far as known.
+    type: dict
+    default: {}
+  token:
+    description: Whether to return the token for O(kind).
+    type: bool
+    default: false
+  kind:
+    description: Which kind of node is to join.
+    type: str
+    choices: [agent, server]
+    default: agent
+"""
+
+EXAMPLES = r"""
+- name: Read what agents need to join
+  baremesh.edge.k3s_info:
+    token: true
+  delegate_to: edge1
+  no_log: true
+  register: join
+"""
+
+RETURN = r"""
+address:
+  description: Address of the server; empty if it has no default route and none is configured.
+  type: str
+  returned: success
+  sample: 192.0.2.10
+url:
+  description: Address to put into C(server) of another node's configuration.
+  type: str
+  returned: success
+  sample: https://192.0.2.10:6443
+joinable:
+  description: Whether the server has a token, which it writes when it first starts.
+  type: bool
+  returned: success
+token:
+  description: The token, if O(token) is true and the server has one.
+  type: str
+  returned: success
+"""
+
+import os
+import socket
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import read_text
+
+
+def route_address() -> str:
+    """Return the local address of the default route, IPv4 before IPv6, without sending anything."""
+    for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect((target, 9))
+                return str(probe.getsockname()[0])
+        except OSError:
+            continue
+    return ""
+
+
+def announced_address(config: t.Mapping[str, t.Any]) -> str:
+    """Return under which address a server with this configuration is reached."""
+    for key in ("advertise-address", "node-ip"):
+        value = config.get(key)
+        if isinstance(value, list):
+            value = value[0] if value else None
+        if value:
+            return str(value).split(",")[0].strip()
+    return route_address()
+
+
+def join_url(address: str, port: t.Any) -> str:
+    """Return the address that other nodes join at."""
+    host = f"[{address}]" if ":" in address else address
+    return f"https://{host}:{port or 6443}"
+
+
+def read_token(data_dir: str, kind: str) -> str | None:
+    """Return the token that K3s wrote for a kind of node."""
+    names = ("agent-token", "node-token", "token") if kind == "agent" else ("token",)
+    for name in names:
+        text = read_text(os.path.join(data_dir, "server", name))
+        if text and text.strip():
+            return text.strip()
+    return None
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "data_dir": {"type": "path", "default": "/var/lib/rancher/k3s"},
+            "config": {"type": "dict", "default": {}},
+            "token": {"type": "bool", "default": False, "no_log": False},
+            "kind": {"type": "str", "choices": ["agent", "server"], "default": "agent"},
+        },
+        supports_check_mode=True,
+    )
+    address = announced_address(module.params["config"])
+    token = read_token(module.params["data_dir"], module.params["kind"])
+    result: dict[str, t.Any] = {
+        "changed": False,
+        "address": address,
+        "url": join_url(address, module.params["config"].get("https-listen-port")) if address else "",
+        "joinable": token is not None,
+    }
+    if module.params["token"]:
+        result["token"] = token
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

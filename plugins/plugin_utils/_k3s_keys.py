@@ -1,0 +1,131 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which keys K3s's configuration file may have, and what is wrong with a given one.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+
+K3s itself is no judge of this: its server skips a misspelt key with a warning, its agent dies of one.
+The lists follow https://docs.k3s.io/cli/server and https://docs.k3s.io/cli/agent.
+"""
+
+from __future__ import annotations
+
+import difflib
+import typing as t
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Both kinds of node take these.
+BOTH_KEYS = _words("""
+    token token-file server data-dir bind-address
+    debug v vmodule log alsologtostderr
+    node-name with-node-id node-label node-taint image-credential-provider-bin-dir image-credential-provider-config
+    protect-kernel-defaults selinux lb-server-port
+    docker container-runtime-endpoint default-runtime image-service-endpoint disable-default-registry-endpoint nonroot-devices
+    pause-image snapshotter private-registry airgap-extra-registry
+    node-ip node-external-ip node-internal-dns node-external-dns resolv-conf flannel-iface flannel-conf flannel-cni-conf
+    vpn-auth vpn-auth-file
+    kubelet-arg kube-proxy-arg
+    rootless prefer-bundled-bin enable-pprof
+""")
+
+SERVER_KEYS = _words("""
+    https-listen-port advertise-address advertise-port tls-san tls-san-security
+    default-local-storage-path
+    write-kubeconfig write-kubeconfig-mode write-kubeconfig-group helm-job-image
+    cluster-cidr service-cidr service-node-port-range cluster-dns cluster-domain flannel-backend flannel-ipv6-masq
+    flannel-external-ip egress-selector-mode servicelb-namespace
+    agent-token agent-token-file cluster-init cluster-reset cluster-reset-restore-path
+    etcd-arg kube-apiserver-arg kube-controller-manager-arg kube-scheduler-arg kube-cloud-controller-manager-arg
+    datastore-endpoint datastore-cafile datastore-certfile datastore-keyfile
+    etcd-expose-metrics etcd-disable-snapshots etcd-snapshot-name etcd-snapshot-schedule-cron etcd-snapshot-retention
+    etcd-snapshot-dir etcd-snapshot-compress
+    etcd-s3 etcd-s3-endpoint etcd-s3-endpoint-ca etcd-s3-skip-ssl-verify etcd-s3-access-key etcd-s3-secret-key etcd-s3-bucket
+    etcd-s3-region etcd-s3-folder etcd-s3-proxy etcd-s3-config-secret etcd-s3-insecure etcd-s3-timeout
+    disable disable-scheduler disable-cloud-controller disable-kube-proxy disable-network-policy disable-helm-controller
+    embedded-registry supervisor-metrics secrets-encryption secrets-encryption-provider system-default-registry
+    disable-agent disable-apiserver disable-controller-manager disable-etcd
+""")
+
+AGENT_KEYS = _words("disable-apiserver-lb")
+
+SECRET_KEYS = _words("token agent-token datastore-endpoint etcd-s3-access-key etcd-s3-secret-key vpn-auth")
+
+_GONE: t.Mapping[str, str] = {
+    "no-flannel": "flannel-backend: none",
+    "no-deploy": "disable",
+    "cluster-secret": "token",
+    "disable-selinux": "selinux",
+    "kube-controller-arg": "kube-controller-manager-arg",
+    "kube-cloud-controller-arg": "kube-cloud-controller-manager-arg",
+}
+
+# The role decides these from its own variables; a second source would contradict it.
+_OWNED: t.Mapping[str, str] = {
+    "data-dir": "k3s_data_dir",
+    "token-file": "k3s_token",
+    "server": "k3s_server_host or k3s_server_url",
+    "disable": "k3s_disable",
+    "cluster-reset": "no variable: it is a command for a person, not a setting",
+    "cluster-reset-restore-path": "no variable: it is a command for a person, not a setting",
+}
+
+
+def allowed_keys(kind: str) -> frozenset[str]:
+    """Return the keys that a node of this kind takes.
+
+    :arg kind: C(server) or C(agent).
+    """
+    return BOTH_KEYS | (SERVER_KEYS if kind == "server" else AGENT_KEYS)
+
+
+def _key_finding(key: str, kind: str, variable: str) -> str | None:
+    allowed = allowed_keys(kind)
+    plain = key[:-1] if key.endswith("+") else key
+    if plain in _OWNED and plain in allowed:
+        return f"{variable} has the key {key!r}: the role sets it itself; use {_OWNED[plain]}."
+    if plain in allowed:
+        return None
+    if plain in _GONE:
+        return f"{variable} has the key {key!r}, which K3s no longer has: use {_GONE[plain]} instead."
+    if kind == "agent" and plain in SERVER_KEYS:
+        return (
+            f"{variable} has the key {key!r}, which only a server takes (an agent does not start with it): "
+            "move it to k3s_server_config."
+        )
+    if kind == "server" and plain in AGENT_KEYS:
+        return f"{variable} has the key {key!r}, which only an agent takes: move it to k3s_agent_config."
+    close = difflib.get_close_matches(plain, sorted(allowed), n=1, cutoff=0.6)
+    hint = f"did you mean {close[0]!r}?" if close else "see https://docs.k3s.io/cli for the keys."
+    return f"{variable} has the key {key!r}, which K3s does not know: {hint}"
+
+
+def config_findings(config: t.Any, kind: str) -> list[str]:
+    """Return what is wrong with C(k3s_server_config) or C(k3s_agent_config), one sentence each.
+
+    :arg config: the variable's value.
+    :arg kind: C(server) or C(agent).
+    """
+    variable = f"k3s_{kind}_config"
+    if not isinstance(config, t.Mapping):
+        return [f"{variable} is {config!r}: it must be a dictionary of K3s's configuration keys."]
+    findings = []
+    for key in config:
+        finding = _key_finding(str(key), kind, variable)
+        if finding:
+            findings.append(finding)
+        elif isinstance(config[key], t.Mapping):
+            findings.append(f"{variable} has a dictionary under {str(key)!r}: K3s takes single values and lists only.")
+        elif config[key] is None:
+            findings.append(f"{variable} has no value under {str(key)!r}: give one, or remove the key.")
+    backend = str(config.get("flannel-backend", ""))
+    if backend in ("ipsec", "wireguard"):
+        findings.append(
+            f"{variable} has flannel-backend {backend!r}, which K3s no longer has: use 'wireguard-native' instead."
+        )
+    return findings
