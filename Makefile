@@ -1,0 +1,79 @@
+# Everything a developer types. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# Evaluated when a recipe runs, because a recipe may have made it a moment ago.
+VENV = $$(tools/venv --path)
+LAYERS = $(VENV)/bin/python tools/run_layers.py
+
+LAB_NAME ?= demo
+SCENARIO ?=
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: deps ## Raise a bare lab host, turn it into a TLS edge, print how to look at it
+	PATH="$(VENV)/bin:$$PATH" LAB_NAME=$(LAB_NAME) lab/demo/run
+
+.PHONY: demo-down
+demo-down: deps-checks ## Remove what `make demo` made
+	PATH="$(VENV)/bin:$$PATH" lab/lab down --name $(LAB_NAME)
+
+.PHONY: test
+test: deps ## Run every layer of checks, fast ones first
+	$(LAYERS) lint unit sanity molecule
+
+.PHONY: lint
+lint: deps-checks ## Read the sources: Ansible, YAML, Python, shell, Go, documentation, changelog, artifact, contracts
+	$(LAYERS) lint
+
+.PHONY: unit
+unit: deps-checks ## Run the unit tests
+	$(LAYERS) unit
+
+.PHONY: sanity
+sanity: deps-checks ## Run ansible-test sanity
+	$(LAYERS) sanity
+
+.PHONY: molecule
+molecule: deps ## Run the scenarios on a lab of their own; SCENARIO=site runs one
+	$(LAYERS) molecule $(addprefix --scenario=,$(SCENARIO))
+
+.PHONY: deps
+deps: deps-checks ## Install what the lab and the tests need: Debian packages, a Python environment outside the checkout
+	tools/system-packages requirements/apt-lab.txt
+
+.PHONY: deps-checks
+deps-checks:
+	@tools/system-packages requirements/apt-checks.txt
+	@tools/venv >/dev/null
+
+.PHONY: format
+format: deps-checks ## Bring Python and Go sources into the form that lint asks for
+	$(VENV)/bin/ruff check --fix --exit-zero
+	$(VENV)/bin/ruff format
+	gofmt -w lab/go
+
+.PHONY: role-docs
+role-docs: deps-checks ## Write the variable tables of the roles' READMEs
+	$(VENV)/bin/python tools/role_docs.py
+
+.PHONY: changelog
+changelog: deps-checks ## Turn the changelog fragments into the release that galaxy.yml names
+	PATH="$(VENV)/bin:$$PATH" antsibull-changelog release
+
+.PHONY: artifact
+artifact: deps-checks ## Build the collection's archive
+	PATH="$(VENV)/bin:$$PATH" ansible-galaxy collection build --force "$$($(VENV)/bin/python tools/checkout.py)"
+
+.PHONY: pins
+pins: ## Resolve requirements/python.txt anew and pin what it pulls in
+	tools/pins
+
+.PHONY: clean
+clean: ## Remove what the tools leave in the checkout; the cache outside it stays
+	git clean -fdXq -- .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis tests lab plugins bench tools '*.tar.gz'

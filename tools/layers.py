@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The layers of ``make test``, fast ones first: what each consists of, and nothing about how they are run."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import checkout
+
+PYTHON = sys.executable
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+#: The checkout under the name that its imports use.
+LINKED = ".collections/ansible_collections/baremesh/edge"
+#: Where pytest's reports go.
+REPORTS = checkout.cache() / f"reports-{checkout.key()}"
+#: Where ansible-test leaves its own.
+UNIT_REPORTS = checkout.stage_path() / "tests" / "output" / "junit"
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One command that passes with exit status 0.
+
+    A check with ``reports``, a pattern of JUnit files, counts as the tests in them; another counts as one.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    reports: str = ""
+    reports_in: Path = REPORTS
+    #: Shown as it comes instead of at its end: for what takes minutes.
+    live: bool = False
+    #: Run when the check failed, for what a reader needs to find the cause.
+    diagnosis: tuple[str, ...] = ()
+
+    def report_folder(self) -> Path:
+        """Folder that the pattern is about."""
+        return self.reports_in
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """Checks that belong together, ``jobs`` of them at a time."""
+
+    name: str
+    checks: tuple[Check, ...]
+    jobs: int = 1
+
+
+def pytest(name: str, report: str, *arguments: str) -> Check:
+    """Tests that plain pytest runs."""
+    command = (PYTHON, "-m", "pytest", "-q", f"--junit-xml={REPORTS / report}", *arguments)
+    return Check(name, command, reports=report)
+
+
+def shell_scripts() -> list[str]:
+    """Files that a shell runs, told by their first line."""
+    with_shell = []
+    for path in checkout.tracked():
+        first = (checkout.ROOT / path).open("rb").readline(64)
+        if first.startswith(b"#!") and first.rstrip().endswith((b"bash", b"/sh")):
+            with_shell.append(str(path))
+    return with_shell
+
+
+def lint(_: Sequence[str]) -> Layer:
+    """Read the sources and run none of them."""
+    antsibull_docs = ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "dependent", ".")
+    return Layer(
+        "lint",
+        (
+            Check("ansible-lint", ("ansible-lint", "--offline", "--strict")),
+            Check("galaxy-importer", (PYTHON, "tools/galaxy_import.py")),
+            Check("mypy", (PYTHON, "-m", "mypy", "tools", "lab/edge_lab", f"{LINKED}/plugins")),
+            Check("antsibull-docs", antsibull_docs),
+            pytest("contracts", "contract.xml", "tests/unit/contract"),
+            Check("yamllint", ("yamllint", "--strict", ".")),
+            Check("shellcheck", ("shellcheck", *shell_scripts())),
+            Check("ruff check", ("ruff", "check")),
+            Check("ruff format", ("ruff", "format", "--check", "--diff")),
+            Check("antsibull-changelog", ("antsibull-changelog", "lint")),
+            Check("role documentation", (PYTHON, "tools/role_docs.py", "--check")),
+            Check("gofmt", (PYTHON, "tools/gofmt.py")),
+        ),
+        jobs=2,
+    )
+
+
+def unit(_: Sequence[str]) -> Layer:
+    """Run what needs neither a lab nor a network."""
+    ansible_test = (PYTHON, "tools/ansible_test.py", "units", "--python", VERSION, "--num-workers", "2", "--color", "no")
+    return Layer(
+        "unit",
+        (
+            Check("plugins", ansible_test, reports="*.xml", reports_in=UNIT_REPORTS),
+            pytest("lab and tools", "lab.xml", "-n", "2", "tests/unit/lab", "tests/unit/tools"),
+        ),
+    )
+
+
+def sanity(_: Sequence[str]) -> Layer:
+    """Run ansible-test's checks of a collection, each in an environment that ansible-test pins."""
+    ansible_test = (PYTHON, "tools/ansible_test.py", "sanity", "--python", VERSION, "--color", "no")
+    return Layer("sanity", (Check("ansible-test sanity", ansible_test),))
+
+
+LAYERS: dict[str, Callable[[Sequence[str]], Layer]] = {"lint": lint, "unit": unit, "sanity": sanity}

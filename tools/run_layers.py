@@ -1,0 +1,123 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run layers of checks in the given order, print what failed and how long each took, and count.
+
+The last line is ``N passed, N failed``. After a layer with failures the slower ones do not start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import dataclasses
+import os
+import subprocess
+import sys
+import threading
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import checkout
+import layers
+
+#: One check's output is printed at once, whole.
+PRINTING = threading.Lock()
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a check came to."""
+
+    check: layers.Check
+    passed: int
+    failed: int
+    seconds: float
+
+
+def environment() -> dict[str, str]:
+    """Environment of every check: our tools first, our Ansible configuration, no terminal tricks."""
+    tools = str(Path(sys.executable).parent)
+    return os.environ | {
+        "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+        "ANSIBLE_CONFIG": str(checkout.ROOT / "ansible.cfg"),
+        "ANSIBLE_NOCOLOR": "1",
+        "NO_COLOR": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def count(check: layers.Check, succeeded: bool) -> tuple[int, int]:
+    """Return how many tests of the check passed and failed; one for a check without reports."""
+    passed = failed = 0
+    for report in sorted(check.report_folder().glob(check.reports)) if check.reports else []:
+        for suite in ET.parse(report).getroot().iter("testsuite"):
+            bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+            failed += bad
+            passed += int(suite.get("tests", 0)) - bad - int(suite.get("skipped", 0))
+    if passed + failed == 0:
+        # No report, or one without a test: the command's own verdict, and a report that is missing is not a pass.
+        succeeded = succeeded and not check.reports
+        return int(succeeded), int(not succeeded)
+    # Pytest can fail without a failed test: a collection that broke off, a plugin that does not load.
+    return passed, failed if succeeded or failed else 1
+
+
+def run(check: layers.Check) -> Outcome:
+    """Run one check and print its output: live checks as they go, the others at their end, silent when they pass."""
+    for stale in check.report_folder().glob(check.reports) if check.reports else []:
+        stale.unlink()
+    started = time.monotonic()
+    sink = None if check.live else subprocess.PIPE
+    process = subprocess.run(
+        check.command,
+        cwd=checkout.ROOT,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=sink,
+        stderr=subprocess.STDOUT if sink else None,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    seconds = time.monotonic() - started
+    passed, failed = count(check, process.returncode == 0)
+    with PRINTING:
+        if failed and process.stdout:
+            print(f"--- {check.name} ---\n{process.stdout.rstrip()}\n---")
+        print(f"{'FAIL' if failed else 'ok':4}  {check.name:24}  {passed:5} passed  {failed:5} failed  {seconds:7.1f} s", flush=True)
+    if failed and check.diagnosis:
+        subprocess.run(check.diagnosis, cwd=checkout.ROOT, env=environment(), stdin=subprocess.DEVNULL, check=False)
+    return Outcome(check, passed, failed, seconds)
+
+
+def run_layer(layer: layers.Layer) -> list[Outcome]:
+    """Run all checks of a layer, also after a failed one."""
+    print(f"== {layer.name}", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=layer.jobs) as pool:
+        return list(pool.map(run, layer.checks))
+
+
+def main(arguments: list[str]) -> int:
+    """Run the layers that are named and return 0 if nothing failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("layer", nargs="+", choices=sorted(layers.LAYERS), help="layers to run, in this order")
+    parser.add_argument("--scenario", action="append", default=[], help="scenario of the layer molecule; all of them if not given")
+    options = parser.parse_args(arguments)
+
+    outcomes: list[Outcome] = []
+    started = time.monotonic()
+    remaining = list(options.layer)
+    while remaining and not any(outcome.failed for outcome in outcomes):
+        outcomes += run_layer(layers.LAYERS[remaining.pop(0)](options.scenario))
+    for name in remaining:
+        print(f"== {name}: not run")
+    print(f"{time.monotonic() - started:.0f} s")
+    failed = sum(outcome.failed for outcome in outcomes)
+    print(f"{sum(outcome.passed for outcome in outcomes)} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
