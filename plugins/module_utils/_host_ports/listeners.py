@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection. Who listens on a TCP port of this host, read from /proc: address, process and systemd unit."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import socket
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_LISTEN = "0A"
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A program that holds a port; the name is empty if its process could not be seen."""
+
+    port: int
+    address: str
+    pid: int = 0
+    process: str = ""
+    unit: str = ""
+
+    def __str__(self) -> str:
+        if not self.pid:
+            return f"port {self.port} on {self.address} is held by a process that is not visible from here"
+        unit = f", unit {self.unit}" if self.unit else ", no systemd unit"
+        return f"port {self.port} on {self.address} is held by {self.process} (pid {self.pid}{unit})"
+
+
+def address_of(text: str) -> str:
+    """Read an address as /proc/net/tcp writes it: hexadecimal 32-bit words in the byte order of the machine."""
+    words = [int(text[start : start + 8], 16) for start in range(0, len(text), 8)]
+    packed = b"".join(struct.pack("=I", word) for word in words)
+    return str(ipaddress.ip_address(packed))
+
+
+def listening(table: str, ports: Iterable[int]) -> dict[int, Listener]:
+    """Find the sockets that listen on some of the ports, by inode, from the text of /proc/net/tcp or tcp6."""
+    wanted = set(ports)
+    found: dict[int, Listener] = {}
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) < 10 or fields[3] != _LISTEN:
+            continue
+        address, _colon, port = fields[1].rpartition(":")
+        if int(port, 16) in wanted:
+            found[int(fields[9])] = Listener(int(port, 16), address_of(address))
+    return found
+
+
+def unit_of(cgroup: str) -> str:
+    """Tell the systemd unit of a process from its /proc/PID/cgroup, of version 1 or 2; empty if there is none."""
+    paths = {fields[1]: fields[2] for fields in (line.split(":", 2) for line in cgroup.splitlines()) if len(fields) == 3}
+    path = paths.get("name=systemd", paths.get("", ""))
+    units = re.findall(r"[^/]+\.(?:service|socket)(?=/|$)", path)
+    return units[-1] if units else ""
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _link(path: Path) -> str:
+    try:
+        return os.readlink(path)  # noqa: PTH115  Path.readlink would parse thousands of "socket:[1]" as paths
+    except OSError:
+        return ""
+
+
+def _open_sockets(proc: Path) -> Iterator[tuple[int, int]]:
+    for process in proc.iterdir():
+        if not process.name.isdigit():
+            continue
+        try:
+            links = [_link(entry) for entry in (process / "fd").iterdir()]
+        except OSError:
+            continue  # the process has ended in between
+        for link in links:
+            if link.startswith("socket:["):
+                yield int(link[8:-1]), int(process.name)
+
+
+def holders(ports: Iterable[int], proc: Path = Path("/proc")) -> list[Listener]:
+    """Tell everybody who listens on one of the ports, in order; a systemd socket shows as process ``systemd``."""
+    wanted = set(ports)
+    sockets = {**listening(_read(proc / "net/tcp"), wanted), **listening(_read(proc / "net/tcp6"), wanted)}
+    if not sockets:
+        return []
+    owners: dict[int, int] = {}
+    for inode, pid in _open_sockets(proc):
+        # Several processes share one socket; the one with the lowest number is the parent of the workers, or else systemd itself,
+        # which keeps a socket it has handed over.
+        if inode in sockets and (inode not in owners or owners[inode] == 1 or 1 < pid < owners[inode]):
+            owners[inode] = pid
+    result = []
+    for inode, entry in sockets.items():
+        pid = owners.get(inode, 0)
+        process = _read(proc / str(pid) / "comm").strip() if pid else ""
+        unit = unit_of(_read(proc / str(pid) / "cgroup")) if pid else ""
+        result.append(Listener(entry.port, entry.address, pid, process, unit))
+    return sorted(result, key=lambda item: (item.port, item.address))
+
+
+def own_addresses() -> list[str]:
+    """Tell the address of each family that this host uses towards the internet; connecting a UDP socket sends nothing."""
+    found = []
+    for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect((target, 9))
+                address = str(probe.getsockname()[0])
+        except OSError:
+            continue
+        if not ipaddress.ip_address(address).is_link_local:
+            found.append(address)
+    return found

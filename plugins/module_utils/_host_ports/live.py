@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection. What ``nft -j list table`` says, as chains, as host ports, and against what is wanted. No I/O."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import TYPE_CHECKING, Any
+
+from . import rules, text
+from .model import HostPort, HostPortsError, Wanted, networks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+def parse_table(output: str) -> tuple[rules.Chain, ...]:
+    """Read the chains of one table in nft's JSON, in the order in which nft lists them.
+
+    Raises:
+        HostPortsError: it is not nft's JSON.
+    """
+    try:
+        items: list[Mapping[str, Any]] = json.loads(output)["nftables"]
+        found = {item["chain"]["name"]: item["chain"] for item in items if "chain" in item}
+        lines: dict[str, list[str]] = {name: [] for name in found}
+        for item in items:
+            if "rule" in item:
+                lines[item["rule"]["chain"]].append(text.rule(item["rule"]["expr"]))
+            # We make no sets, maps or objects of our own: one that is there is foreign and has to show.
+            foreign = set(item) & {"set", "map", "element", "flowtable", "counter", "limit", "quota"}
+            for kind in foreign:
+                lines.setdefault(kind, []).append(json.dumps(item[kind], sort_keys=True))
+    except (ValueError, KeyError, TypeError) as error:
+        raise HostPortsError(
+            f"nft's JSON could not be read ({type(error).__name__}: {error}); nft 1.0 or later with JSON support is needed"
+        ) from None
+    return tuple(
+        rules.Chain(name, str(found.get(name, {}).get("hook", "none")), int(found.get(name, {}).get("prio", 0)), tuple(lines[name]))
+        for name in lines
+    )
+
+
+def _matches(statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return {text.value_text(item["match"]["left"]): item["match"]["right"] for item in statements if "match" in item}
+
+
+def _sources(value: Any) -> list[str]:
+    return text.value_text(value).strip("{ }").split(", ")
+
+
+def parse_wanted(output: str) -> Wanted | None:
+    """Tell the host ports that a live table serves, for a reader; ``None`` if there are none. Rules of others are skipped.
+
+    Raises:
+        HostPortsError: it is not nft's JSON.
+    """
+    ports: dict[int, HostPort] = {}
+    closed = False
+    open_to: list[str] = []
+    try:
+        expressions = [
+            item["rule"]["expr"] for item in json.loads(output)["nftables"] if item.get("rule", {}).get("chain") == rules.PREROUTING
+        ]
+        for expression in expressions:
+            matches = _matches(expression)
+            sources = [source for key in ("ip saddr", "ip6 saddr") if key in matches for source in _sources(matches[key])]
+            targets = [
+                item["mangle"]["value"] for item in expression if "mangle" in item and text.value_text(item["mangle"]["key"]) == "tcp dport"
+            ]
+            if {"drop": None} in expression:
+                closed = True
+            elif {"accept": None} in expression:
+                open_to += sources
+            elif targets and isinstance(matches.get("tcp dport"), int):
+                port = matches["tcp dport"]
+                known = ports[port].sources if port in ports else ()
+                ports[port] = HostPort(port, int(targets[0]), networks([*known, *sources], "sources"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise HostPortsError(
+            f"nft's JSON could not be read ({type(error).__name__}: {error}); nft 1.0 or later with JSON support is needed"
+        ) from None
+    return Wanted(tuple(ports[port] for port in sorted(ports)), closed, networks(open_to, "sources")) if ports else None
+
+
+def differences(live: Iterable[rules.Chain], wanted: Iterable[rules.Chain]) -> list[str]:
+    """Tell what the live chains have too little or too much, one sentence each; empty if they are as wanted."""
+    have = {chain.name: chain for chain in live}
+    want = {chain.name: chain for chain in wanted}
+    found: list[str] = []
+    for name, chain in want.items():
+        if name not in have:
+            found.append(f"chain {name} is missing")
+            continue
+        if have[name].header() != chain.header():
+            found.append(f"chain {name} hooks in at {have[name].hook} {have[name].priority} instead of {chain.hook} {chain.priority}")
+        if have[name].rules != chain.rules:
+            lines = difflib.ndiff(list(have[name].rules), list(chain.rules))
+            verbs = {"-": "has a foreign rule", "+": "lacks the rule"}
+            found += [f"chain {name} {verbs[line[0]]}: {line[2:]}" for line in lines if line[0] in verbs]
+    found += [f"chain {name} is foreign" for name in have if name not in want]
+    return found

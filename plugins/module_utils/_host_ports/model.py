@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection. What is wanted of a host's ports, checked and in words. No I/O."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+class HostPortsError(Exception):
+    """A wish that cannot be met; ``str()`` is one sentence that names the option, its value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class HostPort:
+    """One port of the host that leads to a NodePort; no sources means everybody."""
+
+    port: int
+    node_port: int
+    sources: tuple[str, ...] = ()
+
+    def sources_of(self, family: int) -> tuple[str, ...]:
+        """Return the sources of one address family, 4 or 6."""
+        return tuple(source for source in self.sources if ipaddress.ip_network(source).version == family)
+
+    def families(self) -> tuple[int, ...]:
+        """Return the address families in which somebody may connect."""
+        if not self.sources:
+            return (4, 6)
+        return tuple(family for family in (4, 6) if self.sources_of(family))
+
+    def __str__(self) -> str:
+        names = ", ".join(f"IPv{family}" for family in self.families())
+        origin = f" from {', '.join(self.sources)}" if self.sources else ""
+        return f"{self.port}/tcp -> NodePort {self.node_port} ({names}){origin}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """All that the rules of one host have to do."""
+
+    ports: tuple[HostPort, ...]
+    close_nodeports: bool = False
+    nodeport_sources: tuple[str, ...] = ()
+
+    def node_ports(self) -> tuple[int, ...]:
+        """Return each NodePort once, in order."""
+        return tuple(sorted({entry.node_port for entry in self.ports}))
+
+    def lines(self) -> list[str]:
+        """Tell what a reader of a diff should see, one line a fact."""
+        result = [str(entry) for entry in self.ports]
+        if self.close_nodeports:
+            numbers = ", ".join(str(number) for number in self.node_ports())
+            may = f", open to {', '.join(self.nodeport_sources)}" if self.nodeport_sources else ""
+            result.append(f"direct access to NodePort {numbers} from outside: closed{may}")
+        return result
+
+
+def port_number(value: Any, name: str) -> int:
+    """Read a TCP port from what a user wrote; surveys and templates send strings.
+
+    Raises:
+        HostPortsError: it is not a whole number between 1 and 65535.
+    """
+    text = str(value).strip()
+    if isinstance(value, bool) or not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise HostPortsError(f"{name} is {value!r}; allowed is a TCP port, 1 to 65535")
+    return int(text)
+
+
+def networks(values: Iterable[Any], name: str) -> tuple[str, ...]:
+    """Return addresses and networks in their canonical spelling: IPv4 first, sorted, none twice, none inside another.
+
+    Raises:
+        HostPortsError: an entry is no address and no network.
+    """
+    found: dict[int, list[Any]] = {4: [], 6: []}
+    for value in values:
+        try:
+            network = ipaddress.ip_network(str(value).strip(), strict=False)
+        except ValueError:
+            raise HostPortsError(
+                f"{name} contains {value!r}; allowed are addresses and networks such as 192.0.2.0/24 or 2001:db8::/32"
+            ) from None
+        found[network.version].append(network)
+    collapsed = [network for family in (4, 6) for network in ipaddress.collapse_addresses(found[family])]
+    return tuple(str(network.network_address) if network.num_addresses == 1 else str(network) for network in collapsed)
+
+
+def parse(
+    ports: Sequence[Mapping[str, Any]], close_nodeports: bool = False, nodeport_sources: Sequence[Any] = (), name: str = "ports"
+) -> Wanted:
+    """Check the options and put them into their canonical order.
+
+    Raises:
+        HostPortsError: an entry is wrong by itself, or two of them contradict each other.
+    """
+    entries: dict[int, HostPort] = {}
+    for index, raw in enumerate(ports):
+        where = f"{name}[{index}]"
+        port = port_number(raw.get("port"), f"{where}.port")
+        entry = HostPort(
+            port, port_number(raw.get("node_port"), f"{where}.node_port"), networks(raw.get("sources") or (), f"{where}.sources")
+        )
+        if entry.port in entries:
+            raise HostPortsError(f"{where}.port is {port}, which {name} names twice; allowed is one entry a port")
+        if entry.port == entry.node_port:
+            raise HostPortsError(f"{where}.node_port is {port}, its own port; allowed is the NodePort of a Service, for example 30080")
+        entries[port] = entry
+    if not entries:
+        raise HostPortsError(
+            f"{name} is empty; allowed is a list such as [{{port: 80, node_port: 30080}}] (to remove all, use state absent)"
+        )
+    for entry in entries.values():
+        # The rules run one after another, so a chain of ports would be walked to its end.
+        if entry.node_port in entries:
+            raise HostPortsError(
+                f"{name} sends port {entry.port} to {entry.node_port}, a port of the list itself; allowed are NodePorts of Services"
+            )
+    sources = networks(nodeport_sources, "nodeport_sources")
+    return Wanted(tuple(entries[port] for port in sorted(entries)), close_nodeports, sources if close_nodeports else ())

@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection. Whether a host port really leads to its NodePort: a connection to both, and what follows from them.
+
+The connections are made by a function that is passed in, so that the reasoning can be tested without a network.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .model import HostPort
+
+Connect = Callable[[str, int], Optional[str]]
+"""Opens and closes a connection to address and port; ``None`` if that worked, else the reason in words."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One host port at one address of the host: ``works``, ``pending`` (nothing behind it yet), ``fails``."""
+
+    address: str
+    port: int
+    node_port: int
+    state: str
+    text: str
+
+    def as_result(self) -> dict[str, Any]:
+        """Return plain data for a module's result."""
+        return {"address": self.address, "port": self.port, "node_port": self.node_port, "state": self.state, "text": self.text}
+
+
+def connect(address: str, port: int, timeout: float = 3.0) -> str | None:
+    """Open and close a TCP connection; ``None`` if it worked, else why not."""
+    try:
+        with socket.create_connection((address, port), timeout=timeout):
+            return None
+    except socket.timeout:
+        return f"no answer within {timeout:g} s"
+    except ConnectionRefusedError:
+        return "connection refused"
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def check(entry: HostPort, address: str, connect_to: Connect) -> Check:
+    """Try one host port at one address; what is wrong is told apart by trying the NodePort too."""
+    # Brackets as in a URL, so that the port does not read as part of an IPv6 address.
+    shown = f"[{address}]" if ":" in address else address
+    host_port = connect_to(address, entry.port)
+    if host_port is None:
+        return Check(address, entry.port, entry.node_port, "works", f"{shown}:{entry.port} answers")
+    node_port = connect_to(address, entry.node_port)
+    if node_port is None:
+        reason = (
+            f"{shown}:{entry.port} does not answer ({host_port}) though NodePort {entry.node_port} does: packets to port {entry.port} do "
+            "not reach the rewrite; look for rules before it with `nft list ruleset` (hooks prerouting and output, priority below -300)"
+        )
+        return Check(address, entry.port, entry.node_port, "fails", reason)
+    reason = (
+        f"nothing answers on NodePort {entry.node_port} at {address} ({node_port}), so port {entry.port} cannot either ({host_port}): "
+        "the gateway's Service does not exist yet, has no ready pod, or does not serve this address"
+    )
+    return Check(address, entry.port, entry.node_port, "pending", reason)
+
+
+def check_all(entries: Iterable[HostPort], addresses: Iterable[str], connect_to: Connect = connect) -> list[Check]:
+    """Try every host port at every address of the families in which it is served."""
+    listed = list(addresses)
+    return [check(entry, address, connect_to) for entry in entries for address in listed]
+
+
+def failures(checks: Iterable[Check], required: bool) -> list[str]:
+    """Return the sentences that make a run fail: a broken host port always, one with nothing behind it if an answer is required.
+
+    Loopback is never required: kube-proxy serves NodePorts there in its iptables mode and for IPv4 only.
+    """
+    loopback = ("127.0.0.1", "::1")
+    missed = ("fails", "pending") if required else ("fails",)
+    return [item.text for item in checks if item.state == "fails" or (item.state in missed and item.address not in loopback)]

@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model
+
+
+def ports(*pairs):
+    return [{"port": port, "node_port": node_port} for port, node_port in pairs]
+
+
+def test_ports_are_sorted_and_told_in_words():
+    wanted = model.parse(ports((443, 30443), (80, 30080)))
+    assert wanted.lines() == ["80/tcp -> NodePort 30080 (IPv4, IPv6)", "443/tcp -> NodePort 30443 (IPv4, IPv6)"]
+
+
+def test_strings_from_a_survey_are_numbers():
+    assert model.parse([{"port": "80", "node_port": " 30080 "}]) == model.parse(ports((80, 30080)))
+
+
+def test_two_ports_may_lead_to_one_node_port():
+    assert model.parse(ports((80, 30080), (8080, 30080))).node_ports() == (30080,)
+
+
+def test_sources_of_one_family_close_the_other():
+    entry = model.parse([{"port": 80, "node_port": 30080, "sources": ["2001:db8::/32"]}]).ports[0]
+    assert entry.families() == (6,)
+    assert str(entry) == "80/tcp -> NodePort 30080 (IPv6) from 2001:db8::/32"
+
+
+@pytest.mark.parametrize(
+    ("given", "canonical"),
+    [
+        (["10.0.0.0/9", "10.128.0.0/9"], ("10.0.0.0/8",)),
+        (["10.0.0.7/24"], ("10.0.0.0/24",)),
+        (["192.0.2.1/32", "192.0.2.1"], ("192.0.2.1",)),
+        (["2001:DB8::1", "10.0.0.0/8", "10.1.0.0/16"], ("10.0.0.0/8", "2001:db8::1")),
+    ],
+)
+def test_networks_have_one_spelling(given, canonical):
+    assert model.networks(given, "sources") == canonical
+
+
+def test_closed_node_ports_are_told():
+    wanted = model.parse(ports((80, 30080)), True, ["10.0.0.0/8"])
+    assert wanted.lines()[-1] == "direct access to NodePort 30080 from outside: closed, open to 10.0.0.0/8"
+
+
+def test_sources_of_node_ports_mean_nothing_while_they_are_open():
+    assert model.parse(ports((80, 30080)), False, ["10.0.0.0/8"]) == model.parse(ports((80, 30080)))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "ports is empty; allowed is a list such as [{port: 80, node_port: 30080}] (to remove all, use state absent)"),
+        (ports((0, 30080)), "ports[0].port is 0; allowed is a TCP port, 1 to 65535"),
+        (ports((80, 65536)), "ports[0].node_port is 65536; allowed is a TCP port, 1 to 65535"),
+        (ports((True, 30080)), "ports[0].port is True; allowed is a TCP port, 1 to 65535"),
+        ([{"port": 80}], "ports[0].node_port is None; allowed is a TCP port, 1 to 65535"),
+        (ports((80, 30080), (80, 30081)), "ports[1].port is 80, which ports names twice; allowed is one entry a port"),
+        (ports((80, 80)), "ports[0].node_port is 80, its own port; allowed is the NodePort of a Service, for example 30080"),
+        (ports((80, 443), (443, 30443)), "ports sends port 80 to 443, a port of the list itself; allowed are NodePorts of Services"),
+        (
+            [{"port": 80, "node_port": 30080, "sources": ["10.0.0.0/33"]}],
+            "ports[0].sources contains '10.0.0.0/33'; allowed are addresses and networks such as 192.0.2.0/24 or 2001:db8::/32",
+        ),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(given, message):
+    with pytest.raises(model.HostPortsError) as caught:
+        model.parse(given)
+    assert str(caught.value) == message
