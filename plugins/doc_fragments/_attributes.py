@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Attributes of modules. Private to baremesh.edge: other collections must not extend it."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in check mode and tells what it would do without doing it.
+  diff_mode:
+    description: Shows what has changed, or would change, in diff mode.
+  platform:
+    description: Where the module can run.
+    support: full
+    platforms: posix
+  action_group:
+    description: Use C(group/baremesh.edge.edge) in C(module_defaults) to set options of all modules of the group at once.
+    support: full
+    membership:
+      - baremesh.edge.edge
+"""
+
+    READ = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The module changes nothing.
+  diff_mode:
+    support: N/A
+    details:
+      - The module changes nothing.
+"""

@@ -1,0 +1,268 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a Certificate is not ready, whether waiting can help, and when the next attempt is due.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import (
+    Json,
+    condition,
+    is_current,
+    issuer_ref,
+    name_of,
+    namespace_of,
+    status_of,
+)
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import (
+    FAILED_STATES,
+    Walk,
+    failed_attempt,
+    request_is_of_present_attempt,
+    request_state,
+)
+from ansible_collections.baremesh.edge.plugins.module_utils._tls import UTC, iso, parse_time
+
+# Does waiting help? HEALS: it may. GRACE: not if it stays so for some seconds. FINAL: no.
+HEALS, GRACE, FINAL = "heals", "grace", "final"
+
+_FIRST_BACKOFF = dt.timedelta(hours=1)
+_LONGEST_BACKOFF = dt.timedelta(hours=32)
+_ISSUER_CONFIGURATION = frozenset(("InvalidConfig", "InvalidURL", "InvalidSolver"))
+_ACME_REFUSAL = re.compile(r"\b4\d\d urn:ietf:params:acme:error:(?!badNonce)")
+_RETRY_AFTER = re.compile(r"retry after (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
+
+
+@dataclass(frozen=True)
+class Cause:
+    """The deepest known reason, in one sentence."""
+
+    text: str
+    outlook: str = HEALS
+    retry_at: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failed attempt at issuance, to tell a new one from an old one."""
+
+    attempts: int
+    at: str
+
+
+def failure_of(certificate: Json) -> Failure:
+    """The last failed attempt that the Certificate's status knows of."""
+    status = status_of(certificate)
+    return Failure(int(status.get("failedIssuanceAttempts") or 0), str(status.get("lastFailureTime") or ""))
+
+
+def next_attempt(certificate: Json) -> dt.datetime | None:
+    """When cert-manager's back-off ends: an hour, doubled with each failure, at most 32 hours."""
+    status = status_of(certificate)
+    last = parse_time(status.get("lastFailureTime"))
+    if last is None:
+        return None
+    exponent = max(0, int(status.get("failedIssuanceAttempts") or 1) - 1)
+    pause: dt.timedelta = min(_FIRST_BACKOFF * (1 << min(exponent, 10)), _LONGEST_BACKOFF)
+    return last + pause
+
+
+def rate_limit_end(text: str) -> dt.datetime | None:
+    """The time that an ACME server's rate limit names, or None."""
+    match = _RETRY_AFTER.search(text)
+    if not match:
+        return None
+    try:
+        return dt.datetime.strptime(match.group(1), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def find_cause(found: Walk, problems: list[str], deadline_wall: float, known: Failure | None) -> Cause:
+    """The deepest reason why the Certificate is not ready.
+
+    Args:
+        found: what hangs on the Certificate.
+        problems: what the readiness predicate says; used where nothing deeper is known.
+        deadline_wall: the end of the wait, seconds since 1970.
+        known: the failed attempt that was there when the wait began; a later one is final at once.
+    """
+    certificate = found.certificate
+    failed = failed_attempt(certificate)
+    retried = failed is not None and not is_current(certificate, failed)
+    if retried:
+        return Cause("its spec was changed after the last failed attempt, and cert-manager has not begun a new one")
+    if failed is not None and request_is_failed(found.request):
+        deep = _attempt_cause(found) or Cause(_sentence(failed.get("message") or failed.get("reason")))
+        return _after_failure(certificate, deep, deadline_wall, known)
+    if failed is not None:
+        return _after_failure(certificate, Cause(_sentence(failed.get("message") or failed.get("reason"))), deadline_wall, known)
+    return (
+        _attempt_cause(found)
+        or _issuer_cause(found)
+        or _waiting_request(found)
+        or _rival_cause(found, problems)
+        or Cause(problems[0] if problems else "it is not ready")
+    )
+
+
+def request_is_failed(request: Json | None) -> bool:
+    """True if the CertificateRequest has ended without a certificate."""
+    return request is not None and request_state(request) in ("Denied", "InvalidRequest", "Failed")
+
+
+def _attempt_cause(found: Walk) -> Cause | None:
+    """The reason within Challenge, Order and CertificateRequest, deepest first."""
+    if found.request is None or not request_is_of_present_attempt(found.certificate, found.request):
+        return None
+    if request_state(found.request) == "Issued":
+        return None
+    for challenge in sorted(found.challenges, key=_urgency):
+        status = status_of(challenge)
+        state, reason = status.get("state"), status.get("reason")
+        if state == "valid" or not (reason or state in FAILED_STATES):
+            continue
+        text = "Challenge %s: %s" % (challenge["spec"].get("dnsName"), _sentence(reason or "it is %s" % state))
+        return _with_limit(text, FINAL if state in FAILED_STATES else HEALS)
+    order = found.order
+    if order is not None:
+        status = status_of(order)
+        if status.get("state") in FAILED_STATES:
+            return _with_limit("Order %s: %s" % (name_of(order), _sentence(status.get("reason") or "it is %s" % status["state"])), FINAL)
+        if status.get("reason"):
+            return _with_limit("Order %s: %s" % (name_of(order), _sentence(status["reason"])), HEALS)
+        unsolved = _without_solver(found)
+        if unsolved:
+            return Cause(
+                "Order %s: no solver of %s fits %s" % (name_of(order), _issuer_name(found.certificate), ", ".join(unsolved)),
+                GRACE,
+            )
+    return _failed_request(found.request)
+
+
+def _failed_request(request: Json) -> Cause | None:
+    state = request_state(request)
+    if state == "Denied":
+        entry = condition(request, "Denied") or condition(request, "Ready") or {}
+        return Cause("CertificateRequest %s was denied: %s" % (name_of(request), _sentence(entry.get("message"))), FINAL)
+    if state == "InvalidRequest":
+        entry = condition(request, "InvalidRequest") or {}
+        return Cause("CertificateRequest %s is invalid: %s" % (name_of(request), _sentence(entry.get("message"))), FINAL)
+    if state == "Failed":
+        entry = condition(request, "Ready") or {}
+        return _with_limit("CertificateRequest %s: %s" % (name_of(request), _sentence(entry.get("message"))), FINAL)
+    return None
+
+
+def _issuer_cause(found: Walk) -> Cause | None:
+    """The issuer matters until there is an Order: after that its work has begun."""
+    if not found.issuer_read or found.order is not None:
+        return None
+    if found.request is not None and request_state(found.request) == "Issued":
+        return None
+    name = _issuer_name(found.certificate)
+    if found.issuer is None:
+        return Cause("%s does not exist" % name, GRACE)
+    ready = condition(found.issuer, "Ready")
+    if ready is None:
+        return Cause("%s has no Ready condition: cert-manager has not looked at it" % name)
+    if ready.get("status") == "True":
+        return None
+    message = _sentence(ready.get("message") or ready.get("reason"))
+    lasting = ready.get("reason") in _ISSUER_CONFIGURATION or _ACME_REFUSAL.search(message)
+    outlook = FINAL if lasting and is_current(found.issuer, ready) else HEALS
+    return _with_limit("%s is not ready: %s" % (name, message), outlook)
+
+
+def _waiting_request(found: Walk) -> Cause | None:
+    request = found.request
+    if request is None or not request_is_of_present_attempt(found.certificate, request):
+        return None
+    state = request_state(request)
+    if state == "Unapproved":
+        return Cause("CertificateRequest %s waits for approval" % name_of(request))
+    order = found.order
+    if state == "Pending" and order is not None:
+        pending = [str(c["spec"].get("dnsName")) for c in found.challenges if status_of(c).get("state") != "valid"]
+        if pending:
+            return Cause("Challenge %s: it is %s" % (pending[0], _challenge_state(found, pending[0])))
+        return Cause("Order %s: it is %s" % (name_of(order), status_of(order).get("state") or "not yet placed"))
+    if state == "Pending":
+        entry = condition(request, "Ready") or {}
+        return Cause("CertificateRequest %s: %s" % (name_of(request), _sentence(entry.get("message") or "it is pending")))
+    return None
+
+
+def _rival_cause(found: Walk, problems: list[str]) -> Cause | None:
+    if not found.rivals or not problems:
+        return None
+    certificate = found.certificate
+    return Cause(
+        "Secret %s is also claimed by Certificate %s; each Certificate needs a Secret of its own"
+        % (
+            (certificate.get("spec") or {}).get("secretName"),
+            ", ".join("%s/%s" % (namespace_of(certificate), r) for r in found.rivals),
+        ),
+        GRACE,
+    )
+
+
+def _after_failure(certificate: Json, cause: Cause, deadline_wall: float, known: Failure | None) -> Cause:
+    """A failed attempt is final if it is new, or if the back-off outlasts the wait."""
+    due = next_attempt(certificate)
+    limit = parse_time(cause.retry_at)
+    if due is not None and limit is not None:
+        due = max(due, limit)
+    due = due or limit
+    is_new = known is not None and failure_of(certificate) != known
+    lasting = is_new or due is None or due.timestamp() > deadline_wall
+    return Cause(cause.text, FINAL if lasting else HEALS, iso(due) if due else None)
+
+
+def _without_solver(found: Walk) -> list[str]:
+    """Names that the ACME server wants proved and for which cert-manager made no Challenge."""
+    if found.order is None or found.challenges or status_of(found.order).get("state") != "pending":
+        return []
+    return [
+        ("*." if entry.get("wildcard") else "") + str(entry.get("identifier"))
+        for entry in status_of(found.order).get("authorizations") or []
+        if entry.get("challenges") and entry.get("initialState") != "valid"
+    ]
+
+
+def _with_limit(text: str, outlook: str) -> Cause:
+    end = rate_limit_end(text)
+    return Cause(text, outlook, iso(end) if end else None)
+
+
+def _urgency(challenge: Mapping[str, Any]) -> int:
+    status = challenge.get("status") or {}
+    if status.get("state") in FAILED_STATES:
+        return 0
+    return 1 if status.get("reason") else 2
+
+
+def _challenge_state(found: Walk, dns_name: str) -> str:
+    for challenge in found.challenges:
+        if challenge["spec"].get("dnsName") == dns_name:
+            status = status_of(challenge)
+            return str(status.get("state") or ("presented" if status.get("presented") else "not yet presented"))
+    return "unknown"
+
+
+def _issuer_name(certificate: Json) -> str:
+    ref = issuer_ref(certificate)
+    return "%s %s" % (ref["kind"], ref["name"])
+
+
+def _sentence(text: Any) -> str:
+    return " ".join(str(text or "no reason given").split())

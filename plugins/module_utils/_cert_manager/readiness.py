@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Is a Certificate ready? A predicate that an old or foreign state cannot satisfy.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import (
+    CERT_MANAGER_GROUP,
+    condition,
+    is_current,
+    issuer_ref,
+    name_of,
+    namespace_of,
+    status_of,
+)
+from ansible_collections.baremesh.edge.plugins.module_utils._tls import Leaf, iso, parse_time
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """What must have changed before a certificate counts: a later revision, or another serial, or both."""
+
+    revision: int | None = None
+    serial: str | None = None
+
+
+@dataclass(frozen=True)
+class SecretFacts:
+    """What the predicate needs of a Secret. leaf is None where problem says why there is none."""
+
+    name: str
+    exists: bool
+    annotations: Mapping[str, str]
+    leaf: Leaf | None = None
+    key_matches: bool = False
+    problem: str | None = None
+
+
+def condition_problems(certificate: Mapping[str, Any], renewal: Renewal | None = None) -> list[str]:
+    """Why the Certificate object itself does not say ready; empty where it does."""
+    if (certificate.get("metadata") or {}).get("deletionTimestamp"):
+        return ["it is being deleted"]
+    problems: list[str] = []
+    ready = condition(certificate, "Ready")
+    if ready is None:
+        problems.append("cert-manager has not set its Ready condition")
+    elif not is_current(certificate, ready):
+        problems.append(
+            "its Ready condition is of generation %s, the spec of generation %s"
+            % (ready.get("observedGeneration"), certificate["metadata"].get("generation"))
+        )
+    elif ready.get("status") != "True":
+        problems.append(str(ready.get("message") or ready.get("reason") or "its Ready condition is not True"))
+    issuing = condition(certificate, "Issuing")
+    if issuing is not None and issuing.get("status") == "True" and issuing.get("reason") != "Renewing":
+        problems.append("it is being issued (%s)" % (issuing.get("message") or issuing.get("reason")))
+    if renewal is not None and renewal.revision is not None:
+        revision = int(status_of(certificate).get("revision") or 0)
+        if revision <= renewal.revision:
+            problems.append("its revision is %d, one later than %d is awaited" % (revision, renewal.revision))
+    return problems
+
+
+def secret_problems(certificate: Mapping[str, Any], secret: SecretFacts, wall: float, renewal: Renewal | None = None) -> list[str]:
+    """Why the Secret does not hold what the Certificate asks for; empty where it does."""
+    if not secret.exists:
+        return ["Secret %s does not exist" % secret.name]
+    if secret.problem or secret.leaf is None:
+        return ["Secret %s: %s" % (secret.name, secret.problem or "it holds no certificate")]
+    leaf = secret.leaf
+    problems = _ownership_problems(certificate, secret)
+    if not secret.key_matches:
+        problems.append("Secret %s: its private key does not belong to its certificate" % secret.name)
+    spec = certificate.get("spec") or {}
+    held = {n.lower() for n in leaf.dns_names}
+    missing = [n for n in spec.get("dnsNames") or [] if str(n).lower() not in held]
+    missing += [a for a in spec.get("ipAddresses") or [] if str(a) not in leaf.ip_addresses]
+    if missing:
+        problems.append("Secret %s: its certificate does not cover %s" % (secret.name, ", ".join(map(str, missing))))
+    if not leaf.valid_at(wall):
+        problems.append("Secret %s: its certificate is valid from %s to %s only" % (secret.name, iso(leaf.not_before), iso(leaf.not_after)))
+    declared = parse_time(status_of(certificate).get("notAfter"))
+    if declared is None or declared != leaf.not_after:
+        problems.append(
+            "Secret %s: its certificate ends at %s, the Certificate's status says %s"
+            % (secret.name, iso(leaf.not_after), iso(declared) if declared else "nothing")
+        )
+    if renewal is not None and renewal.serial is not None and leaf.serial == renewal.serial:
+        problems.append("Secret %s still holds serial %s" % (secret.name, leaf.serial))
+    return problems
+
+
+def is_ready(certificate: Mapping[str, Any], secret: SecretFacts, wall: float, renewal: Renewal | None = None) -> bool:
+    """The whole predicate."""
+    return not condition_problems(certificate, renewal) and not secret_problems(certificate, secret, wall, renewal)
+
+
+def _ownership_problems(certificate: Mapping[str, Any], secret: SecretFacts) -> list[str]:
+    problems: list[str] = []
+    spec_name = str((certificate.get("spec") or {}).get("secretName") or "")
+    if spec_name != secret.name:
+        problems.append("spec.secretName is %s, not %s" % (spec_name, secret.name))
+    owner = secret.annotations.get("cert-manager.io/certificate-name")
+    if owner != name_of(certificate):
+        problems.append(
+            "Secret %s belongs to %s"
+            % (secret.name, "Certificate %s/%s" % (namespace_of(certificate), owner) if owner else "no Certificate")
+        )
+    wanted = issuer_ref(certificate)
+    held = {
+        "name": secret.annotations.get("cert-manager.io/issuer-name", ""),
+        "kind": secret.annotations.get("cert-manager.io/issuer-kind") or "Issuer",
+        "group": secret.annotations.get("cert-manager.io/issuer-group") or CERT_MANAGER_GROUP,
+    }
+    if held != wanted:
+        problems.append(
+            "Secret %s: it was issued by %s %s, not by %s %s"
+            % (secret.name, held["kind"], held["name"] or "(none)", wanted["kind"], wanted["name"])
+        )
+    return problems

@@ -1,0 +1,33 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What users give to say which issuance they wait for.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import Renewal
+from ansible_collections.baremesh.edge.plugins.module_utils._tls import TlsError, normal_serial
+
+
+def parse_renewals(given: Mapping[str, Any]) -> dict[str, Renewal]:
+    """renewed_since as Renewal objects. Raises ValueError with the sentence for the user."""
+    return {str(name): _parse(str(name), value) for name, value in given.items()}
+
+
+def _parse(name: str, value: Any) -> Renewal:
+    text = str(value).strip()
+    # Templates turn numbers into text. A serial number has at least 64 random bits, a revision never nine digits.
+    if not isinstance(value, bool) and text.isdigit() and len(text) <= 9:
+        return Renewal(revision=int(text))
+    if isinstance(value, str):
+        try:
+            return Renewal(serial=normal_serial(text))
+        except TlsError:
+            pass
+    raise ValueError("renewed_since for %s is %r: give a revision (a number) or a serial number (hexadecimal text)" % (name, value))

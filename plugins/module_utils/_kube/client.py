@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Verbs on Kubernetes objects as plain dictionaries, every request counted.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, ConnectionLost
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import Resource
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import (
+    ANSWER_TIMEOUT,
+    Answer,
+    Stream,
+    Transport,
+)
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, SystemClock
+
+Json = dict[str, Any]
+
+
+class KubeClient:
+    """Reads and writes objects; turns every bad answer into one exception with one sentence."""
+
+    def __init__(self, transport: Transport, clock: Clock | None = None) -> None:
+        self._transport = transport
+        self._clock: Clock = clock or SystemClock()
+        self.requests = 0
+
+    def get(self, resource: Resource, namespace: str | None, name: str, timeout: float = ANSWER_TIMEOUT) -> Json:
+        """One object. Raises ApiError (404 where it does not exist) or ConnectionLost."""
+        attempt = "read %s" % _where(resource, namespace, name)
+        return self._call("GET", resource.path(namespace, name), {}, None, attempt, timeout)
+
+    def list(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        timeout: float = ANSWER_TIMEOUT,
+    ) -> Json:
+        """The List object of a collection, in one request."""
+        query = _selectors(label_selector, field_selector)
+        attempt = "list %s" % _where(resource, namespace)
+        return self._call("GET", resource.path(namespace), query, None, attempt, timeout)
+
+    def create(self, resource: Resource, namespace: str | None, body: Json, timeout: float = ANSWER_TIMEOUT) -> Json:
+        """Create an object and return it as stored."""
+        name = body.get("metadata", {}).get("name")
+        attempt = "create %s" % _where(resource, namespace, name)
+        return self._call("POST", resource.path(namespace), {}, body, attempt, timeout)
+
+    def delete(self, resource: Resource, namespace: str | None, name: str, timeout: float = ANSWER_TIMEOUT) -> Json:
+        """Delete an object."""
+        attempt = "delete %s" % _where(resource, namespace, name)
+        return self._call("DELETE", resource.path(namespace, name), {}, None, attempt, timeout)
+
+    def replace_status(self, resource: Resource, namespace: str | None, body: Json, timeout: float = ANSWER_TIMEOUT) -> Json:
+        """Write the status subresource; the resourceVersion in it guards against overwriting others."""
+        name = body["metadata"]["name"]
+        attempt = "update the status of %s" % _where(resource, namespace, name)
+        return self._call("PUT", resource.path(namespace, name, "status"), {}, body, attempt, timeout)
+
+    def watch(self, resource: Resource, namespace: str | None, query: Mapping[str, str], timeout: float) -> Stream:
+        """Open a watch; the caller reads its lines and closes it."""
+        attempt = "watch %s" % _where(resource, namespace)
+        self.requests += 1
+        stream = self._transport.stream(resource.path(namespace), dict(query, watch="1"), timeout)
+        if stream.answer.status != 200:
+            raise self._error(stream.answer, attempt)
+        return stream
+
+    def _call(self, method: str, path: str, query: Mapping[str, str], body: Json | None, attempt: str, timeout: float) -> Json:
+        self.requests += 1
+        answer = self._transport.request(method, path, query, body, "application/json", max(1.0, timeout))
+        if answer.status >= 300:
+            raise self._error(answer, attempt)
+        try:
+            found = json.loads(answer.body)
+        except ValueError as exc:
+            raise ConnectionLost("Could not %s: the answer is not JSON (%s)" % (attempt, exc)) from exc
+        if not isinstance(found, dict):
+            raise ConnectionLost("Could not %s: the answer is no object" % attempt)
+        return found
+
+    def _error(self, answer: Answer, attempt: str) -> ApiError:
+        reason, message = "", answer.body.decode("utf-8", "replace").strip()
+        try:
+            status = json.loads(answer.body)
+            reason, message = str(status.get("reason") or ""), str(status.get("message") or message)
+        except (ValueError, AttributeError):
+            pass
+        return ApiError(answer.status, reason, message[:2000], attempt, self._retry_after(answer.headers))
+
+    def _retry_after(self, headers: Mapping[str, str]) -> float | None:
+        value = headers.get("retry-after")
+        if not value:
+            return None
+        try:
+            return max(0.0, float(value))
+        except ValueError:
+            pass
+        try:
+            return max(0.0, parsedate_to_datetime(value).timestamp() - self._clock.wall())
+        except (TypeError, ValueError):
+            return None
+
+
+def status_error(status: Mapping[str, Any], attempt: str) -> ApiError:
+    """The exception for a Status object that arrived inside a watch."""
+    details = status.get("details") or {}
+    retry_after = details.get("retryAfterSeconds")
+    return ApiError(
+        int(status.get("code") or 500),
+        str(status.get("reason") or ""),
+        str(status.get("message") or ""),
+        attempt,
+        float(retry_after) if retry_after else None,
+    )
+
+
+def _selectors(label_selector: str | None, field_selector: str | None) -> dict[str, str]:
+    query = {}
+    if label_selector:
+        query["labelSelector"] = label_selector
+    if field_selector:
+        query["fieldSelector"] = field_selector
+    return query
+
+
+def _where(resource: Resource, namespace: str | None, name: str | None = None) -> str:
+    place = " in namespace %s" % namespace if namespace and resource.namespaced else ""
+    return "%s%s%s" % (resource.full_name, " %s" % name if name else "", place)

@@ -1,0 +1,102 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From module options to connection data, by the kubernetes client's own kubeconfig rules.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError
+
+KUBERNETES_IMPORT_ERROR: str | None
+try:
+    import kubernetes.client
+    import kubernetes.config
+except ImportError:
+    KUBERNETES_IMPORT_ERROR = traceback.format_exc()
+else:
+    KUBERNETES_IMPORT_ERROR = None
+
+_SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+
+class Connection:
+    """Where the API is and how to log in. Credentials are asked for at each request, since tokens expire."""
+
+    def __init__(self, configuration: Any) -> None:
+        self.configuration = configuration
+        self.host: str = str(configuration.host).rstrip("/")
+
+    def headers(self) -> dict[str, str]:
+        """Authentication headers for the next request."""
+        found: dict[str, str] = {}
+        for entry in self.configuration.auth_settings().values():
+            if entry["in"] == "header" and entry["value"]:
+                found[entry["key"]] = entry["value"]
+        return found
+
+
+def connect(params: Mapping[str, Any]) -> Connection:
+    """Build the connection from module options.
+
+    Order: explicit O(host), then O(kubeconfig), then C(~/.kube/config), then the pod's own service account.
+    Single options always win over what the kubeconfig says.
+
+    Raises:
+        ConfigError: the options, or the file they name, cannot be used.
+    """
+    configuration = kubernetes.client.Configuration()
+    kubeconfig = params.get("kubeconfig")
+    default = os.path.expanduser("~/.kube/config")
+    try:
+        if kubeconfig or (not params.get("host") and os.path.exists(default)):
+            path = kubeconfig or default
+            if not os.path.exists(path):
+                raise ConfigError("kubeconfig is %r, but there is no such file on this host" % path)
+            kubernetes.config.load_kube_config(
+                config_file=path,
+                context=params.get("context"),
+                client_configuration=configuration,
+                persist_config=False,
+            )
+        elif not params.get("host"):
+            if not os.path.exists(_SERVICE_ACCOUNT):
+                raise ConfigError(
+                    "no way to the Kubernetes API is known: give kubeconfig or host (neither is set, %s does not "
+                    "exist, and this is not a pod)" % default
+                )
+            kubernetes.config.load_incluster_config(client_configuration=configuration)
+    except (kubernetes.config.ConfigException, OSError, ValueError, TypeError, KeyError) as exc:
+        raise ConfigError(
+            "kubeconfig %s cannot be used%s: %s"
+            % (kubeconfig or default, " with context %r" % params["context"] if params.get("context") else "", exc)
+        ) from exc
+    _override(configuration, params)
+    return Connection(configuration)
+
+
+def _override(configuration: Any, params: Mapping[str, Any]) -> None:
+    for option, attribute in (
+        ("host", "host"),
+        ("ca_cert", "ssl_ca_cert"),
+        ("validate_certs", "verify_ssl"),
+        ("client_cert", "cert_file"),
+        ("client_key", "key_file"),
+    ):
+        if params.get(option) is not None:
+            setattr(configuration, attribute, params[option])
+    for option in ("ca_cert", "client_cert", "client_key"):
+        path = params.get(option)
+        if path and not os.path.exists(path):
+            raise ConfigError("%s is %r, but there is no such file on this host" % (option, path))
+    if params.get("api_key"):
+        configuration.api_key = {"authorization": "Bearer %s" % params["api_key"]}
+        configuration.api_key_prefix = {}
+        configuration.refresh_api_key_hook = None

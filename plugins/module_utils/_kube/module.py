@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every module that talks to the API does first: check libraries, connect, catch signals.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Any, Callable, NoReturn
+
+from ansible.module_utils.basic import missing_required_lib
+
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import (
+    KUBERNETES_IMPORT_ERROR,
+    Connection,
+    connect,
+)
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import HttpTransport
+from ansible_collections.baremesh.edge.plugins.module_utils._tls import CRYPTOGRAPHY_IMPORT_ERROR
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+
+class LibraryMissingError(KubeError):
+    """A Python library that the modules need is not there."""
+
+    def __init__(self, text: str, details: str) -> None:
+        super().__init__(text)
+        self.details = details
+
+
+class InterruptedRunError(Exception):
+    """The process was asked to end. An exception, so that what was made for the run is removed on the way out."""
+
+
+def require_libraries(kubernetes: bool = True) -> None:
+    """Raise LibraryMissingError, naming library and interpreter."""
+    if kubernetes and KUBERNETES_IMPORT_ERROR:
+        raise LibraryMissingError(missing_required_lib("kubernetes"), KUBERNETES_IMPORT_ERROR)
+    if CRYPTOGRAPHY_IMPORT_ERROR:
+        raise LibraryMissingError(missing_required_lib("cryptography"), CRYPTOGRAPHY_IMPORT_ERROR)
+
+
+def open_client(params: dict[str, Any]) -> tuple[KubeClient, Connection]:
+    """Connect as the options say. Raises KubeError; the API itself is first spoken to by the first request."""
+    require_libraries()
+    connection = connect(params)
+    return KubeClient(HttpTransport(connection)), connection
+
+
+def fail(module: AnsibleModule, error: KubeError, **result: Any) -> NoReturn:
+    """End the module with the error's own sentence."""
+    if isinstance(error, LibraryMissingError):
+        module.fail_json(msg=str(error), exception=error.details, **result)
+    module.fail_json(msg=str(error), **result)
+    raise SystemExit(1)
+
+
+def raise_on_signals() -> None:
+    """Make SIGTERM, SIGINT and SIGHUP (a lost SSH session) an exception in the main thread."""
+
+    def interrupt(number: int, _frame: Any) -> None:
+        # A second signal must not interrupt the cleaning up.
+        for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)
+        raise InterruptedRunError("interrupted by %s" % signal.Signals(number).name)
+
+    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, interrupt)
+
+
+def progress_writer(path: str | None) -> Callable[[str], None]:
+    """A function that appends lines to the file, or does nothing without one."""
+    if not path:
+        return lambda _unused: None
+
+    def write(line: str) -> None:
+        with open(path, "a", encoding="utf-8") as handle:
+            handle.write(line.replace("\n", " ") + "\n")
+
+    return write

@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kinds that the modules read or write, and their paths in the API.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One kind of the Kubernetes API."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """The apiVersion field of its objects."""
+        return "%s/%s" % (self.group, self.version) if self.group else self.version
+
+    @property
+    def full_name(self) -> str:
+        """Its name as RBAC errors write it, such as orders.acme.cert-manager.io."""
+        return "%s.%s" % (self.plural, self.group) if self.group else self.plural
+
+    def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
+        """The URL path of the collection, of one object, or of a subresource."""
+        parts = ["/apis/%s/%s" % (self.group, self.version) if self.group else "/api/%s" % self.version]
+        if self.namespaced and namespace:
+            parts.append("namespaces/%s" % quote(namespace, safe=""))
+        parts.append(self.plural)
+        if name:
+            parts.append(quote(name, safe=""))
+        if subresource:
+            parts.append(subresource)
+        return "/".join(parts)
+
+
+CERTIFICATES = Resource("cert-manager.io", "v1", "certificates", "Certificate")
+CERTIFICATE_REQUESTS = Resource("cert-manager.io", "v1", "certificaterequests", "CertificateRequest")
+ISSUERS = Resource("cert-manager.io", "v1", "issuers", "Issuer")
+CLUSTER_ISSUERS = Resource("cert-manager.io", "v1", "clusterissuers", "ClusterIssuer", namespaced=False)
+ORDERS = Resource("acme.cert-manager.io", "v1", "orders", "Order")
+CHALLENGES = Resource("acme.cert-manager.io", "v1", "challenges", "Challenge")
+GATEWAYS = Resource("networking.istio.io", "v1", "gateways", "Gateway")
+SECRETS = Resource("", "v1", "secrets", "Secret")
+PODS = Resource("", "v1", "pods", "Pod")
+SERVICES = Resource("", "v1", "services", "Service")
+EVENTS = Resource("", "v1", "events", "Event")
+SUBJECT_ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False)

@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates and keys as they lie in Secrets and as they come over the wire.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+CRYPTOGRAPHY_IMPORT_ERROR: str | None
+try:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.x509.oid import NameOID
+except ImportError:
+    CRYPTOGRAPHY_IMPORT_ERROR = traceback.format_exc()
+else:
+    CRYPTOGRAPHY_IMPORT_ERROR = None
+
+_PEM_CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+UTC = dt.timezone.utc
+
+
+class TlsError(Exception):
+    """A certificate or key that cannot be used; the text says which part and why."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """What users ask about the first certificate of a chain. Serial: lower-case hex without leading zeros."""
+
+    serial: str
+    fingerprint_sha256: str
+    subject: str
+    issuer: str
+    not_before: dt.datetime
+    not_after: dt.datetime
+    dns_names: list[str] = field(default_factory=list)
+    ip_addresses: list[str] = field(default_factory=list)
+
+    def valid_at(self, wall: float) -> bool:
+        """True within the certificate's dates (seconds since 1970)."""
+        return self.not_before.timestamp() <= wall <= self.not_after.timestamp()
+
+
+def pem_chain(data: bytes) -> list[bytes]:
+    """The PEM blocks of all certificates in the data, in their order."""
+    return _PEM_CERTIFICATE.findall(data)
+
+
+def leaf_of_pem(data: bytes) -> Leaf:
+    """The first certificate of a PEM chain. Raises TlsError."""
+    blocks = pem_chain(data)
+    if not blocks:
+        raise TlsError("it holds no PEM certificate")
+    try:
+        return _leaf(x509.load_pem_x509_certificate(blocks[0]))
+    except ValueError as exc:
+        raise TlsError("its certificate cannot be parsed (%s)" % exc) from exc
+
+
+def leaf_of_der(data: bytes) -> Leaf:
+    """One certificate as it comes out of a handshake. Raises TlsError."""
+    try:
+        return _leaf(x509.load_der_x509_certificate(data))
+    except ValueError as exc:
+        raise TlsError("the certificate cannot be parsed (%s)" % exc) from exc
+
+
+def key_matches(certificate: bytes, key: bytes) -> bool:
+    """True if the PEM private key belongs to the first certificate. Raises TlsError where the key is not readable."""
+    try:
+        try:
+            # The full check of an RSA key takes 40 ms; which public key it belongs to is all that is asked here.
+            private = serialization.load_pem_private_key(key, password=None, unsafe_skip_rsa_key_validation=True)
+        except TypeError:  # cryptography before 39
+            private = serialization.load_pem_private_key(key, password=None)
+    except (ValueError, TypeError) as exc:
+        # The exception's text can carry parts of the key's structure: it stays out of the message.
+        raise TlsError("its private key cannot be parsed (%s)" % type(exc).__name__) from None
+    blocks = pem_chain(certificate)
+    if not blocks:
+        raise TlsError("it holds no PEM certificate")
+    return _spki(private.public_key()) == _spki(x509.load_pem_x509_certificate(blocks[0]).public_key())
+
+
+def covers(names: Iterable[str], host: str) -> bool:
+    """True if one of the certificate's DNS names covers the host; a wildcard stands for exactly one label."""
+    wanted = host.lower().rstrip(".")
+    for name in names:
+        candidate = name.lower().rstrip(".")
+        if candidate == wanted:
+            return True
+        if candidate.startswith("*.") and "." in wanted and wanted.split(".", 1)[1] == candidate[2:]:
+            return True
+    return False
+
+
+def normal_serial(value: Any) -> str:
+    """A serial as users write it (hex with or without colons, 0x, zeros, any case) in our form.
+
+    Raises:
+        TlsError: it is not hexadecimal.
+    """
+    text = str(value).strip().lower().replace(":", "").replace(" ", "")
+    text = text.removeprefix("0x")
+    if not text or re.search("[^0-9a-f]", text):
+        raise TlsError("%r is no certificate serial number: give it in hexadecimal" % (value,))
+    return text.lstrip("0") or "0"
+
+
+def iso(moment: dt.datetime) -> str:
+    """A time as the Kubernetes API writes it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def iso_wall(wall: float) -> str:
+    """Seconds since 1970 as the Kubernetes API writes it."""
+    return iso(dt.datetime.fromtimestamp(wall, UTC))
+
+
+def parse_time(value: Any) -> dt.datetime | None:
+    """A time of the Kubernetes API, or None where there is none."""
+    if not isinstance(value, str) or not value:
+        return None
+    text = re.sub(r"\.\d+", "", value).replace("Z", "+0000").replace("+00:00", "+0000")
+    try:
+        return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError:
+        return None
+
+
+def _leaf(certificate: Any) -> Leaf:
+    dns: list[str] = []
+    addresses: list[str] = []
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        dns = names.get_values_for_type(x509.DNSName)
+        addresses = [str(a) for a in names.get_values_for_type(x509.IPAddress)]
+    except x509.ExtensionNotFound:
+        pass
+    return Leaf(
+        serial="%x" % certificate.serial_number,
+        fingerprint_sha256=certificate.fingerprint(hashes.SHA256()).hex(),
+        subject=certificate.subject.rfc4514_string(),
+        issuer=_common_name(certificate.issuer),
+        not_before=_moment(certificate, "not_valid_before"),
+        not_after=_moment(certificate, "not_valid_after"),
+        dns_names=dns,
+        ip_addresses=addresses,
+    )
+
+
+def _common_name(name: Any) -> str:
+    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if found else str(name.rfc4514_string())
+
+
+def _moment(certificate: Any, attribute: str) -> dt.datetime:
+    # The _utc forms came with cryptography 42; the others go away in a later release.
+    aware = getattr(certificate, attribute + "_utc", None)
+    found = aware if aware is not None else getattr(certificate, attribute).replace(tzinfo=UTC)
+    return cast("dt.datetime", found)
+
+
+def _spki(key: Any) -> bytes:
+    found = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return bytes(found)

@@ -1,0 +1,327 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: certificate_wait
+short_description: Wait until cert-manager Certificates are ready, or say why they are not
+version_added: 0.1.0
+author:
+  - The baremesh.edge authors (@baremesh)
+description:
+  - Waits for any number of cert-manager Certificates over one LIST and WATCH, and returns as soon as all are ready.
+  - "A Certificate counts as ready if its C(Ready) condition is of its present spec, nothing but a renewal is in progress, and its Secret
+    exists, belongs to it, was issued by its issuer, covers its names, is within its dates, and has a key that belongs to the certificate."
+  - If one cannot become ready, the module fails at once. The first line of the message names the Certificate and the deepest reason
+    that is known, found by walking from the Certificate over CertificateRequest and Order to the Challenges.
+  - A Certificate that never appears is a failure.
+  - Trouble with the API (lost connections, C(429), C(5xx), C(410), a restarted API server) is survived within O(timeout).
+    A refusal by RBAC is a failure at once.
+notes:
+  - Reads Certificates, Secrets and, where something is not ready, CertificateRequests, Orders, Challenges and issuers.
+    At most six requests, whatever the number of Certificates; private keys never leave the host where the module runs.
+  - In check mode it looks once, tells what it would wait for, and never fails because something is not there yet.
+seealso:
+  - module: baremesh.edge.certificate_info
+  - module: baremesh.edge.certificate_renew
+  - module: baremesh.edge.sds_secret_wait
+extends_documentation_fragment:
+  - baremesh.edge._kube_auth
+  - baremesh.edge._attributes
+  - baremesh.edge._attributes.read
+options:
+  names:
+    description:
+      - Names of the Certificates.
+      - Without this and without O(label_selectors), all Certificates of the namespace, of which there must be at least one.
+    type: list
+    elements: str
+    default: []
+    aliases: [name]
+  namespace:
+    description: Namespace of the Certificates.
+    type: str
+    default: default
+  label_selectors:
+    description: Label selectors that all must fit, such as C(app=web) or C(tier in (a, b)).
+    type: list
+    elements: str
+    default: []
+  timeout:
+    description: Seconds that the wait may last.
+    type: int
+    default: 300
+  fail_fast:
+    description: Whether to fail at once when waiting cannot help. Set this to V(false) to wait for O(timeout) in any case.
+    type: bool
+    default: true
+  renewed_since:
+    description:
+      - By name of a Certificate, the revision or the serial number that must have been replaced.
+      - A revision is a number; a serial number is hexadecimal text of more than nine digits.
+      - RV(baremesh.edge.certificate_renew#module:renewed_since) is made for this.
+    type: dict
+    default: {}
+  crd_grace:
+    description: Seconds that cert-manager's CRDs may be missing, for a chart that is just being installed.
+    type: int
+    default: 15
+  progress_file:
+    description: File to which a line is appended for each change of state and every ten seconds. Meant for programs that show progress.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: A Certificate and the wait for it
+  module_defaults:
+    group/baremesh.edge.edge:
+      kubeconfig: /etc/rancher/k3s/k3s.yaml
+  block:
+    - name: Ask for a certificate
+      kubernetes.core.k8s:
+        kubeconfig: /etc/rancher/k3s/k3s.yaml
+        definition:
+          apiVersion: cert-manager.io/v1
+          kind: Certificate
+          metadata:
+            name: app
+            namespace: istio-ingress
+          spec:
+            secretName: app
+            dnsNames: [app.example.com]
+            issuerRef: {kind: ClusterIssuer, name: letsencrypt}
+
+    - name: Wait for it, or learn why it does not come
+      baremesh.edge.certificate_wait:
+        namespace: istio-ingress
+        names: [app]
+        timeout: 180
+      register: issued
+
+    - name: Say what was issued
+      ansible.builtin.debug:
+        msg: "{{ issued.certificates[0].serial }} until {{ issued.certificates[0].not_after }}"
+
+- name: Renew all certificates with a label, and wait for the new ones
+  module_defaults:
+    group/baremesh.edge.edge:
+      kubeconfig: /etc/rancher/k3s/k3s.yaml
+  block:
+    - name: Ask for new certificates
+      baremesh.edge.certificate_renew:
+        namespace: istio-ingress
+        label_selectors: [edge=public]
+      register: asked
+
+    - name: Wait for them
+      baremesh.edge.certificate_wait:
+        namespace: istio-ingress
+        label_selectors: [edge=public]
+        renewed_since: "{{ asked.renewed_since }}"
+"""
+
+RETURN = r"""
+certificates:
+  description: One entry per Certificate, on success and on failure alike.
+  type: list
+  elements: dict
+  returned: always
+  contains: &view
+    name:
+      description: Name of the Certificate.
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    ready:
+      description: Whether it is ready in the sense of this module.
+      type: bool
+    state:
+      description: One of C(Absent), C(New), C(Issuing), C(Failed), C(Stale), C(NotReady), C(Ready).
+      type: str
+    cause:
+      description: The deepest known reason why it is not ready.
+      type: str
+    chain:
+      description: The objects walked, outermost first.
+      type: list
+      elements: dict
+    secret_name:
+      description: Name of its Secret.
+      type: str
+    dns_names:
+      description: The names it is for.
+      type: list
+      elements: str
+    not_before:
+      description: Beginning of the certificate's validity.
+      type: str
+    not_after:
+      description: End of the certificate's validity.
+      type: str
+    renewal_time:
+      description: When cert-manager will renew it.
+      type: str
+    serial:
+      description: Serial number in the Secret, lower-case hexadecimal without leading zeros.
+      type: str
+    fingerprint_sha256:
+      description: Fingerprint of the certificate in the Secret, lower-case hexadecimal.
+      type: str
+    issuer:
+      description: Kind and name of its issuer.
+      type: str
+      sample: ClusterIssuer/letsencrypt
+    issuer_subject:
+      description: Common name of the authority that signed it.
+      type: str
+    revision:
+      description: How many times it was issued.
+      type: int
+    failed_attempts:
+      description: Attempts that failed in a row.
+      type: int
+    retry_at:
+      description: When the next attempt is due after a failed one.
+      type: str
+ready:
+  description: How many are ready.
+  type: int
+  returned: always
+elapsed:
+  description: Seconds that the wait lasted.
+  type: float
+  returned: always
+observations:
+  description: Object states that were read.
+  type: int
+  returned: always
+requests:
+  description: Requests made to the API.
+  type: int
+  returned: always
+cause:
+  description: The deepest known reason of the failure, in one sentence. Empty on success.
+  type: str
+  returned: always
+  sample: "Challenge app.example.com: Waiting for HTTP-01 challenge propagation: wrong status code '404', expected '200'"
+chain:
+  description: The objects walked to find RV(cause), outermost first.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    kind:
+      description: Kind of the object.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    state:
+      description: Its state in a word.
+      type: str
+    reason:
+      description: The reason its status gives.
+      type: str
+    message:
+      description: The message its status gives.
+      type: str
+retry_at:
+  description: When the next attempt is due, where a back-off or a rate limit says so.
+  type: str
+  returned: always
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import parse_renewals
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait, Outcome, Selection
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client, progress_writer
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
+
+
+def argument_spec() -> dict[str, dict[str, Any]]:
+    """The module's options."""
+    spec: dict[str, dict[str, Any]] = {
+        "names": {"type": "list", "elements": "str", "default": [], "aliases": ["name"]},
+        "namespace": {"type": "str", "default": "default"},
+        "label_selectors": {"type": "list", "elements": "str", "default": []},
+        "timeout": {"type": "int", "default": 300},
+        "fail_fast": {"type": "bool", "default": True},
+        "renewed_since": {"type": "dict", "default": {}},
+        "crd_grace": {"type": "int", "default": 15},
+        "progress_file": {"type": "path"},
+    }
+    spec.update(auth_argument_spec())
+    return spec
+
+
+def wait(params: dict[str, Any], look_only: bool) -> Outcome:
+    """Do what the options say. Raises KubeError before the first look and, with look_only, from it."""
+    client, _connection = open_client(params)
+    selection = Selection(params["namespace"], tuple(params["names"]), ",".join(params["label_selectors"]) or None)
+    waiter = CertificateWait(
+        client,
+        ThreadFeed(),
+        selection,
+        Deadline(SystemClock(), params["timeout"]),
+        fail_fast=params["fail_fast"],
+        renewals=parse_renewals(params["renewed_since"]),
+        crd_grace=params["crd_grace"],
+        progress=progress_writer(params["progress_file"]),
+    )
+    return waiter.look() if look_only else waiter.run()
+
+
+EMPTY_RESULT: dict[str, Any] = {
+    "certificates": [],
+    "ready": 0,
+    "elapsed": 0.0,
+    "observations": 0,
+    "requests": 0,
+    "chain": [],
+    "retry_at": None,
+}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        supports_check_mode=True,
+        mutually_exclusive=[("names", "label_selectors")],
+    )
+    if module.params["timeout"] < 1:
+        module.fail_json(msg="timeout is %d, it must be at least 1" % module.params["timeout"], cause=None, **EMPTY_RESULT)
+    try:
+        outcome = wait(module.params, module.check_mode)
+    except ValueError as exc:
+        module.fail_json(msg=str(exc), cause=str(exc), **EMPTY_RESULT)
+    except KubeError as exc:
+        if module.check_mode:
+            what = ", ".join(module.params["names"]) or "the Certificates of namespace %s" % module.params["namespace"]
+            text = "Would wait for %s; the API cannot tell their state now: %s" % (what, exc)
+            module.exit_json(changed=False, msg=text, cause=str(exc), **EMPTY_RESULT)
+        fail(module, exc, cause=str(exc), **EMPTY_RESULT)
+    for warning in outcome.warnings:
+        module.warn(warning)
+    result = dict(outcome.result(), changed=False)
+    if module.check_mode and not outcome.ready:
+        module.exit_json(msg="Would wait: %s" % outcome.message, **result)
+    if not outcome.ready:
+        module.fail_json(msg=outcome.message, **result)
+    module.exit_json(msg=outcome.message, **result)
+
+
+if __name__ == "__main__":
+    main()
