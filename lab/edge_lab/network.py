@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Addresses: one network per lab, the same at each `up`, off everything the machine has."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from . import podman
+from .errors import LabError
+from .run import run
+
+Network4 = ipaddress.IPv4Network
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# K3s's own default ranges for pods and services.
+RESERVED = (Network4("10.42.0.0/16"), Network4("10.43.0.0/16"))
+CANDIDATES = 16
+_INFRA, _SERVERS, _AGENTS = 2, 10, 100
+MOST_SERVERS, MOST_AGENTS = 89, 99
+
+
+@dataclass(frozen=True)
+class Subnets:
+    """The two address ranges of a lab."""
+
+    v4: str
+    v6: str
+
+    def addresses(self, host: str) -> tuple[str, str]:
+        """IPv4 and IPv6 address of a lab host: `infra`, `serverN` or `agentN`."""
+        offset = _offset(host)
+        # The same last digits in both families, read as text, are easier on people than arithmetic.
+        v6_base = ipaddress.IPv6Network(self.v6).network_address
+        return str(Network4(self.v4)[offset]), str(v6_base + int(str(offset), 16))
+
+    @property
+    def gateway(self) -> str:
+        """The machine's own address in the lab."""
+        return str(Network4(self.v4)[1])
+
+
+def _offset(host: str) -> int:
+    if host == "infra":
+        return _INFRA
+    for kind, base in (("server", _SERVERS), ("agent", _AGENTS)):
+        if host.startswith(kind) and host[len(kind) :].isdigit():
+            return base + int(host[len(kind) :])
+    raise LabError(f"host {host!r}: a lab has the hosts infra, server1..server{MOST_SERVERS}, agent1..agent{MOST_AGENTS}")
+
+
+def candidates(name: str) -> list[Subnets]:
+    """Subnets for a lab of this name, best first: deterministic, spread by a hash."""
+    found = []
+    for attempt in range(CANDIDATES):
+        digest = hashlib.sha256(f"{name}/{attempt}".encode()).digest()
+        # 10.100.0.0 to 10.227.255.0: away from K3s's ranges and from the low numbers that networks like.
+        v4 = f"10.{100 + digest[0] % 128}.{digest[1]}.0/24"
+        v6 = ipaddress.IPv6Network((int.from_bytes(b"\xfd" + digest[2:9] + bytes(8), "big"), 64))
+        found.append(Subnets(v4, str(v6)))
+    return found
+
+
+def choose(name: str, taken: Iterable[Network]) -> Subnets:
+    """The first candidate that overlaps nothing in `taken`.
+
+    Raises LabError when all overlap.
+    """
+    used = [*taken, *RESERVED]
+    options = candidates(name)
+    for option in options:
+        pair = (Network4(option.v4), ipaddress.IPv6Network(option.v6))
+        if not any(mine.version == other.version and mine.overlaps(other) for mine in pair for other in used):
+            return option
+    raise LabError(
+        f"no free subnet for lab {name!r}: all of {', '.join(option.v4 for option in options)} "
+        "overlap a network of this machine; take another --name"
+    )
+
+
+def machine_networks(routes: str, addresses: str) -> list[Network]:
+    """Networks the machine uses, from `ip -json route` and `ip -json addr`; default routes are none."""
+    found: list[Network] = []
+    for route in json.loads(routes or "[]"):
+        if route.get("dst", "default") != "default":
+            found.append(ipaddress.ip_network(route["dst"], strict=False))
+    for link in json.loads(addresses or "[]"):
+        for info in link.get("addr_info", []):
+            found.append(ipaddress.ip_network(f"{info['local']}/{info['prefixlen']}", strict=False))
+    return found
+
+
+def taken() -> list[Network]:
+    """Every network that a new lab must keep off: the machine's and podman's."""
+    found = machine_networks(
+        run(["ip", "-json", "route"]).stdout + "", run(["ip", "-json", "addr"]).stdout
+    )
+    for network in podman.networks():
+        found += [ipaddress.ip_network(subnet["subnet"]) for subnet in network.get("subnets") or []]
+    return found
+
+
+def ensure(podman_name: str, lab: str, subnets: Subnets) -> bool:
+    """Create the podman network unless it is there as wanted. Returns whether it was made.
+
+    Raises LabError when a network of that name has other subnets.
+    """
+    for network in podman.networks():
+        if network["name"] == podman_name:
+            have = {subnet["subnet"] for subnet in network.get("subnets") or []}
+            if have != {subnets.v4, subnets.v6}:
+                raise LabError(
+                    f"podman network {podman_name} has {', '.join(sorted(have))} instead of {subnets.v4}, {subnets.v6}; "
+                    f"run `lab/lab down --name {lab}` first"
+                )
+            return False
+    podman.podman(
+        "network", "create", "--label", f"{podman.LABEL}={lab}",
+        # The lab has its own DNS; podman's would take port 53 of the gateway and answer in its place.
+        "--disable-dns",
+        "--ipv6", "--subnet", subnets.v4, "--subnet", subnets.v6,
+        podman_name,
+    )  # fmt: skip
+    return True
