@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looking at Helm's releases through the API.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import calendar
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._helm.releases import (
+    SELECTOR,
+    STUCK,
+    Plan,
+    Revision,
+    Wanted,
+    decode,
+    newest_secrets,
+    plan,
+)
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS, Resource
+from ansible_collections.baremesh.edge.plugins.module_utils._settle import Verdict, settle
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, Deadline, SystemClock
+
+Json = dict[str, Any]
+
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+
+
+def check_releases(
+    client: KubeClient,
+    releases: Sequence[Mapping[str, Any]],
+    pending_grace: float,
+    clock: Clock | None = None,
+    feed: Feed | None = None,
+) -> Json:
+    """Compare releases with their records.
+
+    Raises:
+        KubeError: the API refuses or cannot be reached.
+        ValueError: a record is not as Helm writes it.
+    """
+    wanted = [Wanted(**release) for release in releases]
+    clock = clock or SystemClock()
+    existing = {found["metadata"]["name"] for found in client.list(NAMESPACES, None)["items"]}
+    namespaces = list(dict.fromkeys(release.namespace for release in wanted))
+    newest: dict[tuple[str, str], Revision] = {}
+    for namespace in namespaces:
+        if namespace in existing:
+            names = [release.name for release in wanted if release.namespace == namespace]
+            newest.update(_revisions(client, namespace, names, pending_grace, clock, feed))
+    plans = [plan(release, newest.get((release.namespace, release.name))) for release in wanted]
+    results = [_result(entry) for entry in plans]
+    return {
+        "releases": results,
+        "pending": [result for result in results if result["action"] != "none"],
+        "stuck": [_secret_of(entry.revision) for entry in plans if entry.action == "recover" and entry.revision],
+        "missing_namespaces": [namespace for namespace in namespaces if namespace not in existing],
+    }
+
+
+def _revisions(
+    client: KubeClient, namespace: str, names: Sequence[str], grace: float, clock: Clock, feed: Feed | None
+) -> dict[tuple[str, str], Revision]:
+    """The newest revisions in a namespace, after those that may still be at work have ended."""
+
+    def of_ours(secrets: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
+        return {key: secret for key, secret in newest_secrets(secrets).items() if key[1] in names}
+
+    found = of_ours(client.list(SECRETS, namespace, SELECTOR)["items"])
+    left = max((_grace_left(secret, grace, clock) for secret in found.values()), default=0.0)
+    if left > 0.0:
+        deadline = Deadline(clock, left)
+        follower = Follower(client, SECRETS, namespace, deadline, SELECTOR)
+
+        def judge(objects: dict[str, list[Json]]) -> Verdict:
+            at_work = [s for s in of_ours(objects["Secret"]).values() if _grace_left(s, grace, clock) > 0.0]
+            return Verdict(not at_work, cause="Helm is at work")
+
+        outcome = settle(feed or ThreadFeed(), [follower], deadline, judge)
+        found = of_ours(outcome.objects["Secret"]) or found
+    return {key: decode(secret) for key, secret in found.items()}
+
+
+def _grace_left(secret: Mapping[str, Any], grace: float, clock: Clock) -> float:
+    """Seconds for which a pending revision may be somebody's running Helm, 0 for others."""
+    metadata = secret.get("metadata") or {}
+    if (metadata.get("labels") or {}).get("status") not in STUCK:
+        return 0.0
+    created = calendar.timegm(time.strptime(metadata["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ"))
+    # A clock that runs behind the API server's must not lengthen the wait.
+    return min(grace, created + grace - clock.wall())
+
+
+def _result(entry: Plan) -> Json:
+    revision = entry.revision
+    return {
+        "name": entry.wanted.name,
+        "namespace": entry.wanted.namespace,
+        "chart": entry.wanted.chart,
+        "chart_version": entry.wanted.chart_version,
+        "action": entry.action,
+        "status": revision.status if revision else "",
+        "revision": revision.number if revision else 0,
+        "differences": list(entry.differences),
+    }
+
+
+def _secret_of(revision: Revision) -> Json:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": revision.secret, "namespace": revision.namespace},
+    }

@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a Helm release is, and what must be done so that it is what is wanted.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+SELECTOR = "owner=helm"
+# Revisions that a killed Helm left: every later one is refused with "another operation is in progress".
+STUCK = frozenset(("pending-install", "pending-upgrade", "pending-rollback", "uninstalling"))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A release as it should be."""
+
+    name: str
+    namespace: str
+    chart: str
+    chart_version: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Revision:
+    """The newest revision of a release, as Helm recorded it."""
+
+    name: str
+    namespace: str
+    number: int
+    status: str
+    chart: str
+    chart_version: str
+    values: Mapping[str, Any]
+    secret: str
+    created: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do with a release. action is none, install, upgrade or recover."""
+
+    wanted: Wanted
+    revision: Revision | None
+    action: str
+    differences: tuple[str, ...] = ()
+
+
+def decode(secret: Mapping[str, Any]) -> Revision:
+    """Read the Secret of a revision.
+
+    Raises:
+        ValueError: it is not as Helm writes it.
+    """
+    metadata = secret.get("metadata") or {}
+    try:
+        packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
+        # Helm before 3 did not compress; the format still allows it.
+        text = gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed
+        release = json.loads(text)
+        chart = release["chart"]["metadata"]
+        return Revision(
+            name=str(release["name"]),
+            namespace=str(metadata.get("namespace") or release.get("namespace") or ""),
+            number=int(release["version"]),
+            status=str(release["info"]["status"]),
+            chart=str(chart["name"]),
+            chart_version=str(chart["version"]),
+            values=release.get("config") or {},
+            secret=str(metadata.get("name") or ""),
+            created=str(metadata.get("creationTimestamp") or ""),
+        )
+    except (KeyError, TypeError, ValueError, binascii.Error, OSError, EOFError, zlib.error) as exc:
+        raise ValueError(
+            "Secret %s/%s is no Helm release: %s: %s" % (metadata.get("namespace"), metadata.get("name"), type(exc).__name__, exc)
+        ) from exc
+
+
+def newest_secrets(secrets: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """The Secret of the newest revision of each release, by namespace and name."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for secret in secrets:
+        metadata = secret.get("metadata") or {}
+        labels = metadata.get("labels") or {}
+        key = (str(metadata.get("namespace")), str(labels.get("name")))
+        if labels.get("owner") == "helm" and (key not in found or _number(secret) > _number(found[key])):
+            found[key] = secret
+    return found
+
+
+def _number(secret: Mapping[str, Any]) -> int:
+    version = str(((secret.get("metadata") or {}).get("labels") or {}).get("version") or "0")
+    return int(version) if version.isdecimal() else 0
+
+
+def value_differences(recorded: Any, wanted: Any, path: str = "values") -> list[str]:
+    """Paths at which two trees of values differ; never the values, which may be secret."""
+    if isinstance(recorded, Mapping) and isinstance(wanted, Mapping):
+        found = []
+        for key in sorted({*recorded, *wanted}, key=str):
+            if key in recorded and key in wanted:
+                found += value_differences(recorded[key], wanted[key], "%s.%s" % (path, key))
+            else:
+                found.append("%s.%s %s" % (path, key, "is new" if key in wanted else "is gone"))
+        return found
+    # Helm goes through YAML, in which true is not 1; Python's == says it is.
+    same = recorded == wanted and (type(recorded) is bool) == (type(wanted) is bool)
+    return [] if same else ["%s changes" % path]
+
+
+def plan(wanted: Wanted, revision: Revision | None) -> Plan:
+    """Compare a release with what is wanted."""
+    if revision is None or revision.status == "uninstalled":
+        return Plan(wanted, revision, "install")
+    if revision.status in STUCK:
+        return Plan(wanted, revision, "recover", ("revision %d is %s" % (revision.number, revision.status),))
+    differences = []
+    if revision.status != "deployed":
+        differences.append("revision %d is %s" % (revision.number, revision.status))
+    if revision.chart != wanted.chart:
+        differences.append("chart changes from %s to %s" % (revision.chart, wanted.chart))
+    # Repositories and Chart.yaml disagree on a leading v, Helm takes both.
+    if revision.chart_version.lstrip("v") != wanted.chart_version.lstrip("v"):
+        differences.append("chart version changes from %s to %s" % (revision.chart_version, wanted.chart_version))
+    differences += value_differences(revision.values, json.loads(json.dumps(wanted.values)))
+    return Plan(wanted, revision, "upgrade" if differences else "none", tuple(differences))

@@ -1,0 +1,178 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: helm_release_check
+short_description: Tell what must be done so that Helm releases are as wanted
+version_added: 0.1.0
+author:
+  - The baremesh.edge authors (@baremesh)
+description:
+  - Reads how Helm recorded its releases, in one request for each namespace, and compares chart, version and values
+    with what is wanted.
+  - Needs neither Helm nor a chart repository, so that a run in which nothing changes downloads nothing.
+  - Finds revisions that a killed Helm left as C(pending-install), C(pending-upgrade), C(pending-rollback) or
+    C(uninstalling), because of which Helm refuses every later one. Deleting the Secret of such a revision, as
+    returned in RV(stuck), lets the next C(helm upgrade --install) take over.
+extends_documentation_fragment:
+  - baremesh.edge.kube_auth
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed, or would change, in diff mode.
+    support: N/A
+options:
+  releases:
+    description: The releases as they should be.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the release.
+        type: str
+        required: true
+      namespace:
+        description: Namespace of the release.
+        type: str
+        required: true
+      chart:
+        description: Name of the chart.
+        type: str
+        required: true
+      chart_version:
+        description: Version of the chart.
+        type: str
+        required: true
+      values:
+        description: Values that the user gives to the chart.
+        type: dict
+        default: {}
+  pending_grace:
+    description:
+      - Seconds for which a pending revision may be the work of somebody else's Helm.
+      - A younger one is watched until it ends or is that old.
+    type: int
+    default: 30
+seealso:
+  - module: kubernetes.core.helm
+"""
+
+EXAMPLES = r"""
+- name: Compare the releases with what is wanted
+  baremesh.edge.helm_release_check:
+    kubeconfig: /etc/rancher/k3s/k3s.yaml
+    releases:
+      - {name: istiod, namespace: istio-system, chart: istiod, chart_version: 1.31.1, values: {}}
+  register: releases
+
+- name: Give up revisions that a killed run left
+  kubernetes.core.k8s:
+    state: absent
+    kubeconfig: /etc/rancher/k3s/k3s.yaml
+    definition: "{{ releases.stuck }}"
+  when: releases.stuck | length > 0
+
+- name: Install or upgrade those that are not as wanted
+  kubernetes.core.helm:
+    kubeconfig: /etc/rancher/k3s/k3s.yaml
+    name: "{{ item.name }}"
+    namespace: "{{ item.namespace }}"
+    chart_ref: "{{ item.chart }}"
+    chart_repo_url: https://istio-release.storage.googleapis.com/charts
+    chart_version: "{{ item.chart_version }}"
+  loop: "{{ releases.pending }}"
+"""
+
+RETURN = r"""
+releases:
+  description: Each release in the order of O(releases).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the release.
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    chart:
+      description: Name of the chart that is wanted.
+      type: str
+    chart_version:
+      description: Version of the chart that is wanted.
+      type: str
+    action:
+      description: What must be done. V(recover) is an upgrade after the Secret in RV(stuck) is deleted.
+      type: str
+      sample: upgrade
+    status:
+      description: Helm's word for the newest revision, empty where there is none.
+      type: str
+      sample: deployed
+    revision:
+      description: Number of the newest revision, 0 where there is none.
+      type: int
+    differences:
+      description: What is not as wanted. Names values by their path and never shows them.
+      type: list
+      elements: str
+      sample: ["chart version changes from 1.30.0 to 1.31.1", "values.meshConfig.ingressService changes"]
+pending:
+  description: Those of RV(releases) whose RV(releases[].action) is not V(none).
+  returned: always
+  type: list
+  elements: dict
+stuck:
+  description: Secrets of revisions that a killed Helm left, as definitions for M(kubernetes.core.k8s).
+  returned: always
+  type: list
+  elements: dict
+missing_namespaces:
+  description: Namespaces of O(releases) that do not exist.
+  returned: always
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.baremesh.edge.plugins.module_utils._helm.check import check_releases
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._session import open_client
+
+
+def main() -> None:
+    """Compare and return."""
+    release = {
+        "name": {"type": "str", "required": True},
+        "namespace": {"type": "str", "required": True},
+        "chart": {"type": "str", "required": True},
+        "chart_version": {"type": "str", "required": True},
+        "values": {"type": "dict", "default": {}},
+    }
+    module = AnsibleModule(
+        argument_spec=dict(
+            auth_argument_spec(),
+            releases={"type": "list", "elements": "dict", "required": True, "options": release},
+            pending_grace={"type": "int", "default": 30},
+        ),
+        supports_check_mode=True,
+    )
+    try:
+        found = check_releases(open_client(module), module.params["releases"], module.params["pending_grace"])
+    except (KubeError, ValueError) as exc:
+        module.fail_json(msg=str(exc))
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()

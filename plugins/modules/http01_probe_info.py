@@ -1,0 +1,135 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: http01_probe_info
+short_description: Tell whether requests for ACME challenges reach the gateway
+version_added: 0.1.0
+author:
+  - The baremesh.edge authors (@baremesh)
+description:
+  - Asks each address, under the name of each host, for an ACME challenge that does not exist. An answer of Istio's
+    gateway, whatever its status, shows that the way through port 80 is open; anything else would cost an order, and
+    after a few of them a rate limit.
+  - Tells a name that does not resolve, a port that is closed, one that is dropped, and another server apart.
+  - Looks up the hosts too, where the module runs, and warns when they lead elsewhere. The ACME server may see another
+    DNS, so this is no failure.
+  - Needs nothing but Python on the host it runs on.
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed, or would change, in diff mode.
+    support: N/A
+options:
+  hosts:
+    description: Names for which certificates will be ordered.
+    type: list
+    elements: str
+    required: true
+  addresses:
+    description: Addresses of the hosts that serve them.
+    type: list
+    elements: str
+    required: true
+  port:
+    description: Port that the ACME server will ask.
+    type: int
+    default: 80
+  path_token:
+    description: Last part of the path that is asked for.
+    type: str
+    default: baremesh-edge-probe
+  timeout:
+    description: Seconds that one request may take.
+    type: int
+    default: 5
+  dns:
+    description: Whether to look up the hosts as well.
+    type: bool
+    default: true
+seealso:
+  - module: baremesh.edge.certificate_wait
+"""
+
+EXAMPLES = r"""
+- name: See that the way of the challenge is open before ordering anything
+  baremesh.edge.http01_probe_info:
+    hosts: [app.example.com]
+    addresses: [192.0.2.10]
+  register: probe
+  failed_when: probe.problems | length > 0
+"""
+
+RETURN = r"""
+problems:
+  description: One sentence for each address that does not lead to the gateway; empty when all do.
+  returned: always
+  type: list
+  elements: str
+  sample: ["app.example.com at 192.0.2.10:80: connection refused: nothing listens there, or a firewall rejects it"]
+dns:
+  description: One sentence for each host whose name leads elsewhere, as seen from here.
+  returned: always
+  type: list
+  elements: str
+probes:
+  description: What each request found.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    host:
+      description: The name that was asked for.
+      type: str
+    address:
+      description: The address that was asked.
+      type: str
+    status:
+      description: HTTP status of the answer, 0 where there was none.
+      type: int
+    server:
+      description: What the answer's header C(server) says.
+      type: str
+    problem:
+      description: Why this is not the gateway, empty when it is.
+      type: str
+"""
+
+import dataclasses
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.baremesh.edge.plugins.module_utils._http01 import dns_findings, probe_all
+
+
+def main() -> None:
+    """Ask and return."""
+    module = AnsibleModule(
+        argument_spec={
+            "hosts": {"type": "list", "elements": "str", "required": True},
+            "addresses": {"type": "list", "elements": "str", "required": True},
+            "port": {"type": "int", "default": 80},
+            "path_token": {"type": "str", "default": "baremesh-edge-probe", "no_log": False},
+            "timeout": {"type": "int", "default": 5},
+            "dns": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    common = (params["hosts"], params["addresses"], params["port"], params["path_token"], params["timeout"])
+    probes = probe_all(*common)
+    problems = ["%s at %s:%d: %s" % (p.host, p.address, params["port"], p.problem) for p in probes if p.problem]
+    findings = dns_findings(*common) if params["dns"] else []
+    for finding in findings:
+        module.warn(finding)
+    module.exit_json(changed=False, problems=problems, dns=findings, probes=[dataclasses.asdict(p) for p in probes])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollout_wait
+short_description: Wait until Deployments and DaemonSets are rolled out, or say why they are not
+version_added: 0.1.0
+author:
+  - The baremesh.edge authors (@baremesh)
+description:
+  - Watches any number of workloads and their pods, and returns as soon as all of them run their newest version and are available.
+  - Ends at once when waiting cannot help, as with an image that the registry does not have.
+  - Names the deepest reason known, such as the scheduler's, the registry's, or the last line that a crashed container wrote.
+extends_documentation_fragment:
+  - baremesh.edge.kube_auth
+attributes:
+  check_mode:
+    description: In C(check_mode) it looks once and does not wait.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed, or would change, in diff mode.
+    support: N/A
+options:
+  workloads:
+    description: What to wait for.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      kind:
+        description: Its kind.
+        type: str
+        choices: [Deployment, DaemonSet]
+        default: Deployment
+      name:
+        description: Its name.
+        type: str
+        required: true
+      namespace:
+        description: Its namespace.
+        type: str
+        required: true
+  timeout:
+    description: Seconds after which to give up.
+    type: int
+    default: 300
+  fail_fast:
+    description: Whether to give up at once when waiting cannot help.
+    type: bool
+    default: true
+seealso:
+  - module: kubernetes.core.k8s_info
+"""
+
+EXAMPLES = r"""
+- name: Wait until istiod and the gateway run
+  baremesh.edge.rollout_wait:
+    kubeconfig: /etc/rancher/k3s/k3s.yaml
+    workloads:
+      - {name: istiod, namespace: istio-system}
+      - {name: istio-ingress, namespace: istio-ingress}
+    timeout: 300
+"""
+
+RETURN = r"""
+workloads:
+  description: Each workload in the order of O(workloads).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: Its kind.
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    ready:
+      description: Whether it is rolled out.
+      type: bool
+    cause:
+      description: Why not, empty when it is.
+      type: str
+cause:
+  description: The deepest reason of all, empty when all are rolled out.
+  returned: always
+  type: str
+  sample: "Deployment istio-system/istiod: pod istiod-5c4f is not scheduled: Unschedulable: 0/1 nodes are available: 1 Insufficient memory."
+elapsed:
+  description: Seconds that the wait took.
+  returned: always
+  type: float
+observations:
+  description: How many changes were seen.
+  returned: always
+  type: int
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._session import open_transport
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout import KINDS
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.wait import RolloutWait
+
+
+def main() -> None:
+    """Wait and return."""
+    workload = {
+        "kind": {"type": "str", "choices": list(KINDS), "default": "Deployment"},
+        "name": {"type": "str", "required": True},
+        "namespace": {"type": "str", "required": True},
+    }
+    module = AnsibleModule(
+        argument_spec=dict(
+            auth_argument_spec(),
+            workloads={"type": "list", "elements": "dict", "required": True, "options": workload},
+            timeout={"type": "int", "default": 300},
+            fail_fast={"type": "bool", "default": True},
+        ),
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        transport = open_transport(module)
+        wait = RolloutWait(KubeClient(transport), transport, params["workloads"], params["fail_fast"])
+        found = wait.run(Deadline(SystemClock(), params["timeout"]), once=module.check_mode)
+    except KubeError as exc:
+        module.fail_json(msg=str(exc))
+    if found["cause"] and not module.check_mode:
+        module.fail_json(msg="%s (after %.0f s)" % (found["cause"], found["elapsed"]), **found)
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()
