@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every role promises, whoever writes it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from project import ROLES, ROOT, load, task_files, tasks_in
+
+ROLE = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+#: What design and README say is there.
+PROMISED = {"preflight", "k3s", "api_client", "istio", "cert_manager", "host_ports", "certificate", "gateway", "report"}
+#: The inventory's groups: only playbooks know them.
+GROUPS = ("k3s_cluster", "server", "agent", "edge_api")
+PHASES = {"main", "preflight", "install", "configure", "verify", "remove"}
+FORBIDDEN_MODULES = {"ansible.builtin.shell", "shell", "ansible.builtin.pause", "pause", "ansible.builtin.raw", "raw"}
+
+
+def test_the_promised_roles_are_there():
+    assert {role.name for role in ROLES} >= PROMISED
+
+
+@ROLE
+@pytest.mark.parametrize("name", ["README.md", "meta/main.yml", "meta/argument_specs.yml", "defaults/main.yml"])
+def test_a_role_is_complete(role, name):
+    assert (role / name).is_file()
+
+
+@ROLE
+def test_every_entry_point_and_option_is_described(role):
+    specs = load(role / "meta/argument_specs.yml")["argument_specs"]
+    assert "main" in specs
+    missing = [entry for entry, spec in specs.items() if not (spec.get("short_description") and spec.get("description"))]
+    missing += [f"{entry}: {path}" for entry, spec in specs.items() for path, option in options_of(spec) if not described(option)]
+    assert missing == []
+
+
+def options_of(spec, prefix=""):
+    for name, option in (spec.get("options") or {}).items():
+        yield prefix + name, option
+        yield from options_of(option, f"{prefix}{name}.")
+
+
+def described(option):
+    return bool(option.get("description")) and bool(option.get("type"))
+
+
+@ROLE
+def test_defaults_and_argument_specs_name_the_same_variables(role):
+    defaults = set(load(role / "defaults/main.yml") or {})
+    specs = load(role / "meta/argument_specs.yml")["argument_specs"]
+    declared = {name: option for spec in specs.values() for name, option in (spec.get("options") or {}).items()}
+    optional = {name for name, option in declared.items() if not option.get("required")}
+    assert defaults - set(declared) == set(), "in defaults/main.yml only"
+    assert optional - defaults == set(), "optional and in meta/argument_specs.yml only"
+
+
+@ROLE
+def test_defaults_and_argument_specs_agree_on_literal_values(role):
+    defaults = load(role / "defaults/main.yml") or {}
+    specs = load(role / "meta/argument_specs.yml")["argument_specs"]
+    differing = {
+        name: (defaults[name], option["default"])
+        for spec in specs.values()
+        for name, option in (spec.get("options") or {}).items()
+        if "default" in option and name in defaults and "{{" not in str(defaults[name]) and defaults[name] != option["default"]
+    }
+    assert differing == {}
+
+
+@ROLE
+def test_variables_carry_the_role_in_their_name(role):
+    public = set(load(role / "defaults/main.yml") or {})
+    derived = {name for path in (role / "vars").rglob("*.yml") for name in load(path) or {}}
+    assert {name for name in public if not name.startswith(f"{role.name}_")} == set()
+    assert {name for name in derived if not name.startswith(f"_{role.name}_")} == set()
+
+
+@ROLE
+def test_registered_and_set_variables_carry_the_role_in_their_name(role):
+    allowed = (f"_{role.name}_", f"{role.name}_")
+    strange = []
+    for path in task_files(role):
+        for task in tasks_in(load(path)):
+            names = [task["register"]] if "register" in task else []
+            names += [name for name in task.get("ansible.builtin.set_fact", {}) if name != "cacheable"]
+            names += [task["loop_control"]["loop_var"]] if "loop_var" in task.get("loop_control", {}) else []
+            strange += [f"{path.relative_to(role)}: {name}" for name in names if not name.startswith(allowed)]
+    assert strange == []
+
+
+@ROLE
+def test_set_fact_never_overrides_an_input(role):
+    inputs = set(load(role / "defaults/main.yml") or {})
+    overridden = {
+        name
+        for path in task_files(role)
+        for task in tasks_in(load(path))
+        for name in task.get("ansible.builtin.set_fact", {})
+        if name in inputs
+    }
+    assert overridden == set()
+
+
+@ROLE
+def test_no_inventory_group_is_named(role):
+    pattern = re.compile(rf"groups\s*(?:\[\s*['\"]|\.)\s*({'|'.join(GROUPS)})\b|in group_names|group_names")
+    found = [
+        f"{path.relative_to(role)}:{number}"
+        for path in sorted(role.rglob("*"))
+        if path.suffix in {".yml", ".j2"}
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert found == []
+
+
+@ROLE
+def test_task_files_are_phases_or_parts_of_them(role):
+    """Every role answers to the same phase names; ``tasks_from: remove`` must mean the same everywhere."""
+    present = {path.stem for path in (role / "tasks").glob("*.yml")}
+    assert "main" in present
+    assert present & PHASES - {"main"}, "no phase file beside main.yml"
+
+
+@ROLE
+def test_no_shortcuts(role):
+    found = []
+    for path in task_files(role):
+        for task in tasks_in(load(path)):
+            where = f"{path.relative_to(role)}: {task.get('name')}"
+            found += [f"{where}: {name}" for name in FORBIDDEN_MODULES & set(task)]
+            found += [f"{where}: ignore_errors"] if task.get("ignore_errors") not in (None, False) else []
+            found += [f"{where}: kubectl"] if "kubectl" in str(task.get("ansible.builtin.command", "")) else []
+    assert found == []
+
+
+def test_playbooks_have_no_shortcuts():
+    for path in sorted((ROOT / "playbooks").glob("*.yml")):
+        for task in tasks_in(load(path)):
+            assert not FORBIDDEN_MODULES & set(task), path.name
+            assert not task.get("ignore_errors"), path.name
+
+
+@ROLE
+def test_tasks_with_secrets_say_so(role):
+    """A task that moves a token or key must not show it; what only *names* a file may."""
+    secret = re.compile(r"(?<![a-z_])(token|password|private_key)\b(?!_(file|path))")
+    moves = {
+        "ansible.builtin.copy": "content",
+        "ansible.builtin.template": "src",
+        "ansible.builtin.uri": "headers",
+        "ansible.builtin.slurp": "src",
+    }
+    shown = []
+    for path in task_files(role):
+        for task in tasks_in(load(path)):
+            for module, key in moves.items():
+                if module in task and secret.search(str(task[module].get(key, ""))) and not task.get("no_log"):
+                    shown.append(f"{path.relative_to(role)}: {task.get('name')}")
+    assert shown == []
