@@ -75,7 +75,7 @@ def _read(path: Path) -> str:
 
 def _link(path: Path) -> str:
     try:
-        return os.readlink(path)  # noqa: PTH115  Path.readlink would parse thousands of "socket:[1]" as paths
+        return os.readlink(path)
     except OSError:
         return ""
 
