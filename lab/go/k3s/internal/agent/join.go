@@ -1,0 +1,144 @@
+package agent
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"time"
+
+	"baremesh.edge/lab/k3s/internal/logline"
+	"baremesh.edge/lab/k3s/internal/network"
+	"baremesh.edge/lab/k3s/internal/pki"
+	"baremesh.edge/lab/k3s/internal/supervisor"
+	"baremesh.edge/lab/k3s/internal/token"
+)
+
+const (
+	validatePause = 2 * time.Second
+	configPause   = 5 * time.Second
+)
+
+// Join learns the cluster's settings and gets this node's certificates. What can heal
+// on the server's side is retried for ever, as K3s's agent does.
+func (n *Node) Join(ctx context.Context, server, secret string) error {
+	cluster, err := n.connect(ctx, server, secret)
+	if err != nil {
+		return err
+	}
+	port := n.Values.String("lb-server-port", "6444")
+	if err := n.startBalancer(ctx, server, port); err != nil {
+		return err
+	}
+	n.API = "https://127.0.0.1:" + port
+	cluster = cluster.Through(n.API)
+	password, err := EnsurePassword(PasswordFile)
+	if err != nil {
+		return err
+	}
+	for {
+		err := n.fetch(ctx, cluster, password)
+		if err == nil {
+			return nil
+		}
+		logline.Infof("Waiting to retrieve agent configuration; server is not ready: %v", err)
+		if err := sleep(ctx, configPause+rand.N(configPause)); err != nil {
+			return err
+		}
+	}
+}
+
+func (n *Node) connect(ctx context.Context, server, secret string) (*token.Cluster, error) {
+	if secret == "" {
+		ca, err := os.ReadFile(n.path("server-ca.crt"))
+		if err != nil {
+			return nil, err
+		}
+		pair, err := n.kubeletPair()
+		return token.NewClusterByCert(server, ca, pair), err
+	}
+	for {
+		cluster, err := token.Validate(ctx, server, secret, "node")
+		if err == nil {
+			return cluster, nil
+		}
+		logline.Errorf("Failed to validate connection to cluster at %s: %v", server, err)
+		if err := sleep(ctx, validatePause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (n *Node) kubeletPair() (tls.Certificate, error) {
+	return tls.LoadX509KeyPair(n.path("client-kubelet.crt"), n.path("client-kubelet.key"))
+}
+
+// Joined tells whether this host holds a certificate of an earlier join, so that no token is needed.
+func (n *Node) Joined() bool {
+	_, err := n.kubeletPair()
+	return err == nil
+}
+
+func (n *Node) fetch(ctx context.Context, cluster *token.Cluster, password string) error {
+	settings, err := cluster.Call(ctx, "/v1-k3s/config", nil, nil)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(settings, &n.Cluster); err != nil {
+		return fmt.Errorf("%s/v1-k3s/config: %w", cluster.BaseURL, err)
+	}
+	header := http.Header{
+		supervisor.HeaderNode:     {n.Name},
+		supervisor.HeaderPassword: {password},
+		supervisor.HeaderIP:       {network.Join(n.IPs)},
+	}
+	for _, base := range []string{"serving-kubelet", "client-kubelet", "client-kube-proxy", "client-k3s-controller"} {
+		if err := n.fetchCert(ctx, cluster, base, header); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"client-ca.crt", "server-ca.crt"} {
+		text, err := cluster.Call(ctx, "/v1-k3s/"+name, nil, nil)
+		if err != nil {
+			return err
+		}
+		if err := pki.WriteFile(n.path(name), text, 0o600); err != nil {
+			return err
+		}
+	}
+	return n.WriteKubeconfigs()
+}
+
+func (n *Node) fetchCert(ctx context.Context, cluster *token.Cluster, base string, header http.Header) error {
+	key, err := pki.EnsureKey(n.path(base + ".key"))
+	if err != nil {
+		return err
+	}
+	request, err := pki.NewRequest(key)
+	if err != nil {
+		return err
+	}
+	signed, err := cluster.Call(ctx, "/v1-k3s/"+base+".crt", header, request)
+	var refused token.HTTPError
+	if errors.As(err, &refused) && refused.Code == http.StatusForbidden {
+		return fmt.Errorf("Node password rejected, duplicate hostname or contents of '%s' may not match server "+
+			"node-passwd entry, try enabling a unique node name with the --with-node-id flag", PasswordFile)
+	}
+	if err != nil {
+		return err
+	}
+	return pki.WriteFile(n.path(base+".crt"), signed, 0o600)
+}
+
+func sleep(ctx context.Context, pause time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(pause):
+		return nil
+	}
+}

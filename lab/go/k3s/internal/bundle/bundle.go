@@ -1,0 +1,169 @@
+// Package bundle unpacks the programs that are appended to the executable as a ZIP archive.
+package bundle
+
+import (
+	"archive/zip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+
+	"baremesh.edge/lab/k3s/internal/logline"
+)
+
+// The names by which the multi-call Kubernetes binary knows what to be.
+var multiCall = []string{
+	"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
+}
+
+// Programs that real K3s carries and the stand-in takes from the host's packages.
+var hostPrograms = []string{"containerd", "containerd-shim-runc-v2", "ctr", "runc"}
+
+// Where Debian puts the CNI plugins, and what its folder holds that K3s has, too.
+const hostPlugins = "/usr/lib/cni"
+
+var plugins = []string{"bridge", "host-local", "loopback", "portmap", "bandwidth", "firewall"}
+
+// Extract makes sure that the bundle lies under data/<digest>/bin and returns that folder.
+func Extract(dataDir string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	archive, err := zip.OpenReader(self)
+	if err != nil {
+		return "", fmt.Errorf("%s carries no bundle: %w", self, err)
+	}
+	defer func() { _ = archive.Close() }()
+	root := filepath.Join(dataDir, "data")
+	dir := filepath.Join(root, digest(&archive.Reader))
+	bin := filepath.Join(dir, "bin")
+	if _, err := os.Stat(bin); err == nil {
+		return bin, nil
+	}
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return "", err
+	}
+	release, err := lock(filepath.Join(root, ".lock"))
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	if _, err := os.Stat(bin); err == nil {
+		return bin, nil
+	}
+	logline.Infof("Preparing data dir %s", dir)
+	return bin, unpack(&archive.Reader, root, dir)
+}
+
+// digest names the content without reading all of it: the directory holds a checksum for every file.
+func digest(archive *zip.Reader) string {
+	sum := sha256.New()
+	for _, file := range archive.File {
+		_, _ = fmt.Fprintln(sum, file.Name, file.CRC32, file.UncompressedSize64)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+func lock(path string) (func(), error) {
+	logline.Infof("Acquiring lock file %s", path)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return func() { _ = file.Close() }, nil
+}
+
+func unpack(archive *zip.Reader, root, dir string) error {
+	draft := dir + "-tmp"
+	if err := os.RemoveAll(draft); err != nil {
+		return err
+	}
+	bin := filepath.Join(draft, "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return err
+	}
+	for _, file := range archive.File {
+		if file.FileInfo().IsDir() {
+			continue
+		}
+		if err := unpackFile(file, filepath.Join(bin, filepath.Base(file.Name))); err != nil {
+			return err
+		}
+	}
+	if err := linkPrograms(bin); err != nil {
+		return err
+	}
+	if err := os.Rename(draft, dir); err != nil {
+		return err
+	}
+	return pointCurrent(root, dir)
+}
+
+func unpackFile(file *zip.File, path string) error {
+	source, err := file.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }()
+	target, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, source)
+	return errors.Join(err, target.Close())
+}
+
+func linkPrograms(bin string) error {
+	for _, name := range multiCall {
+		if err := os.Symlink("kubernetes", filepath.Join(bin, name)); err != nil {
+			return err
+		}
+	}
+	for _, name := range hostPrograms {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			return fmt.Errorf("the stand-in takes %s from the host's packages: %w", name, err)
+		}
+		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
+			return err
+		}
+	}
+	for _, name := range plugins {
+		path := filepath.Join(hostPlugins, name)
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("the stand-in takes CNI plugins from the host's packages: %w", err)
+		}
+		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pointCurrent moves the links `current` and `previous` as an upgrade does.
+func pointCurrent(root, dir string) error {
+	current, previous := filepath.Join(root, "current"), filepath.Join(root, "previous")
+	if old, err := os.Readlink(current); err == nil && old != dir {
+		if err := replaceLink(old, previous); err != nil {
+			return err
+		}
+	}
+	return replaceLink(dir, current)
+}
+
+func replaceLink(target, path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Symlink(target, path)
+}

@@ -1,0 +1,151 @@
+package runtime
+
+import (
+	"bytes"
+	"compress/bzip2"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"baremesh.edge/lab/k3s/internal/logline"
+	"baremesh.edge/lab/k3s/internal/pki"
+	"baremesh.edge/lab/k3s/internal/proc"
+)
+
+const (
+	imageNamespace = "k8s.io"
+	cacheFile      = ".cache.json"
+	importers      = 2
+)
+
+type stamp struct {
+	Size    int64     `json:"size"`
+	ModTime time.Time `json:"modTime"`
+}
+
+// Importer takes image archives from agent/images into the runtime.
+type Importer struct {
+	dir string
+	bin string
+	mu  sync.Mutex
+}
+
+// NewImporter imports from this folder with the ctr in bin.
+func NewImporter(dir, bin string) *Importer { return &Importer{dir: dir, bin: bin} }
+
+// ImportAll imports every archive of the folder; a bad one is logged and no more.
+// A cache file that is there lets it skip what has kept its size and time.
+func (i *Importer) ImportAll(ctx context.Context) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	listing, err := os.ReadDir(i.dir)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			logline.Errorf("Failed to read image directory: %v", err)
+		}
+		return
+	}
+	cache, caching := i.readCache()
+	done := map[string]stamp{}
+	var doneMu sync.Mutex
+	var pending sync.WaitGroup
+	slots := make(chan struct{}, importers)
+	for _, entry := range listing {
+		path := filepath.Join(i.dir, entry.Name())
+		info, err := os.Stat(path)
+		if err != nil || !info.Mode().IsRegular() || !isArchive(entry.Name()) {
+			continue
+		}
+		now := stamp{Size: info.Size(), ModTime: info.ModTime()}
+		if old, ok := cache[entry.Name()]; caching && ok && old.Size == now.Size && old.ModTime.Equal(now.ModTime) {
+			logline.Infof("Skipping unchanged image archive %s", path)
+			done[entry.Name()] = now
+			continue
+		}
+		pending.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			if err := i.importOne(ctx, path); err != nil {
+				logline.Errorf("Error encountered while importing %s: %v", path, err)
+				return
+			}
+			doneMu.Lock()
+			defer doneMu.Unlock()
+			done[entry.Name()] = now
+		})
+	}
+	pending.Wait()
+	if caching {
+		i.writeCache(done)
+	}
+}
+
+func isArchive(name string) bool {
+	if strings.HasPrefix(name, ".") {
+		return false
+	}
+	for _, suffix := range []string{".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.bz2", ".tbz", ".tar.lz4", ".txt"} {
+		if strings.HasSuffix(name, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// importOne hands gzip and zstd on as they are: ctr knows both.
+func (i *Importer) importOne(ctx context.Context, path string) error {
+	if strings.HasSuffix(path, ".tar.lz4") || strings.HasSuffix(path, ".txt") {
+		return fmt.Errorf("%s files are not in the lab's stand-in", filepath.Ext(path))
+	}
+	begin := time.Now()
+	logline.Infof("Importing images from %s", path)
+	source := path
+	cmd := exec.CommandContext(ctx, filepath.Join(i.bin, "ctr"),
+		"--address", Socket, "--namespace", imageNamespace, "images", "import")
+	if strings.HasSuffix(path, ".tar.bz2") || strings.HasSuffix(path, ".tbz") {
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = file.Close() }()
+		cmd.Stdin, source = bzip2.NewReader(file), "-"
+	}
+	cmd.Args = append(cmd.Args, source)
+	cmd.Env = proc.Environment(i.bin)
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(output))
+	}
+	logline.Infof("Imported images from %s in %s", path, time.Since(begin))
+	return nil
+}
+
+func (i *Importer) readCache() (map[string]stamp, bool) {
+	data, err := os.ReadFile(filepath.Join(i.dir, cacheFile))
+	if err != nil {
+		return nil, false
+	}
+	cache := map[string]stamp{}
+	if err := json.Unmarshal(data, &cache); err != nil && len(data) > 0 {
+		logline.Warnf("Failed to read image cache: %v", err)
+	}
+	return cache, true
+}
+
+func (i *Importer) writeCache(done map[string]stamp) {
+	data, err := json.Marshal(done)
+	if err == nil {
+		err = pki.WriteFile(filepath.Join(i.dir, cacheFile), data, 0o644)
+	}
+	if err != nil {
+		logline.Errorf("Failed to write image cache: %v", err)
+	}
+}

@@ -1,0 +1,164 @@
+package server
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	"baremesh.edge/lab/k3s/internal/kube"
+	"baremesh.edge/lab/k3s/internal/logline"
+	"baremesh.edge/lab/k3s/internal/network"
+	"baremesh.edge/lab/k3s/internal/proc"
+	"baremesh.edge/lab/k3s/internal/runtime"
+)
+
+// datastoreURL is relative: kine and the API server run in the server's folder, as in K3s.
+const datastoreURL = "unix://kine.sock"
+
+func (s *Server) startDatastore(ctx context.Context) error {
+	child := proc.Child{
+		Name: "kine", Path: filepath.Join(s.bin, "kine"), Dir: s.dir, Env: proc.Environment(s.bin),
+		Args: []string{"--listen-address", datastoreURL, "--metrics-bind-address", "0"},
+	}
+	if err := s.group.Start(child); err != nil {
+		return err
+	}
+	return runtime.WaitSocket(ctx, s.path("kine.sock"))
+}
+
+func (s *Server) startAPIServer() error {
+	issuer := "https://kubernetes.default.svc." + s.net.domain
+	args := map[string]string{
+		"advertise-address":                  s.values.String("advertise-address", s.ips[0].String()),
+		"allow-privileged":                   "true",
+		"anonymous-auth":                     "false",
+		"api-audiences":                      issuer + ",k3s",
+		"authorization-mode":                 "Node,RBAC",
+		"bind-address":                       "127.0.0.1",
+		"cert-dir":                           s.path("tls/temporary-certs"),
+		"client-ca-file":                     s.path("tls/client-ca.crt"),
+		"enable-admission-plugins":           "NodeRestriction",
+		"enable-aggregator-routing":          "true",
+		"enable-bootstrap-token-auth":        "true",
+		"endpoint-reconciler-type":           "none",
+		"etcd-servers":                       datastoreURL,
+		"kubelet-certificate-authority":      s.path("tls/server-ca.crt"),
+		"kubelet-client-certificate":         s.path("tls/client-kube-apiserver.crt"),
+		"kubelet-client-key":                 s.path("tls/client-kube-apiserver.key"),
+		"kubelet-preferred-address-types":    "InternalIP,ExternalIP,Hostname",
+		"profiling":                          "false",
+		"proxy-client-cert-file":             s.path("tls/client-auth-proxy.crt"),
+		"proxy-client-key-file":              s.path("tls/client-auth-proxy.key"),
+		"requestheader-allowed-names":        "system:auth-proxy",
+		"requestheader-client-ca-file":       s.path("tls/request-header-ca.crt"),
+		"requestheader-extra-headers-prefix": "X-Remote-Extra-",
+		"requestheader-group-headers":        "X-Remote-Group",
+		"requestheader-username-headers":     "X-Remote-User",
+		"secure-port":                        "6444",
+		"service-account-issuer":             issuer,
+		"service-account-key-file":           s.path("tls/service.key"),
+		"service-account-signing-key-file":   s.path("tls/service.key"),
+		"service-cluster-ip-range":           network.Join(s.net.service),
+		"service-node-port-range":            s.values.String("service-node-port-range", "30000-32767"),
+		"storage-backend":                    "etcd3",
+		"tls-cert-file":                      s.path("tls/serving-kube-apiserver.crt"),
+		"tls-private-key-file":               s.path("tls/serving-kube-apiserver.key"),
+	}
+	return s.start("kube-apiserver", args)
+}
+
+func (s *Server) startControllers() error {
+	if !s.values.Bool("disable-controller-manager") {
+		if err := s.startControllerManager(); err != nil {
+			return err
+		}
+	}
+	if s.values.Bool("disable-scheduler") {
+		return nil
+	}
+	kubeconfig := s.path("cred/scheduler.kubeconfig")
+	return s.start("kube-scheduler", map[string]string{
+		"authentication-kubeconfig": kubeconfig,
+		"authorization-kubeconfig":  kubeconfig,
+		"bind-address":              "127.0.0.1",
+		"kubeconfig":                kubeconfig,
+		"leader-elect":              "false",
+		"profiling":                 "false",
+		"secure-port":               "10259",
+	})
+}
+
+func (s *Server) startControllerManager() error {
+	kubeconfig := s.path("cred/controller.kubeconfig")
+	clientCA, serverCA := s.path("tls/client-ca"), s.path("tls/server-ca")
+	args := map[string]string{
+		"allocate-node-cidrs":       "true",
+		"authentication-kubeconfig": kubeconfig,
+		"authorization-kubeconfig":  kubeconfig,
+		"bind-address":              "127.0.0.1",
+		"cluster-cidr":              network.Join(s.net.cluster),
+		"cluster-signing-kube-apiserver-client-cert-file": clientCA + ".crt",
+		"cluster-signing-kube-apiserver-client-key-file":  clientCA + ".key",
+		"cluster-signing-kubelet-client-cert-file":        clientCA + ".crt",
+		"cluster-signing-kubelet-client-key-file":         clientCA + ".key",
+		"cluster-signing-kubelet-serving-cert-file":       serverCA + ".crt",
+		"cluster-signing-kubelet-serving-key-file":        serverCA + ".key",
+		"cluster-signing-legacy-unknown-cert-file":        serverCA + ".crt",
+		"cluster-signing-legacy-unknown-key-file":         serverCA + ".key",
+		"configure-cloud-routes":                          "false",
+		"controllers":                                     "*,tokencleaner",
+		"kubeconfig":                                      kubeconfig,
+		"leader-elect":                                    "false",
+		"profiling":                                       "false",
+		"root-ca-file":                                    serverCA + ".crt",
+		"secure-port":                                     "10257",
+		"service-account-private-key-file":                s.path("tls/service.key"),
+		"service-cluster-ip-range":                        network.Join(s.net.service),
+		"use-service-account-credentials":                 "true",
+	}
+	return s.start("kube-controller-manager", args)
+}
+
+func (s *Server) start(name string, args map[string]string) error {
+	line := proc.MergeArgs(args, s.values.List(name+"-arg"))
+	logline.Infof("Running %s %s", name, strings.Join(line, " "))
+	return s.group.Start(proc.Child{
+		Name: name, Path: filepath.Join(s.bin, name), Args: line, Dir: s.dir, Env: proc.Environment(s.bin),
+	})
+}
+
+// publishEndpoints names the supervisor's port as the API's: the API server itself knows
+// only the loopback port it listens on.
+func (s *Server) publishEndpoints(ctx context.Context, admin *kube.Client) error {
+	const namespace, name = "default", "kubernetes"
+	address := s.values.String("advertise-address", s.ips[0].String())
+	family := "IPv4"
+	if strings.Contains(address, ":") {
+		family = "IPv6"
+	}
+	port, err := s.advertisedPort()
+	if err != nil {
+		return err
+	}
+	ports := []map[string]any{{"name": "https", "port": port, "protocol": "TCP"}}
+	err = admin.Apply(ctx, "/api/v1/namespaces/"+namespace+"/endpoints/"+name, map[string]any{
+		"apiVersion": "v1", "kind": "Endpoints",
+		"metadata": map[string]any{
+			"name": name, "namespace": namespace,
+			"labels": map[string]string{"endpointslice.kubernetes.io/skip-mirror": "true"},
+		},
+		"subsets": []map[string]any{{"addresses": []map[string]string{{"ip": address}}, "ports": ports}},
+	})
+	if err != nil {
+		return err
+	}
+	return admin.Apply(ctx, "/apis/discovery.k8s.io/v1/namespaces/"+namespace+"/endpointslices/"+name, map[string]any{
+		"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": family,
+		"metadata": map[string]any{
+			"name": name, "namespace": namespace,
+			"labels": map[string]string{"kubernetes.io/service-name": name},
+		},
+		"endpoints": []map[string]any{{"addresses": []string{address}, "conditions": map[string]bool{"ready": true}}},
+		"ports":     ports,
+	})
+}
