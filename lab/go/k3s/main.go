@@ -9,15 +9,13 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"baremesh.edge/lab/k3s/internal/bundle"
 	"baremesh.edge/lab/k3s/internal/logline"
 	"baremesh.edge/lab/k3s/internal/token"
 )
 
-// Set by the linker.
-var (
-	version   = "v1.34.4+lab1"
-	gitCommit = "00000000"
-)
+// version is set by the linker.
+var version = "v1.34.4+lab1"
 
 const usage = `NAME:
    k3s - Kubernetes, small and simple (the lab's stand-in, not K3s itself)
@@ -72,7 +70,7 @@ func main() {
 }
 
 func printVersion() {
-	fmt.Printf("k3s version %s (%s)\n", version, gitCommit)
+	fmt.Printf("k3s version %s (%s)\n", version, bundle.Commit())
 	fmt.Printf("go version %s\n", runtime.Version())
 }
 

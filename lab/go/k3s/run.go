@@ -50,7 +50,7 @@ func (s *session) unpack() {
 		fatal(err)
 	}
 	s.bin = bin
-	logline.Infof("Starting k3s %s (%s), the lab's stand-in", version, gitCommit)
+	logline.Infof("Starting k3s %s (%s), the lab's stand-in", version, bundle.Commit())
 }
 
 // run ends with status 0 when asked to stop, and with 1 and the reason when anything ends by itself.

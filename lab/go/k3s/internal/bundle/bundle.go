@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"baremesh.edge/lab/k3s/internal/logline"
@@ -29,6 +30,22 @@ var hostPrograms = []string{"containerd", "containerd-shim-runc-v2", "ctr", "run
 const hostPlugins = "/usr/lib/cni"
 
 var plugins = []string{"bridge", "host-local", "loopback", "portmap", "bandwidth", "firewall"}
+
+// Commit is eight hex digits that tell one bundle from another; zeros without a bundle.
+func Commit() string {
+	const digits = 8
+	none := strings.Repeat("0", digits)
+	self, err := os.Executable()
+	if err != nil {
+		return none
+	}
+	archive, err := zip.OpenReader(self)
+	if err != nil {
+		return none
+	}
+	defer func() { _ = archive.Close() }()
+	return digest(&archive.Reader)[:digits]
+}
 
 // Extract makes sure that the bundle lies under data/<digest>/bin and returns that folder.
 func Extract(dataDir string) (string, error) {

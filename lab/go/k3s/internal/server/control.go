@@ -107,14 +107,17 @@ func (s *Server) startControllerManager() error {
 		"cluster-signing-legacy-unknown-key-file":         serverCA + ".key",
 		"configure-cloud-routes":                          "false",
 		"controllers":                                     "*,tokencleaner",
-		"kubeconfig":                                      kubeconfig,
-		"leader-elect":                                    "false",
-		"profiling":                                       "false",
-		"root-ca-file":                                    serverCA + ".crt",
-		"secure-port":                                     "10257",
-		"service-account-private-key-file":                s.path("tls/service.key"),
-		"service-cluster-ip-range":                        network.Join(s.net.service),
-		"use-service-account-credentials":                 "true",
+		// At the usual 20 requests a second the controllers alone need 4 s to start.
+		"kube-api-burst":                   "300",
+		"kube-api-qps":                     "200",
+		"kubeconfig":                       kubeconfig,
+		"leader-elect":                     "false",
+		"profiling":                        "false",
+		"root-ca-file":                     serverCA + ".crt",
+		"secure-port":                      "10257",
+		"service-account-private-key-file": s.path("tls/service.key"),
+		"service-cluster-ip-range":         network.Join(s.net.service),
+		"use-service-account-credentials":  "true",
 	}
 	return s.start("kube-controller-manager", args)
 }
