@@ -18,6 +18,8 @@ VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 LINKED = ".collections/ansible_collections/baremesh/edge"
 #: Where pytest's reports go.
 REPORTS = checkout.cache() / f"reports-{checkout.key()}"
+#: Scenarios of the layer molecule, the main path first. default only raises and removes the lab; online needs the internet.
+SCENARIOS = ("site", "reboot", "bad_input", "killed")
 #: Where ansible-test leaves its own.
 UNIT_REPORTS = checkout.stage_path() / "tests" / "output" / "junit"
 
@@ -35,12 +37,6 @@ class Check:
     reports_in: Path = REPORTS
     #: Shown as it comes instead of at its end: for what takes minutes.
     live: bool = False
-    #: Run when the check failed, for what a reader needs to find the cause.
-    diagnosis: tuple[str, ...] = ()
-
-    def report_folder(self) -> Path:
-        """Folder that the pattern is about."""
-        return self.reports_in
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,4 +105,13 @@ def sanity(_: Sequence[str]) -> Layer:
     return Layer("sanity", (Check("ansible-test sanity", ansible_test),))
 
 
-LAYERS: dict[str, Callable[[Sequence[str]], Layer]] = {"lint": lint, "unit": unit, "sanity": sanity}
+def molecule(scenarios: Sequence[str]) -> Layer:
+    """Run the collection on lab hosts and look at them."""
+    checks = (
+        Check(f"scenario {name}", ("tools/scenario", "test", name), reports=f"molecule-{name}-*.xml", live=True)
+        for name in scenarios or SCENARIOS
+    )
+    return Layer("molecule", tuple(checks))
+
+
+LAYERS: dict[str, Callable[[Sequence[str]], Layer]] = {"lint": lint, "unit": unit, "sanity": sanity, "molecule": molecule}

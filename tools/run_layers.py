@@ -45,13 +45,14 @@ def environment() -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "1",
         "NO_COLOR": "1",
         "PYTHONUNBUFFERED": "1",
+        "EDGE_REPORTS": str(layers.REPORTS),
     }
 
 
 def count(check: layers.Check, succeeded: bool) -> tuple[int, int]:
     """Return how many tests of the check passed and failed; one for a check without reports."""
     passed = failed = 0
-    for report in sorted(check.report_folder().glob(check.reports)) if check.reports else []:
+    for report in sorted(check.reports_in.glob(check.reports)) if check.reports else []:
         for suite in ET.parse(report).getroot().iter("testsuite"):
             bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
             failed += bad
@@ -66,7 +67,7 @@ def count(check: layers.Check, succeeded: bool) -> tuple[int, int]:
 
 def run(check: layers.Check) -> Outcome:
     """Run one check and print its output: live checks as they go, the others at their end, silent when they pass."""
-    for stale in check.report_folder().glob(check.reports) if check.reports else []:
+    for stale in check.reports_in.glob(check.reports) if check.reports else []:
         stale.unlink()
     started = time.monotonic()
     sink = None if check.live else subprocess.PIPE
@@ -87,8 +88,6 @@ def run(check: layers.Check) -> Outcome:
         if failed and process.stdout:
             print(f"--- {check.name} ---\n{process.stdout.rstrip()}\n---")
         print(f"{'FAIL' if failed else 'ok':4}  {check.name:24}  {passed:5} passed  {failed:5} failed  {seconds:7.1f} s", flush=True)
-    if failed and check.diagnosis:
-        subprocess.run(check.diagnosis, cwd=checkout.ROOT, env=environment(), stdin=subprocess.DEVNULL, check=False)
     return Outcome(check, passed, failed, seconds)
 
 
@@ -106,6 +105,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--scenario", action="append", default=[], help="scenario of the layer molecule; all of them if not given")
     options = parser.parse_args(arguments)
 
+    layers.REPORTS.mkdir(parents=True, exist_ok=True)
     outcomes: list[Outcome] = []
     started = time.monotonic()
     remaining = list(options.layer)

@@ -66,12 +66,3 @@ def test_a_failed_layer_stops_the_slower_ones(monkeypatch, capsys):
     assert run_layers.main(["a", "b", "c"]) == 1
     assert started == ["a", "b"]
     assert capsys.readouterr().out.splitlines()[-1] == "1 passed, 1 failed"
-
-
-def test_the_diagnosis_follows_a_failure_only(tmp_path):
-    mark = tmp_path / "seen"
-    diagnosis = program(f"open({str(mark)!r}, 'w')")
-    run_layers.run(layers.Check("good", program(""), diagnosis=diagnosis))
-    assert not mark.exists()
-    run_layers.run(layers.Check("bad", program("raise SystemExit(1)"), diagnosis=diagnosis))
-    assert mark.exists()

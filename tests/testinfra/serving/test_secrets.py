@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No token, key or password is where somebody without the right to it could read it."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+TOKEN = "/var/lib/rancher/k3s/server/token"
+NAMESPACE = "istio-ingress"
+PRIVATE_KEY = "PRIVATE KEY-----"
+#: Folders that a run writes to.
+WRITTEN = "/etc /opt /usr/local /var/lib/rancher /var/log /run/systemd /tmp /root"
+
+
+@pytest.fixture
+def secrets(host, tls_secret):
+    """Everything secret of this cluster, in the forms in which it could show up."""
+    token = host.check_output(f"cat {TOKEN}").strip()
+    key = base64.b64decode(tls_secret["data"]["tls.key"]).decode()
+    # A line from the middle of the key identifies it and survives quoting.
+    return [token, token.rsplit(":", 1)[-1], key.splitlines()[2], tls_secret["data"]["tls.key"][40:100]]
+
+
+def test_no_argument_of_a_process(host, secrets):
+    arguments = host.check_output("cat /proc/*/cmdline 2>/dev/null | tr '\\0' ' '; true")
+    assert [secret[:6] for secret in secrets if secret in arguments] == []
+
+
+def test_no_environment_of_a_unit(host, secrets):
+    units = host.check_output("cat /etc/systemd/system/*.service /etc/systemd/system/*/*.conf 2>/dev/null; true")
+    assert [secret[:6] for secret in secrets if secret in units] == []
+
+
+def test_no_file_that_others_can_read(host, site):
+    """The patterns are gathered on the host, so that the search does not carry them in its own arguments."""
+    secret = f"k3s kubectl get secret --namespace {NAMESPACE} {site['name']}-tls --output"
+    gather = f"cat {TOKEN}; sed 's/.*://' {TOKEN}; {secret} jsonpath='{{.data.tls\\.key}}' | base64 --decode | sed -n 3p"
+    search = (
+        f"find {WRITTEN} -xdev -type f -perm /o+r -size -5M -print0 | xargs -0 --no-run-if-empty grep --files-with-matches --fixed-strings"
+    )
+    script = f"umask 077; {{ {gather}; }} > /run/patterns; {search} --file /run/patterns; rm /run/patterns"
+    found = host.run(f"bash -c {shlex.quote(script)}").stdout.split()
+    # A folder above that others may not enter protects what is in it.
+    assert [path for path in found if reachable(host, path)] == []
+
+
+@pytest.mark.parametrize("marker", [PRIVATE_KEY])
+def test_no_private_key_that_others_can_read(host, marker):
+    folders = "/etc/rancher /opt/baremesh /var/lib/rancher /tmp /root /run"
+    command = f"find {folders} -xdev -type f -perm /o+r -exec grep --files-with-matches --fixed-strings -e {shlex.quote(marker)} {{}} +"
+    found = [path for path in host.run(command).stdout.split() if reachable(host, path)]
+    # Program libraries carry the words of the format, not a key.
+    assert [path for path in found if not path.endswith((".py", ".pyc", ".so"))] == []
+
+
+def reachable(host, path):
+    return all(host.file(str(parent)).mode & 0o001 for parent in Path(path).parents)
+
+
+def test_no_log_of_the_run(secrets):
+    """The log is as wordy as -vvv --diff."""
+    log = (Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ansible.log").read_text(encoding="utf-8", errors="replace")
+    assert re.search(r"ESTABLISH SSH CONNECTION|Using module file|task path", log), (
+        "the log is not as wordy as it must be to prove something"
+    )
+    assert [secret[:6] for secret in secrets if secret in log] == []
+    assert PRIVATE_KEY not in log
