@@ -108,9 +108,9 @@ def find_cause(found: Walk, problems: list[str], deadline_wall: float, known: Fa
         return _after_failure(certificate, Cause(_sentence(failed.get("message") or failed.get("reason"))), deadline_wall, known)
     return (
         _attempt_cause(found)
+        or _rival_cause(found)
         or _issuer_cause(found)
         or _waiting_request(found)
-        or _rival_cause(found, problems)
         or Cause(problems[0] if problems else "it is not ready")
     )
 
@@ -202,10 +202,12 @@ def _waiting_request(found: Walk) -> Cause | None:
     return None
 
 
-def _rival_cause(found: Walk, problems: list[str]) -> Cause | None:
-    if not found.rivals or not problems:
-        return None
+def _rival_cause(found: Walk) -> Cause | None:
+    """Two Certificates with one Secret: cert-manager lets the one that does not own it wait without a word."""
     certificate = found.certificate
+    ready = condition(certificate, "Ready") or {}
+    if not found.rivals or (found.request is not None and ready.get("reason") != "IncorrectCertificate"):
+        return None
     return Cause(
         "Secret %s is also claimed by Certificate %s; each Certificate needs a Secret of its own"
         % (

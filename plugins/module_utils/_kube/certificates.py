@@ -414,7 +414,7 @@ class CertificateWait:
         trouble = self._trouble.get("Certificate") or self._trouble.get("Secret")
         if trouble is not None and not final:
             about = str(trouble)
-            first = "%s (%s)" % (about, ordered[0].title) if ordered else about
+            first = "%s is not ready: %s" % (ordered[0].title, about) if ordered else about
             return self._outcome(False, first, about)
         about = "There is no %s" % self._selection.description
         outcome = self._outcome(False, failure_text(ordered, about), None)

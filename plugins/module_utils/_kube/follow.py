@@ -171,7 +171,9 @@ class Follower:
                 self._version = None
             elif not error.transient and not self._may_heal(error):
                 return [Change(self.resource, "fatal", error=error)], 0.0
-        return [Change(self.resource, "trouble", error=error)], self._backoff.next(self._deadline, retry_after)
+        # At the deadline the cut pause is none at all, and the wait's last look must not become a busy loop.
+        pause = max(0.05, self._backoff.next(self._deadline, retry_after))
+        return [Change(self.resource, "trouble", error=error)], pause
 
     def _may_heal(self, error: ApiError) -> bool:
         grace = 0.0

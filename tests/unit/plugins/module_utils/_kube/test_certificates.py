@@ -1,0 +1,350 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The wait as a whole, against a scripted API: what it returns, when, and with how many requests."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import Renewal
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait, Selection
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
+from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, ScriptedFeed, status
+
+NS = make.NS
+
+
+class World:
+    def __init__(self):
+        self.clock = ScriptedClock()
+        self.api = FakeApi(self.clock)
+        self.lines = []
+
+    def put(self, resource, *objects):
+        for found in objects:
+            self.api.apply(resource, found)
+
+    def put_at(self, moment, resource, *objects):
+        self.clock.at(moment, lambda: self.put(resource, *objects))
+
+    def waiter(self, names=("app",), selector=None, timeout=60, **options):
+        return CertificateWait(
+            KubeClient(self.api, self.clock),
+            ScriptedFeed(self.clock),
+            Selection(NS, tuple(names), selector),
+            Deadline(self.clock, timeout),
+            progress=self.lines.append,
+            **options,
+        )
+
+    def wait(self, *args, **options):
+        return self.waiter(*args, **options).run()
+
+
+@pytest.fixture
+def world():
+    found = World()
+    found.put(kinds.CLUSTER_ISSUERS, make.cluster_issuer())
+    return found
+
+
+def first_line(outcome):
+    return outcome.message.splitlines()[0]
+
+
+def test_ready_at_the_first_look_costs_one_list_and_two_watches(world):
+    world.put(kinds.CERTIFICATES, make.certificate())
+    world.put(kinds.SECRETS, make.secret())
+    outcome = world.wait()
+    assert outcome.ready
+    assert outcome.elapsed == 0.0
+    assert [(r[0], r[1].rsplit("/", 1)[1]) for r in world.api.requests] == [
+        ("GET", "certificates"),
+        ("WATCH", "certificates"),
+        ("WATCH", "secrets"),
+    ]
+    entry = outcome.result()["certificates"][0]
+    assert entry["serial"] == "1001"
+    assert entry["ready"] is True
+    assert entry["cause"] is None
+
+
+def test_an_issuance_is_followed_and_ends_with_its_last_event(world):
+    world.put_at(1.0, kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put_at(1.1, kinds.CERTIFICATE_REQUESTS, make.request())
+    world.put_at(1.2, kinds.ORDERS, make.order())
+    world.put_at(1.3, kinds.CHALLENGES, make.challenge())
+    world.put_at(50.0, kinds.SECRETS, make.secret())
+    world.put_at(50.5, kinds.CERTIFICATES, make.certificate())
+    outcome = world.wait()
+    assert outcome.ready
+    assert outcome.elapsed == 50.5
+    assert len(world.api.requests) == 6
+
+
+def test_a_wait_of_60_seconds_costs_six_requests_for_500_certificates(world):
+    for number in range(500):
+        name = "c%d" % number
+        world.put(kinds.CERTIFICATES, make.certificate(name, conditions=[make.MISSING, make.ISSUING]))
+        world.put(kinds.CERTIFICATE_REQUESTS, make.request(name))
+        world.put(kinds.ORDERS, make.order(f"{name}-1"))
+    outcome = world.wait(names=())
+    assert not outcome.ready
+    assert outcome.elapsed == 60.0
+    assert len(world.api.requests) == 6
+    assert first_line(outcome).startswith("Certificate istio-ingress/c0 is not ready: Order c0-1-1234: it is pending")
+    assert "490 more are not ready." in outcome.message
+
+
+def test_a_certificate_that_never_appears_is_a_failure(world):
+    outcome = world.wait(timeout=30)
+    assert not outcome.ready
+    assert outcome.elapsed == 30.0
+    assert first_line(outcome) == "Certificate istio-ingress/app is not ready: it does not exist"
+
+
+def test_nothing_that_fits_the_selector_is_a_failure(world):
+    outcome = world.wait(names=(), selector="team=web", timeout=5)
+    assert first_line(outcome) == "There is no Certificate with labels team=web in namespace istio-ingress"
+
+
+def test_ready_of_the_old_generation_does_not_count(world):
+    world.put(kinds.CERTIFICATES, make.certificate(generation=2))
+    world.put(kinds.SECRETS, make.secret())
+    outcome = world.wait(timeout=5)
+    assert not outcome.ready
+    assert first_line(outcome).endswith("its Ready condition is of generation 1, the spec of generation 2")
+
+
+def test_the_secret_must_hold_what_the_certificate_says(world):
+    world.put(kinds.CERTIFICATES, make.certificate())
+    world.put(kinds.SECRETS, make.secret(key="foreign"))
+    outcome = world.wait(timeout=5)
+    assert first_line(outcome).endswith("Secret app: its private key does not belong to its certificate")
+    world.put_at(world.clock.now + 2, kinds.SECRETS, make.secret())
+    assert world.wait(timeout=5).ready
+
+
+def test_the_deepest_cause_comes_first_on_timeout(world):
+    reason = "Waiting for HTTP-01 challenge propagation: wrong status code '404', expected '200'"
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put(kinds.CERTIFICATE_REQUESTS, make.request())
+    world.put(kinds.ORDERS, make.order())
+    world.put(kinds.CHALLENGES, make.challenge(reason=reason))
+    outcome = world.wait(timeout=20)
+    assert outcome.elapsed == 20.0
+    assert first_line(outcome) == "Certificate istio-ingress/app is not ready: Challenge app.example.com: " + reason
+    assert "Something else answers" in outcome.message
+    assert [c["kind"] for c in outcome.result()["chain"]] == ["Certificate", "CertificateRequest", "Order", "Challenge"]
+
+
+def test_live_progress_says_a_change_at_once_and_then_every_ten_seconds(world):
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put(kinds.CERTIFICATE_REQUESTS, make.request())
+    world.put(kinds.ORDERS, make.order())
+    world.put_at(4.0, kinds.CHALLENGES, make.challenge(reason="wrong status code '404', expected '200'"))
+    world.wait(timeout=20)
+    assert world.lines[-2:] == [
+        "app: Order pending, Challenge app.example.com: self check gets 404 (4 s)",
+        "app: Order pending, Challenge app.example.com: self check gets 404 (14 s)",
+    ]
+
+
+def test_a_failed_challenge_ends_the_wait_within_a_second(world):
+    text = "Error accepting authorization: acme: authorization error for app.example.com: 400 urn:ietf:params:acme:error:dns: no such host"
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put(kinds.CERTIFICATE_REQUESTS, make.request())
+    world.put(kinds.ORDERS, make.order())
+    world.put_at(7.0, kinds.CHALLENGES, make.challenge(state="invalid", reason=text))
+    outcome = world.wait(timeout=300)
+    assert 7.0 < outcome.elapsed < 8.0
+    assert outcome.cause == "Challenge app.example.com: " + text
+
+
+def test_the_cause_deepens_while_a_final_state_settles(world):
+    failed = [make.condition("Ready", "False", "Failed", "Failed to wait for order resource to become ready")]
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put(kinds.CERTIFICATE_REQUESTS, make.request())
+    world.put(kinds.ORDERS, make.order())
+    world.put_at(5.0, kinds.CERTIFICATE_REQUESTS, make.request(conditions=failed, failure_time=NOW + 5))
+    world.put_at(5.1, kinds.ORDERS, make.order(state="invalid"))
+    world.put_at(5.2, kinds.CHALLENGES, make.challenge(state="invalid", reason="deep reason"))
+    assert world.wait(timeout=300).cause == "Challenge app.example.com: deep reason"
+
+
+def test_fail_fast_off_waits_for_the_deadline_and_still_knows(world):
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put(kinds.CERTIFICATE_REQUESTS, make.request())
+    world.put(
+        kinds.ORDERS,
+        make.order(
+            state="errored",
+            reason="Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: too many, retry after 2026-11-22 10:00:00 UTC: see",
+        ),
+    )
+    outcome = world.wait(timeout=40, fail_fast=False)
+    assert outcome.elapsed == 40.0
+    assert outcome.cause.startswith("Order app-1-1234: Failed to create Order: 429")
+    assert outcome.retry_at == "2026-11-22T10:00:00Z"
+
+
+def test_a_missing_issuer_fails_after_a_grace(world):
+    world.api.remove(kinds.CLUSTER_ISSUERS, None, "letsencrypt")
+    pending = make.condition("Ready", "False", "Pending", 'Referenced "ClusterIssuer" not found')
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put(kinds.CERTIFICATE_REQUESTS, make.request(conditions=[make.condition("Approved", "True"), pending]))
+    outcome = world.wait(timeout=300)
+    assert first_line(outcome) == "Certificate istio-ingress/app is not ready: ClusterIssuer letsencrypt does not exist"
+    assert outcome.elapsed < 6.0
+    assert len(world.api.requests) == 6
+
+
+def test_an_old_failure_in_back_off_fails_at_once_and_says_when_the_next_attempt_is(world):
+    failed = make.condition("Issuing", "False", "Failed", "The certificate request has failed to complete and will be retried: boom")
+    world.put(
+        kinds.CERTIFICATES,
+        make.certificate(conditions=[make.MISSING, failed], failedIssuanceAttempts=2, lastFailureTime=make.stamp(NOW - 600)),
+    )
+    outcome = world.wait(timeout=300)
+    assert outcome.elapsed < 2.0
+    assert outcome.retry_at == make.stamp(NOW - 600 + 7200)
+    assert "will be retried: boom" in first_line(outcome)
+
+
+def test_a_failure_of_the_old_spec_is_waited_out(world):
+    failed = make.condition("Issuing", "False", "Failed", "boom", generation=1)
+    world.put(
+        kinds.CERTIFICATES,
+        make.certificate(conditions=[make.MISSING, failed], generation=2, failedIssuanceAttempts=1, lastFailureTime=make.stamp(NOW - 60)),
+    )
+    world.put_at(10.0, kinds.SECRETS, make.secret())
+    world.put_at(10.0, kinds.CERTIFICATES, make.certificate(generation=2, conditions=[dict(make.READY, observedGeneration=2)]))
+    outcome = world.wait(timeout=300)
+    assert outcome.ready
+    assert outcome.elapsed == 10.0
+
+
+def test_a_renewal_is_waited_for_by_revision_and_by_serial(world):
+    world.put(kinds.CERTIFICATES, make.certificate())
+    world.put(kinds.SECRETS, make.secret())
+    world.put_at(5.0, kinds.SECRETS, make.secret(serial=0x2002))
+    world.put_at(6.0, kinds.CERTIFICATES, make.certificate(revision=2))
+    by_serial = world.waiter(renewals={"app": Renewal(serial="1001")}).run()
+    assert (by_serial.ready, by_serial.elapsed) == (True, 5.0)
+    by_revision = world.waiter(renewals={"app": Renewal(revision=1)}).run()
+    assert by_revision.ready
+    assert world.clock.now == 6.0
+
+
+@pytest.mark.parametrize("code", [429, 500, 503])
+def test_trouble_with_the_api_is_survived(world, code):
+    world.api.fail("certificates", status(code, "Trouble", "busy"), times=3)
+    world.put(kinds.CERTIFICATES, make.certificate())
+    world.put(kinds.SECRETS, make.secret())
+    outcome = world.wait()
+    assert outcome.ready
+    assert outcome.elapsed == pytest.approx(0.2 + 0.4 + 0.8)
+    assert len(world.api.asked("/certificates")) == 5
+
+
+def test_retry_after_is_honoured(world):
+    world.api.fail("certificates", status(429, "TooManyRequests", "slow down", retry_after="7"), times=1)
+    world.put(kinds.CERTIFICATES, make.certificate())
+    world.put(kinds.SECRETS, make.secret())
+    assert world.wait().elapsed == 7.0
+
+
+def test_an_api_that_stays_away_is_the_cause(world):
+    world.api.fail("/", "lost", times=10**6)
+    outcome = world.wait(timeout=30)
+    assert outcome.elapsed == 30.0
+    assert first_line(outcome) == (
+        "Certificate istio-ingress/app is not ready: The Kubernetes API at https://fake cannot be reached: connection refused"
+    )
+    # the first, then after 0.2 0.4 0.8 1.6 3.2 6.4 10 and what is left
+    assert len(world.api.requests) == 9
+
+
+def test_an_expired_watch_is_listed_again(world):
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING]))
+    gone = b'{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}}'
+
+    def expire():
+        world.put(kinds.SECRETS, make.secret())
+        world.api.end_watches("certificates", gone)
+        world.put(kinds.CERTIFICATES, make.certificate())
+
+    world.clock.at(10.0, expire)
+    outcome = world.wait()
+    assert outcome.ready
+    assert outcome.elapsed == pytest.approx(10.2, abs=0.01)
+    assert [r[0] for r in world.api.asked("/certificates")] == ["GET", "WATCH", "GET", "WATCH"]
+
+
+def test_a_watch_that_ends_is_opened_again_where_it_ended(world):
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING]))
+    world.put(kinds.SECRETS, make.secret())
+    world.clock.at(10.0, lambda: world.api.end_watches("certificates"))
+    world.put_at(10.1, kinds.CERTIFICATES, make.certificate())
+    outcome = world.wait()
+    assert outcome.ready
+    assert [r[0] for r in world.api.asked("/certificates")] == ["GET", "WATCH", "WATCH"]
+
+
+@pytest.mark.parametrize("kind", ["certificates", "secrets"])
+def test_rbac_is_named_at_once(world, kind):
+    text = f'{kind} is forbidden: User "ops" cannot list resource'
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING]))
+    world.api.fail("/" + kind, status(403, "Forbidden", text), times=100)
+    outcome = world.wait(timeout=300)
+    assert outcome.elapsed == 0.0
+    assert text in first_line(outcome)
+
+
+def test_a_lower_kind_that_may_not_be_read_is_a_warning(world):
+    world.api.fail("/certificaterequests", status(403, "Forbidden", "no right"), times=100)
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING]))
+    world.put_at(9.0, kinds.SECRETS, make.secret())
+    world.put_at(9.0, kinds.CERTIFICATES, make.certificate())
+    outcome = world.wait()
+    assert outcome.ready
+    assert len(outcome.warnings) == 1
+    assert "no right" in outcome.warnings[0]
+
+
+def test_missing_crds_are_named_after_the_grace(world):
+    world.api.fail("/certificates", status(404, "NotFound", "the server could not find the requested resource"), times=10**6)
+    outcome = world.wait(timeout=300, crd_grace=15)
+    assert 15.0 <= outcome.elapsed <= 26.0
+    assert first_line(outcome) == (
+        "The API server does not know the kind Certificate (certificates.cert-manager.io): its CRD is not installed"
+    )
+
+
+def test_crds_that_are_just_being_installed_are_waited_for(world):
+    world.api.fail("/certificates", status(404, "NotFound", "no such kind"), times=4)
+    world.put(kinds.CERTIFICATES, make.certificate())
+    world.put(kinds.SECRETS, make.secret())
+    assert world.wait(crd_grace=15).ready
+
+
+def test_two_certificates_on_one_secret(world):
+    wrong = make.condition("Ready", "False", "IncorrectCertificate", "Secret was issued for other")
+    world.put(kinds.CERTIFICATES, make.certificate("other", secret_name="app"), make.certificate(conditions=[wrong]))
+    world.put(kinds.SECRETS, make.secret(certificate_name="other", names=("other.example.com",)))
+    outcome = world.wait(timeout=300)
+    assert outcome.cause == ("Secret app is also claimed by Certificate istio-ingress/other; each Certificate needs a Secret of its own")
+    assert outcome.elapsed < 5.0
+
+
+def test_one_look_reads_each_kind_once(world):
+    world.put(kinds.CERTIFICATES, make.certificate(), make.certificate("b", conditions=[make.MISSING]))
+    world.put(kinds.SECRETS, make.secret())
+    outcome = world.waiter(names=()).look()
+    assert [c["ready"] for c in outcome.result()["certificates"]] == [True, False]
+    assert [r[0] for r in world.api.requests] == ["GET"] * 6
+    assert world.clock.now == 0.0
