@@ -19,6 +19,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ from .parts import Part, Store, digest
 from .progress import Progress
 
 KEEP = 2
-"""Bundles that stay: the newest and, for a lab that still serves it, the one before."""
+"""Bundles that stay in any case."""
+KEEP_SECONDS = 24 * 3600
+"""Younger ones stay too: a lab that was raised today still serves the bundle of then. They cost little, as files are shared."""
 
 # Commands that a build runs, and the Debian packages that bring them.
 _NEEDS = {
@@ -187,7 +190,9 @@ def _publish(store: Store, plan: Plan, bundle: Bundle) -> None:
 def _prune(store: Store, newest: Bundle) -> None:
     """Drop all but the bundles used last, and parts that none of them is made from."""
     records = sorted(newest.path.parent.glob("*/bundle.json"), key=lambda record: record.stat().st_mtime, reverse=True)
-    kept = [newest.path, *(record.parent for record in records if record.parent != newest.path)][:KEEP]
+    others = [record for record in records if record.parent != newest.path]
+    recent = time.time() - KEEP_SECONDS
+    kept = [newest.path, *(record.parent for place, record in enumerate(others, 2) if place <= KEEP or record.stat().st_mtime > recent)]
     for path in newest.path.parent.iterdir():
         if path not in kept:
             shutil.rmtree(path)

@@ -123,7 +123,7 @@ class Catalog:
                 proxy,
                 ["/usr/local/bin/pilot-agent"],
                 user="1337:1337",
-                env={"ISTIO_META_ISTIO_PROXY_SHA": f"envoy:{versions.ENVOY}", "ISTIO_META_ISTIO_VERSION": tag},
+                env={"ISTIO_META_ISTIO_PROXY_SHA": f"envoy:{versions.ENVOY}"},
             ),
         ]
 

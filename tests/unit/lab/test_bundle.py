@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -89,6 +90,17 @@ def _bundle(root: Path, key: str, used: int) -> build.Bundle:
     os.utime(bundle.path / "bundle.json", (used, used))
     (root / "parts" / f"part-{key}").mkdir(parents=True)
     return bundle
+
+
+def test_prune_keeps_bundles_that_a_lab_may_still_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    root = paths.cache()
+    now = int(time.time())
+    for key, age in (("hour", 3600), ("minute", 60), ("week", 7 * 86400)):
+        _bundle(root, key, now - age)
+    newest = _bundle(root, "new", now)
+    build._prune(Store(root / "parts"), newest)
+    assert {path.name for path in (root / "bundle").iterdir()} == {"new", "minute", "hour"}
 
 
 def test_prune_keeps_the_two_bundles_used_last_and_their_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
