@@ -52,20 +52,21 @@ class Catalog:
         """One part for each archive."""
         s = self._sources
         return [
-            self._part("images k3s", (s.coredns, s.small), "k3s-airgap-images-amd64", self.k3s),
+            self._part("images k3s", (s.coredns, s.small), "k3s-airgap-images-amd64", self.k3s, "k3s-images.txt"),
             self._part("images istio", (s.pilot_discovery, s.pilot_agent, s.envoy, s.debian), f"istio-{versions.ISTIO}-amd64", self.istio),
             self._part("images cert-manager", (s.cert_manager, s.debian), f"cert-manager-{versions.CERT_MANAGER}-amd64", self.cert_manager),
             self._part("images backend", (s.small,), f"backend-{versions.BACKEND}-amd64", self.backend),
         ]
 
-    def _part(self, title: str, used: tuple[Part, ...], name: str, images: Callable[[], list[Image]]) -> Part:
+    def _part(self, title: str, used: tuple[Part, ...], name: str, images: Callable[[], list[Image]], listing: str = "") -> Part:
         here = Path(__file__)
         code = (here.read_bytes(), here.with_name("images.py").read_bytes())
 
         def make(out: Path) -> None:
             made = images()
             write_archive(made, out / f"{name}.tar.zst")
-            (out / f"{name}.txt").write_text("".join(f"{full_name(image.reference)}\n" for image in made))
+            if listing:
+                (out / listing).write_text("".join(f"{full_name(image.reference)}\n" for image in made))
 
         return Part(title, digest(name, *(part.slug for part in used), *code), make)
 

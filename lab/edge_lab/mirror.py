@@ -78,7 +78,6 @@ def assemble(store: Store, contents: Contents, mirror: Path) -> None:
     release = mirror / "k3s" / versions.K3S
     link_tree(store.path(contents.k3s), release)
     link_tree(store.path(contents.images_k3s), release)
-    (release / "k3s-airgap-images-amd64.txt").rename(release / "k3s-images.txt")
     write_sums(release, "sha256sum-amd64.txt", sorted(path.name for path in release.iterdir()))
     link_tree(store.path(contents.helm), mirror / "helm")
     link_tree(store.path(contents.charts), mirror / "charts")
