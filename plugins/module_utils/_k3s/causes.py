@@ -50,7 +50,7 @@ _PATTERNS: tuple[_Pattern, ...] = (
     ),
     _pattern(
         r"(?P<what>token must not be empty|invalid token CA hash length|invalid token format)",
-        "the join token is malformed ({what}): give the content of <data-dir>/server/token of the server",
+        "the join token is malformed ({what}): correct k3s_token, or leave it empty so that it is read on the server",
     ),
     _pattern(
         r"Node password rejected, duplicate hostname",
@@ -77,7 +77,7 @@ _PATTERNS: tuple[_Pattern, ...] = (
     ),
     _pattern(
         r"(agent configuration|/v1-k3s/|bootstrap data|cacerts).*(401 Unauthorized|Unauthorized|not authorized)",
-        "the server refuses the join token: give the token of this server",
+        "the server refuses the join token: correct k3s_token, or leave it empty so that it is read on the server",
         12,
     ),
     _pattern(
