@@ -15,15 +15,12 @@ description:
   - Sends objects to the API server as a dry run, through every admission webhook, until they would be accepted. Nothing is stored.
   - Tells whether an operator can be used. Pods that are ready do not, since a webhook refuses everything until its CA is injected.
   - Goes on while the kind is not served yet or a webhook cannot be asked. Fails at once when an object is refused for what it is.
+notes:
+  - In check mode it asks once, returns what it sees, and does not fail because something is not ready yet.
 extends_documentation_fragment:
-  - baremesh.edge.kube_auth
-attributes:
-  check_mode:
-    description: In C(check_mode) it asks once and does not wait.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed, or would change, in diff mode.
-    support: N/A
+  - baremesh.edge._kube_auth
+  - baremesh.edge._attributes
+  - baremesh.edge._attributes.read
 options:
   definitions:
     description: The objects. Names are completed to ones that are free.

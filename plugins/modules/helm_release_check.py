@@ -17,16 +17,12 @@ description:
   - Needs neither Helm nor a chart repository, so that a run in which nothing changes downloads nothing.
   - Finds revisions that a killed Helm left as C(pending-install), C(pending-upgrade), C(pending-rollback) or
     C(uninstalling), because of which Helm refuses every later one. Deleting the Secret of such a revision, as
-    returned in RV(stuck), lets the next C(helm upgrade --install) take over.
+    returned in RV(stuck), lets the next C(helm upgrade --install) take over. The same goes for a C(failed) revision, which
+    M(kubernetes.core.helm) takes for the wanted one if its values are.
 extends_documentation_fragment:
-  - baremesh.edge.kube_auth
-attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed, or would change, in diff mode.
-    support: N/A
+  - baremesh.edge._kube_auth
+  - baremesh.edge._attributes
+  - baremesh.edge._attributes.read
 options:
   releases:
     description: The releases as they should be.

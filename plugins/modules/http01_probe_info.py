@@ -19,13 +19,9 @@ description:
   - Looks up the hosts too, where the module runs, and warns when they lead elsewhere. The ACME server may see another
     DNS, so this is no failure.
   - Needs nothing but Python on the host it runs on.
-attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed, or would change, in diff mode.
-    support: N/A
+extends_documentation_fragment:
+  - baremesh.edge._attributes
+  - baremesh.edge._attributes.read
 options:
   hosts:
     description: Names for which certificates will be ordered.
@@ -67,6 +63,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description: The problems in one text.
+  returned: when there are any
+  type: str
 problems:
   description: One sentence for each address that does not lead to the gateway; empty when all do.
   returned: always
@@ -128,7 +128,8 @@ def main() -> None:
     findings = dns_findings(*common) if params["dns"] else []
     for finding in findings:
         module.warn(finding)
-    module.exit_json(changed=False, problems=problems, dns=findings, probes=[dataclasses.asdict(p) for p in probes])
+    found = {"msg": "\n".join(problems)} if problems else {}
+    module.exit_json(changed=False, **found, problems=problems, dns=findings, probes=[dataclasses.asdict(p) for p in probes])
 
 
 if __name__ == "__main__":

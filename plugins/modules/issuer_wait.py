@@ -14,15 +14,12 @@ author:
 description:
   - Watches Issuers and ClusterIssuers until cert-manager has found each of them ready as it is specified now.
   - Ends at once when cert-manager does not try again, which is so for wrong configuration and for an account that the ACME server refuses.
+notes:
+  - In check mode it looks once, returns what it sees, and does not fail because something is not ready yet.
 extends_documentation_fragment:
-  - baremesh.edge.kube_auth
-attributes:
-  check_mode:
-    description: In C(check_mode) it looks once and does not wait.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed, or would change, in diff mode.
-    support: N/A
+  - baremesh.edge._kube_auth
+  - baremesh.edge._attributes
+  - baremesh.edge._attributes.read
 options:
   issuers:
     description: What to wait for.

@@ -15,13 +15,12 @@ description:
   - Lists objects of some kinds by their labels and deletes those that are not in O(keep).
   - Needs one request for each kind when there is nothing to delete.
 extends_documentation_fragment:
-  - baremesh.edge.kube_auth
+  - baremesh.edge._kube_auth
+  - baremesh.edge._attributes
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and tells what it would delete.
     support: full
   diff_mode:
-    description: Returns the objects before and after.
     support: full
 options:
   kinds:

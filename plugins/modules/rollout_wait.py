@@ -15,15 +15,12 @@ description:
   - Watches any number of workloads and their pods, and returns as soon as all of them run their newest version and are available.
   - Ends at once when waiting cannot help, as with an image that the registry does not have.
   - Names the deepest reason known, such as the scheduler's, the registry's, or the last line that a crashed container wrote.
+notes:
+  - In check mode it looks once, returns what it sees, and does not fail because something is not ready yet.
 extends_documentation_fragment:
-  - baremesh.edge.kube_auth
-attributes:
-  check_mode:
-    description: In C(check_mode) it looks once and does not wait.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed, or would change, in diff mode.
-    support: N/A
+  - baremesh.edge._kube_auth
+  - baremesh.edge._attributes
+  - baremesh.edge._attributes.read
 options:
   workloads:
     description: What to wait for.

@@ -58,6 +58,11 @@ class Issuer:
         solvers = (self.spec.get("acme") or {}).get("solvers") or []
         return bool(solvers) and all("dns01" not in solver for solver in solvers)
 
+    @property
+    def http01(self) -> bool:
+        """Whether a solver proves names by HTTP-01."""
+        return any("http01" in solver for solver in (self.spec.get("acme") or {}).get("solvers") or [])
+
 
 def _ca_bundle(at: Fields) -> str | None:
     """Return the CA as cert-manager wants it: Base64 of PEM."""
@@ -165,7 +170,11 @@ def read_issuers(
 def known_issuers(issuers: t.Any) -> dict[str, Raw]:
     """Return what sites may name, as M(_sites) wants it; findings are the business of those who make the issuers."""
     found, _findings = read_issuers(issuers, solvers=[{"http01": {}}])
-    return {name: {"type": issuer.type, "kind": issuer.kind, "http01_only": issuer.http01_only} for name, issuer in found.items() if name}
+    return {
+        name: {"type": issuer.type, "kind": issuer.kind, "http01_only": issuer.http01_only, "http01": issuer.http01}
+        for name, issuer in found.items()
+        if name
+    }
 
 
 def issuer_objects(issuers: t.Mapping[str, Issuer], declared: t.Iterable[str], used: t.Iterable[str]) -> list[Object]:

@@ -9,6 +9,7 @@ Private to baremesh.edge: other collections must not import it, it changes witho
 
 from __future__ import annotations
 
+import base64
 import typing as t
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
@@ -24,6 +25,8 @@ Object = dict[str, t.Any]
 
 # Objects with these labels, and no others, are deleted when no site wants them any more.
 LABELS = {"app.kubernetes.io/managed-by": "baremesh.edge", "app.kubernetes.io/component": "site"}
+# Secrets of certificates outlive their site unless the user wants otherwise, so they are told apart.
+ISSUED_COMPONENT = "site-certificate"
 NETWORKING = "networking.istio.io/v1"
 DEFAULT_USAGES = ["digital signature", "key encipherment", "server auth"]
 
@@ -46,6 +49,10 @@ def _set(**fields: t.Any) -> Object:
     return {name: value for name, value in fields.items() if value not in (None, "", [], {}, ())}
 
 
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
 def _private_key(default: Raw, own: Raw) -> Object:
     """Merge a site's key settings over the default; another algorithm does not inherit the default's size."""
     inherited = dict(default)
@@ -64,7 +71,7 @@ def certificates(sites: t.Sequence[Site], namespace: str, issuer_kinds: Raw, pri
         own = site.certificate
         spec: Object = {
             "secretName": site.credential,
-            "secretTemplate": {"labels": _labels(site.name)},
+            "secretTemplate": {"labels": {**_labels(site.name), "app.kubernetes.io/component": ISSUED_COMPONENT}},
             "dnsNames": list(site.hosts),
             "issuerRef": {
                 "group": "cert-manager.io",
@@ -86,7 +93,7 @@ def ca_secrets(sites: t.Sequence[Site], namespace: str) -> list[Object]:
         if site.tls.ca_certificate and site.credential:
             secret = _object("v1", "Secret", site.credential + CA_SUFFIX, namespace, site.name, {})
             del secret["spec"]
-            found.append({**secret, "type": "Opaque", "stringData": {"ca.crt": site.tls.ca_certificate}})
+            found.append({**secret, "type": "Opaque", "data": {"ca.crt": _base64(site.tls.ca_certificate)}})
     return found
 
 
@@ -162,9 +169,64 @@ def virtual_services(sites: t.Sequence[Site], namespace: str, http_gateway: str,
     return found
 
 
-def credentials(sites: t.Sequence[Site]) -> list[Object]:
-    """Return what every gateway pod must serve before a site's Gateway exists: name, hosts and TLS mode."""
-    return [{"name": site.credential, "hosts": list(site.hosts), "mode": site.tls.mode} for site in sites if site.credential]
+def server_name(host: str) -> str:
+    """Return a name that a client may ask for: Gateways allow C(namespace/host), and hosts may be wildcards."""
+    return host.rpartition("/")[2].replace("*", "edge-check", 1)
+
+
+def gateway_credentials(wanted: t.Sequence[Raw], existing: t.Sequence[Raw] = ()) -> list[Object]:
+    """Return what gateway pods must serve before O(wanted) Gateways exist: name, hosts and TLS mode.
+
+    What a Gateway that exists already names in the same way is left out: the pods hold it.
+    """
+    known = {_credential_key(gateway, server) for gateway in existing for server in _servers(gateway)}
+    found: dict[tuple[str, str], Object] = {}
+    for gateway in wanted:
+        for server in _servers(gateway):
+            if _credential_key(gateway, server) in known:
+                continue
+            for name in _credential_names(server["tls"]):
+                mode = server["tls"].get("mode", "SIMPLE")
+                entry = found.setdefault((name, mode), {"name": name, "hosts": [], "mode": mode})
+                hosts = [host.rpartition("/")[2] for host in server.get("hosts") or []]
+                entry["hosts"] += [host for host in hosts if host not in entry["hosts"]]
+    return list(found.values())
+
+
+def _servers(gateway: Raw) -> list[Raw]:
+    """Return servers that end TLS with a Secret."""
+    servers = (gateway.get("spec") or {}).get("servers") or []
+    return [server for server in servers if _credential_names(server.get("tls") or {})]
+
+
+def _credential_names(tls: Raw) -> list[str]:
+    return [name for name in [tls.get("credentialName"), *(tls.get("credentialNames") or [])] if name]
+
+
+def _credential_key(gateway: Raw, server: Raw) -> tuple[t.Any, ...]:
+    tls = server["tls"]
+    selector = tuple(sorted(((gateway.get("spec") or {}).get("selector") or {}).items()))
+    return (selector, tls.get("mode", "SIMPLE"), *_credential_names(tls))
+
+
+def endpoints(sites: t.Sequence[Site], addresses: t.Sequence[str], port: int = 443) -> list[Object]:
+    """Return where each site must be served: every host at every address."""
+    return [
+        {"address": address, "port": port, "server_name": server_name(host)}
+        for site in sites
+        for host in site.hosts
+        if site.credential
+        for address in addresses
+    ]
+
+
+def serials(sites: t.Sequence[Site], issued: t.Sequence[Raw]) -> dict[str, str]:
+    """Return the serial number in the Secret for each name that a client may ask for.
+
+    :arg issued: C(certificates) of M(baremesh.edge.certificate_info). A site that brings its own Secret is not in it.
+    """
+    by_name = {str(entry["name"]): str(entry["serial"]) for entry in issued if entry.get("serial")}
+    return {server_name(host): by_name[site.name] for site in sites for host in site.hosts if site.issuer and site.name in by_name}
 
 
 def labelled(objects: t.Sequence[Raw], namespace: str, api_version: str, kind: str) -> list[Object]:

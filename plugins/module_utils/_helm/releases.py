@@ -22,6 +22,8 @@ Json = dict[str, Any]
 SELECTOR = "owner=helm"
 # Revisions that a killed Helm left: every later one is refused with "another operation is in progress".
 STUCK = frozenset(("pending-install", "pending-upgrade", "pending-rollback", "uninstalling"))
+# A failed revision with the very values that are wanted would be taken for what is wanted.
+RECOVER = STUCK | {"failed"}
 
 
 @dataclass(frozen=True)
@@ -126,11 +128,9 @@ def plan(wanted: Wanted, revision: Revision | None) -> Plan:
     """Compare a release with what is wanted."""
     if revision is None or revision.status == "uninstalled":
         return Plan(wanted, revision, "install")
-    if revision.status in STUCK:
+    if revision.status in RECOVER:
         return Plan(wanted, revision, "recover", ("revision %d is %s" % (revision.number, revision.status),))
     differences = []
-    if revision.status != "deployed":
-        differences.append("revision %d is %s" % (revision.number, revision.status))
     if revision.chart != wanted.chart:
         differences.append("chart changes from %s to %s" % (revision.chart, wanted.chart))
     # Repositories and Chart.yaml disagree on a leading v, Helm takes both.

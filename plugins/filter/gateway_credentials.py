@@ -5,25 +5,32 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: site_credentials
-short_description: Tell which credentials gateway pods must serve
+name: gateway_credentials
+short_description: Tell which credentials gateway pods must serve before Gateways exist
 version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
 description:
-  - Lists, for O(baremesh.edge.sds_secret_wait#module:credentials), the Secret, hosts and TLS mode of each site.
+  - Lists, for O(baremesh.edge.sds_secret_wait#module:credentials), the Secrets that manifests of Gateways name.
+  - Leaves out what Gateways that exist already name in the same way.
+positional: existing
 options:
   _input:
-    description: The sites, as in the variable C(edge_sites).
+    description: Manifests of Gateways that will be applied.
     type: list
     elements: dict
     required: true
+  existing:
+    description: Gateways that exist.
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""
 - name: Wait until every gateway pod serves the certificates
   baremesh.edge.sds_secret_wait:
-    credentials: "{{ edge_sites | baremesh.edge.site_credentials }}"
+    credentials: "{{ gateways | baremesh.edge.gateway_credentials }}"
     namespace: istio-ingress
     selector: {istio: ingress}
 """
@@ -37,18 +44,12 @@ _value:
 
 import typing as t
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._filters import sites_of
-from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import credentials
-
-
-def site_credentials(sites: t.Any) -> list[dict[str, t.Any]]:
-    """Return the credential of each site that has one."""
-    return credentials(sites_of(sites)[0])
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import gateway_credentials
 
 
 class FilterModule:
-    """The filter site_credentials."""
+    """The filter gateway_credentials."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Map the name of the filter to its function."""
-        return {"site_credentials": site_credentials}
+        return {"gateway_credentials": gateway_credentials}

@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Values of Istio's gateway chart from the short form of a gateway.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw
+
+KINDS = ("Deployment", "DaemonSet")
+SERVICE_TYPES = ("NodePort", "LoadBalancer", "ClusterIP")
+POLICIES = ("Local", "Cluster")
+_KEYS = ("name", "namespace", "selector", "kind", "replicas", "service_type", "external_traffic_policy", "ports", "values")
+_PORT_KEYS = ("name", "port", "target_port", "node_port", "protocol")
+DEFAULT_PORTS = (
+    {"name": "status-port", "port": 15021},
+    {"name": "http2", "port": 80},
+    {"name": "https", "port": 443},
+)
+
+
+def merged(base: t.Any, over: t.Any) -> t.Any:
+    """Merge two trees; where both have a dictionary it is merged, else the second one wins."""
+    if isinstance(base, t.Mapping) and isinstance(over, t.Mapping):
+        return {
+            key: merged(base[key], over[key]) if key in base and key in over else over.get(key, base.get(key)) for key in {**base, **over}
+        }
+    return over
+
+
+def _port(fields: Fields, raw: t.Any, index: int) -> dict[str, t.Any]:
+    at = Fields(raw, f"{fields.place}.ports[{index}]", fields.findings, fields.title) if isinstance(raw, t.Mapping) else None
+    if at is None:
+        fields.report(f"ports[{index}] is {raw!r}; it must be a dictionary")
+        return {}
+    at.only(_PORT_KEYS)
+    port = at.port("port")
+    found = {
+        "name": at.name("name", required=True),
+        "port": port,
+        "targetPort": at.integer("target_port", 1, 65535) or port,
+        "protocol": at.choice("protocol", ("TCP", "UDP")) or "TCP",
+    }
+    node_port = at.integer("node_port", 1, 65535)
+    return {**found, "nodePort": node_port} if node_port else found
+
+
+def _spread(labels: Raw) -> list[dict[str, t.Any]]:
+    """A pod on each node, at upgrades as well: the constraint counts pods of one revision, so that new ones may come first."""
+    return [
+        {
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "DoNotSchedule",
+            "nodeTaintsPolicy": "Honor",
+            "labelSelector": {"matchLabels": dict(labels)},
+            "matchLabelKeys": ["pod-template-hash"],
+        }
+    ]
+
+
+def _release(fields: Fields, namespace: str, version: str, common: Raw) -> dict[str, t.Any]:
+    fields.only(_KEYS)
+    name = fields.name("name", required=True) or ""
+    selector = dict(fields.mapping("selector") or {"istio": name.removeprefix("istio-")})
+    kind = fields.choice("kind", KINDS) or "Deployment"
+    service_type = fields.choice("service_type", SERVICE_TYPES) or "NodePort"
+    policy = fields.choice("external_traffic_policy", POLICIES)
+    ports = fields.sequence("ports") or list(DEFAULT_PORTS)
+    replicas = fields.integer("replicas", 1, 1000)
+    values: dict[str, t.Any] = {
+        "kind": kind,
+        "labels": selector,
+        # The injected image has the tag auto, for which Kubernetes would ask the registry at every start.
+        "imagePullPolicy": "IfNotPresent",
+        "autoscaling": {"enabled": False},
+        "service": {"type": service_type, "ports": [_port(fields, port, index) for index, port in enumerate(ports)]},
+    }
+    if policy and service_type != "ClusterIP":
+        values["service"]["externalTrafficPolicy"] = policy
+    if kind == "Deployment":
+        values["replicaCount"] = replicas or 1
+        values["topologySpreadConstraints"] = _spread({"app": selector.get("app", name)})
+    return {
+        "name": name,
+        "namespace": fields.name("namespace") or namespace,
+        "chart": "gateway",
+        "chart_version": version,
+        "values": merged(merged(values, common), fields.mapping("values") or {}),
+    }
+
+
+def gateway_releases(gateways: t.Any, namespace: str, version: str, common: Raw) -> tuple[list[dict[str, t.Any]], list[str]]:
+    """Return a Helm release for each gateway, and a sentence for everything that is wrong with them.
+
+    :arg gateways: the value of C(istio_gateways).
+    :arg namespace: namespace for those that name none.
+    :arg version: version of the chart.
+    :arg common: values for all of them.
+    """
+    findings: list[str] = []
+    if not isinstance(gateways, (list, tuple)):
+        return [], [f"istio_gateways is {gateways!r}; it must be a list of gateways"]
+    found: list[dict[str, t.Any]] = []
+    node_ports: dict[int, str] = {}
+    for index, raw in enumerate(gateways):
+        place = f"istio_gateways[{index}]"
+        if not isinstance(raw, t.Mapping):
+            findings.append(f"{place} is {raw!r}; a gateway is a dictionary with at least a name")
+            continue
+        title = f" ({raw['name']})" if raw.get("name") else ""
+        release = _release(Fields(raw, place, findings, title), namespace, version, common)
+        if any((other["name"], other["namespace"]) == (release["name"], release["namespace"]) for other in found):
+            findings.append(f"{place}{title}: another gateway has the same name and namespace")
+        for port in release["values"]["service"].get("ports") or []:
+            number = port.get("nodePort")
+            if number in node_ports:
+                findings.append(f"{place}{title}: node port {number} is already that of gateway '{node_ports[number]}'")
+            if number:
+                node_ports[number] = release["name"]
+        found.append(release)
+    return found, findings
