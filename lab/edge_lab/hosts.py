@@ -13,6 +13,7 @@ import tarfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from . import podman
@@ -66,6 +67,7 @@ def create_argv(spec: Spec) -> list[str]:
         # A reboot from inside ends the first process by a signal; the machine starts it again.
         "--restart", "on-failure",
         "--network", spec.network, "--ip", spec.addresses[0], "--ip6", spec.addresses[1],
+        "--mac-address", mac_address(spec.addresses[0]),
         "--no-hosts",
     ]  # fmt: skip
     for server in spec.dns:
@@ -77,6 +79,11 @@ def create_argv(spec: Spec) -> list[str]:
     for source, target in spec.mounts.items():
         argv += ["--volume", f"{source}:{target}:ro"]
     return [*argv, spec.image, "/sbin/init"]
+
+
+def mac_address(v4: str) -> str:
+    """A host's MAC address, always the same: neighbours remember it for half a minute after a restart."""
+    return ":".join(f"{octet:02x}" for octet in (0x02, 0x00, *IPv4Address(v4).packed))
 
 
 def systemd_cmdline(suite: str) -> str:
@@ -119,12 +126,15 @@ def ensure(spec: Spec, have: podman.Container | None, links: Mapping[str, str] |
     if have is not None and have.spec == spec.key:
         if have.running:
             return "kept"
+        podman.admit_death(have)
         begun = run([*podman.PODMAN, "start", spec.container], check=False)
         if begun.returncode == 0:
             return "started"
-        reason = f"made again, as it did not start: {begun.stderr.strip().splitlines()[-1:]}"
+        reason = f"made again, as it did not start ({' '.join(begun.stderr.strip().splitlines()[-1:])})"
     else:
         reason = "made" if have is None else "made again, as its settings changed"
+        if have is not None:
+            podman.admit_death(have)
     # A container of this name that is no lab's would be in the way as well.
     podman.remove([spec.container])
     podman.podman(*create_argv(spec))

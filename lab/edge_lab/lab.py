@@ -150,8 +150,10 @@ def down(name: str) -> bool:
     state.check_name(name)
     with state.locked(name):
         podman.forget_other_boot()
-        there = [container.name for container in podman.containers(name)]
-        podman.remove(there)
+        there = podman.containers(name)
+        for container in there:
+            podman.admit_death(container)
+        podman.remove(container.name for container in there)
         network_name = f"edgelab-{name}"
         nets = [net["name"] for net in podman.networks() if net["name"] == network_name]
         if nets:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ LABEL = "baremesh.edge.lab"
 HOST_LABEL = "baremesh.edge.host"
 SPEC_LABEL = "baremesh.edge.spec"
 ALIVE_MARK = Path("/run/libpod/alive")
+EXITS = Path("/run/libpod/exits")
+LEASES = Path("/run/containers/networks/ipam.db")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Container:
     name: str
     lab: str
     host: str
+    ident: str
     state: str
     pid: int
     spec: str
@@ -37,8 +41,17 @@ class Container:
 
     @property
     def running(self) -> bool:
-        """Whether its first process is really there: podman's record may be of another boot."""
-        return self.state == "running" and self.pid > 0 and Path(f"/proc/{self.pid}").exists()
+        """Whether its first process is really there: podman's record may be of another life."""
+        return self.state == "running" and is_container_process(self.pid)
+
+
+def is_container_process(pid: int) -> bool:
+    """Whether this process lives and is one that podman started: numbers are given out again."""
+    try:
+        # A zombie has no environment left.
+        return pid > 0 and b"container=" in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
 
 
 def podman(*args: str, stdin: bytes | None = None, timeout: float = 120, check: bool = True) -> str:
@@ -64,13 +77,28 @@ def forget_other_boot() -> bool:
         marked = ALIVE_MARK.stat().st_mtime
     except FileNotFoundError:
         return False
-    # btime moves by a second or two when the clock is adjusted.
-    if marked >= boot_time(Path("/proc/stat").read_text()) - 5:
+    if marked >= boot_time(Path("/proc/stat").read_text()):
+        return False
+    # A clock that was set makes a boot look later than it was; a container that lives is proof.
+    entries = json.loads(podman("ps", "--all", "--format", "json") or "[]")
+    if any(Path(f"/proc/{entry['Pid']}").exists() for entry in entries if entry.get("Pid")):
         return False
     ALIVE_MARK.unlink(missing_ok=True)
     # Leases are kept beside it and are of the same other boot.
-    Path("/run/containers/networks/ipam.db").unlink(missing_ok=True)
+    LEASES.unlink(missing_ok=True)
     return True
+
+
+def admit_death(container: Container) -> None:
+    """Tell podman that a container ended, where nobody else did.
+
+    A container's monitor writes its exit code into a file. If the monitor was killed as well there is none, and
+    podman says `running` for ever: it neither starts nor removes the container.
+    """
+    if container.state in ("running", "stopping") and not container.running:
+        path = EXITS / container.ident
+        if not path.exists():
+            path.write_text(f"{128 + signal.SIGKILL}")
 
 
 def containers(lab: str | None = None) -> list[Container]:
@@ -84,6 +112,7 @@ def containers(lab: str | None = None) -> list[Container]:
             name=entry["Names"][0],
             lab=entry["Labels"][LABEL],
             host=entry["Labels"].get(HOST_LABEL, ""),
+            ident=entry["Id"],
             state=entry["State"],
             pid=int(entry.get("Pid") or 0),
             spec=entry["Labels"].get(SPEC_LABEL, ""),

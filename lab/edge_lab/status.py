@@ -31,7 +31,7 @@ def report(lab: Lab) -> tuple[str, bool]:
         running = container is not None and container.running
         ports = _services(host) if running else {}
         silent = [name for name, port in ports.items() if not answers(v4, port)]
-        state = "gone" if container is None else "running" if running else container.state
+        state = "gone" if container is None else "running" if running else _ended(container)
         if running and container is not None and host != "infra" and not _current(lab, container):
             state += " (made from an older recipe)"
         if silent:
@@ -46,6 +46,10 @@ def _services(host: str) -> dict[str, int]:
     if host != "infra":
         return {"sshd": 22}
     return {"ACME": infra.ACME_PORT, "DNS": 53, "names": infra.NAMES_PORT, "mirror": infra.MIRROR_PORT}
+
+
+def _ended(container: podman.Container) -> str:
+    return "dead, though podman says running" if container.state == "running" else container.state
 
 
 def _current(lab: Lab, container: podman.Container) -> bool:
