@@ -22,9 +22,10 @@ func runStartupAPICheck(ctx context.Context, args []string) error {
 	o := common{}
 	flags := pflag.NewFlagSet("startupapicheck", pflag.ContinueOnError)
 	o.addFlags(flags)
+	// The chart passes a bare -v.
+	flags.Lookup("v").NoOptDefVal = "1"
 	deadline := flags.Duration("wait", 0, "how long to go on trying; 0: one try")
 	interval := flags.Duration("interval", 5*time.Second, "time between tries")
-	verbose := flags.Bool("verbose", false, "tell why a try failed")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -43,8 +44,8 @@ func runStartupAPICheck(ctx context.Context, args []string) error {
 		return last
 	}
 	err = wait.PollUntilContextTimeout(ctx, *interval, *deadline, false, func(ctx context.Context) (bool, error) {
-		if last = checker.Check(ctx); last != nil && *verbose {
-			logf.FromContext(ctx).Error(last, "not ready")
+		if last = checker.Check(ctx); last != nil {
+			logf.FromContext(ctx).V(1).Info("not ready", "reason", last.Error())
 		}
 		return last == nil, nil
 	})
