@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host says of itself, from /proc, /sys and /etc. The root folder is passed in, so that tests bring their own.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import typing as t
+from pathlib import Path
+
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import holders
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def os_release(root: Path) -> dict[str, str]:
+    """Return the distribution as C(os-release) names it."""
+    text = _read(root / "etc/os-release") or _read(root / "usr/lib/os-release")
+    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return {
+        "id": values.get("ID", "").strip("\"'"),
+        "like": values.get("ID_LIKE", "").strip("\"'"),
+        "version": values.get("VERSION_ID", "").strip("\"'"),
+        "name": values.get("PRETTY_NAME", "").strip("\"'"),
+    }
+
+
+def cgroups(root: Path) -> dict[str, t.Any]:
+    """Return the version of the control groups that the kubelet will find, and whether memory can be controlled."""
+    unified = _read(root / "sys/fs/cgroup/cgroup.controllers").split()
+    if (root / "sys/fs/cgroup/cgroup.controllers").exists():
+        return {"version": 2, "memory": "memory" in unified, "cpuset": "cpuset" in unified}
+    enabled = {
+        fields[0]: fields[3] == "1"
+        for fields in (line.split() for line in _read(root / "proc/cgroups").splitlines())
+        if len(fields) == 4 and not fields[0].startswith("#")
+    }
+    return {"version": 1, "memory": enabled.get("memory", False), "cpuset": enabled.get("cpuset", False)}
+
+
+def memory_mib(root: Path) -> int:
+    """Return the memory of the host in MiB."""
+    for line in _read(root / "proc/meminfo").splitlines():
+        if line.startswith("MemTotal:"):
+            return int(line.split()[1]) // 1024
+    return 0
+
+
+def free_mib(path: str) -> int:
+    """Return the free space where a folder lies or will lie, in MiB."""
+    while not os.path.isdir(path) and path != os.path.dirname(path):
+        path = os.path.dirname(path)
+    stat = os.statvfs(path)
+    return int(stat.f_bavail * stat.f_frsize // (1 << 20))
+
+
+def default_route(root: Path) -> bool:
+    """Tell whether there is a default route, of IPv4 or IPv6."""
+    for line in _read(root / "proc/net/route").splitlines()[1:]:
+        fields = line.split()
+        if len(fields) > 7 and fields[1] == "00000000" and fields[7] == "00000000":
+            return True
+    for line in _read(root / "proc/net/ipv6_route").splitlines():
+        fields = line.split()
+        if len(fields) > 9 and fields[0] == "0" * 32 and fields[1] == "00" and fields[9] != "lo":
+            return True
+    return False
+
+
+def addresses(ip_output: str) -> list[str]:
+    """Return the addresses under which others may reach the host, from the output of C(ip -o addr).
+
+    Those of container networks are left out: no name may lead there.
+    """
+    found = []
+    for line in ip_output.splitlines():
+        fields = line.split()
+        if len(fields) < 4 or fields[2] not in ("inet", "inet6"):
+            continue
+        if fields[1].startswith(("lo", "cni", "flannel", "veth", "docker", "podman", "kube-", "cali", "cilium")):
+            continue
+        address = ipaddress.ip_interface(fields[3].split("@")[0]).ip
+        if not (address.is_loopback or address.is_link_local):
+            found.append(str(address))
+    return list(dict.fromkeys(found))
+
+
+def listeners(ports: t.Sequence[int], root: Path) -> list[dict[str, t.Any]]:
+    """Return who listens on some TCP ports, and whether that is a pod of Kubernetes."""
+    found = []
+    for holder in holders(ports, root / "proc"):
+        cgroup = _read(root / "proc" / str(holder.pid) / "cgroup") if holder.pid else ""
+        found.append(
+            {
+                "port": holder.port,
+                "address": holder.address,
+                "pid": holder.pid,
+                "process": holder.process,
+                "unit": holder.unit,
+                "pod": "kubepods" in cgroup,
+            }
+        )
+    return found
+
+
+def ufw_enabled(root: Path) -> bool:
+    """Tell whether ufw filters; its unit is active even if it does not."""
+    return any(line.strip().lower() == "enabled=yes" for line in _read(root / "etc/ufw/ufw.conf").splitlines())

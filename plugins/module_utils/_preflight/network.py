@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host sees of the network: names and addresses that it will need later.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import socket
+import ssl
+import typing as t
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+_WORKERS = 16
+_LARGEST_BODY = 1 << 20
+
+
+def _records(name: str, family: int) -> tuple[list[str], str]:
+    try:
+        # With its final dot a name is looked up as it is: no search domains, and not in /etc/hosts, which no ACME authority sees.
+        answers = socket.getaddrinfo(f"{name.rstrip('.')}.", None, family, socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        absent = isinstance(error, socket.gaierror) and error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", -5))
+        return [], "" if absent else str(error)
+    return sorted({str(answer[4][0]) for answer in answers}), ""
+
+
+def resolve(name: str) -> dict[str, t.Any]:
+    """Look up a name's addresses. C(error) is empty if the answer is that there are none."""
+    first, first_error = _records(name, socket.AF_INET)
+    second, second_error = _records(name, socket.AF_INET6)
+    return {"name": name, "a": first, "aaaa": second, "error": first_error or second_error}
+
+
+def _context(ca_bundle: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_bundle:
+        text = ca_bundle if "-----BEGIN" in ca_bundle else base64.b64decode(ca_bundle).decode("ascii")
+        context.load_verify_locations(cadata=text)
+    return context
+
+
+def _innermost(error: BaseException) -> str:
+    reason = getattr(error, "reason", None)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({reason.verify_message})"
+    return str(reason or error)
+
+
+def fetch(url: str, ca_bundle: str | None, timeout: float) -> dict[str, t.Any]:
+    """Fetch a small document. C(status) is 0 if there was no answer, and C(error) then says why."""
+    result: dict[str, t.Any] = {"url": url, "status": 0, "error": "", "body": ""}
+    try:
+        request = urllib.request.Request(url, headers={"User-Agent": "baremesh.edge"})
+        handler = urllib.request.HTTPSHandler(context=_context(ca_bundle))
+        with urllib.request.build_opener(handler).open(request, timeout=timeout) as response:
+            result["status"] = response.status
+            result["body"] = response.read(_LARGEST_BODY).decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        result.update(status=error.code, error=f"HTTP {error.code} {error.reason}")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        result["error"] = _innermost(error)
+    return result
+
+
+def look(names: t.Sequence[str], urls: t.Sequence[t.Mapping[str, t.Any]], timeout: float) -> dict[str, t.Any]:
+    """Look up names and fetch documents, all at the same time."""
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        found = pool.map(resolve, names)
+        fetched = pool.map(lambda entry: fetch(entry["url"], entry.get("ca_bundle"), timeout), urls)
+        return {
+            "resolved": {entry["name"]: entry for entry in found},
+            "fetched": {entry["url"]: entry for entry in fetched},
+        }

@@ -1,0 +1,184 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight_info
+short_description: Gather what must be known of a host before K3s is installed there
+version_added: 0.1.0
+author:
+  - The baremesh.edge authors (@baremesh)
+description:
+  - Reads the operating system, control groups, memory, routes, clock, firewalls and who listens on which ports.
+  - Looks up names and fetches small documents, if asked to, as this host sees them.
+  - Judges nothing and changes nothing.
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  platform:
+    support: full
+    platforms: linux
+options:
+  host:
+    description: Whether to read from the host itself. With V(false) only names and documents are looked at.
+    type: bool
+    default: true
+  ports:
+    description: TCP ports whose listeners are wanted.
+    type: list
+    elements: int
+    default: []
+  data_dir:
+    description: Folder whose free space is wanted.
+    type: path
+    default: /var/lib/rancher/k3s
+  reference_time:
+    description: The controller's time in seconds since 1970 when the task began, to compare clocks.
+    type: float
+  names:
+    description: Names to look up.
+    type: list
+    elements: str
+    default: []
+  urls:
+    description: Documents to fetch.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      url:
+        description: Address of the document.
+        type: str
+        required: true
+      ca_bundle:
+        description: Certificates to trust beside the host's own, as PEM or Base64 of it.
+        type: str
+  release:
+    description:
+      - Folder of a K3s release on a web server. The checksum file for this host's architecture is fetched from there.
+    type: str
+  timeout:
+    description: Seconds that fetching may take.
+    type: int
+    default: 10
+"""
+
+EXAMPLES = r"""
+- name: See who holds the web ports, and whether an ACME authority answers
+  baremesh.edge.preflight_info:
+    ports: [80, 443]
+    urls:
+      - url: https://acme-v02.api.letsencrypt.org/directory
+"""
+
+RETURN = r"""
+host:
+  description: What was read from the host.
+  type: dict
+  returned: when O(host) is true
+  sample:
+    os: {id: debian, version: "12"}
+    cgroups: {version: 2, memory: true, cpuset: true}
+    listeners: [{port: 80, process: nginx, unit: nginx.service, pid: 812, address: 0.0.0.0, pod: false}]
+resolved:
+  description: Addresses by name.
+  type: dict
+  returned: success
+fetched:
+  description: Status, error and body by address.
+  type: dict
+  returned: success
+"""
+
+import os
+import platform
+import time
+import typing as t
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network
+
+_WATCHED_UNITS = ("firewalld.service", "nm-cloud-setup.timer", "nm-cloud-setup.service")
+
+
+def _active_units(module: AnsibleModule) -> list[str]:
+    _code, out, _err = module.run_command(["systemctl", "is-active", *_WATCHED_UNITS], handle_exceptions=False)
+    return [unit for unit, state in zip(_WATCHED_UNITS, out.split()) if state in ("active", "activating")]
+
+
+def read_host(module: AnsibleModule, now: float) -> dict[str, t.Any]:
+    """Return all that is to be known of this host.
+
+    :arg now: its time when the module began.
+    """
+    root = Path("/")
+    systemd = os.path.isdir("/run/systemd/system")
+    _code, ip_output, _err = module.run_command(["ip", "-o", "address", "show", "up"], handle_exceptions=False)
+    reference = module.params["reference_time"]
+    return {
+        "os": host.os_release(root),
+        "machine": platform.machine(),
+        "hostname": platform.node(),
+        "python": platform.python_version(),
+        "root": os.geteuid() == 0,
+        "systemd": systemd,
+        "cgroups": host.cgroups(root),
+        "memory_mib": host.memory_mib(root),
+        "cores": len(os.sched_getaffinity(0)),
+        "free_mib": host.free_mib(module.params["data_dir"]),
+        "default_route": host.default_route(root),
+        "addresses": host.addresses(ip_output),
+        "time_offset": None if reference is None else round(now - reference, 3),
+        "listeners": host.listeners(module.params["ports"], root),
+        "active_units": _active_units(module) if systemd else [],
+        "ufw": host.ufw_enabled(root),
+    }
+
+
+def main() -> None:
+    now = time.time()
+    module = AnsibleModule(
+        argument_spec={
+            "host": {"type": "bool", "default": True},
+            "ports": {"type": "list", "elements": "int", "default": []},
+            "data_dir": {"type": "path", "default": "/var/lib/rancher/k3s"},
+            "reference_time": {"type": "float"},
+            "names": {"type": "list", "elements": "str", "default": []},
+            "urls": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {"url": {"type": "str", "required": True}, "ca_bundle": {"type": "str"}},
+            },
+            "release": {"type": "str"},
+            "timeout": {"type": "int", "default": 10},
+        },
+        supports_check_mode=True,
+    )
+    urls = list(module.params["urls"])
+    if module.params["release"]:
+        try:
+            urls.append({"url": f"{module.params['release']}/{release.arch(platform.machine()).sums}"})
+        except release.ReleaseError:
+            pass  # whoever judges sees the architecture
+    result = network.look(module.params["names"], urls, module.params["timeout"])
+    if module.params["host"]:
+        try:
+            result["host"] = read_host(module, now)
+        except OSError as error:
+            module.fail_json(msg=f"The host cannot be examined: {error}.")
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Judges what C(preflight_info) gathered: everything that is wrong, one sentence each. Pure functions.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import FIRST_WITHOUT_CGROUP_V1, minor_of
+
+Facts = t.Mapping[str, t.Any]
+
+CHECKS = ("variables", "versions", "release", "system", "resources", "time", "names", "ports", "dns", "acme")
+
+_MACHINES = ("x86_64", "amd64", "aarch64", "arm64")
+_TESTED_SYSTEMS = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
+_EL = ("rhel", "rocky", "almalinux", "centos", "ol")
+_OWN_UNITS = ("k3s.service", "k3s-agent.service")
+
+
+class Findings:
+    """What was found: errors, which stop a run, and warnings, which do not."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        self.warnings: list[str] = []
+
+    def error(self, where: str, what: str, advice: str) -> None:
+        """Note something that stops the run."""
+        self.errors.append(f"{where}: {what}: {advice}.")
+
+    def warn(self, where: str, what: str, advice: str) -> None:
+        """Note something that may matter."""
+        self.warnings.append(f"{where}: {what}: {advice}.")
+
+
+def judge_system(name: str, host: Facts, k3s_version: str, found: Findings) -> None:
+    """Judge operating system, architecture, control groups, routes and firewalls of a host."""
+    system = host["os"]
+    major = str(system["version"]).split(".")[0]
+    tested = system["version"] in _TESTED_SYSTEMS.get(system["id"], ()) or (system["id"] in _EL and major == "9")
+    if not tested:
+        found.warn(
+            name,
+            f"runs {system['name'] or 'an unknown system'}, which is not tested",
+            "Debian 12 and 13, Ubuntu 22.04 and 24.04 and EL 9 are",
+        )
+    if not host["systemd"]:
+        found.error(name, "does not run systemd", "K3s is run by a systemd unit, use a host that was booted with systemd")
+    if not host["root"]:
+        found.error(name, "is not managed as root", "set ansible_user to root, or ansible_become to true")
+    if host["machine"] not in _MACHINES:
+        found.error(name, f"has the architecture {host['machine']}", "use amd64 or arm64 hosts, for which all parts have releases")
+    groups = host["cgroups"]
+    if not groups["memory"]:
+        found.error(
+            name,
+            f"has no memory controller in its control groups (v{groups['version']})",
+            "boot with cgroup_enable=memory (on a Raspberry Pi also cgroup_memory=1)",
+        )
+    kubernetes = minor_of(k3s_version)
+    if groups["version"] == 1 and kubernetes is not None and kubernetes[1] >= FIRST_WITHOUT_CGROUP_V1:
+        found.error(
+            name,
+            f"has cgroup v1, which the kubelet of {k3s_version} refuses",
+            "boot with systemd.unified_cgroup_hierarchy=1, or choose a k3s_version before v1.35",
+        )
+    if not host["default_route"]:
+        found.error(name, "has no default route", "add one, K3s does not start without; a dummy interface will do")
+    if any(unit.startswith("nm-cloud-setup") for unit in host["active_units"]):
+        found.error(name, "runs nm-cloud-setup, which breaks pod networks", "disable nm-cloud-setup.service and .timer and reboot")
+    for active, what in (("firewalld.service" in host["active_units"], "firewalld"), (host["ufw"], "ufw")):
+        if active:
+            found.warn(
+                name,
+                f"filters with {what}",
+                "let 6443/tcp, 10250/tcp and 8472/udp in from the other hosts, 80 and 443 from everywhere, and trust the pod and "
+                "service networks (10.42.0.0/16, 10.43.0.0/16)",
+            )
+
+
+def judge_resources(name: str, host: Facts, server: bool, found: Findings) -> None:
+    """Judge memory, cores and disk of a host; K3s also starts with less."""
+    memory, cores = (1900, 2) if server else (480, 1)
+    kind = "server" if server else "agent"
+    if host["memory_mib"] < memory:
+        found.warn(
+            name, f"has {host['memory_mib']} MiB of memory", f"K3s asks for {2048 if server else 512} MiB on a {kind}, the gateway for more"
+        )
+    if host["cores"] < cores:
+        found.warn(name, f"has {host['cores']} CPU core", f"K3s asks for {cores} on a {kind}")
+    if host["free_mib"] < 4096:
+        found.warn(name, f"has {host['free_mib']} MiB free for K3s's data", "images and logs need about 4 GiB")
+
+
+def judge_ports(name: str, host: Facts, purposes: t.Mapping[int, str], found: Findings) -> None:
+    """Judge who holds the ports that are needed. K3s's own processes and pods may."""
+    for holder in host["listeners"]:
+        if holder["pod"] or holder["unit"] in _OWN_UNITS or holder["port"] not in purposes:
+            continue
+        if holder["process"]:
+            unit = f", unit {holder['unit']}" if holder["unit"] else ""
+            who = f"{holder['process']} (pid {holder['pid']}{unit})"
+        else:
+            who = "a process that is not visible"
+        stop = f"stop it (systemctl disable --now {holder['unit']})" if holder["unit"] else "stop it"
+        found.error(
+            name,
+            f"port {holder['port']} on {holder['address']}, needed for {purposes[holder['port']]}, is held by {who}",
+            f"{stop} or let it listen elsewhere",
+        )
+
+
+def judge_time(hosts: t.Mapping[str, Facts], allowed: float, found: Findings) -> None:
+    """Judge how far the clocks are apart. Certificates made on a host ahead are not valid yet on one behind."""
+    offsets = {name: host["time_offset"] for name, host in hosts.items() if host.get("time_offset") is not None}
+    if not offsets:
+        return
+    first = min(offsets, key=lambda name: offsets[name])
+    last = max(offsets, key=lambda name: offsets[name])
+    apart = offsets[last] - offsets[first]
+    if apart > allowed:
+        found.error(first, f"its clock is {apart:.0f} s behind that of {last}", "set the clocks by NTP, for example with chrony")
+    elif max(abs(offset) for offset in offsets.values()) > max(allowed, 60):
+        found.warn(
+            first,
+            f"its clock differs by {offsets[first]:.0f} s from the controller's",
+            "set the clocks by NTP; certificates are valid by the clock",
+        )
+
+
+def judge_names(hosts: t.Mapping[str, Facts], found: Findings) -> None:
+    """Judge host names: they become names of Nodes."""
+    holders: dict[str, str] = {}
+    for name, host in hosts.items():
+        node = str(host.get("node_name") or host["hostname"]).lower()
+        if node in ("", "localhost", "localhost.localdomain"):
+            found.error(
+                name, f"its host name is {node or 'empty'!r}", "set a host name, or node-name in k3s_server_config or k3s_agent_config"
+            )
+        elif not all(part and part.strip("-") == part and part.replace("-", "").isalnum() for part in node.split(".")):
+            found.error(
+                name, f"its host name {node!r} cannot be the name of a Node", "use letters, digits, '-' and '.' only, or set node-name"
+            )
+        elif node in holders:
+            found.error(name, f"has the host name {node!r} like {holders[node]}", "give each host its own name, or set node-name")
+        holders.setdefault(node, name)
+
+
+_Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+
+
+def _listed(ours: t.Iterable[_Address], version: int) -> str:
+    """Return addresses of one kind for a sentence."""
+    chosen = sorted((address for address in ours if address.version == version), key=int)
+    return ", ".join(str(address) for address in chosen) or "a host (none has such an address now)"
+
+
+def judge_dns(where: str, sites: t.Sequence[Facts], resolved: t.Mapping[str, Facts], addresses: t.Iterable[str], found: Findings) -> None:
+    """Judge whether the names of the sites lead to the hosts.
+
+    :arg where: host on which they were looked up.
+    :arg sites: entries of host, site and acme, the latter true if an authority will look the name up.
+    :arg addresses: what names may lead to.
+    """
+    ours = {ipaddress.ip_address(address) for address in addresses}
+    for entry in sites:
+        answer = resolved.get(entry["host"])
+        if answer is None:
+            continue
+        report = found.error if entry["acme"] else found.warn
+        what = f"host {entry['host']} of site {entry['site']}"
+        if answer["error"]:
+            report(where, f"{what} cannot be looked up ({answer['error']})", "check the resolvers of this host and the name's DNS zone")
+            continue
+        if not answer["a"] and not answer["aaaa"]:
+            report(where, f"{what} has no address in DNS", f"create an A record that leads to {_listed(ours, 4)}")
+            continue
+        for kind, key, version in (("A", "a", 4), ("AAAA", "aaaa", 6)):
+            wrong = sorted(address for address in answer[key] if ipaddress.ip_address(address.split("%")[0]) not in ours)
+            if wrong:
+                report(
+                    where,
+                    f"{what} leads to {', '.join(wrong)} ({kind}), which is none of the hosts",
+                    f"let the {kind} record lead to {shown}, or set edge_addresses if another machine forwards to them",
+                )
+
+
+def judge_acme(where: str, issuers: t.Sequence[Facts], fetched: t.Mapping[str, Facts], found: Findings) -> None:
+    """Judge whether the ACME directories answer. C(issuers) are entries of name and server."""
+    for issuer in issuers:
+        answer = fetched.get(issuer["server"])
+        if answer is None or (answer["status"] == 200 and "newOrder" in answer["body"]):
+            continue
+        what = f"the ACME server {issuer['server']} of issuer {issuer['name']}"
+        if answer["status"] == 200:
+            found.error(where, f"{what} answers, but not with an ACME directory", "correct the server in cert_manager_issuers")
+        elif "not trusted" in answer["error"]:
+            found.error(where, f"{what} cannot be used, {answer['error']}", "set the ca_bundle of the issuer in cert_manager_issuers")
+        else:
+            found.error(
+                where,
+                f"{what} does not answer ({answer['error']})",
+                "let the hosts reach it, or correct the server in cert_manager_issuers",
+            )
+
+
+def judge_release(where: str, release: Facts, fetched: t.Mapping[str, Facts], found: Findings) -> None:
+    """Judge whether the release of K3s can be fetched. C(release) has version, base, url and file."""
+    answer = fetched.get(release["url"])
+    if answer is None:
+        return
+    if answer["status"] == 404:
+        found.error(
+            where,
+            f"k3s_version {release['version']} is not at {release['base']} (HTTP 404 for {release['url']})",
+            "choose a version that is there, or correct k3s_release_url",
+        )
+    elif answer["status"] != 200:
+        found.error(
+            where,
+            f"k3s_release_url {release['base']} cannot be read ({answer['error']})",
+            "let the hosts reach it, set another k3s_release_url, or use k3s_airgap_dir",
+        )
+    elif f" {release['file']}" not in " ".join(answer["body"].split("\n")) + " ":
+        found.error(where, f"{release['url']} lists no checksum for {release['file']}", "this release does not fit the host's architecture")

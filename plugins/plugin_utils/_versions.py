@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which versions go together. Pure data and functions.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+
+Sources: https://istio.io/latest/docs/releases/supported-releases/ (1.31: its source's MinK8SVersion),
+https://cert-manager.io/docs/releases/. A release that is not listed is not judged.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+# Lowest and highest minor version of Kubernetes 1.x that a release was made for; None: not published yet.
+Range = t.Tuple[int, t.Optional[int]]
+
+ISTIO: t.Mapping[str, Range] = {
+    "1.27": (29, 33),
+    "1.28": (30, 34),
+    "1.29": (31, 35),
+    "1.30": (32, 36),
+    "1.31": (32, None),
+}
+CERT_MANAGER: t.Mapping[str, Range] = {
+    "1.18": (29, 33),
+    "1.19": (31, 35),
+    "1.20": (32, 35),
+    "1.21": (33, 36),
+}
+# Kubelets from here on refuse a host with cgroup v1 unless told otherwise.
+FIRST_WITHOUT_CGROUP_V1 = 35
+
+
+def minor_of(version: str) -> tuple[int, int] | None:
+    """Return major and minor of any version that begins with them, or C(None)."""
+    match = re.match(r"v?(\d+)\.(\d+)(?:\D|$)", str(version))
+    return (int(match.group(1)), int(match.group(2))) if match else None
+
+
+def version_findings(k3s: str, istio: str, cert_manager: str) -> tuple[list[str], list[str]]:
+    """Return errors and warnings about versions that do not go together."""
+    errors: list[str] = []
+    warnings: list[str] = []
+    kubernetes = minor_of(k3s)
+    if kubernetes is None:
+        return errors, warnings
+    for variable, value, table, product in (
+        ("istio_version", istio, ISTIO, "Istio"),
+        ("cert_manager_version", cert_manager, CERT_MANAGER, "cert-manager"),
+    ):
+        minor = minor_of(value)
+        known = table.get(f"{minor[0]}.{minor[1]}") if minor else None
+        if known is None:
+            continue
+        low, high = known
+        span = f"1.{low} to 1.{high}" if high is not None else f"1.{low} and later"
+        if kubernetes[1] < low:
+            errors.append(
+                f"{variable} {value} does not go with k3s_version {k3s}: {product} {value} is made for Kubernetes {span}; "
+                "choose versions that fit each other."
+            )
+        elif high is not None and kubernetes[1] > high:
+            warnings.append(f"{variable} {value} was not tested with k3s_version {k3s}: {product} {value} was made for Kubernetes {span}.")
+    return errors, warnings
