@@ -32,7 +32,7 @@ attributes:
     platforms: linux
 options:
   state:
-    description: Whether the host ports are to be there. V(absent) removes the table and the file.
+    description: Whether the host ports are to be there. V(absent) removes the table, the file with its folder if that is empty then, and O(files).
     type: str
     choices: [present, absent]
     default: present
@@ -70,9 +70,31 @@ options:
     description: File that holds the rules for C(nft -f).
     type: path
     default: /etc/baremesh/host_ports.nft
-  unit:
-    description: Systemd unit that is meant to load the file; if set, RV(drift) tells whether it is active and enabled.
-    type: str
+  files:
+    description:
+      - Further text files that belong to the rules, such as the unit that loads them. They are written and removed together with
+        the rules.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Where the file belongs.
+        type: path
+        required: true
+      content:
+        description: What it holds.
+        type: str
+        default: ""
+      mode:
+        description: Its mode, octal.
+        type: str
+        default: "0644"
+  units:
+    description: Systemd units that are meant to run and to be started at boot; RV(idle_units) tells which are not. None is changed.
+    type: list
+    elements: str
+    default: []
   refuse_held_ports:
     description:
       - Whether to fail if a program listens on one of the host ports. The rules would take its connections away.
@@ -127,13 +149,24 @@ drift:
   description: What was found different from what is wanted, in rules, file and unit, one sentence each.
   type: list
   elements: str
-  returned: always
+  returned: success
   sample: ["live rules: chain from_host is missing"]
+files_written:
+  description: Files that were written, or would be.
+  type: list
+  elements: str
+  returned: success
+  sample: [/etc/baremesh/host_ports.nft]
+idle_units:
+  description: Those of O(units) that do not run or are not enabled.
+  type: list
+  elements: str
+  returned: success
 holders:
   description: Programs that listen on one of the host ports.
   type: list
   elements: str
-  returned: always
+  returned: success
   sample: ["port 80 on 0.0.0.0 is held by nginx (pid 812, unit nginx.service)"]
 checks:
   description: Connections that were tried, with O(verify).
@@ -156,6 +189,16 @@ checks:
     text:
       description: What happened, in a sentence.
       type: str
+pending:
+  description: Host ports that could not be proved because nothing answers on the NodePort yet, one sentence each.
+  type: list
+  elements: str
+  returned: always
+python:
+  description: Path of the Python that runs this module.
+  type: str
+  returned: always
+  sample: /usr/bin/python3
 nft:
   description: Path of nft; empty if it is not installed.
   type: str
@@ -163,107 +206,23 @@ nft:
   sample: /usr/sbin/nft
 """
 
-import os
-import tempfile
+import contextlib
+import sys
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, live, model, proof, rules
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import File, Host
 
 
-class HostPorts:
-    """Reads and changes what the host has; what to do with it is decided by pure functions."""
-
-    def __init__(self, module: AnsibleModule) -> None:
-        self.module = module
-        self.nft = module.get_bin_path("nft", opt_dirs=["/usr/sbin", "/sbin"]) or ""
-        self.path = Path(module.params["path"])
-
-    def live_table(self) -> str | None:
-        """Return nft's JSON of our table; ``None`` if there is no such table.
-
-        Raises:
-            HostPortsError: nft fails for another reason.
-        """
-        if not self.nft:
-            return None
-        code, out, err = self._nft("-j", "list", "table", "inet", rules.TABLE)
-        if code == 0:
-            return out
-        if "No such file or directory" in err:
-            return None
-        raise model.HostPortsError(f"`nft list table inet {rules.TABLE}` fails: {_first_line(err)}")
-
-    def file_content(self) -> str | None:
-        """Return the rule file; ``None`` if it is absent."""
-        try:
-            return self.path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
-
-    def unit_drift(self) -> list[str]:
-        """Tell how the unit differs from a unit that brings the rules back at boot."""
-        unit = self.module.params["unit"]
-        systemctl = self.module.get_bin_path("systemctl")
-        if not unit or not systemctl:
-            return []
-        _code, out, _err = self.module.run_command([systemctl, "show", "-p", "ActiveState,UnitFileState", unit], check_rc=False)
-        shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
-        wanted = {"ActiveState": "active", "UnitFileState": "enabled"}
-        return [f"unit {unit}: {shown.get(key) or 'absent'} instead of {value}" for key, value in wanted.items() if shown.get(key) != value]
-
-    def store(self, text: str) -> None:
-        """Write the rule file, after nft has accepted its text.
-
-        Raises:
-            HostPortsError: nft refuses it.
-        """
-        self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".ansible_host_ports_", dir=self.module.tmpdir)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        self._load("-c", "-f", name)
-        Path(name).chmod(0o644)
-        self.module.atomic_move(name, str(self.path))
-
-    def load(self) -> None:
-        """Replace the live table by what the file says."""
-        self._load("-f", str(self.path))
-
-    def remove(self, table: bool) -> None:
-        """Remove the table, if there is one, and the file."""
-        if table:
-            self._load("delete", "table", "inet", rules.TABLE)
-        self.path.unlink(missing_ok=True)
-
-    def _load(self, *arguments: str) -> None:
-        code, _out, err = self._nft(*arguments)
-        if code:
-            raise model.HostPortsError(f"`nft {' '.join(arguments)}` fails: {_first_line(err)}")
-
-    def _nft(self, *arguments: str) -> tuple[int, str, str]:
-        code, out, err = self.module.run_command([self.nft, *arguments], environ_update={"LC_ALL": "C"})
-        return int(code), str(out), str(err)
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "no message")
-
-
-def _drift(host: HostPorts, output: str | None, text: str, wanted: model.Wanted) -> tuple[list[str], list[str]]:
-    """Return what is wrong with the live rules, and with the file."""
+def _rules_drift(host: Host, output: str | None, wanted: model.Wanted) -> list[str]:
     if not host.nft:
-        rules_drift = ["live rules: none, nft is not installed"]
-    elif output is None:
-        rules_drift = [f"live rules: there is no table inet {rules.TABLE}"]
-    else:
-        rules_drift = [f"live rules: {line}" for line in live.differences(live.parse_table(output), rules.chains(wanted))]
-    content = host.file_content()
-    if content == text:
-        return rules_drift, []
-    return rules_drift, [f"file {host.path}: {'absent' if content is None else 'differs'}"]
+        return ["live rules: none, nft is not installed"]
+    if output is None:
+        return [f"live rules: there is no table inet {rules.TABLE}"]
+    return [f"live rules: {line}" for line in live.differences(live.parse_table(output), rules.chains(wanted))]
 
 
 def _lines(output: str | None) -> list[str]:
@@ -271,48 +230,12 @@ def _lines(output: str | None) -> list[str]:
     return found.lines() if found else []
 
 
-def _diff(before: list[str], after: list[str]) -> dict[str, str]:
-    return {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
+def _text(lines: list[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
-def present(module: AnsibleModule, host: HostPorts) -> dict[str, Any]:
-    """Bring the host ports in place and return the module's result.
-
-    Raises:
-        HostPortsError: the options contradict each other, or nft refuses the rules.
-    """
-    p = module.params
-    wanted = model.parse(p["ports"], p["close_nodeports"], p["nodeport_sources"])
-    text = rules.render(wanted)
-    output = host.live_table()
-    rules_drift, file_drift = _drift(host, output, text, wanted)
-    holders = listeners.holders(entry.port for entry in wanted.ports)
-    result: dict[str, Any] = {
-        "changed": bool(rules_drift or file_drift),
-        "host_ports": wanted.lines(),
-        "drift": [*rules_drift, *file_drift, *host.unit_drift()],
-        "holders": [str(holder) for holder in holders],
-        "checks": [],
-        "nft": host.nft,
-        "diff": _diff([*_lines(output), *rules_drift, *file_drift], wanted.lines()),
-    }
-    if holders and p["refuse_held_ports"]:
-        result |= {"changed": False, "msg": _held(holders), "failed": True}
-        return result
-    if result["changed"] and not module.check_mode:
-        if not host.nft:
-            raise model.HostPortsError("nft is not installed; install the package nftables")
-        if file_drift:
-            host.store(text)
-        host.load()
-    if p["verify"] != "never" and not (module.check_mode and rules_drift):
-        addresses = p["verify_addresses"] or [*listeners.own_addresses(), "127.0.0.1"]
-        checks = proof.check_all(wanted.ports, addresses)
-        result["checks"] = [check.as_result() for check in checks]
-        failures = proof.failures(checks, required=p["verify"] == "always")
-        if failures:
-            result |= {"msg": "; ".join(failures), "failed": True}
-    return result
+def _files(params: dict[str, Any]) -> list[File]:
+    return [File(Path(entry["path"]), entry["content"], int(entry["mode"], 8)) for entry in params["files"]]
 
 
 def _held(holders: list[listeners.Listener]) -> str:
@@ -320,22 +243,78 @@ def _held(holders: list[listeners.Listener]) -> str:
     return f"{named}: the host ports would take its connections away. Stop it or give it another port (or set refuse_held_ports to false)"
 
 
-def absent(module: AnsibleModule, host: HostPorts) -> dict[str, Any]:
+def _prove(module: AnsibleModule, wanted: model.Wanted) -> dict[str, Any]:
+    addresses = module.params["verify_addresses"]
+    checks = proof.check_all(wanted.ports, addresses or [*listeners.own_addresses(), "127.0.0.1"])
+    result: dict[str, Any] = {"checks": [check.as_result() for check in checks], "pending": proof.pending(checks)}
+    failures = proof.failures(checks, required=module.params["verify"] == "always", every=bool(addresses))
+    return {**result, "msg": "; ".join(failures), "failed": True} if failures else result
+
+
+def present(module: AnsibleModule, host: Host) -> dict[str, Any]:
+    """Bring the host ports in place and return the module's result.
+
+    Raises:
+        HostPortsError: the options contradict each other, or nft refuses the rules.
+    """
+    p = module.params
+    wanted = model.parse(p["ports"], p["close_nodeports"], p["nodeport_sources"])
+    file = File(Path(p["path"]), rules.render(wanted))
+    output = host.live_table()
+    wrong_rules = _rules_drift(host, output, wanted)
+    wrong_files = {item: item.state() for item in (file, *_files(p)) if item.state()}
+    files_drift = [f"file {item.path}: {state}" for item, state in wrong_files.items()]
+    idle = host.idle_units(p["units"])
+    holders = listeners.holders(entry.port for entry in wanted.ports)
+    result: dict[str, Any] = {
+        "changed": bool(wrong_rules or wrong_files),
+        "host_ports": wanted.lines(),
+        "drift": [*wrong_rules, *files_drift, *(f"unit {unit}: {state}" for unit, state in idle.items())],
+        "files_written": [str(item.path) for item in wrong_files],
+        "idle_units": list(idle),
+        "holders": [str(holder) for holder in holders],
+        "diff": {"before": _text([*_lines(output), *wrong_rules, *files_drift]), "after": _text(wanted.lines())},
+    }
+    if holders and p["refuse_held_ports"]:
+        return {**result, "changed": False, "files_written": [], "msg": _held(holders), "failed": True}
+    if not module.check_mode:
+        if wrong_rules or file in wrong_files:
+            host.check(file.content)
+        for item in wrong_files:
+            host.store(item)
+        if wrong_rules or file in wrong_files:
+            host.load(file.path)
+    if p["verify"] != "never" and not (module.check_mode and wrong_rules):
+        result |= _prove(module, wanted)
+    return result
+
+
+def absent(module: AnsibleModule, host: Host) -> dict[str, Any]:
     """Remove the host ports and return the module's result."""
     output = host.live_table()
-    content = host.file_content()
-    found = [f"live rules: table inet {rules.TABLE}"] * (output is not None) + [f"file {host.path}: present"] * (content is not None)
-    if found and not module.check_mode:
-        host.remove(table=output is not None)
+    paths = [path for path in (Path(module.params["path"]), *(item.path for item in _files(module.params))) if path.exists()]
+    found = [f"live rules: table inet {rules.TABLE}"] * (output is not None) + [f"file {path}: present" for path in paths]
+    if not module.check_mode:
+        if output is not None:
+            host.delete_table()
+        for path in paths:
+            path.unlink()
+        with contextlib.suppress(OSError):  # others may keep files there
+            Path(module.params["path"]).parent.rmdir()
     return {
         "changed": bool(found),
         "host_ports": [],
         "drift": found,
+        "files_written": [],
+        "idle_units": [],
         "holders": [],
-        "checks": [],
-        "nft": host.nft,
-        "diff": _diff([*_lines(output), *found], []),
+        "diff": {"before": _text([*_lines(output), *found]), "after": ""},
     }
+
+
+def _run_command(module: AnsibleModule, arguments: list[str]) -> tuple[int, str, str]:
+    code, out, err = module.run_command(arguments, environ_update={"LC_ALL": "C"})
+    return int(code), str(out), str(err)
 
 
 def main() -> None:
@@ -356,18 +335,35 @@ def main() -> None:
             "close_nodeports": {"type": "bool", "default": False},
             "nodeport_sources": {"type": "list", "elements": "str", "default": []},
             "path": {"type": "path", "default": "/etc/baremesh/host_ports.nft"},
-            "unit": {"type": "str"},
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "content": {"type": "str", "default": ""},
+                    "mode": {"type": "str", "default": "0644"},
+                },
+            },
+            "units": {"type": "list", "elements": "str", "default": []},
             "refuse_held_ports": {"type": "bool", "default": True},
             "verify": {"type": "str", "choices": ["never", "auto", "always"], "default": "never"},
             "verify_addresses": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
-    host = HostPorts(module)
+    host = Host(
+        module.get_bin_path("nft", opt_dirs=["/usr/sbin", "/sbin"]) or "",
+        module.get_bin_path("systemctl") or "",
+        lambda arguments: _run_command(module, arguments),
+        module.atomic_move,
+        module.tmpdir,
+    )
+    known: dict[str, Any] = {"nft": host.nft, "python": sys.executable, "checks": [], "pending": []}
     try:
-        result = (present if module.params["state"] == "present" else absent)(module, host)
+        result = {**known, **(present if module.params["state"] == "present" else absent)(module, host)}
     except (model.HostPortsError, OSError) as error:
-        module.fail_json(msg=str(error), drift=[], holders=[], checks=[], nft=host.nft)
+        module.fail_json(msg=str(error), **known)
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from .model import HostPort
 
+LOOPBACK = ("127.0.0.1", "::1")
+
 Connect = Callable[[str, int], Optional[str]]
 """Opens and closes a connection to address and port; ``None`` if that worked, else the reason in words."""
 
@@ -63,24 +65,54 @@ def check(entry: HostPort, address: str, connect_to: Connect) -> Check:
             "not reach the rewrite; look for rules before it with `nft list ruleset` (hooks prerouting and output, priority below -300)"
         )
         return Check(address, entry.port, entry.node_port, "fails", reason)
-    reason = (
-        f"nothing answers on NodePort {entry.node_port} at {address} ({node_port}), so port {entry.port} cannot either ({host_port}): "
-        "the gateway's Service does not exist yet, has no ready pod, or does not serve this address"
-    )
+    reason = f"nothing answers on NodePort {entry.node_port} ({node_port}), so {shown}:{entry.port} cannot either ({host_port})"
     return Check(address, entry.port, entry.node_port, "pending", reason)
 
 
 def check_all(entries: Iterable[HostPort], addresses: Iterable[str], connect_to: Connect = connect) -> list[Check]:
-    """Try every host port at every address of the families in which it is served."""
+    """Try every host port at every address."""
     listed = list(addresses)
     return [check(entry, address, connect_to) for entry in entries for address in listed]
 
 
-def failures(checks: Iterable[Check], required: bool) -> list[str]:
-    """Return the sentences that make a run fail: a broken host port always, one with nothing behind it if an answer is required.
+def _by_port(checks: Iterable[Check]) -> dict[int, list[Check]]:
+    result: dict[int, list[Check]] = {}
+    for item in checks:
+        result.setdefault(item.port, []).append(item)
+    return result
 
-    Loopback is never required: kube-proxy serves NodePorts there in its iptables mode and for IPv4 only.
+
+def pending(checks: Iterable[Check]) -> list[str]:
+    """Say per host port what could not be proved, and what follows from it.
+
+    Loopback alone is not worth a sentence: kube-proxy serves NodePorts there in its iptables mode and for IPv4 only.
     """
-    loopback = ("127.0.0.1", "::1")
-    missed = ("fails", "pending") if required else ("fails",)
-    return [item.text for item in checks if item.state == "fails" or (item.state in missed and item.address not in loopback)]
+    lines = []
+    for port, tried in _by_port(checks).items():
+        silent = [item for item in tried if item.state == "pending" and item.address not in LOOPBACK]
+        if not silent:
+            continue
+        where = ", ".join(item.address for item in silent)
+        works = [item.address for item in tried if item.state == "works" and item.address not in LOOPBACK]
+        if works:
+            why = f"the Service answers at {', '.join(works)} only, so no DNS name should point to the other address"
+        else:
+            why = "the gateway's Service does not exist yet or has no ready pod"
+        lines.append(f"port {port} is not proved at {where}: nothing answers on NodePort {silent[0].node_port} there; {why}")
+    return lines
+
+
+def failures(checks: Iterable[Check], required: bool, every: bool = False) -> list[str]:
+    """Return the sentences that make a run fail.
+
+    A host port that does not answer though its NodePort does fails always. If an answer is ``required``, so does a port that answers
+    at no address but loopback, or, with ``every``, at one of them.
+    """
+    found = []
+    for tried in _by_port(checks).values():
+        found += [item.text for item in tried if item.state == "fails"]
+        outside = [item for item in tried if every or item.address not in LOOPBACK]
+        silent = [item for item in outside if item.state == "pending"]
+        if required and silent and (every or len(silent) == len(outside)):
+            found += [item.text for item in silent]
+    return found

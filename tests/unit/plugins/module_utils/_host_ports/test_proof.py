@@ -33,9 +33,40 @@ def test_a_host_port_that_answers_works_and_the_node_port_is_not_asked():
 def test_nothing_behind_it_yet_is_pending_and_said():
     check = proof.check(ENTRY, "2001:db8::1", network())
     assert check.state == "pending"
-    assert check.text.startswith(
-        "nothing answers on NodePort 30080 at 2001:db8::1 (connection refused), so port 80 cannot either (connection refused): "
-    )
+    assert check.text == "nothing answers on NodePort 30080 (connection refused), so [2001:db8::1]:80 cannot either (connection refused)"
+
+
+def test_pending_is_one_sentence_a_port():
+    assert proof.pending(proof.check_all([ENTRY], ["192.0.2.1", "2001:db8::1", "127.0.0.1"], network())) == [
+        (
+            "port 80 is not proved at 192.0.2.1, 2001:db8::1: nothing answers on NodePort 30080 there; "
+            "the gateway's Service does not exist yet or has no ready pod"
+        )
+    ]
+
+
+def one_family(address, _port):
+    return "connection refused" if ":" in address or address.startswith("127.") else None
+
+
+def test_a_service_of_one_family_is_named_because_of_dns():
+    checks = proof.check_all([ENTRY], ["192.0.2.1", "2001:db8::1", "127.0.0.1"], one_family)
+    assert proof.pending(checks) == [
+        (
+            "port 80 is not proved at 2001:db8::1: nothing answers on NodePort 30080 there; "
+            "the Service answers at 192.0.2.1 only, so no DNS name should point to the other address"
+        )
+    ]
+    assert proof.failures(checks, required=True) == []
+
+
+def test_silent_loopback_is_not_worth_a_sentence():
+    assert proof.pending(proof.check_all([ENTRY], ["192.0.2.1", "127.0.0.1"], one_family)) == []
+
+
+def test_addresses_that_the_user_named_must_all_answer():
+    checks = proof.check_all([ENTRY], ["192.0.2.1", "127.0.0.1"], one_family)
+    assert len(proof.failures(checks, required=True, every=True)) == 1
 
 
 def test_a_node_port_that_answers_alone_is_a_failure():

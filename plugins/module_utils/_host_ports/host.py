@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection. What the host has of the rules: table, files, units. Reads and writes; decides nothing."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
+
+from . import model, rules
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Run = Callable[["list[str]"], "tuple[int, str, str]"]
+Move = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it is meant to be."""
+
+    path: Path
+    content: str = ""
+    mode: int = 0o644
+
+    def state(self) -> str:
+        """Tell what is wrong with the file on this host; empty if nothing is."""
+        try:
+            content = self.path.read_text(encoding="utf-8", errors="surrogateescape")
+            mode = stat.S_IMODE(self.path.stat().st_mode)
+        except FileNotFoundError:
+            return "absent"
+        if content != self.content:
+            return "differs"
+        return "" if mode == self.mode else f"has mode {mode:04o} instead of {self.mode:04o}"
+
+
+class Host:
+    """The host's table, files and units; ``run`` runs a command, ``move`` puts a file in place by rename."""
+
+    def __init__(self, nft: str, systemctl: str, run: Run, move: Move, folder: str) -> None:
+        self.nft = nft
+        self._systemctl = systemctl
+        self._run = run
+        self._move = move
+        self._folder = folder
+
+    def live_table(self) -> str | None:
+        """Return nft's JSON of our table; ``None`` if there is no such table, or no nft.
+
+        Raises:
+            HostPortsError: nft fails for another reason.
+        """
+        if not self.nft:
+            return None
+        code, out, err = self._run([self.nft, "-j", "list", "table", "inet", rules.TABLE])
+        if code == 0:
+            return out
+        if "No such file or directory" in err:
+            return None
+        raise model.HostPortsError(f"`nft list table inet {rules.TABLE}` fails: {_first_line(err)}")
+
+    def idle_units(self, units: Sequence[str]) -> dict[str, str]:
+        """Tell which units do not run, or will not run at boot, and why."""
+        if not units or not self._systemctl:
+            return {}
+        _code, out, _err = self._run([self._systemctl, "show", "-p", "Id,ActiveState,UnitFileState", *units])
+        blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in out.split("\n\n")]
+        found = {block["Id"]: block for block in blocks if "Id" in block}
+        idle = {}
+        for unit in units:
+            shown = found.get(unit, {})
+            if shown.get("ActiveState") != "active":
+                idle[unit] = shown.get("ActiveState") or "absent"
+            elif shown.get("UnitFileState") not in ("enabled", "static"):
+                idle[unit] = shown.get("UnitFileState") or "not enabled"
+        return idle
+
+    def check(self, text: str) -> None:
+        """Ask nft whether it would load these rules.
+
+        Raises:
+            HostPortsError: it would not.
+        """
+        name = self._part(text)
+        try:
+            self._nft("-c", "-f", name)
+        finally:
+            Path(name).unlink()
+
+    def store(self, file: File) -> None:
+        """Write a file so that at any time the old or the new one is there."""
+        file.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        name = self._part(file.content)
+        Path(name).chmod(file.mode)
+        self._move(name, str(file.path))
+        # A rename keeps the mode of a file that was there.
+        file.path.chmod(file.mode)
+
+    def load(self, path: Path) -> None:
+        """Replace the live table by what a file says, in one transaction.
+
+        Raises:
+            HostPortsError: nft refuses it; nothing was changed then.
+        """
+        self._nft("-f", str(path))
+
+    def delete_table(self) -> None:
+        """Delete the live table.
+
+        Raises:
+            HostPortsError: nft refuses it.
+        """
+        self._nft("delete", "table", "inet", rules.TABLE)
+
+    def _part(self, content: str) -> str:
+        descriptor, name = tempfile.mkstemp(prefix="host_ports_", dir=self._folder)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+        return name
+
+    def _nft(self, *arguments: str) -> None:
+        if not self.nft:
+            raise model.HostPortsError("nft is not installed; install the package nftables")
+        code, _out, err = self._run([self.nft, *arguments])
+        if code:
+            raise model.HostPortsError(f"`nft {' '.join(arguments)}` fails: {_first_line(err)}")
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "no message")
