@@ -9,9 +9,8 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from . import dns, infra, inventory, lab, podman, state, status
+from . import build, dns, infra, inventory, lab, podman, state, status
 from .errors import LabError
 from .image import SUITES
 
@@ -55,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--servers", type=int, metavar="N", help="number of K3s servers (default: as it is, at first 1)")
     sub.add_argument("--agents", type=int, metavar="N", help="number of K3s agents (default: as it is, at first 0)")
     sub.add_argument("--suite", choices=SUITES, help=f"Debian release of the hosts (default: {SUITES[0]})")
-    sub.add_argument("--no-bundle", action="store_true", help="do not build the bundle; the mirror then serves nothing")
+    sub.add_argument("--no-bundle", action="store_true", help="do not build the bundle; the mirror goes on with the one it has, if any")
 
     sub = add("down", _down, "remove a lab: hosts, network, keys; nothing to remove is fine")
     sub.add_argument("--all", action="store_true", help="every lab on this machine")
@@ -101,22 +100,13 @@ def _host(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("host", metavar="HOST", help="server1, agent1, ... or infra")
 
 
-def _bundle_mirror() -> Path:
-    # Imported late: most commands need no bundle, and the builder's checks are not theirs.
-    from . import build
-
-    return Path(build.build().mirror)
-
-
 def _build(_args: argparse.Namespace) -> int:
-    from . import build
-
     print(build.build().path)
     return 0
 
 
 def _up(args: argparse.Namespace) -> int:
-    mirror = None if args.no_bundle else _bundle_mirror()
+    mirror = None if args.no_bundle else build.build().mirror
     raised = lab.up(args.name, args.suite, args.servers, args.agents, mirror)
     other = "" if raised.name == state.DEFAULT_NAME else f" --name {raised.name}"
     lab.say(
@@ -124,7 +114,7 @@ def _up(args: argparse.Namespace) -> int:
         f"  mirror      {infra.mirror_url(raised)}/\n"
         f"  ACME        {infra.acme_url(raised)}\n"
         f"  DNS         {raised.address('infra')} ({', '.join('*.' + zone for zone in dns.ZONES)} lead to server1)\n\n"
-        f"  ansible-playbook -i \"$(lab/lab inventory{other})\" site.yml\n"
+        f'  ansible-playbook -i "$(lab/lab inventory{other})" site.yml\n'
         f"  lab/lab shell{other} server1"
     )
     return 0

@@ -96,9 +96,7 @@ def hosts_file(lab: Lab) -> str:
 
 def calls(name: str, values: Sequence[str]) -> list[tuple[str, dict[str, object]]]:
     """Requests to challtestsrv that make `name` answer with `values`; it adds to what it has, so clear first."""
-    made: list[tuple[str, dict[str, object]]] = [
-        (path, {"host": name}) for path in ("clear-a", "clear-aaaa", "clear-servfail")
-    ]
+    made: list[tuple[str, dict[str, object]]] = [(path, {"host": name}) for path in ("clear-a", "clear-aaaa", "clear-servfail")]
     if list(values) == [SERVFAIL]:
         made.append(("set-servfail", {"host": name}))
     addresses = [] if list(values) in ([NONE], [SERVFAIL]) else [ipaddress.ip_address(value) for value in values]
@@ -135,16 +133,12 @@ def apply(lab: Lab, changed: dict[str, list[str]]) -> None:
 
 
 def _post(lab: Lab, path: str, body: dict[str, object]) -> None:
-    request = urllib.request.Request(
-        f"http://{lab.address('infra')}:{NAMES_PORT}/{path}", data=json.dumps(body).encode(), method="POST"
-    )
+    request = urllib.request.Request(f"http://{lab.address('infra')}:{NAMES_PORT}/{path}", data=json.dumps(body).encode(), method="POST")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         opener.open(request, timeout=10).close()
     except OSError as failed:
-        raise LabError(
-            f"the DNS of lab {lab.name} does not answer ({failed}); `lab/lab up --name {lab.name}` starts it again"
-        ) from failed
+        raise LabError(f"the DNS of lab {lab.name} does not answer ({failed}); `lab/lab up --name {lab.name}` starts it again") from failed
 
 
 def expected(values: Sequence[str]) -> tuple[Answer, Answer]:

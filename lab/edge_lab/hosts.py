@@ -152,9 +152,7 @@ def wait_booted(container: str) -> str:
     said = ""
     while time.monotonic() < deadline:
         # Before the bus is up `--wait` cannot wait; only then is this a poll.
-        done = run(
-            [*podman.PODMAN, "exec", container, "systemctl", "is-system-running", "--wait"], check=False, timeout=START_TIMEOUT
-        )
+        done = run([*podman.PODMAN, "exec", container, "systemctl", "is-system-running", "--wait"], check=False, timeout=START_TIMEOUT)
         said = done.stdout.strip() or done.stderr.strip()
         if said in ("running", "degraded"):
             return said

@@ -13,9 +13,10 @@ from string import Template
 from . import dns, hosts, image, machine, paths, podman
 from .errors import LabError
 from .run import require, run
-from .state import Lab
+from .state import Lab, write
 
 SOURCE = paths.SOURCE / "infra"
+BUNDLES, MOUNT = paths.cache() / "bundle", Path("/srv/bundles")
 UNITS = ("edge-lab-mirror.service", "edge-lab-names.service", "edge-lab-dns.service", "edge-lab-acme.service")
 ACME_PORT, ACME_MANAGEMENT_PORT, MIRROR_PORT, NAMES_PORT = 14000, 15000, 80, 8055
 PEBBLE_ENVIRONMENT = "/etc/pebble/environment"
@@ -71,8 +72,30 @@ def dnsmasq_conf(lab: Lab, upstreams: list[str]) -> str:
     )
 
 
-def spec(lab: Lab, mirror: Path | None) -> hosts.Spec:
-    """What the infra container is; `mirror` is the folder to serve, or None to serve nothing."""
+def serve(lab: Lab, mirror: Path) -> None:
+    """Remember which mirror the lab serves; it takes effect with `link_mirror`."""
+    write(lab.folder / "mirror", f"{mirror}\n")
+
+
+def served(lab: Lab) -> Path | None:
+    """The mirror that the lab serves, if it has been given one that is still there."""
+    record = lab.folder / "mirror"
+    path = Path(record.read_text().strip()) if record.exists() else None
+    return path if path and path.is_dir() else None
+
+
+def link_mirror(lab: Lab) -> None:
+    """Let the running server serve the mirror of this lab; requests under way end with the old one."""
+    mirror = served(lab)
+    if mirror is None:
+        return
+    inside = MOUNT / mirror.relative_to(BUNDLES)
+    podman.podman("exec", lab.container("infra"), "ln", "--symbolic", "--force", "--no-dereference", str(inside), "/srv/mirror")
+
+
+def spec(lab: Lab) -> hosts.Spec:
+    """What the infra container is. It sees all bundles, so that another one needs no new container and no new ACME root."""
+    BUNDLES.mkdir(parents=True, exist_ok=True)
     folder = lab.folder / "acme"
     files = {f"/etc/systemd/system/{unit}": (SOURCE / unit).read_bytes() for unit in UNITS}
     files |= {
@@ -94,7 +117,7 @@ def spec(lab: Lab, mirror: Path | None) -> hosts.Spec:
         network=lab.network,
         addresses=lab.subnets.addresses("infra"),
         dns=("127.0.0.1",),
-        mounts={str(mirror): "/srv/mirror"} if mirror else {},
+        mounts={str(BUNDLES): str(MOUNT)},
         files=files,
         keyed_files=True,
     )

@@ -33,15 +33,11 @@ def folder(lab: Lab) -> Path:
 
 def hosts_yml(lab: Lab) -> str:
     """Groups as in k3s-ansible: `k3s_cluster` with children `server` and `agent`."""
-    groups = {
-        group: {"hosts": {host: _host(lab, host) for host in lab.hosts if host.startswith(group)}}
-        for group in ("server", "agent")
-    }
+    groups = {group: {"hosts": {host: _host(lab, host) for host in lab.hosts if host.startswith(group)}} for group in ("server", "agent")}
     connection = {
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(ssh.user_key(lab)),
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={ssh.known_hosts(lab)} -o IdentitiesOnly=yes",
-        "ansible_python_interpreter": "/usr/bin/python3",
         # A folder of this lab's own: a connection kept open to a host of an earlier lab at the same address would hang.
         "ansible_control_path_dir": str(lab.folder / "cp"),
     }
@@ -72,15 +68,16 @@ def all_yml(lab: Lab, ca: str, archives: Sequence[ImageArchive]) -> str:
 
 def image_archives(lab: Lab, mirror: Path | None) -> list[ImageArchive]:
     """Archives in the mirror's `images/`, which has a `sha256sum.txt` beside them."""
-    listing = mirror / "images" / "sha256sum.txt" if mirror else None
-    if listing is None or not listing.exists():
+    if mirror is None:
         return []
+    listing = mirror / "images" / "sha256sum.txt"
     pairs = [line.split() for line in listing.read_text().splitlines() if line.strip()]
     return [ImageArchive(f"{infra.mirror_url(lab)}/images/{name}", f"sha256:{digest}") for digest, name in pairs]
 
 
-def write_all(lab: Lab, mirror: Path | None) -> None:
+def write_all(lab: Lab) -> None:
     """Write the inventory folder."""
+    mirror = infra.served(lab)
     (lab.folder / "cp").mkdir(exist_ok=True, mode=0o700)
     write(folder(lab) / "hosts.yml", hosts_yml(lab), 0o644)
     ca = infra.ca_file(lab).read_text()

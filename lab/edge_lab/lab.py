@@ -71,8 +71,10 @@ def up(name: str, suite: str | None, servers: int | None, agents: int | None, mi
             say(f"network {lab.network}: {lab.subnets.v4}, {lab.subnets.v6}")
         _prepare_files(lab)
         _drop_surplus(lab)
-        _raise_hosts(lab, mirror)
-        inventory.write_all(lab, mirror)
+        if mirror is not None:
+            infra.serve(lab, mirror)
+        _raise_hosts(lab)
+        inventory.write_all(lab)
         say(f"lab {lab.name} is up ({time.monotonic() - begun:.1f} s)")
     return lab
 
@@ -93,7 +95,7 @@ def _drop_surplus(lab: Lab) -> None:
         podman.remove(surplus)
 
 
-def _raise_hosts(lab: Lab, mirror: Path | None) -> None:
+def _raise_hosts(lab: Lab) -> None:
     have = {container.name: container for container in podman.containers(lab.name)}
     client = machine.client_files()
     resolver = (lab.address("infra"),)
@@ -115,7 +117,7 @@ def _raise_hosts(lab: Lab, mirror: Path | None) -> None:
         )
 
     def begin(host: str) -> tuple[str, str]:
-        spec = infra.spec(lab, mirror) if host == "infra" else bare(host)
+        spec = infra.spec(lab) if host == "infra" else bare(host)
         return host, hosts.ensure(spec, have.get(spec.container), infra.links() if host == "infra" else None)
 
     def finish(done: tuple[str, str]) -> None:
@@ -141,6 +143,7 @@ def _finish_infra(lab: Lab, what: str) -> None:
         (infra.MIRROR_PORT, "the release mirror"),
     ):
         hosts.wait_port(address, port, service)
+    infra.link_mirror(lab)
     # challtestsrv keeps names in memory; after a start it knows none.
     dns.apply(lab, dns.records(lab) if what != "kept" else {})
 

@@ -18,9 +18,7 @@ CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 PIP_FILES = ("/etc/xdg/pip/pip.conf", "/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf")
 # What decides where pip fetches from; paths of this machine (find-links, cache-dir) mean nothing on a host.
 PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
-APT_LEAVES = re.compile(
-    r"^Acquire::(https?::(Proxy(::[^ ]+)?|Verify-Peer|Verify-Host|Timeout)|Check-Valid-Until|Check-Date|Retries) "
-)
+APT_LEAVES = re.compile(r"^Acquire::(https?::(Proxy(::[^ ]+)?|Verify-Peer|Verify-Host|Timeout)|Check-Valid-Until|Check-Date|Retries) ")
 DEFAULT_MIRROR = "http://deb.debian.org/debian"
 
 
@@ -137,4 +135,3 @@ def raise_inotify_limit() -> str | None:
         return None
     knob.write_text(f"{least}\n")
     return f"raised this machine's fs.inotify.max_user_instances from {now} to {least} until its next boot"
-

@@ -85,21 +85,15 @@ def choose(name: str, taken: Iterable[Network]) -> Subnets:
 
 def machine_networks(routes: str, addresses: str) -> list[Network]:
     """Networks the machine uses, from `ip -json route` and `ip -json addr`; default routes are none."""
-    found: list[Network] = []
-    for route in json.loads(routes or "[]"):
-        if route.get("dst", "default") != "default":
-            found.append(ipaddress.ip_network(route["dst"], strict=False))
-    for link in json.loads(addresses or "[]"):
-        for info in link.get("addr_info", []):
-            found.append(ipaddress.ip_network(f"{info['local']}/{info['prefixlen']}", strict=False))
-    return found
+    targets = [route.get("dst", "default") for route in json.loads(routes or "[]")]
+    infos = [info for link in json.loads(addresses or "[]") for info in link.get("addr_info", [])]
+    used = [target for target in targets if target != "default"] + [f"{info['local']}/{info['prefixlen']}" for info in infos]
+    return [ipaddress.ip_network(text, strict=False) for text in used]
 
 
 def taken() -> list[Network]:
     """Every network that a new lab must keep off: the machine's and podman's."""
-    found = machine_networks(
-        run(["ip", "-json", "route"]).stdout + "", run(["ip", "-json", "addr"]).stdout
-    )
+    found = machine_networks(run(["ip", "-json", "route"]).stdout, run(["ip", "-json", "addr"]).stdout)
     for network in podman.networks():
         found += [ipaddress.ip_network(subnet["subnet"]) for subnet in network.get("subnets") or []]
     return found

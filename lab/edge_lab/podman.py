@@ -104,9 +104,7 @@ def admit_death(container: Container) -> None:
 def containers(lab: str | None = None) -> list[Container]:
     """Containers of one lab, or of all labs, by name."""
     wanted = LABEL if lab is None else f"{LABEL}={lab}"
-    listed: list[dict[str, Any]] = json.loads(
-        podman("ps", "--all", "--filter", f"label={wanted}", "--format", "json") or "[]"
-    )
+    listed: list[dict[str, Any]] = json.loads(podman("ps", "--all", "--filter", f"label={wanted}", "--format", "json") or "[]")
     found = [
         Container(
             name=entry["Names"][0],
@@ -153,4 +151,4 @@ def exec_argv(name: str, command: Sequence[str], *, tty: bool, env: Mapping[str,
 
 def replace_process(argv: Sequence[str]) -> None:
     """Become another program, so that signals, terminal and exit code are its own."""
-    os.execvp(argv[0], list(argv))
+    os.execvp(argv[0], list(argv))  # noqa: S606

@@ -27,9 +27,7 @@ def require(*commands: str) -> None:
     missing = [command for command in commands if shutil.which(command) is None]
     if missing:
         packages = sorted({PACKAGE_OF.get(command, command) for command in missing})
-        raise LabError(
-            f"missing on this machine: {', '.join(missing)}. Install with: apt-get install {' '.join(packages)}"
-        )
+        raise LabError(f"missing on this machine: {', '.join(missing)}. Install with: apt-get install {' '.join(packages)}")
 
 
 def run(
@@ -51,9 +49,7 @@ def run(
         raise
     except subprocess.TimeoutExpired as late:
         raise LabError(f"`{what} ...` did not end within {timeout:.0f} s") from late
-    done = subprocess.CompletedProcess(
-        raw.args, raw.returncode, raw.stdout.decode(errors="replace"), raw.stderr.decode(errors="replace")
-    )
+    done = subprocess.CompletedProcess(raw.args, raw.returncode, raw.stdout.decode(errors="replace"), raw.stderr.decode(errors="replace"))
     if check and done.returncode != 0:
         words = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-3:]
         raise LabError(f"`{what} ...` failed with exit code {done.returncode}: {' / '.join(words)}")

@@ -17,7 +17,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     # Clients unpack by name; a content type of "gzip-encoded tar" makes some unpack on the way.
-    extensions_map = {"": "application/octet-stream", ".txt": "text/plain", ".yaml": "text/yaml"}  # noqa: RUF012
+    extensions_map = {"": "application/octet-stream", ".txt": "text/plain", ".yaml": "text/yaml"}
 
 
 class Server(http.server.ThreadingHTTPServer):
