@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -15,7 +16,7 @@ from textwrap import indent
 from . import infra, paths, ssh, versions
 from .state import Lab, write
 
-TEMPLATE = paths.SOURCE / "inventory" / "all.yml.tmpl"
+SOURCE = paths.SOURCE / "inventory"
 
 
 @dataclass(frozen=True)
@@ -33,27 +34,27 @@ def folder(lab: Lab) -> Path:
 
 def hosts_yml(lab: Lab) -> str:
     """Groups as in k3s-ansible: `k3s_cluster` with children `server` and `agent`."""
-    groups = {group: {"hosts": {host: _host(lab, host) for host in lab.hosts if host.startswith(group)}} for group in ("server", "agent")}
-    connection = {
-        "ansible_user": "root",
-        "ansible_ssh_private_key_file": str(ssh.user_key(lab)),
-        "ansible_ssh_common_args": f"-o UserKnownHostsFile={ssh.known_hosts(lab)} -o IdentitiesOnly=yes",
-        # A folder of this lab's own: a connection kept open to a host of an earlier lab at the same address would hang.
-        "ansible_control_path_dir": str(lab.folder / "cp"),
-    }
-    # JSON is YAML, and needs no library to be written right.
-    body = json.dumps({"k3s_cluster": {"children": groups, "vars": connection}}, indent=2)
-    return f"---\n# Made by `lab/lab up --name {lab.name}`; changes here are lost at the next `up`.\n{body}\n"
+    known = shlex.quote(f"UserKnownHostsFile={ssh.known_hosts(lab)}")
+    return Template((SOURCE / "hosts.yml.tmpl").read_text()).substitute(
+        name=lab.name,
+        server=_members(lab, "server"),
+        agent=_members(lab, "agent"),
+        # A JSON string is a YAML one, whatever is in a path.
+        private_key=json.dumps(str(ssh.user_key(lab))),
+        ssh_args=json.dumps(f"-o {known} -o IdentitiesOnly=yes"),
+        control_path=json.dumps(str(lab.folder / "cp")),
+    )
 
 
-def _host(lab: Lab, host: str) -> Mapping[str, str]:
-    return {"ansible_host": lab.address(host)}
+def _members(lab: Lab, group: str) -> str:
+    members = [host for host in lab.hosts if host.startswith(group)]
+    return "\n".join(f"        {host}:\n          ansible_host: {lab.address(host)}" for host in members) or "        {}"
 
 
 def all_yml(lab: Lab, ca: str, archives: Sequence[ImageArchive]) -> str:
     """Variables of every host."""
     listed = "\n".join(f"  - {{url: {json.dumps(a.url)}, checksum: {json.dumps(a.checksum)}}}" for a in archives)
-    return Template(TEMPLATE.read_text()).substitute(
+    return Template((SOURCE / "all.yml.tmpl").read_text()).substitute(
         name=lab.name,
         mirror=infra.mirror_url(lab),
         acme=infra.acme_url(lab),

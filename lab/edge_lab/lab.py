@@ -23,7 +23,9 @@ R = TypeVar("R")
 
 def say(text: str) -> None:
     """Progress goes to stderr; stdout belongs to what was asked for."""
-    print(text, file=sys.stderr, flush=True)
+    # One write a line: several hosts report at a time.
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def _each(action: Callable[[T], R], items: Iterable[T]) -> list[R]:
