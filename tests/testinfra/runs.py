@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs of site.yml that a test starts itself, to see how they end."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAYBOOK = ROOT / "lab/demo/site.yml"
+TIMEOUT = 900
+
+
+def lab(*arguments):
+    """Run a command of the lab that Molecule raised, and return what it printed."""
+    return subprocess.run([ROOT / "lab/lab", *arguments], check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+
+
+def bare_hosts():
+    """Replace the hosts by bare ones."""
+    lab("down")
+    lab("up")
+
+
+def command(*arguments):
+    """Command line of a run with the example's variables."""
+    inventory = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "lab"
+    return ["ansible-playbook", "--inventory", str(inventory), "--extra-vars", f"@{ROOT / 'lab/demo/vars.yml'}", *arguments, str(PLAYBOOK)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """A task that failed on a host."""
+
+    host: str
+    task: str
+    message: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """How a run ended."""
+
+    status: int
+    failures: list[Failure]
+    changed: int
+    output: str
+
+
+def run(variables, *arguments):
+    """Run to the end with further variables, and tell what failed."""
+    settings = {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_LOG_PATH": ""}
+    result = subprocess.run(
+        command("--extra-vars", json.dumps(variables), *arguments),
+        env=os.environ | settings,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    document = json.loads(result.stdout[result.stdout.index("{") :])
+    failures = [
+        Failure(host, task["task"]["name"], str(answer.get("msg", "")))
+        for play in document["plays"]
+        for task in play["tasks"]
+        for host, answer in task["hosts"].items()
+        if answer.get("failed") or answer.get("unreachable")
+    ]
+    changed = sum(stats["changed"] for stats in document["stats"].values())
+    return Run(result.returncode, failures, changed, result.stdout + result.stderr)
+
+
+@dataclasses.dataclass(frozen=True)
+class Watched:
+    """A run whose tasks were counted while it went on."""
+
+    status: int
+    tasks: int
+    last_task: str
+    output: str
+
+    @property
+    def changed(self):
+        """Sum of what the recap calls changed."""
+        return sum(int(number) for number in re.findall(r"\bchanged=(\d+)", self.output))
+
+
+def watch(kill_at=None, delay=0.0):
+    """Run site.yml; kill it, forks and all, a moment after the given task began."""
+    process = subprocess.Popen(
+        command(),
+        env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    tasks, last, lines = 0, "", []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("TASK ["):
+            tasks, last = tasks + 1, line.split("[", 1)[1].rsplit("]", 1)[0]
+        if kill_at is not None and tasks >= kill_at:
+            time.sleep(delay)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            break
+    process.stdout.close()
+    return Watched(process.wait(TIMEOUT), tasks, last, "".join(lines))
+
+
+def dice():
+    """Numbers that differ from run to run, and can be had again: the seed is printed with a failure."""
+    seed = int(os.environ.get("EDGE_SEED") or random.SystemRandom().randrange(10**6))
+    print(f"EDGE_SEED={seed} repeats this run")
+    return random.Random(seed)
