@@ -57,6 +57,10 @@ options:
         type: list
         elements: str
         default: []
+  ports_label:
+    description: What to call O(ports) in messages; a role passes the name of its own variable.
+    type: str
+    default: ports
   close_nodeports:
     description: Whether to drop what is sent directly to the NodePorts of O(ports), except by the host itself.
     type: bool
@@ -258,7 +262,7 @@ def present(module: AnsibleModule, host: Host) -> dict[str, Any]:
         HostPortsError: the options contradict each other, or nft refuses the rules.
     """
     p = module.params
-    wanted = model.parse(p["ports"], p["close_nodeports"], p["nodeport_sources"])
+    wanted = model.parse(p["ports"], p["close_nodeports"], p["nodeport_sources"], p["ports_label"])
     file = File(Path(p["path"]), rules.render(wanted))
     output = host.live_table()
     wrong_rules = _rules_drift(host, output, wanted)
@@ -332,6 +336,7 @@ def main() -> None:
                     "sources": {"type": "list", "elements": "str", "default": []},
                 },
             },
+            "ports_label": {"type": "str", "default": "ports"},
             "close_nodeports": {"type": "bool", "default": False},
             "nodeport_sources": {"type": "list", "elements": "str", "default": []},
             "path": {"type": "path", "default": "/etc/baremesh/host_ports.nft"},

@@ -82,23 +82,26 @@ def _by_port(checks: Iterable[Check]) -> dict[int, list[Check]]:
     return result
 
 
+def _sentence(tried: list[Check], silent: list[Check]) -> str:
+    where = ", ".join(item.address for item in silent)
+    works = ", ".join(item.address for item in tried if item.state == "works" and item.address not in LOOPBACK)
+    if works:
+        why = f"the Service answers at {works} only, so no DNS name should point to the other address"
+    else:
+        why = "the gateway's Service does not exist yet or has no ready pod"
+    return f"port {silent[0].port} is not proved at {where}: nothing answers on NodePort {silent[0].node_port} there; {why}"
+
+
 def pending(checks: Iterable[Check]) -> list[str]:
     """Say per host port what could not be proved, and what follows from it.
 
     Loopback alone is not worth a sentence: kube-proxy serves NodePorts there in its iptables mode and for IPv4 only.
     """
     lines = []
-    for port, tried in _by_port(checks).items():
+    for tried in _by_port(checks).values():
         silent = [item for item in tried if item.state == "pending" and item.address not in LOOPBACK]
-        if not silent:
-            continue
-        where = ", ".join(item.address for item in silent)
-        works = [item.address for item in tried if item.state == "works" and item.address not in LOOPBACK]
-        if works:
-            why = f"the Service answers at {', '.join(works)} only, so no DNS name should point to the other address"
-        else:
-            why = "the gateway's Service does not exist yet or has no ready pod"
-        lines.append(f"port {port} is not proved at {where}: nothing answers on NodePort {silent[0].node_port} there; {why}")
+        if silent:
+            lines.append(_sentence(tried, silent))
     return lines
 
 
@@ -114,5 +117,5 @@ def failures(checks: Iterable[Check], required: bool, every: bool = False) -> li
         outside = [item for item in tried if every or item.address not in LOOPBACK]
         silent = [item for item in outside if item.state == "pending"]
         if required and silent and (every or len(silent) == len(outside)):
-            found += [item.text for item in silent]
+            found.append(_sentence(tried, silent))
     return found
