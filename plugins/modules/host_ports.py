@@ -32,7 +32,9 @@ attributes:
     platforms: linux
 options:
   state:
-    description: Whether the host ports are to be there. V(absent) removes the table, the file with its folder if that is empty then, and O(files).
+    description:
+      - Whether the host ports are to be there.
+      - V(absent) removes the table, the file with its folder if that is empty then, and O(files).
     type: str
     choices: [present, absent]
     default: present
