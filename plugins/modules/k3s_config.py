@@ -135,12 +135,14 @@ def write(module: AnsibleModule) -> dict[str, t.Any]:
             continue
         written.append(path)
         restart = restart or (file["restart"] and old_text != text)
-        differences.append({
-            "before_header": path,
-            "after_header": path,
-            "before": _shown(old_text, file, old_mode, "old value"),
-            "after": _shown(text, file, mode, "old value" if old_text == text else "new value"),
-        })
+        differences.append(
+            {
+                "before_header": path,
+                "after_header": path,
+                "before": _shown(old_text, file, old_mode, "old value"),
+                "after": _shown(text, file, mode, "old value" if old_text == text else "new value"),
+            }
+        )
         if not module.check_mode:
             make_directory(os.path.dirname(path), 0o755)
             replace_bytes(path, text.encode("utf-8", "surrogateescape"), mode)
@@ -158,7 +160,9 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "files": {
-                "type": "list", "elements": "dict", "required": True,
+                "type": "list",
+                "elements": "dict",
+                "required": True,
                 "options": {
                     "path": {"type": "path", "required": True},
                     "content": {"type": "str"},

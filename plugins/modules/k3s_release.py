@@ -190,8 +190,7 @@ class Placer:
             digest = archive["checksum"].removeprefix("sha256:").lower()
             if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
                 raise release.ReleaseError(
-                    f"The checksum of the image archive {archive['url']} is {archive['checksum']!r}: "
-                    "it must be sha256: and 64 hex digits."
+                    f"The checksum of the image archive {archive['url']} is {archive['checksum']!r}: it must be sha256: and 64 hex digits."
                 )
             files.append(Wanted(os.path.join(self.images, name), archive["url"], name, 0o644, digest))
         return files
@@ -248,11 +247,18 @@ class Placer:
         try:
             if self.p["local_dir"]:
                 return open(source, "rb")
-            return open_url(source, timeout=self.p["timeout"], ca_path=self.p["ca_path"], http_agent="baremesh.edge",
-                            follow_redirects="safe", use_gssapi=False)
+            return open_url(
+                source,
+                timeout=self.p["timeout"],
+                ca_path=self.p["ca_path"],
+                http_agent="baremesh.edge",
+                follow_redirects="safe",
+                use_gssapi=False,
+            )
         except (OSError, ValueError) as error:
             advice = (
-                f"k3s_airgap_dir must hold the files of {self.p['version']}" if self.p["local_dir"]
+                f"k3s_airgap_dir must hold the files of {self.p['version']}"
+                if self.p["local_dir"]
                 else f"check k3s_version ({self.p['version']}) and k3s_release_url ({self.p['url']})"
             )
             raise release.ReleaseError(f"{source} cannot be read: {error}; {advice}.") from error
@@ -274,7 +280,8 @@ class Placer:
     def missing_links(self) -> list[str]:
         """Return the links to make: like K3s's installer, only where no such command is found."""
         return [
-            link for link in (os.path.join(self.p["bin_dir"], name) for name in _LINKS)
+            link
+            for link in (os.path.join(self.p["bin_dir"], name) for name in _LINKS)
             if not os.path.lexists(link) and self.module.get_bin_path(os.path.basename(link)) is None
         ]
 
@@ -325,8 +332,9 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         "restart_needed": placer.binary in changed_files,
         "diff": {
             "before": "".join(f"{path} {before.get(path) or 'absent'}\n" for path in placed),
-            "after": "".join(f"{path} {now.get(path) or ('link to k3s' if path in links else module.params['version'])}\n"
-                             for path in placed),
+            "after": "".join(
+                f"{path} {now.get(path) or ('link to k3s' if path in links else module.params['version'])}\n" for path in placed
+            ),
         },
     }
 
@@ -341,7 +349,9 @@ def main() -> None:
             "data_dir": {"type": "path", "default": "/var/lib/rancher/k3s"},
             "airgap_images": {"type": "bool", "default": False},
             "archives": {
-                "type": "list", "elements": "dict", "default": [],
+                "type": "list",
+                "elements": "dict",
+                "default": [],
                 "options": {
                     "url": {"type": "str", "required": True},
                     "checksum": {"type": "str", "required": True},

@@ -104,7 +104,6 @@ journal:
 import hashlib
 import json
 import os
-import platform
 import time
 import typing as t
 
@@ -123,13 +122,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s.unit import Sta
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 _SHOWN_LINES = 20
-
-
-def own_node_name(given: str | None) -> str:
-    """Return the name under which K3s registers this host."""
-    if given:
-        return given
-    return platform.node().lower()
 
 
 def fingerprint(binary: str, files: t.Sequence[str]) -> str:
@@ -255,7 +247,10 @@ def main() -> None:
     )
     begin = time.monotonic()
     result: dict[str, t.Any] = {
-        "changed": False, "action": "none", "node_name": own_node_name(module.params["node_name"]), "address": None,
+        "changed": False,
+        "action": "none",
+        "node_name": nodes.own_node_name(module.params["node_name"]),
+        "address": None,
     }
     try:
         run(module, result)

@@ -86,7 +86,7 @@ def allowed_keys(kind: str) -> frozenset[str]:
 
 def _key_finding(key: str, kind: str, variable: str) -> str | None:
     allowed = allowed_keys(kind)
-    plain = key[:-1] if key.endswith("+") else key
+    plain = key.removesuffix("+")
     if plain in _OWNED and plain in allowed:
         return f"{variable} has the key {key!r}: the role sets it itself; use {_OWNED[plain]}."
     if plain in allowed:
@@ -94,10 +94,7 @@ def _key_finding(key: str, kind: str, variable: str) -> str | None:
     if plain in _GONE:
         return f"{variable} has the key {key!r}, which K3s no longer has: use {_GONE[plain]} instead."
     if kind == "agent" and plain in SERVER_KEYS:
-        return (
-            f"{variable} has the key {key!r}, which only a server takes (an agent does not start with it): "
-            "move it to k3s_server_config."
-        )
+        return f"{variable} has the key {key!r}, which only a server takes (an agent does not start with it): move it to k3s_server_config."
     if kind == "server" and plain in AGENT_KEYS:
         return f"{variable} has the key {key!r}, which only an agent takes: move it to k3s_agent_config."
     close = difflib.get_close_matches(plain, sorted(allowed), n=1, cutoff=0.6)
@@ -125,7 +122,5 @@ def config_findings(config: t.Any, kind: str) -> list[str]:
             findings.append(f"{variable} has no value under {str(key)!r}: give one, or remove the key.")
     backend = str(config.get("flannel-backend", ""))
     if backend in ("ipsec", "wireguard"):
-        findings.append(
-            f"{variable} has flannel-backend {backend!r}, which K3s no longer has: use 'wireguard-native' instead."
-        )
+        findings.append(f"{variable} has flannel-backend {backend!r}, which K3s no longer has: use 'wireguard-native' instead.")
     return findings

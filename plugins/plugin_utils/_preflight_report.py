@@ -13,13 +13,12 @@ import ipaddress
 import re
 import typing as t
 
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site, read_sites
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import version_findings
-
-from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 
 Settings = t.Mapping[str, t.Any]
 
@@ -39,7 +38,7 @@ _ETCD_PORTS = {2379: "etcd's clients", 2380: "etcd's members"}
 
 
 def _sites_and_issuers(settings: Settings) -> tuple[list[Site], dict[str, Issuer], list[str]]:
-    solvers = [{"http01": {"ingress": {}}}]
+    solvers: list[dict[str, t.Any]] = [{"http01": {"ingress": {}}}]
     issuers, issuer_findings = read_issuers(settings.get("issuers") or [], settings.get("email") or "", solvers)
     known = {name: {"type": issuer.type, "kind": issuer.kind, "http01_only": issuer.http01_only} for name, issuer in issuers.items()}
     sites, site_findings = read_sites(settings.get("sites") or [], known)

@@ -69,13 +69,11 @@ class Api:
         if missing:
             raise ApiError(f"{self.kubeconfig} lacks {', '.join(missing)}: it is not the file that K3s writes")
         address = urllib.parse.urlsplit(str(values["server"]))
-        context = ssl.create_default_context(
-            cadata=base64.b64decode(str(values["certificate-authority-data"])).decode("ascii"))
+        context = ssl.create_default_context(cadata=base64.b64decode(str(values["certificate-authority-data"])).decode("ascii"))
         pair = b"\n".join(base64.b64decode(str(values[key])) for key in ("client-certificate-data", "client-key-data"))
         with _in_memory(pair) as name:
             context.load_cert_chain(name)
-        return http.client.HTTPSConnection(address.hostname or "127.0.0.1", address.port or 443,
-                                           timeout=timeout, context=context)
+        return http.client.HTTPSConnection(address.hostname or "127.0.0.1", address.port or 443, timeout=timeout, context=context)
 
     @contextlib.contextmanager
     def _response(self, method: str, path: str, timeout: float) -> t.Iterator[http.client.HTTPResponse]:
@@ -101,7 +99,7 @@ class Api:
                 detail = json.loads(body).get("message", "")
             except (ValueError, AttributeError):
                 detail = body.decode("utf-8", "replace").strip()[-300:]
-            raise ApiError(f"{method} {path.split('?')[0]}: HTTP {response.status} {detail}".strip(), response.status)
+            raise ApiError(f"{method} {path.split('?', maxsplit=1)[0]}: HTTP {response.status} {detail}".strip(), response.status)
         return body
 
     def get(self, path: str) -> dict[str, t.Any]:
@@ -132,8 +130,9 @@ class Api:
                     raise
             deadline.clock.sleep(backoff.next(deadline))
 
-    def wait_node(self, name: str, judge: t.Callable[[t.Optional[t.Mapping[str, t.Any]]], t.Optional[str]],
-                  deadline: Deadline) -> dict[str, t.Any]:
+    def wait_node(
+        self, name: str, judge: t.Callable[[t.Optional[t.Mapping[str, t.Any]]], t.Optional[str]], deadline: Deadline
+    ) -> dict[str, t.Any]:
         """Watch a Node until it is as wanted; a lost watch is opened again from a fresh list.
 
         :arg judge: returns why a Node, or its absence, is not as wanted, or C(None).

@@ -39,8 +39,7 @@ def _pattern(expression: str, sentence: str, patience: float = 0) -> _Pattern:
 _PATTERNS: tuple[_Pattern, ...] = (
     _pattern(
         r"flag provided but not defined: -+(?P<key>[\w.-]+)",
-        "the configuration has the key {key!r}, which this kind of node does not know: "
-        "remove it from config.yaml or config.yaml.d",
+        "the configuration has the key {key!r}, which this kind of node does not know: remove it from config.yaml or config.yaml.d",
     ),
     _pattern(r"level=fatal.*?(?P<what>yaml: [^\"]*)", "config.yaml or a file in config.yaml.d is not YAML ({what}): correct the file"),
     _pattern(
@@ -92,8 +91,10 @@ _PATTERNS: tuple[_Pattern, ...] = (
         r"not run on a host using cgroup v1",
         "this kubelet refuses hosts with cgroup v1: boot the host with cgroup v2, or use a K3s release before v1.35",
     ),
-    _pattern(r"(?P<what>unable to (find|select) (a )?default route[^\"]*|no default routes found[^\"]*)",
-             "the host has no default route ({what}): add one, a dummy interface will do"),
+    _pattern(
+        r"(?P<what>unable to (find|select) (a )?default route[^\"]*|no default routes found[^\"]*)",
+        "the host has no default route ({what}): add one, a dummy interface will do",
+    ),
     _pattern(
         r"Failed to validate connection to cluster at (?P<url>\S+?): .*?(?P<what>connection refused|no route to host"
         r"|i/o timeout|no such host|network is unreachable|context deadline exceeded|Client\.Timeout exceeded)",
@@ -110,8 +111,7 @@ _PATTERNS: tuple[_Pattern, ...] = (
         "the disk is full ({what}): make room below the data directory",
         20,
     ),
-    _pattern(r"no space left on device", "a disk of the host is full: make room below the data directory and /run",
-             20),
+    _pattern(r"no space left on device", "a disk of the host is full: make room below the data directory and /run", 20),
 )
 
 _MESSAGE = re.compile(r"\bmsg=(?P<quote>\"?)(?P<text>.*?)(?P=quote)(?=\s+\w+=|\s*$)")

@@ -2,16 +2,22 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a Node object says of itself. Pure functions on plain dictionaries.
+"""What a Node object says of itself. Functions on plain dictionaries.
 
 Private to baremesh.edge: other collections must not import it, it changes without notice.
 """
 
 from __future__ import annotations
 
+import platform
 import typing as t
 
 Node = t.Mapping[str, t.Any]
+
+
+def own_node_name(given: str | None) -> str:
+    """Return the name under which K3s registers this host: C(node-name) of its configuration, or else the host name."""
+    return (given or platform.node()).lower()
 
 
 def condition(node: Node, kind: str) -> t.Mapping[str, t.Any]:

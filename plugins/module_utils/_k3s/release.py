@@ -47,8 +47,7 @@ def arch(machine: str) -> Arch:
     found = _ARCHITECTURES.get(_ALIASES.get(machine, machine))
     if found is None:
         raise ReleaseError(
-            f"K3s has no release for the architecture {machine!r}: use a host with one of "
-            f"{', '.join(sorted(_ARCHITECTURES))}."
+            f"K3s has no release for the architecture {machine!r}: use a host with one of {', '.join(sorted(_ARCHITECTURES))}."
         )
     return found
 

@@ -22,8 +22,7 @@ from . import causes
 Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
 
 _PROPERTIES = (
-    "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,InvocationID,MainPID,NRestarts,Result,"
-    "ActiveEnterTimestamp,FragmentPath"
+    "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,InvocationID,MainPID,NRestarts,Result,ActiveEnterTimestamp,FragmentPath"
 )
 
 # A unit that fails for a reason unknown to us is given this many restarts before waiting ends.
@@ -122,14 +121,14 @@ class Unit:
         code, out, _err = self._run(["journalctl", "--lines=0", "--show-cursor", "--quiet"])
         for line in out.splitlines() if code == 0 else ():
             if line.startswith("-- cursor: "):
-                return line[len("-- cursor: "):].strip()
+                return line[len("-- cursor: ") :].strip()
         return None
 
-    def follow(self, cursor: str | None) -> "Journal":
+    def follow(self, cursor: str | None) -> Journal:
         """Return the unit's journal lines as they come, from a cursor on."""
         return Journal(self.name, cursor)
 
-    def wait_running(self, journal: "Journal", deadline: Deadline, former: str) -> State:
+    def wait_running(self, journal: Journal, deadline: Deadline, former: str) -> State:
         """Watch the unit until it runs.
 
         :arg journal: the lines since the start was asked for.
@@ -152,11 +151,12 @@ class Unit:
             if state.active == "failed" or state.restarts - restarts_before >= _MAX_RESTARTS:
                 raise UnitError(self._failure("ends again and again", cause, journal), journal.lines)
             if deadline.expired:
-                raise UnitError(self._failure(f"is still {state.active} ({state.sub}) at the end of the time allowed",
-                                              cause, journal), journal.lines)
+                raise UnitError(
+                    self._failure(f"is still {state.active} ({state.sub}) at the end of the time allowed", cause, journal), journal.lines
+                )
             journal.wait(_ASK_AT_MOST_EVERY, deadline.cut(_ASK_AT_LEAST_EVERY))
 
-    def _failure(self, what: str, cause: causes.Cause | None, journal: "Journal") -> str:
+    def _failure(self, what: str, cause: causes.Cause | None, journal: Journal) -> str:
         if cause is not None:
             return f"{self.name} {what}: {cause.sentence}."
         complaint = causes.last_complaint(journal.lines)
@@ -187,11 +187,13 @@ class Journal:
         begin = time.monotonic() - seconds
         return [line for moment, line in self._taken if moment >= begin]
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> Journal:
         try:
             self._process = subprocess.Popen(
                 ["journalctl", "--follow", "--quiet", "--output=cat", f"--unit={self._unit}", *self._since],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
             )
         except FileNotFoundError:
             self._process = None
@@ -229,4 +231,4 @@ class Journal:
         *complete, self._rest = (self._rest + block).split(b"\n")
         now = time.monotonic()
         self._taken.extend((now, line.decode("utf-8", "replace")) for line in complete if line.strip())
-        del self._taken[:-self._KEEP]
+        del self._taken[: -self._KEEP]
