@@ -53,12 +53,14 @@ def plan(name: str, suite: str | None, servers: int | None, agents: int | None) 
 
 def up(name: str, suite: str | None, servers: int | None, agents: int | None, mirror: Path | None) -> Lab:
     """Raise a lab, or bring what there is of it back; what runs is left alone."""
-    require("podman", "runc", "ssh", "ssh-keygen", "openssl")
+    require("ip", "openssl", "podman", "runc", "ssh", "ssh-keygen")
     state.check_name(name)
     with state.locked(name):
         begun = time.monotonic()
         if podman.forget_other_boot():
             say("podman's records were of an earlier boot and were cleared")
+        if state.load(name) is None and _remove_podman_side(name):
+            say(f"removed what an earlier lab {name} had left; its keys were gone")
         lab = plan(name, suite, servers, agents)
         for recipe in (image.host_recipe(lab.suite), image.infra_recipe()):
             at = time.monotonic()
@@ -155,17 +157,23 @@ def down(name: str) -> bool:
     state.check_name(name)
     with state.locked(name):
         podman.forget_other_boot()
-        there = podman.containers(name)
-        for container in there:
-            podman.admit_death(container)
-        podman.remove(container.name for container in there)
-        network_name = f"edgelab-{name}"
-        nets = [net["name"] for net in podman.networks() if net["name"] == network_name]
-        if nets:
-            podman.podman("network", "rm", "--force", network_name)
+        removed = _remove_podman_side(name)
         known = state.folder(name).is_dir()
         state.forget(name)
-    return bool(there or nets or known)
+    return removed or known
+
+
+def _remove_podman_side(name: str) -> bool:
+    """Remove containers and network of a lab. Returns whether there were any."""
+    there = podman.containers(name)
+    for container in there:
+        podman.admit_death(container)
+    podman.remove(container.name for container in there)
+    network_name = state.network_name(name)
+    stale = any(net["name"] == network_name for net in podman.networks())
+    if stale:
+        podman.podman("network", "rm", "--force", network_name)
+    return bool(there) or stale
 
 
 def all_names() -> list[str]:

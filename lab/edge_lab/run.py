@@ -13,6 +13,7 @@ from .errors import LabError
 
 # Debian package that carries each command, for the message when one is missing.
 PACKAGE_OF = {
+    "ip": "iproute2",
     "mmdebstrap": "mmdebstrap",
     "openssl": "openssl",
     "podman": "podman",

@@ -45,7 +45,7 @@ class Lab:
     @property
     def network(self) -> str:
         """Name of its podman network."""
-        return f"edgelab-{self.name}"
+        return network_name(self.name)
 
     def container(self, host: str) -> str:
         """Name of the container that is this host."""
@@ -68,6 +68,11 @@ class Lab:
     def save(self) -> None:
         """Write it down."""
         write(self.folder / "lab.json", json.dumps(asdict(self), indent=2) + "\n")
+
+
+def network_name(name: str) -> str:
+    """Name of the podman network of a lab."""
+    return f"edgelab-{name}"
 
 
 def check_counts(servers: int, agents: int) -> None:
