@@ -131,7 +131,7 @@ certificates:
   type: list
   elements: dict
   returned: always
-  contains: &view
+  contains:
     name:
       description: Name of the Certificate.
       type: str

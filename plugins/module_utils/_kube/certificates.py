@@ -172,6 +172,10 @@ class CertificateWait:
             return self._outcome(True, "%d of %d Certificates are ready" % (len(self._subjects), len(self._subjects)))
         return self._failed([])
 
+    def nothing(self, reason: str) -> Outcome:
+        """The view where the kind itself is not known."""
+        return self._outcome(False, reason, reason)
+
     def _list(self, resource: Resource) -> None:
         namespace = self._selection.namespace if resource.namespaced else None
         selector = self._selection.label_selector if resource is CERTIFICATES else None

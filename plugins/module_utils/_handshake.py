@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A TLS handshake that reads the server's certificate and trusts nothing, over any two-way channel.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Protocol
+
+SERVED, REFUSED, RESET, FORWARD_FAILED = "served", "refused", "reset", "forward_failed"
+
+
+class Channel(Protocol):
+    """Bytes both ways; recv returns nothing at the end."""
+
+    def send(self, data: bytes) -> None:
+        """Write all of it."""
+
+    def recv(self) -> bytes:
+        """The next bytes, b"" at the end."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a handshake showed: state served with the certificate in DER form, or another state with the reason."""
+
+    state: str
+    certificate: bytes = b""
+    detail: str = ""
+
+
+class RefusedError(Exception):
+    """Nothing listens on the port."""
+
+
+class ForwardError(Exception):
+    """The way to the port is broken; nothing is known of the port itself."""
+
+
+def shake_hands(channel: Channel, server_name: str) -> Probe:
+    """Handshake far enough to see the certificate. A server that wants one of ours is seen too, in TLS 1.3."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = _context().wrap_bio(incoming, outgoing, server_hostname=server_name)
+    try:
+        while not _advance(tls):
+            channel.send(outgoing.read())
+            data = channel.recv()
+            if not data:
+                return Probe(RESET, detail="the connection was closed during the handshake")
+            incoming.write(data)
+        certificate = tls.getpeercert(binary_form=True)
+    except RefusedError as exc:
+        return Probe(REFUSED, detail=str(exc))
+    except ForwardError as exc:
+        return Probe(FORWARD_FAILED, detail=str(exc))
+    except ssl.SSLError as exc:
+        return Probe(RESET, detail="TLS: %s" % (exc.reason or exc))
+    except (ConnectionResetError, BrokenPipeError):
+        return Probe(RESET, detail="the connection was reset during the handshake")
+    except (socket.timeout, TimeoutError):
+        return Probe(FORWARD_FAILED, detail="no answer in time")
+    except OSError as exc:
+        return Probe(FORWARD_FAILED, detail=str(exc))
+    if not certificate:
+        return Probe(RESET, detail="the server sent no certificate")
+    return Probe(SERVED, certificate)
+
+
+def _advance(tls: ssl.SSLObject) -> bool:
+    """One step of the handshake; False while it needs bytes from the server."""
+    try:
+        tls.do_handshake()
+    except ssl.SSLWantReadError:
+        return False
+    return True
+
+
+class SocketChannel:
+    """A channel over a connected socket."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+
+    def send(self, data: bytes) -> None:
+        """Write all of it."""
+        self._socket.sendall(data)
+
+    def recv(self) -> bytes:
+        """The next bytes."""
+        return self._socket.recv(16384)
+
+
+def probe_address(address: str, port: int, server_name: str, timeout: float) -> Probe:
+    """Handshake with a server at an address of this host's network."""
+    try:
+        connected = socket.create_connection((address, port), timeout=timeout)
+    except ConnectionRefusedError:
+        return Probe(REFUSED, detail="connection refused")
+    except (socket.timeout, TimeoutError):
+        return Probe(FORWARD_FAILED, detail="no answer within %.0f s" % timeout)
+    except OSError as exc:
+        return Probe(FORWARD_FAILED, detail=(exc.strerror or str(exc)).lower())
+    with connected:
+        return shake_hands(SocketChannel(connected), server_name)
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # It reads what is served, whoever signed it; the caller compares it with the Secret.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Credentials of Istio Gateways: names, and what a Secret must hold so that istiod and Envoy take it.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._tls import Leaf, TlsError, covers, iso, key_matches, leaf_of_pem
+
+MUTUAL_MODES = frozenset(("MUTUAL", "OPTIONAL_MUTUAL"))
+CA_SUFFIX = "-cacert"
+
+# istiod tries the generic names before those of a TLS Secret: a stray pair hides the one that cert-manager writes.
+_PAIRS = (("cert", "key"), ("tls.crt", "tls.key"))
+_CA_KEYS = ("cacert", "ca.crt")
+
+
+@dataclass(frozen=True)
+class Credential:
+    """One entry of the option credentials."""
+
+    name: str
+    hosts: tuple[str, ...]
+    mode: str = "SIMPLE"
+    credential_names: tuple[str, ...] = ()
+
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        """Secrets with a certificate and key; two where one is RSA and one ECDSA."""
+        return self.credential_names or (self.name,)
+
+    @property
+    def ca_name(self) -> str | None:
+        """The Secret with the authority for client certificates, in the mutual modes."""
+        return self.secret_names[0] + CA_SUFFIX if self.mode in MUTUAL_MODES else None
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """Names to ask for in a handshake; a wildcard is tried by one name that it covers."""
+        return tuple("baremesh-probe" + h[1:] if h.startswith("*.") else h for h in self.hosts)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that stands in the way. final: waiting alone does not change it."""
+
+    credential: str
+    text: str
+    final: bool = True
+
+
+def resource_name(name: str) -> str:
+    """The name under which Envoy asks istiod for a credentialName."""
+    return name if "://" in name else "kubernetes://%s" % name
+
+
+def server_leaf(secret: Mapping[str, Any]) -> Leaf:
+    """The certificate that Envoy would serve from the Secret.
+
+    Raises:
+        TlsError: there is none that could be served; the text completes a sentence that begins with the Secret.
+    """
+    data = secret.get("data") or {}
+    for certificate_key, key_key in _PAIRS:
+        certificate, key = _decode(data, certificate_key), _decode(data, key_key)
+        if not certificate or not key:
+            continue
+        leaf = leaf_of_pem(certificate)
+        if not key_matches(certificate, key):
+            raise TlsError("the private key in %s does not belong to the certificate in %s" % (key_key, certificate_key))
+        return leaf
+    found = ", ".join(sorted(data)) or "nothing"
+    raise TlsError("it has neither tls.crt and tls.key nor cert and key (it holds %s)" % found)
+
+
+def secret_findings(credential: Credential, namespace: str, secrets: Mapping[str, Mapping[str, Any] | None], wall: float) -> list[Finding]:
+    """What is wrong with the Secrets of one credential.
+
+    Args:
+        credential: what is to be served.
+        namespace: the namespace of the gateway pods.
+        secrets: Secrets by name, None for those that do not exist.
+        wall: now, in seconds since 1970.
+    """
+    findings: list[Finding] = []
+    covered: list[str] = []
+    for name in credential.secret_names:
+        secret = secrets.get(name)
+        if secret is None:
+            findings.append(
+                Finding(credential.name, "Secret %s does not exist in namespace %s, where the gateway pods run" % (name, namespace))
+            )
+            continue
+        try:
+            leaf = server_leaf(secret)
+        except TlsError as exc:
+            findings.append(Finding(credential.name, "Secret %s/%s cannot be served: %s" % (namespace, name, exc)))
+            continue
+        covered += leaf.dns_names
+        findings += _leaf_findings(credential, "%s/%s" % (namespace, name), leaf, wall)
+    return findings + _ca_findings(credential, namespace, secrets)
+
+
+def _leaf_findings(credential: Credential, name: str, leaf: Leaf, wall: float) -> list[Finding]:
+    findings = []
+    if wall > leaf.not_after.timestamp():
+        findings.append(Finding(credential.name, "Secret %s: its certificate expired at %s" % (name, iso(leaf.not_after))))
+    elif wall < leaf.not_before.timestamp():
+        text = "Secret %s: its certificate is not valid before %s; is the time of this host right?" % (name, iso(leaf.not_before))
+        findings.append(Finding(credential.name, text))
+    missing = [h for h in credential.hosts if not covers(leaf.dns_names, h)]
+    if missing:
+        text = "Secret %s: its certificate is for %s, not for %s" % (
+            name,
+            ", ".join(leaf.dns_names) or "no DNS name",
+            ", ".join(missing),
+        )
+        findings.append(Finding(credential.name, text))
+    return findings
+
+
+def _ca_findings(credential: Credential, namespace: str, secrets: Mapping[str, Mapping[str, Any] | None]) -> list[Finding]:
+    """In the mutual modes the authority comes from X-cacert, or from a CA key in X itself."""
+    if credential.ca_name is None:
+        return []
+    own = credential.secret_names[0]
+    for name in (credential.ca_name, own):
+        secret = secrets.get(name)
+        data = (secret or {}).get("data") or {}
+        for key in _CA_KEYS:
+            value = _decode(data, key)
+            if not value:
+                continue
+            try:
+                leaf_of_pem(value)
+            except TlsError as exc:
+                return [Finding(credential.name, "Secret %s/%s: %s is no CA certificate: %s" % (namespace, name, key, exc))]
+            return []
+        if secret is not None and name == credential.ca_name:
+            text = "Secret %s/%s has neither cacert nor ca.crt" % (namespace, name)
+            return [Finding(credential.name, text)]
+    text = "mode %s needs the authority of client certificates: Secret %s does not exist in namespace %s, and Secret %s has no ca.crt" % (
+        credential.mode,
+        credential.ca_name,
+        namespace,
+        own,
+    )
+    return [Finding(credential.name, text)]
+
+
+def wanted_secrets(credentials: Sequence[Credential]) -> list[str]:
+    """Names of all Secrets to read, each once."""
+    names: list[str] = []
+    for credential in credentials:
+        for name in (*credential.secret_names, credential.ca_name):
+            if name is not None and name not in names:
+                names.append(name)
+    return names
+
+
+def _decode(data: Mapping[str, str], key: str) -> bytes:
+    try:
+        return base64.b64decode(data.get(key) or "", validate=True)
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gateway pods, and what one of them was seen to serve.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, REFUSED, RESET, SERVED, Probe
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
+from ansible_collections.baremesh.edge.plugins.module_utils._tls import TlsError, leaf_of_der
+
+OTHER_SERIAL = "other_serial"
+
+
+@dataclass(frozen=True)
+class GatewayPod:
+    """A pod that the Gateway's selector fits."""
+
+    name: str
+    node: str
+    service_account: str
+    ready: bool
+    problem: str = ""
+
+
+@dataclass
+class Seen:
+    """One pod, one credential, one server name: what a handshake showed last."""
+
+    pod: GatewayPod
+    credential: Credential
+    sni: str
+    state: str = ""
+    serial: str | None = None
+    detail: str = ""
+
+    def take(self, probe: Probe, expected: Iterable[str]) -> None:
+        """Judge a handshake by the serial numbers that the Secrets hold."""
+        self.state, self.detail, self.serial = probe.state, probe.detail, None
+        if probe.state != SERVED:
+            return
+        try:
+            self.serial = leaf_of_der(probe.certificate).serial
+        except TlsError as exc:
+            self.state, self.detail = RESET, str(exc)
+            return
+        wanted = list(expected)
+        if self.serial not in wanted:
+            self.state = OTHER_SERIAL
+            self.detail = "it serves serial %s, the Secret holds %s" % (self.serial, " or ".join(wanted) or "none")
+
+    def result(self) -> dict[str, Any]:
+        """As module result."""
+        return {
+            "pod": self.pod.name,
+            "node": self.pod.node,
+            "credential": self.credential.name,
+            "sni": self.sni,
+            "serial": self.serial,
+            "state": self.state or "unknown",
+            "detail": self.detail,
+        }
+
+
+def gateway_pod(pod: Mapping[str, Any]) -> GatewayPod:
+    """Read a Pod object."""
+    spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    metadata = pod.get("metadata") or {}
+    ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or [])
+    deleted = bool(metadata.get("deletionTimestamp"))
+    return GatewayPod(
+        name=str(metadata.get("name") or ""),
+        node=str(spec.get("nodeName") or ""),
+        service_account=str(spec.get("serviceAccountName") or "default"),
+        ready=ready and not deleted,
+        problem="" if ready and not deleted else "it is being deleted" if deleted else _pod_problem(status),
+    )
+
+
+def sentence(seen: Seen, held: str = "") -> str:
+    """Why a pod does not serve a credential.
+
+    Args:
+        seen: the last handshake.
+        held: what Envoy itself says, if it was asked.
+    """
+    pod = "gateway pod %s on %s" % (seen.pod.name, seen.pod.node or "no node")
+    words = {
+        REFUSED: "%s does not listen for %s" % (pod, seen.sni),
+        RESET: "%s ends TLS connections for %s without a certificate" % (pod, seen.sni),
+        OTHER_SERIAL: "%s answers for %s with another certificate: %s" % (pod, seen.sni, seen.detail),
+        FORWARD_FAILED: "%s cannot be asked: %s" % (pod, seen.detail),
+        "": "%s has not been asked" % pod,
+    }.get(seen.state, "%s: %s" % (pod, seen.detail))
+    return "%s; %s" % (words, held) if held else words
+
+
+def _pod_problem(status: Mapping[str, Any]) -> str:
+    for container in status.get("containerStatuses") or []:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason"):
+            return "%s: %s" % (waiting["reason"], waiting.get("message") or "container %s" % container.get("name"))
+    for condition in status.get("conditions") or []:
+        if condition.get("status") == "False" and condition.get("message"):
+            return str(condition["message"])
+    return "its phase is %s" % (status.get("phase") or "unknown")

@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which certificates the endpoints of this network serve, at once or awaited.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from ansible_collections.baremesh.edge.plugins.module_utils._handshake import SERVED, Probe, probe_address
+from ansible_collections.baremesh.edge.plugins.module_utils._tls import Leaf, TlsError, iso, leaf_of_der, normal_serial
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
+PARALLEL = 16
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An address, a port, and the name to ask for."""
+
+    address: str
+    port: int
+    server_name: str
+
+    def __str__(self) -> str:
+        host = "[%s]" % self.address if ":" in self.address else self.address
+        return "%s:%d for %s" % (host, self.port, self.server_name)
+
+
+@dataclass
+class Look:
+    """All endpoints, seen once or at the end of a wait."""
+
+    entries: list[dict[str, Any]]
+    problems: list[str]
+    elapsed: float
+    observations: int
+
+
+def describe_probe(probe: Probe) -> dict[str, Any]:
+    """A handshake as result."""
+    leaf: Leaf | None = None
+    detail = probe.detail
+    if probe.state == SERVED:
+        try:
+            leaf = leaf_of_der(probe.certificate)
+        except TlsError as exc:
+            detail = str(exc)
+    return {
+        "state": probe.state,
+        "serial": leaf.serial if leaf else None,
+        "fingerprint_sha256": leaf.fingerprint_sha256 if leaf else None,
+        "issuer": leaf.issuer if leaf else None,
+        "dns_names": leaf.dns_names if leaf else [],
+        "not_after": iso(leaf.not_after) if leaf else None,
+        "detail": detail,
+    }
+
+
+def parse_endpoints(given: Sequence[Mapping[str, Any]]) -> list[Endpoint]:
+    """The option endpoints as objects. Raises ValueError with the sentence for the user."""
+    found = []
+    for entry in given:
+        port = int(entry.get("port") or 443)
+        if not 0 < port < 65536:
+            raise ValueError("endpoints has port %d for %s: a port is 1 to 65535" % (port, entry["address"]))
+        found.append(Endpoint(str(entry["address"]).strip("[]"), port, str(entry["server_name"])))
+    return found
+
+
+def parse_expected(given: Mapping[str, Any], endpoints: Sequence[Endpoint]) -> dict[str, str]:
+    """The option expected_serials, checked. Raises ValueError with the sentence for the user."""
+    found = {}
+    for name, value in given.items():
+        if not any(e.server_name == name for e in endpoints):
+            raise ValueError("expected_serials has %s, but no endpoint has that server_name" % name)
+        try:
+            found[str(name)] = normal_serial(value)
+        except TlsError as exc:
+            raise ValueError("expected_serials for %s: %s" % (name, exc)) from exc
+    return found
+
+
+class ServedWait:
+    """Asks all endpoints, several at a time, until each serves what is expected of it."""
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        expected: Mapping[str, str],
+        deadline: Deadline,
+        connect_timeout: float,
+        probe: Callable[[str, int, str, float], Probe] = probe_address,
+    ) -> None:
+        self._endpoints = list(endpoints)
+        self._expected = dict(expected)
+        self._deadline = deadline
+        self._connect_timeout = connect_timeout
+        self._probe = probe
+        self._observations = 0
+
+    def run(self) -> Look:
+        """One look, or with expected serials and a timeout as many as it takes; those that are right are not asked again."""
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+        entries: dict[Endpoint, dict[str, Any]] = {}
+        waiting = list(dict.fromkeys(self._endpoints))
+        while True:
+            with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+                entries.update(zip(waiting, pool.map(self._ask, waiting)))
+            self._observations += len(waiting)
+            waiting = [e for e in waiting if self._problem(e, entries[e])]
+            if not waiting or not self._expected or self._deadline.expired:
+                break
+            self._deadline.clock.sleep(backoff.next(self._deadline))
+        return Look(
+            entries=[entries[e] for e in self._endpoints],
+            problems=[str(self._problem(e, entries[e])) for e in waiting],
+            elapsed=self._deadline.elapsed,
+            observations=self._observations,
+        )
+
+    def _ask(self, endpoint: Endpoint) -> dict[str, Any]:
+        probe = self._probe(endpoint.address, endpoint.port, endpoint.server_name, self._connect_timeout)
+        found = describe_probe(probe)
+        return dict(
+            found,
+            address=endpoint.address,
+            port=endpoint.port,
+            server_name=endpoint.server_name,
+            error=None if found["serial"] else found["detail"],
+        )
+
+    def _problem(self, endpoint: Endpoint, entry: Mapping[str, Any]) -> str | None:
+        wanted = self._expected.get(endpoint.server_name)
+        if entry["error"]:
+            return "%s serves no certificate: %s" % (endpoint, entry["error"])
+        if wanted is not None and entry["serial"] != wanted:
+            return "%s serves serial %s (issued by %s), expected is %s" % (endpoint, entry["serial"], entry["issuer"], wanted)
+        return None

@@ -1,0 +1,208 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: certificate_info
+short_description: Tell whether cert-manager Certificates are ready, and why not
+version_added: 0.1.0
+author:
+  - The baremesh.edge authors (@baremesh)
+description:
+  - Looks once at any number of Certificates, with one LIST for each kind of object that matters.
+  - Gives the same view as M(baremesh.edge.certificate_wait) and does not fail because a Certificate is not ready.
+extends_documentation_fragment:
+  - baremesh.edge._kube_auth
+  - baremesh.edge._attributes
+  - baremesh.edge._attributes.read
+seealso:
+  - module: baremesh.edge.certificate_wait
+options:
+  names:
+    description: Names of the Certificates. Without this and without O(label_selectors), all of the namespace.
+    type: list
+    elements: str
+    default: []
+    aliases: [name]
+  namespace:
+    description: Namespace of the Certificates.
+    type: str
+    default: default
+  label_selectors:
+    description: Label selectors that all must fit.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Look at all certificates of the gateway
+  baremesh.edge.certificate_info:
+    kubeconfig: /etc/rancher/k3s/k3s.yaml
+    namespace: istio-ingress
+  register: found
+
+- name: Say which need somebody
+  ansible.builtin.debug:
+    msg: "{{ item.name }}: {{ item.cause }}"
+  loop: "{{ found.certificates | rejectattr('ready') }}"
+  loop_control:
+    label: "{{ item.name }}"
+"""
+
+RETURN = r"""
+certificates:
+  description: One entry per Certificate; a name that does not exist has the state C(Absent).
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: Name of the Certificate.
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    ready:
+      description: Whether it is ready in the sense of this module.
+      type: bool
+    state:
+      description: One of C(Absent), C(New), C(Issuing), C(Failed), C(Stale), C(NotReady), C(Ready).
+      type: str
+    cause:
+      description: The deepest known reason why it is not ready.
+      type: str
+    chain:
+      description: The objects walked, outermost first.
+      type: list
+      elements: dict
+    secret_name:
+      description: Name of its Secret.
+      type: str
+    dns_names:
+      description: The names it is for.
+      type: list
+      elements: str
+    not_before:
+      description: Beginning of the certificate's validity.
+      type: str
+    not_after:
+      description: End of the certificate's validity.
+      type: str
+    renewal_time:
+      description: When cert-manager will renew it.
+      type: str
+    serial:
+      description: Serial number in the Secret, lower-case hexadecimal without leading zeros.
+      type: str
+    fingerprint_sha256:
+      description: Fingerprint of the certificate in the Secret, lower-case hexadecimal.
+      type: str
+    issuer:
+      description: Kind and name of its issuer.
+      type: str
+      sample: ClusterIssuer/letsencrypt
+    issuer_subject:
+      description: Common name of the authority that signed it.
+      type: str
+    revision:
+      description: How many times it was issued.
+      type: int
+    failed_attempts:
+      description: Attempts that failed in a row.
+      type: int
+    retry_at:
+      description: When the next attempt is due after a failed one.
+      type: str
+ready:
+  description: How many are ready.
+  type: int
+  returned: success
+api_found:
+  description: Whether the API server knows the kind Certificate.
+  type: bool
+  returned: success
+elapsed:
+  description: Seconds that the look took.
+  type: float
+  returned: success
+observations:
+  description: Object states that were read.
+  type: int
+  returned: success
+requests:
+  description: Requests made to the API.
+  type: int
+  returned: success
+cause:
+  description: The deepest known reason of the first one that is not ready.
+  type: str
+  returned: success
+chain:
+  description: The objects walked to find RV(cause).
+  type: list
+  elements: dict
+  returned: success
+retry_at:
+  description: When the next attempt is due, where a back-off or a rate limit says so.
+  type: str
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait, Selection
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
+
+
+def argument_spec() -> dict[str, dict[str, Any]]:
+    """The module's options."""
+    spec: dict[str, dict[str, Any]] = {
+        "names": {"type": "list", "elements": "str", "default": [], "aliases": ["name"]},
+        "namespace": {"type": "str", "default": "default"},
+        "label_selectors": {"type": "list", "elements": "str", "default": []},
+    }
+    spec.update(auth_argument_spec())
+    return spec
+
+
+def look(params: dict[str, Any]) -> dict[str, Any]:
+    """The view as result. Raises KubeError."""
+    client, _connection = open_client(params)
+    selection = Selection(params["namespace"], tuple(params["names"]), ",".join(params["label_selectors"]) or None)
+    waiter = CertificateWait(client, ThreadFeed(), selection, Deadline(SystemClock(), 30))
+    try:
+        return dict(waiter.look().result(), api_found=True)
+    except ApiError as exc:
+        if not exc.not_found:
+            raise
+        return dict(waiter.nothing(str(exc)).result(), api_found=False)
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        supports_check_mode=True,
+        mutually_exclusive=[("names", "label_selectors")],
+    )
+    try:
+        result = look(module.params)
+    except KubeError as exc:
+        fail(module, exc)
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

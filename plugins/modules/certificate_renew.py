@@ -1,0 +1,154 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: certificate_renew
+short_description: Ask cert-manager for a new issuance of Certificates
+version_added: 0.1.0
+author:
+  - The baremesh.edge authors (@baremesh)
+description:
+  - Sets the condition C(Issuing) of Certificates to C(True) with the reason C(ManuallyTriggered), as C(cmctl renew) does.
+    cert-manager then issues them anew, whatever their age, and without regard to the back-off after failed attempts.
+  - The old certificate stays in its Secret, and is served, until the new one is there.
+  - A Certificate that is being issued already is left as it is.
+notes:
+  - Does not wait; give RV(renewed_since) to M(baremesh.edge.certificate_wait).
+  - Every run asks for a new issuance, so the module is not idempotent. ACME servers limit how often a name is issued.
+extends_documentation_fragment:
+  - baremesh.edge._kube_auth
+  - baremesh.edge._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+seealso:
+  - module: baremesh.edge.certificate_wait
+options:
+  names:
+    description: Names of the Certificates, all of which must exist. Without this and without O(label_selectors), all of the namespace.
+    type: list
+    elements: str
+    default: []
+    aliases: [name]
+  namespace:
+    description: Namespace of the Certificates.
+    type: str
+    default: default
+  label_selectors:
+    description: Label selectors that all must fit.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Ask for a new certificate
+  baremesh.edge.certificate_renew:
+    kubeconfig: /etc/rancher/k3s/k3s.yaml
+    namespace: istio-ingress
+    names: [app]
+  register: asked
+
+- name: Wait for it
+  baremesh.edge.certificate_wait:
+    kubeconfig: /etc/rancher/k3s/k3s.yaml
+    namespace: istio-ingress
+    names: [app]
+    renewed_since: "{{ asked.renewed_since }}"
+  register: renewed
+
+- name: See that the host serves it
+  baremesh.edge.served_certificate_info:
+    endpoints:
+      - {address: 192.0.2.10, server_name: app.example.com}
+    expected_serials:
+      app.example.com: "{{ renewed.certificates[0].serial }}"
+    timeout: 30
+"""
+
+RETURN = r"""
+certificates:
+  description: One entry per Certificate.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: Name of the Certificate.
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    asked:
+      description: Whether a new issuance was, or in check mode would be, asked for. V(false) where one is under way.
+      type: bool
+    revision:
+      description: The revision before.
+      type: int
+    serial:
+      description: The serial number before, lower-case hexadecimal; empty if the Secret holds none.
+      type: str
+renewed_since:
+  description: For O(baremesh.edge.certificate_wait#module:renewed_since), the revision of each Certificate before.
+  type: dict
+  returned: success
+  sample: {app: 3}
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import Selection
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.renewal import renew
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import SystemClock
+
+
+def argument_spec() -> dict[str, dict[str, Any]]:
+    """The module's options."""
+    spec: dict[str, dict[str, Any]] = {
+        "names": {"type": "list", "elements": "str", "default": [], "aliases": ["name"]},
+        "namespace": {"type": "str", "default": "default"},
+        "label_selectors": {"type": "list", "elements": "str", "default": []},
+    }
+    spec.update(auth_argument_spec())
+    return spec
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        supports_check_mode=True,
+        mutually_exclusive=[("names", "label_selectors")],
+    )
+    params = module.params
+    selection = Selection(params["namespace"], tuple(params["names"]), ",".join(params["label_selectors"]) or None)
+    try:
+        client, _connection = open_client(params)
+        entries = renew(client, selection, SystemClock(), dry_run=module.check_mode)
+    except KubeError as exc:
+        if module.check_mode:
+            text = "Would ask for new certificates; the API cannot tell which now: %s" % exc
+            module.exit_json(changed=False, msg=text, certificates=[], renewed_since={})
+        fail(module, exc)
+    module.exit_json(
+        changed=any(e["asked"] for e in entries),
+        certificates=entries,
+        renewed_since={e["name"]: e["revision"] for e in entries},
+    )
+
+
+if __name__ == "__main__":
+    main()
