@@ -39,11 +39,14 @@ _value:
   elements: str
 """
 
+import typing as t
+
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
 
 
 class FilterModule:
     """Filter for K3s configurations."""
 
-    def filters(self):  # type: ignore[no-untyped-def]
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by name."""
         return {"k3s_config_findings": config_findings}

@@ -40,11 +40,14 @@ _value:
   type: dict
 """
 
+import typing as t
+
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_report import plan, report
 
 
 class FilterModule:
     """Filters for what is known before a run."""
 
-    def filters(self):  # type: ignore[no-untyped-def]
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by name."""
         return {"preflight_report": report, "preflight_plan": plan}

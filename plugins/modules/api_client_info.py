@@ -163,6 +163,7 @@ def _why_unavailable(module: AnsibleModule) -> str:
 
 
 def main() -> None:
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "python": {"type": "path", "required": True},

@@ -22,8 +22,8 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Values under the keys of O(files[].hide) are hidden on both sides. Of a file with O(files[].secret) and no such keys only the fact that it
-        differs is shown.
+      - Values under the keys of O(files[].hide) are hidden on both sides.
+      - Of a file with O(files[].secret) and no such keys only the fact that it differs is shown.
   platform:
     support: full
     platforms: posix
@@ -157,6 +157,7 @@ def write(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def main() -> None:
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "files": {

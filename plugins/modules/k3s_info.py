@@ -124,6 +124,7 @@ def read_token(data_dir: str, kind: str) -> str | None:
 
 
 def main() -> None:
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "data_dir": {"type": "path", "default": "/var/lib/rancher/k3s"},

@@ -99,6 +99,7 @@ def _remove(api: Api, params: t.Mapping[str, t.Any], check_mode: bool) -> dict[s
 
 
 def main() -> None:
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},

@@ -16,8 +16,8 @@ author:
 description:
   - Enables and starts the unit, and restarts it if the binary, the unit, or a configuration file is not the one that it was last started
     with. What that was is kept on the host, so a restart that a killed run still owed is made up for by the next run.
-  - Starts without blocking, because the start of an agent that cannot join never ends, and follows the unit's journal meanwhile. A reason that
-    waiting cannot heal ends the task at once.
+  - Starts without blocking, because the start of an agent that cannot join never ends, and follows the unit's journal meanwhile.
+    A reason that waiting cannot heal ends the task at once.
   - On a server it then waits until the API is ready, and the server's own Node is, with O(version) as its kubelet's version.
 attributes:
   check_mode:
@@ -232,6 +232,7 @@ def run(module: AnsibleModule, result: dict[str, t.Any]) -> None:
 
 
 def main() -> None:
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "choices": ["k3s", "k3s-agent"], "required": True},

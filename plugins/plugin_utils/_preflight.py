@@ -57,7 +57,13 @@ def judge_system(name: str, host: Facts, k3s_version: str, found: Findings) -> N
         found.error(name, "is not managed as root", "set ansible_user to root, or ansible_become to true")
     if host["machine"] not in _MACHINES:
         found.error(name, f"has the architecture {host['machine']}", "use amd64 or arm64 hosts, for which all parts have releases")
-    groups = host["cgroups"]
+    if not host["default_route"]:
+        found.error(name, "has no default route", "add one, K3s does not start without; a dummy interface will do")
+    _judge_cgroups(name, host["cgroups"], k3s_version, found)
+    _judge_filters(name, host, found)
+
+
+def _judge_cgroups(name: str, groups: Facts, k3s_version: str, found: Findings) -> None:
     if not groups["memory"]:
         found.error(
             name,
@@ -71,8 +77,9 @@ def judge_system(name: str, host: Facts, k3s_version: str, found: Findings) -> N
             f"has cgroup v1, which the kubelet of {k3s_version} refuses",
             "boot with systemd.unified_cgroup_hierarchy=1, or choose a k3s_version before v1.35",
         )
-    if not host["default_route"]:
-        found.error(name, "has no default route", "add one, K3s does not start without; a dummy interface will do")
+
+
+def _judge_filters(name: str, host: Facts, found: Findings) -> None:
     if any(unit.startswith("nm-cloud-setup") for unit in host["active_units"]):
         found.error(name, "runs nm-cloud-setup, which breaks pod networks", "disable nm-cloud-setup.service and .timer and reboot")
     for active, what in (("firewalld.service" in host["active_units"], "firewalld"), (host["ufw"], "ufw")):

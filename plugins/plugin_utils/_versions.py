@@ -16,7 +16,7 @@ import re
 import typing as t
 
 # Lowest and highest minor version of Kubernetes 1.x that a release was made for; None: not published yet.
-Range = t.Tuple[int, t.Optional[int]]
+Range = tuple[int, t.Optional[int]]
 
 ISTIO: t.Mapping[str, Range] = {
     "1.27": (29, 33),

@@ -130,9 +130,7 @@ class Api:
                     raise
             deadline.clock.sleep(backoff.next(deadline))
 
-    def wait_node(
-        self, name: str, judge: t.Callable[[t.Optional[t.Mapping[str, t.Any]]], t.Optional[str]], deadline: Deadline
-    ) -> dict[str, t.Any]:
+    def wait_node(self, name: str, judge: t.Callable[[t.Mapping[str, t.Any] | None], str | None], deadline: Deadline) -> dict[str, t.Any]:
         """Watch a Node until it is as wanted; a lost watch is opened again from a fresh list.
 
         :arg judge: returns why a Node, or its absence, is not as wanted, or C(None).

@@ -19,7 +19,7 @@ from .._wait import Deadline
 from . import causes
 
 # Returns exit code, standard output and standard error, as AnsibleModule.run_command does.
-Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
+Run = t.Callable[[list[str]], tuple[int, str, str]]
 
 _PROPERTIES = (
     "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,InvocationID,MainPID,NRestarts,Result,ActiveEnterTimestamp,FragmentPath"
@@ -187,7 +187,7 @@ class Journal:
         begin = time.monotonic() - seconds
         return [line for moment, line in self._taken if moment >= begin]
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Journal:  # noqa: PYI034 - Self needs Python 3.11
         try:
             self._process = subprocess.Popen(
                 ["journalctl", "--follow", "--quiet", "--output=cat", f"--unit={self._unit}", *self._since],
