@@ -102,6 +102,13 @@ func serveMetrics(ctx context.Context, group *errgroup.Group, base *controller.C
 	if err != nil {
 		return err
 	}
+	informers := base.SharedInformerFactory
+	base.Metrics.SetupACMECollector(informers.Acme().V1().Challenges().Lister())
+	base.Metrics.SetupCertificateCollector(informers.Certmanager().V1().Certificates().Lister())
+	base.Metrics.SetupIssuerCollector(informers.Certmanager().V1().Issuers().Lister())
+	if base.Namespace == "" {
+		base.Metrics.SetupClusterIssuerCollector(informers.Certmanager().V1().ClusterIssuers().Lister())
+	}
 	server := base.Metrics.NewServer(listener)
 	context.AfterFunc(ctx, func() { server.Close() })
 	group.Go(func() error {
