@@ -12,19 +12,12 @@ author:
   - The baremesh.edge authors (@baremesh)
 description:
   - Lists, for O(baremesh.edge.sds_secret_wait#module:credentials), the Secrets that manifests of Gateways name.
-  - Leaves out what Gateways that exist already name in the same way.
-positional: existing
 options:
   _input:
     description: Manifests of Gateways that will be applied.
     type: list
     elements: dict
     required: true
-  existing:
-    description: Gateways that exist.
-    type: list
-    elements: dict
-    default: []
 """
 
 EXAMPLES = r"""

@@ -174,39 +174,22 @@ def server_name(host: str) -> str:
     return host.rpartition("/")[2].replace("*", "edge-check", 1)
 
 
-def gateway_credentials(wanted: t.Sequence[Raw], existing: t.Sequence[Raw] = ()) -> list[Object]:
-    """Return what gateway pods must serve before O(wanted) Gateways exist: name, hosts and TLS mode.
-
-    What a Gateway that exists already names in the same way is left out: the pods hold it.
-    """
-    known = {_credential_key(gateway, server) for gateway in existing for server in _servers(gateway)}
-    found: dict[tuple[str, str], Object] = {}
-    for gateway in wanted:
-        for server in _servers(gateway):
-            if _credential_key(gateway, server) in known:
+def gateway_credentials(gateways: t.Sequence[Raw]) -> list[Object]:
+    """Return what gateway pods must serve before these Gateways open: name, hosts and TLS mode."""
+    found: dict[tuple[str, ...], Object] = {}
+    for gateway in gateways:
+        for server in (gateway.get("spec") or {}).get("servers") or []:
+            tls = server.get("tls") or {}
+            names = list(tls.get("credentialNames") or [])
+            name, mode = tls.get("credentialName") or (names[0] if names else None), tls.get("mode", "SIMPLE")
+            if not name:
                 continue
-            for name in _credential_names(server["tls"]):
-                mode = server["tls"].get("mode", "SIMPLE")
-                entry = found.setdefault((name, mode), {"name": name, "hosts": [], "mode": mode})
-                hosts = [host.rpartition("/")[2] for host in server.get("hosts") or []]
-                entry["hosts"] += [host for host in hosts if host not in entry["hosts"]]
+            entry = found.setdefault((name, mode, *names), {"name": name, "hosts": [], "mode": mode})
+            if names:
+                entry["credential_names"] = names
+            hosts = [host.rpartition("/")[2] for host in server.get("hosts") or []]
+            entry["hosts"] += [host for host in hosts if host not in entry["hosts"]]
     return list(found.values())
-
-
-def _servers(gateway: Raw) -> list[Raw]:
-    """Return servers that end TLS with a Secret."""
-    servers = (gateway.get("spec") or {}).get("servers") or []
-    return [server for server in servers if _credential_names(server.get("tls") or {})]
-
-
-def _credential_names(tls: Raw) -> list[str]:
-    return [name for name in [tls.get("credentialName"), *(tls.get("credentialNames") or [])] if name]
-
-
-def _credential_key(gateway: Raw, server: Raw) -> tuple[t.Any, ...]:
-    tls = server["tls"]
-    selector = tuple(sorted(((gateway.get("spec") or {}).get("selector") or {}).items()))
-    return (selector, tls.get("mode", "SIMPLE"), *_credential_names(tls))
 
 
 def endpoints(sites: t.Sequence[Site], addresses: t.Sequence[str], port: int = 443) -> list[Object]:

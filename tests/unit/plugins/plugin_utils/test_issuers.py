@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What users may write in cert_manager_issuers, and what becomes of it."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import issuer_objects, known_issuers, read_issuers
+
+PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
+HTTP01 = [{"http01": {"ingress": {"ingressClassName": "istio"}}}]
+LAB = {"name": "lab", "type": "acme", "server": "https://acme.example.com/dir"}
+
+
+def objects(*issuers, used=()):
+    found, findings = read_issuers(list(issuers), "ops@example.com", HTTP01, "istio-ingress")
+    assert findings == []
+    return issuer_objects(found, [issuer["name"] for issuer in issuers], used)
+
+
+def test_an_acme_issuer_gets_contact_solvers_and_a_key_of_its_own():
+    (found,) = objects(dict(LAB, ca_bundle=PEM))
+    assert found["kind"] == "ClusterIssuer"
+    acme = found["spec"]["acme"]
+    assert base64.b64decode(acme.pop("caBundle")).decode() == PEM
+    assert acme == {
+        "server": LAB["server"],
+        "email": "ops@example.com",
+        "privateKeySecretRef": {"name": "lab-account-key"},
+        "solvers": HTTP01,
+    }
+
+
+def test_a_ca_bundle_in_base64_stays_as_it_is():
+    encoded = base64.b64encode(PEM.encode()).decode()
+    assert objects(dict(LAB, ca_bundle=encoded))[0]["spec"]["acme"]["caBundle"] == encoded
+
+
+def test_only_those_of_lets_encrypt_that_sites_use():
+    """Each registers an account at its authority."""
+    assert objects() == []
+    (found,) = objects(used=["letsencrypt-staging", "letsencrypt-staging", "lab"])
+    assert found["spec"]["acme"]["server"] == "https://acme-staging-v02.api.letsencrypt.org/directory"
+
+
+def test_the_built_in_ones_can_be_replaced():
+    (found,) = objects(dict(LAB, name="letsencrypt"), used=["letsencrypt"])
+    assert found["spec"]["acme"]["server"] == LAB["server"]
+
+
+def test_other_types():
+    ca, own, raw = objects(
+        {"name": "ca", "type": "ca", "secret": "root", "kind": "Issuer"},
+        {"name": "own", "type": "selfsigned"},
+        {"name": "vault", "type": "raw", "spec": {"vault": {"path": "x"}}},
+    )
+    assert (ca["kind"], ca["metadata"]["namespace"], ca["spec"]) == ("Issuer", "istio-ingress", {"ca": {"secretName": "root"}})
+    assert (own["kind"], own["spec"]) == ("ClusterIssuer", {"selfSigned": {}})
+    assert raw["spec"] == {"vault": {"path": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (dict(LAB, sever="x"), "cert_manager_issuers[0] (lab): key 'sever' is not known for type acme; did you mean 'server'?"),
+        (dict(LAB, type="acne"), "cert_manager_issuers[0] (lab): type is 'acne', which is not known; did you mean 'acme'?"),
+        (
+            dict(LAB, server="acme.example.com"),
+            "cert_manager_issuers[0] (lab): server is 'acme.example.com'; it must be the URL of an ACME directory",
+        ),
+        ({"name": "lab", "type": "acme"}, "cert_manager_issuers[0] (lab): server is missing"),
+        (dict(LAB, email="ops"), "cert_manager_issuers[0] (lab): email is 'ops'; it must be an address such as ops@example.com"),
+        (
+            dict(LAB, ca_bundle="/etc/ca.pem"),
+            "cert_manager_issuers[0] (lab): ca_bundle is neither a certificate in PEM form nor Base64 of one",
+        ),
+        (dict(LAB, solvers=[{"http": {}}]), "cert_manager_issuers[0] (lab): solvers[0] is {'http': {}}; a solver has http01 or dns01"),
+        (dict(LAB, namespace="x"), "cert_manager_issuers[0] (lab): has a namespace, which is for kind Issuer; a ClusterIssuer has none"),
+        ({"name": "ca", "type": "ca"}, "cert_manager_issuers[0] (ca): secret is missing"),
+        (
+            {"name": "raw", "type": "raw"},
+            "cert_manager_issuers[0] (raw): spec is missing; type raw takes the spec of an issuer as cert-manager documents it",
+        ),
+        ("letsencrypt", "cert_manager_issuers[0] is 'letsencrypt'; an issuer is a dictionary with name, type and what the type needs"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(raw, expected):
+    findings = read_issuers([raw])[1]
+    assert len(findings) == 1
+    assert findings[0].startswith(expected)
+
+
+def test_two_issuers_with_one_name():
+    assert read_issuers([LAB, LAB])[1] == ["cert_manager_issuers[1]: name 'lab' is already that of another issuer"]
+
+
+def test_what_sites_need_to_know_of_an_issuer():
+    dns = dict(LAB, name="dns", solvers=[{"dns01": {"cloudflare": {}}}])
+    both = dict(LAB, name="both", solvers=[{"dns01": {}}, {"http01": {}}])
+    found = known_issuers([LAB, dns, both, {"name": "own", "type": "selfsigned"}])
+    assert {name: (issuer["http01"], issuer["http01_only"]) for name, issuer in found.items()} == {
+        "lab": (True, True),
+        "dns": (False, False),
+        "both": (True, False),
+        "own": (False, False),
+        "letsencrypt": (True, True),
+        "letsencrypt-staging": (True, True),
+    }

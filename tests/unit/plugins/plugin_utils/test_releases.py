@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values of Istio's gateway chart."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import gateway_releases, merged
+
+INGRESS = {
+    "name": "istio-ingress",
+    "selector": {"istio": "ingress"},
+    "replicas": 2,
+    "external_traffic_policy": "Local",
+    "ports": [{"name": "https", "port": 443, "node_port": "30443"}],
+}
+
+
+def releases(*gateways, common=None):
+    found, findings = gateway_releases(list(gateways), "istio-ingress", "1.31.1", common or {})
+    assert findings == []
+    return found
+
+
+def test_an_ingress_gateway_on_node_ports():
+    (found,) = releases(INGRESS)
+    values = found.pop("values")
+    assert found == {"name": "istio-ingress", "namespace": "istio-ingress", "chart": "gateway", "chart_version": "1.31.1"}
+    assert values["labels"] == {"istio": "ingress"}
+    assert values["imagePullPolicy"] == "IfNotPresent"
+    assert values["replicaCount"] == 2
+    assert values["service"] == {
+        "type": "NodePort",
+        "externalTrafficPolicy": "Local",
+        "ports": [{"name": "https", "port": 443, "targetPort": 443, "protocol": "TCP", "nodePort": 30443}],
+    }
+
+
+def test_new_pods_come_before_old_ones_go_though_there_is_one_on_each_node():
+    (found,) = releases(INGRESS)
+    (constraint,) = found["values"]["topologySpreadConstraints"]
+    assert constraint["matchLabelKeys"] == ["pod-template-hash"]
+    assert constraint["labelSelector"] == {"matchLabels": {"app": "istio-ingress"}}
+
+
+def test_an_egress_gateway_has_no_door_outside():
+    (found,) = releases({"name": "istio-egress", "service_type": "ClusterIP", "external_traffic_policy": "Local"})
+    assert found["values"]["labels"] == {"istio": "egress"}
+    assert "externalTrafficPolicy" not in found["values"]["service"]
+    assert [port["port"] for port in found["values"]["service"]["ports"]] == [15021, 80, 443]
+
+
+def test_a_daemon_set_is_neither_counted_nor_spread():
+    (found,) = releases(dict(INGRESS, kind="DaemonSet"))
+    assert not {"replicaCount", "topologySpreadConstraints"} & set(found["values"])
+
+
+def test_values_of_all_and_of_one():
+    common = {"resources": {"limits": {"cpu": "1"}}, "service": {"annotations": {"a": "b"}}}
+    (found,) = releases(dict(INGRESS, values={"resources": {"limits": {"cpu": "2"}}}), common=common)
+    assert found["values"]["resources"] == {"limits": {"cpu": "2"}}
+    assert found["values"]["service"]["annotations"] == {"a": "b"}
+    assert found["values"]["service"]["type"] == "NodePort"
+
+
+@pytest.mark.parametrize(
+    ("gateways", "expected"),
+    [
+        ("ingress", "istio_gateways is 'ingress'; it must be a list of gateways"),
+        (["ingress"], "istio_gateways[0] is 'ingress'; a gateway is a dictionary with at least a name"),
+        ([dict(INGRESS, replica=1)], "istio_gateways[0] (istio-ingress): key 'replica' is not known; did you mean 'replicas'?"),
+        ([dict(INGRESS, kind="StatefulSet")], "istio_gateways[0] (istio-ingress): kind is 'StatefulSet', which is not known;"),
+        ([dict(INGRESS, ports=[{"name": "x", "port": 0}])], "istio_gateways[0].ports[0] (istio-ingress): port is '0'; it must be a number"),
+        ([dict(INGRESS, ports=[443])], "istio_gateways[0] (istio-ingress): ports[0] is 443; it must be a dictionary"),
+        ([INGRESS, dict(INGRESS, ports=[])], "istio_gateways[1] (istio-ingress): another gateway has the same name and namespace"),
+        ([INGRESS, dict(INGRESS, name="b")], "istio_gateways[1] (b): node port 30443 is already that of gateway 'istio-ingress'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(gateways, expected):
+    findings = gateway_releases(gateways, "istio-ingress", "1.31.1", {})[1]
+    assert len(findings) == 1
+    assert findings[0].startswith(expected)
+
+
+def test_merging_leaves_its_arguments_alone():
+    base, over = {"a": {"b": 1, "c": 2}}, {"a": {"c": 3}, "d": [1]}
+    assert merged(base, over) == {"a": {"b": 1, "c": 3}, "d": [1]}
+    assert base == {"a": {"b": 1, "c": 2}}

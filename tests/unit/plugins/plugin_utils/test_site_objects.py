@@ -1,0 +1,170 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The objects of sites, as the cluster gets them."""
+
+from __future__ import annotations
+
+import base64
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import parse_sites
+
+NS = "istio-ingress"
+PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
+ROUTE = {"prefix": "/", "service": "web.default", "port": 3000}
+
+
+def sites(**fields):
+    return parse_sites([{"name": "app", "hosts": ["app.example.com", "www.example.com"], "issuer": "lab", "routes": [ROUTE], **fields}])
+
+
+def own(**tls):
+    return parse_sites([{"name": "app", "hosts": ["app.example.com"], "routes": [ROUTE], "tls": tls}])
+
+
+def test_the_certificate_bears_the_name_of_the_site():
+    (found,) = objects.certificates(sites(), NS, {"lab": "Issuer"}, {"algorithm": "ECDSA", "size": 256, "rotation_policy": "Always"})
+    assert found["metadata"]["name"] == found["spec"]["secretName"] == "app"
+    assert found["metadata"]["namespace"] == NS
+    assert found["spec"]["dnsNames"] == ["app.example.com", "www.example.com"]
+    assert found["spec"]["issuerRef"] == {"group": "cert-manager.io", "kind": "Issuer", "name": "lab"}
+    assert found["spec"]["privateKey"] == {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"}
+
+
+def test_the_secret_of_a_certificate_is_not_pruned_with_its_site():
+    (found,) = objects.certificates(sites(), NS, {}, {})
+    labels = found["spec"]["secretTemplate"]["labels"]
+    assert labels["app.kubernetes.io/component"] != found["metadata"]["labels"]["app.kubernetes.io/component"]
+
+
+def test_a_site_overrides_key_and_dates():
+    given = {"duration": "48h", "renew_before": "24h", "private_key": {"algorithm": "RSA"}}
+    (found,) = objects.certificates(sites(certificate=given), NS, {}, {"algorithm": "ECDSA", "size": 256})
+    # The size of an ECDSA key means nothing to RSA.
+    assert found["spec"]["privateKey"] == {"algorithm": "RSA"}
+    assert (found["spec"]["duration"], found["spec"]["renewBefore"]) == ("48h", "24h")
+
+
+def test_a_site_with_its_own_secret_has_no_certificate():
+    found = own(credential="mine")
+    assert objects.certificates(found, NS, {}, {}) == []
+    (gateway,) = objects.gateways(found, NS, {"istio": "ingress"})
+    assert gateway["spec"]["servers"][0]["tls"] == {"mode": "SIMPLE", "credentialName": "mine"}
+
+
+def test_one_server_lists_all_hosts_of_the_certificate():
+    (gateway,) = objects.gateways(sites(tls={"min_version": "1.3"}), NS, {"istio": "ingress"})
+    assert gateway["spec"] == {
+        "selector": {"istio": "ingress"},
+        "servers": [
+            {
+                "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
+                "hosts": ["app.example.com", "www.example.com"],
+                "tls": {"mode": "SIMPLE", "credentialName": "app", "minProtocolVersion": "TLSV1_3"},
+            }
+        ],
+    }
+
+
+def test_no_gateway_redirects_by_tls_setting():
+    """It would take the path of ACME challenges along, at the first renewal."""
+    assert "httpsRedirect" not in str(objects.gateways(sites(), NS, {}))
+
+
+def test_the_redirect_is_a_virtual_service_of_its_own_without_any_match():
+    routes, redirect = objects.virtual_services(sites(), NS, "edge-http")
+    assert routes["spec"]["gateways"] == [f"{NS}/app"]
+    assert redirect["spec"] == {
+        "hosts": ["app.example.com", "www.example.com"],
+        "gateways": [f"{NS}/edge-http"],
+        "http": [{"redirect": {"scheme": "https", "redirectCode": 301}}],
+    }
+
+
+def test_a_site_may_go_without_redirect_and_without_routes():
+    assert objects.virtual_services(sites(redirect=False, routes=[]), NS, "edge-http") == []
+    assert len(objects.virtual_services(sites(), NS, "")) == 1
+
+
+def test_a_route_with_everything():
+    route = {
+        "exact": "/x",
+        "service": "web.default",
+        "port": 80,
+        "rewrite": "/y",
+        "timeout": "5s",
+        "headers": {"request": {"set": {"x-a": "b"}}},
+        "retries": {"attempts": 2},
+    }
+    routes, _redirect = objects.virtual_services(sites(routes=[route]), NS, "edge-http")
+    assert routes["spec"]["http"] == [
+        {
+            "match": [{"uri": {"exact": "/x"}}],
+            "rewrite": {"uri": "/y"},
+            "route": [{"destination": {"host": "web.default.svc.cluster.local", "port": {"number": 80}}}],
+            "timeout": "5s",
+            "headers": {"request": {"set": {"x-a": "b"}}},
+            "retries": {"attempts": 2},
+        }
+    ]
+
+
+def test_passthrough_is_routed_by_name():
+    found = parse_sites(
+        [{"name": "db", "hosts": ["db.example.com"], "tls": {"mode": "PASSTHROUGH"}, "routes": [{"service": "db.data", "port": 5432}]}]
+    )
+    (gateway,) = objects.gateways(found, NS, {})
+    assert gateway["spec"]["servers"][0]["port"]["protocol"] == "TLS"
+    assert gateway["spec"]["servers"][0]["tls"] == {"mode": "PASSTHROUGH"}
+    routes, _redirect = objects.virtual_services(found, NS, "edge-http")
+    assert routes["spec"]["tls"][0]["match"] == [{"port": 443, "sniHosts": ["db.example.com"]}]
+    assert objects.endpoints(found, ["192.0.2.1"]) == []
+
+
+def test_the_ca_of_clients_has_the_name_that_istio_looks_for():
+    found = own(mode="MUTUAL", credential="mine", ca_certificate=PEM)
+    (secret,) = objects.ca_secrets(found, NS)
+    assert secret["metadata"]["name"] == "mine-cacert"
+    assert base64.b64decode(secret["data"]["ca.crt"]).decode() == PEM
+
+
+def test_credentials_of_gateways():
+    wanted = objects.gateways(sites() + own(mode="MUTUAL", credential="mine", ca_certificate=PEM), NS, {"istio": "ingress"})
+    assert objects.gateway_credentials(wanted) == [
+        {"name": "app", "hosts": ["app.example.com", "www.example.com"], "mode": "SIMPLE"},
+        {"name": "mine", "hosts": ["app.example.com"], "mode": "MUTUAL"},
+    ]
+
+
+def test_credentials_of_raw_gateways():
+    servers = [
+        {"hosts": ["default/a.example.com"], "tls": {"mode": "SIMPLE", "credentialNames": ["rsa", "ecdsa"]}},
+        {"hosts": ["b.example.com"], "tls": {"mode": "PASSTHROUGH"}},
+        {"hosts": ["*"], "port": {"number": 80}},
+    ]
+    assert objects.gateway_credentials([{"spec": {"servers": servers}}]) == [
+        {"name": "rsa", "hosts": ["a.example.com"], "mode": "SIMPLE", "credential_names": ["rsa", "ecdsa"]}
+    ]
+
+
+def test_every_host_is_looked_at_at_every_address():
+    found = objects.endpoints(sites(hosts=["app.example.com", "*.example.com"]), ["192.0.2.1", "192.0.2.2"])
+    assert len(found) == 4
+    assert found[3] == {"address": "192.0.2.2", "port": 443, "server_name": "edge-check.example.com"}
+
+
+def test_serials_by_the_name_that_clients_ask_for():
+    found = sites(hosts=["app.example.com", "*.example.com"])
+    assert objects.serials(found, [{"name": "app", "serial": "ab"}]) == {"app.example.com": "ab", "edge-check.example.com": "ab"}
+    assert objects.serials(found, [{"name": "app", "serial": None}]) == {}
+
+
+def test_raw_objects_are_completed_and_can_be_found_again():
+    (found,) = objects.labelled([{"metadata": {"name": "x", "labels": {"a": "b"}}, "spec": {}}], NS, "v1", "Thing")
+    assert found == {
+        "apiVersion": "v1",
+        "kind": "Thing",
+        "metadata": {"name": "x", "namespace": NS, "labels": {"a": "b", **objects.LABELS}},
+        "spec": {},
+    }

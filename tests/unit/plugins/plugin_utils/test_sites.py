@@ -1,0 +1,246 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What users may write in edge_sites, and what they are told when they may not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import known_issuers
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import SitesError, parse_sites, read_sites
+
+WEB = {"prefix": "/", "service": "web.default", "port": 3000}
+
+
+def site(**fields):
+    return {"name": "app", "hosts": ["app.example.com"], "issuer": "letsencrypt", "routes": [WEB], **fields}
+
+
+def without(key):
+    found = site()
+    del found[key]
+    return found
+
+
+def findings(*sites, issuers=()):
+    return read_sites(list(sites), known_issuers(list(issuers)))[1]
+
+
+def test_the_example_of_the_readme():
+    routes = [
+        {"prefix": "/api/", "service": "api.default", "port": 8002},
+        {"prefix": "/workflow/", "service": "workflow.default", "port": 8003},
+        WEB,
+    ]
+    (found,) = parse_sites([site(routes=routes)], known_issuers([]))
+    assert found.credential == "app"
+    assert [(route.value, route.service, route.port) for route in found.routes] == [
+        ("/api/", "api.default.svc.cluster.local", 8002),
+        ("/workflow/", "workflow.default.svc.cluster.local", 8003),
+        ("/", "web.default.svc.cluster.local", 3000),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (
+            site(host=["a.example.com"]),
+            "edge_sites[0] (app): key 'host' is not known; did you mean 'hosts'? Allowed: name, hosts, issuer, routes, tls, redirect, certificate",
+        ),
+        (
+            site(name="App"),
+            "edge_sites[0] (App): name is 'App'; it must be a DNS label: lower case letters, digits and '-', at most 63 characters",
+        ),
+        (site(name="a" * 55), f"edge_sites[0] ({'a' * 55}): name '{'a' * 55}' has 55 characters; at most 54 are allowed"),
+        (site(name="edge-http"), "edge_sites[0] (edge-http): name is 'edge-http', which the collection uses itself"),
+        (site(hosts=[]), "edge_sites[0] (app): hosts is missing or empty"),
+        (site(hosts="app.example.com"), "edge_sites[0] (app): hosts is 'app.example.com'; it must be a list"),
+        (
+            site(hosts=["https://app.example.com"]),
+            "edge_sites[0] (app): hosts has 'https://app.example.com'; a host name has no scheme, port or path",
+        ),
+        (
+            site(hosts=["app.example.com:443"]),
+            "edge_sites[0] (app): hosts has 'app.example.com:443'; a host name has no scheme, port or path",
+        ),
+        (
+            site(hosts=["my_app.example.com"]),
+            "edge_sites[0] (app): hosts has 'my_app.example.com'; it must be a DNS name such as app.example.com or *.example.com",
+        ),
+        (
+            site(hosts=["localhost"]),
+            "edge_sites[0] (app): hosts has 'localhost'; it must be a DNS name such as app.example.com or *.example.com",
+        ),
+        (
+            site(hosts=["192.0.2.1"]),
+            "edge_sites[0] (app): hosts has '192.0.2.1'; an address is no host name, and no certificate is issued for it here",
+        ),
+        (site(hosts=["App.example.com"]), "edge_sites[0] (app): hosts has 'App.example.com'; write 'app.example.com'"),
+        (site(hosts=["a.example.com", "a.example.com"]), "edge_sites[0] (app): hosts has 'a.example.com' twice"),
+        (without("issuer"), "edge_sites[0] (app): issuer is missing"),
+        (
+            site(issuer="letsencrpt"),
+            "edge_sites[0] (app): issuer is 'letsencrpt', which is not known; did you mean 'letsencrypt'? Allowed: letsencrypt, letsencrypt-staging (issuers are letsencrypt, letsencrypt-staging and cert_manager_issuers)",
+        ),
+        (
+            site(hosts=["*.example.com"]),
+            "edge_sites[0] (app): hosts has '*.example.com', and issuer 'letsencrypt' proves names by HTTP-01 only; wildcards need DNS-01",
+        ),
+        (site(redirect="maybe"), "edge_sites[0] (app): redirect is 'maybe'; it must be true or false"),
+        (site(routes=[dict(WEB, port="99999")]), "edge_sites[0].routes[0] (app): port is '99999'; it must be a number from 1 to 65535"),
+        (site(routes=[dict(WEB, port="http")]), "edge_sites[0].routes[0] (app): port is 'http'; it must be a number from 1 to 65535"),
+        (site(routes=[{"prefix": "/", "service": "web.default"}]), "edge_sites[0].routes[0] (app): port is missing"),
+        (
+            site(routes=[dict(WEB, service="web")]),
+            "edge_sites[0].routes[0] (app): service is 'web'; its namespace is missing, write web.NAMESPACE",
+        ),
+        (
+            site(routes=[dict(WEB, service="web.default:80")]),
+            "edge_sites[0].routes[0] (app): service is 'web.default:80'; it must be SERVICE.NAMESPACE, or a full host name",
+        ),
+        (
+            site(routes=[dict(WEB, exact="/x")]),
+            "edge_sites[0].routes[0] (app): has prefix and exact; a route is matched by one of prefix, exact, regex",
+        ),
+        (site(routes=[dict(WEB, prefix="api")]), "edge_sites[0].routes[0] (app): prefix is 'api'; a path begins with /"),
+        (
+            site(routes=[dict(WEB, timeout="5")]),
+            "edge_sites[0].routes[0] (app): timeout is '5'; it must be a duration such as 30s, 5m or 2160h",
+        ),
+        (site(routes=["web"]), "edge_sites[0] (app): routes[0] is 'web'; it must be a dictionary"),
+        (
+            site(routes=[WEB, dict(WEB, prefix="/api/")]),
+            "edge_sites[0] (app): routes[1] (/api/) is never reached, routes[0] (prefix /) takes its requests; put the longer path first",
+        ),
+        (
+            site(tls={"mode": "MUTAL"}),
+            "edge_sites[0].tls (app): mode is 'MUTAL', which is not known; did you mean 'MUTUAL'? Allowed: SIMPLE, MUTUAL, OPTIONAL_MUTUAL, PASSTHROUGH",
+        ),
+        (
+            site(tls={"mode": "MUTUAL"}),
+            "edge_sites[0] (app): tls.mode is MUTUAL without tls.ca_certificate, and ACME issuer 'letsencrypt' puts no ca.crt into the Secret",
+        ),
+        (
+            site(tls={"mode": "MUTUAL", "ca_certificate": "nonsense"}),
+            "edge_sites[0].tls (app): ca_certificate is not a certificate in PEM form",
+        ),
+        (
+            site(tls={"credential": "mine"}),
+            "edge_sites[0] (app): has an issuer, but tls.credential names a Secret of your own; remove one of them",
+        ),
+        (site(tls={"mode": "PASSTHROUGH"}), "edge_sites[0] (app): has an issuer, but PASSTHROUGH ends no TLS here; remove one of them"),
+        (
+            site(certificate={"duration": "90 days"}),
+            "edge_sites[0].certificate (app): duration is '90 days'; it must be a duration such as 30s, 5m or 2160h",
+        ),
+        (
+            site(certificate={"private_key": {"size": 99}}),
+            "edge_sites[0].certificate.private_key (app): size is '99'; it must be a number from 256 to 8192",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(raw, expected):
+    assert expected in findings(raw)
+
+
+def test_all_findings_come_at_once_and_nothing_else():
+    found = findings(site(hosts=["a_b", "c d"], issuer="none"), "text")
+    assert len(found) == 4
+
+
+def test_two_sites_with_one_host_or_name():
+    assert findings(site(), site(hosts=["app.example.com"])) == [
+        "edge_sites[1]: name 'app' is already that of edge_sites[0]",
+        "edge_sites[1] (app): host 'app.example.com' is already served by site 'app'",
+    ]
+
+
+def test_a_site_must_not_have_the_name_of_what_another_one_makes():
+    assert findings(site(), site(name="app-redirect", hosts=["b.example.com"])) == [
+        "edge_sites[1]: name 'app-redirect' is that of an object made for site 'app'"
+    ]
+
+
+def test_passthrough_has_one_route_that_sees_no_path():
+    raw = {"name": "app", "hosts": ["app.example.com"], "tls": {"mode": "PASSTHROUGH"}, "routes": [WEB]}
+    assert findings(raw) == [
+        "edge_sites[0].routes[0] (app): key 'prefix' is not known with tls.mode PASSTHROUGH, since the gateway does not see the"
+        " request; Allowed: service, port"
+    ]
+
+
+def test_a_broken_route_does_not_make_the_others_unreachable():
+    assert [text for text in findings(site(routes=[{"prefx": "/x", "service": "a", "port": 1}, WEB])) if "never reached" in text] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "full"),
+    [
+        ("web.default", "web.default.svc.cluster.local"),
+        ("web.default.svc", "web.default.svc.cluster.local"),
+        ("web.default.svc.cluster.local", "web.default.svc.cluster.local"),
+        ("api.example.com", "api.example.com"),
+    ],
+)
+def test_services_get_their_full_name(written, full):
+    """Istio takes every name with a dot for a full one."""
+    (found,) = parse_sites([site(routes=[dict(WEB, service=written)])])
+    assert found.routes[0].service == full
+
+
+def test_strings_of_a_survey_are_cast():
+    (found,) = parse_sites([site(redirect="no", routes=[dict(WEB, port="8080")])])
+    assert (found.redirect, found.routes[0].port) == (False, 8080)
+
+
+def test_issuers_are_not_checked_when_they_are_not_known():
+    assert read_sites([site(issuer="anything")])[1] == []
+
+
+def test_a_wildcard_is_allowed_where_dns01_is():
+    issuer = {"name": "dns", "type": "acme", "server": "https://acme.example.com/dir", "solvers": [{"dns01": {"cloudflare": {}}}]}
+    assert findings(site(issuer="dns", hosts=["*.example.com"]), issuers=[issuer]) == []
+
+
+def test_parse_raises_all_findings():
+    with pytest.raises(SitesError) as caught:
+        parse_sites([site(hosts=["a_b"]), site(name="b", hosts=["c_d"])])
+    assert len(caught.value.findings) == 2
+    assert str(caught.value).count("\n") == 1
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "name",
+                        "hosts",
+                        "issuer",
+                        "routes",
+                        "tls",
+                        "redirect",
+                        "certificate",
+                        "prefix",
+                        "service",
+                        "port",
+                        "mode",
+                        "private_key",
+                    ]
+                ),
+                inner,
+            )
+        ),
+        max_leaves=20,
+    )
+)
+def test_nothing_that_people_write_makes_it_crash(raw):
+    _sites, found = read_sites(raw, known_issuers([]))
+    assert all(isinstance(text, str) for text in found)
