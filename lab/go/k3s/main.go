@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 // Command k3s is the lab's stand-in for K3s: it takes K3s's commands, files and flags and
 // runs upstream Kubernetes with them. It is not K3s.
 package main

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 package main
 
 import (
 	"context"
-	"errors"
 	"net"
 	"os"
 	"os/signal"
@@ -59,26 +60,27 @@ func (s *session) run(work func(ctx context.Context) error) {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- work(ctx) }()
-	var reason error
+	status := 0
+	fail := func(reason error) {
+		status = 1
+		logline.FatalLine("%v", reason)
+	}
 	select {
-	case reason = <-s.group.Failed:
-	case reason = <-done:
+	case reason := <-s.group.Failed:
+		fail(reason)
+	case reason := <-done:
+		if ctx.Err() == nil {
+			fail(reason)
+		}
 	case <-ctx.Done():
 		logline.Infof("Received signal, shutting down")
 	}
-	stopped := ctx.Err() != nil
 	cancel()
 	// Those who write stop before those who keep; container shims are nobody's child and go on.
 	s.group.Stop(stopGrace, "kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager")
 	s.group.Stop(stopGrace, "kube-apiserver")
 	s.group.Stop(stopGrace, "kine", "containerd")
-	if stopped {
-		os.Exit(0)
-	}
-	if reason == nil {
-		reason = errors.New("ended without a reason")
-	}
-	logline.Fatalf("%v", reason)
+	os.Exit(status)
 }
 
 func runServer(args []string) {

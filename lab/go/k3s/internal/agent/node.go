@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 // Package agent runs what a node needs: containerd, kubelet, kube-proxy and the pod network.
 package agent
 

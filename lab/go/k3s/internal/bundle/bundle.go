@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 // Package bundle unpacks the programs that are appended to the executable as a ZIP archive.
 package bundle
 
@@ -24,7 +26,12 @@ var multiCall = []string{
 }
 
 // Programs that real K3s carries and the stand-in takes from the host's packages.
-var hostPrograms = []string{"containerd", "containerd-shim-runc-v2", "ctr", "runc"}
+// containerd is copied: it starts the shim that lies beside its own file, and K3s's kill
+// script knows shims by their path in the data folder.
+var (
+	linkedPrograms = []string{"containerd-shim-runc-v2", "ctr", "runc"}
+	copiedPrograms = []string{"containerd"}
+)
 
 // Where Debian puts the CNI plugins, and what its folder holds that K3s has, too.
 const hostPlugins = "/usr/lib/cni"
@@ -132,6 +139,19 @@ func unpackFile(file *zip.File, path string) error {
 		return err
 	}
 	defer func() { _ = source.Close() }()
+	return writeProgram(source, path)
+}
+
+func copyProgram(from, to string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }()
+	return writeProgram(source, to)
+}
+
+func writeProgram(source io.Reader, path string) error {
 	target, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
 	if err != nil {
 		return err
@@ -146,14 +166,20 @@ func linkPrograms(bin string) error {
 			return err
 		}
 	}
-	for _, name := range hostPrograms {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			return fmt.Errorf("the stand-in takes %s from the host's packages: %w", name, err)
+	place := func(names []string, put func(source, target string) error) error {
+		for _, name := range names {
+			path, err := exec.LookPath(name)
+			if err != nil {
+				return fmt.Errorf("the stand-in takes %s from the host's packages: %w", name, err)
+			}
+			if err := put(path, filepath.Join(bin, name)); err != nil {
+				return err
+			}
 		}
-		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
-			return err
-		}
+		return nil
+	}
+	if err := errors.Join(place(linkedPrograms, os.Symlink), place(copiedPrograms, copyProgram)); err != nil {
+		return err
 	}
 	for _, name := range plugins {
 		path := filepath.Join(hostPlugins, name)

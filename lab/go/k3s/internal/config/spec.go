@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 // Package config reads the flags, files and environment variables of K3s.
 package config
 

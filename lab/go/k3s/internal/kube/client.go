@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 // Package kube is the little of a Kubernetes client that the launcher needs.
 package kube
 

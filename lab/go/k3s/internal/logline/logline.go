@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 // Package logline writes log lines in the text form that K3s uses, so that
 // what reads a journal of K3s reads the stand-in's as well.
 package logline
@@ -51,6 +53,9 @@ func Warnf(format string, args ...any) { emit("warning", format, args) }
 
 // Errorf writes an error after which the process goes on.
 func Errorf(format string, args ...any) { emit("error", format, args) }
+
+// FatalLine writes the reason for an end that is still to come.
+func FatalLine(format string, args ...any) { emit("fatal", format, args) }
 
 // Fatalf writes the reason and ends the process with status 1.
 func Fatalf(format string, args ...any) {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 // Package network finds the node's addresses and makes pods reachable: CNI, routes, packet rules.
 package network
 

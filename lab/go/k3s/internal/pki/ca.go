@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 // Package pki makes the cluster's authorities, certificates and kubeconfigs, and keeps them as long as they fit.
 package pki
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 package pki
 
 import (
@@ -34,7 +36,7 @@ func (ca *CA) EnsureLeaf(base string, want Leaf) error {
 	if err != nil {
 		return err
 	}
-	if text, err := os.ReadFile(base + ".crt"); err == nil && ca.fits(text, want, key.Public()) {
+	if text, err := os.ReadFile(base + ".crt"); err == nil && ca.fits(text, want, key.Public(), time.Now()) {
 		return nil
 	}
 	text, err := ca.Sign(want, key.Public())
@@ -67,12 +69,12 @@ func (ca *CA) Sign(want Leaf, public crypto.PublicKey) ([]byte, error) {
 	return append(EncodeCert(der), ca.PEM...), nil
 }
 
-func (ca *CA) fits(text []byte, want Leaf, public crypto.PublicKey) bool {
+func (ca *CA) fits(text []byte, want Leaf, public crypto.PublicKey, now time.Time) bool {
 	cert, err := ParseCert(text)
 	if err != nil || cert.CheckSignatureFrom(ca.Cert) != nil {
 		return false
 	}
-	if time.Until(cert.NotAfter) < renewDays*24*time.Hour {
+	if cert.NotAfter.Sub(now) < renewDays*24*time.Hour {
 		return false
 	}
 	samePublic, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool })

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 // Package proc runs child processes that end with their parent, and tells which ended first and why.
 package proc
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 // Package runtime configures containerd, starts it and imports images.
 package runtime
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 // Package server runs the control plane of the stand-in, and the node part beside it.
 package server
 

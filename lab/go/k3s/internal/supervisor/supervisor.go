@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 // Package supervisor serves port 6443: K3s's own paths, and the API behind them.
 package supervisor
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 // Package token reads, writes and checks the token that joins a host to a cluster.
 package token
 

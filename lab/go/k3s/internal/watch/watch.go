@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
 // Package watch tells of changes below a folder, by inotify.
 package watch
 
