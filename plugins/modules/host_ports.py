@@ -201,7 +201,7 @@ pending:
   elements: str
   returned: always
 python:
-  description: Path of the Python that runs this module.
+  description: Path of the Python of this host, for programs that stay.
   type: str
   returned: always
   sample: /usr/bin/python3
@@ -318,6 +318,11 @@ def absent(module: AnsibleModule, host: Host) -> dict[str, Any]:
     }
 
 
+def _python() -> str:
+    # Ansible may run in a virtual environment that goes away, and may find another interpreter next time.
+    return "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
+
+
 def _run_command(module: AnsibleModule, arguments: list[str]) -> tuple[int, str, str]:
     code, out, err = module.run_command(arguments, environ_update={"LC_ALL": "C"})
     return int(code), str(out), str(err)
@@ -366,7 +371,7 @@ def main() -> None:
         module.atomic_move,
         module.tmpdir,
     )
-    known: dict[str, Any] = {"nft": host.nft, "python": sys.executable, "checks": [], "pending": []}
+    known: dict[str, Any] = {"nft": host.nft, "python": _python(), "checks": [], "pending": []}
     try:
         result = {**known, **(present if module.params["state"] == "present" else absent)(module, host)}
     except (model.HostPortsError, OSError) as error:
