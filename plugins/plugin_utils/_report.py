@@ -50,9 +50,7 @@ def site_problems(certificate: Record | None, pods: t.Sequence[Record], endpoint
     return problems
 
 
-def _site_lines(
-    site: Record, certificate: Record | None, pods: t.Sequence[Record], endpoints: t.Sequence[Record]
-) -> list[str]:
+def _site_lines(site: Record, certificate: Record | None, pods: t.Sequence[Record], endpoints: t.Sequence[Record]) -> list[str]:
     problems = site_problems(certificate, pods, endpoints)
     state = "served" if not problems else "NOT PROVED"
     lines = [f"{site['name']}: {state}: {' '.join('https://%s/' % host for host in site['hosts'])}"]
@@ -66,8 +64,7 @@ def _site_lines(
         ]
     lines += [f"  gateway pod   {pod['pod']} serves {pod.get('serial') or 'nothing'}" for pod in pods]
     lines += [
-        f"  host port     {endpoint['address']}:{endpoint['port']} serves {endpoint.get('serial') or 'nothing'}"
-        for endpoint in endpoints
+        f"  host port     {endpoint['address']}:{endpoint['port']} serves {endpoint.get('serial') or 'nothing'}" for endpoint in endpoints
     ]
     return lines
 
@@ -91,7 +88,7 @@ def site_report(
     problems: list[str] = []
     for site in sites:
         certificate = by_name.get(site["name"])
-        if certificate is not None and not certificate.get("exists", True):
+        if certificate is not None and certificate.get("state") == "Absent":
             certificate = None
         of_site = (
             certificate,
@@ -112,7 +109,5 @@ def phase_times(marks: t.Sequence[Record], end: float) -> list[str]:
     if not marks:
         return []
     ends = [float(mark["at"]) for mark in marks[1:]] + [end]
-    lines = [
-        f"{mark['phase']:<14}{finish - float(mark['at']):6.1f} s" for mark, finish in zip(marks, ends, strict=True)
-    ]
+    lines = [f"{mark['phase']:<14}{finish - float(mark['at']):6.1f} s" for mark, finish in zip(marks, ends, strict=True)]
     return [*lines, f"{'all':<14}{end - float(marks[0]['at']):6.1f} s"]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.baremesh.edge.plugins.plugin_utils._report import phase_times, site_report
 
 SITE = {"name": "app", "hosts": ["app.example.com"], "issuer": "letsencrypt"}
@@ -31,6 +32,12 @@ def test_a_site_that_serves_its_secret_has_no_problem():
     ("certificates", "pods", "endpoints", "problem"),
     [
         ([], [POD], [ENDPOINT], "app: its Certificate does not exist"),
+        (
+            [{"name": "app", "state": "Absent", "ready": False}],
+            [POD],
+            [ENDPOINT],
+            "app: its Certificate does not exist",
+        ),
         (
             [{**CERTIFICATE, "ready": False, "cause": "Order app-1 is invalid"}],
             [POD],
