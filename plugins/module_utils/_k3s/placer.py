@@ -1,0 +1,221 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Brings the files of a K3s release in place, by checksum and by rename.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import typing as t
+
+from ansible.module_utils.urls import open_url
+
+from . import release
+from .files import STATE_DIR, DigestCache, make_directory, part_path, read_text, replace_bytes
+
+_LINKS = ("kubectl", "crictl", "ctr")
+
+
+class Wanted(t.NamedTuple):
+    """One file to place: where, from where, and its SHA-256 if that is known before the checksum file is read."""
+
+    path: str
+    source: str
+    name: str
+    mode: int
+    sha256: str | None
+
+
+class Placer:
+    """Brings the files of a release in place.
+
+    :arg params: options of the module.
+    :arg machine: architecture of the host as C(uname -m) calls it.
+    :arg find_command: returns the path of a command, or C(None).
+    :arg state_dir: folder for what is noted between runs.
+    """
+
+    def __init__(
+        self, params: t.Mapping[str, t.Any], machine: str, find_command: t.Callable[[str], str | None], state_dir: str = STATE_DIR
+    ) -> None:
+        self.p = params
+        self.find_command = find_command
+        self.record_path = os.path.join(state_dir, "release.json")
+        self.arch = release.arch(machine)
+        self.digests = DigestCache(os.path.join(state_dir, "digests.json"))
+        self.base = self.p["local_dir"] or release.asset_url(self.p["url"], self.p["version"], "").rstrip("/")
+        self.binary = os.path.join(self.p["bin_dir"], "k3s")
+        self.images = os.path.join(self.p["data_dir"], "agent", "images")
+        self.record = self._read_record()
+        self._sums: str | None = None
+
+    def _read_record(self) -> dict[str, t.Any]:
+        try:
+            record = json.loads(read_text(self.record_path) or "{}")
+        except ValueError:
+            return {}
+        return record if isinstance(record, dict) else {}
+
+    def wanted(self) -> list[Wanted]:
+        """Return all files that belong in place."""
+        files = [Wanted(self.binary, self._source(self.arch.binary), self.arch.binary, 0o755, None)]
+        if self.p["airgap_images"]:
+            name = self.arch.images
+            files.append(Wanted(os.path.join(self.images, name), self._source(name), name, 0o644, None))
+        for archive in self.p["archives"]:
+            name = os.path.basename(archive["name"] or archive["url"].split("?")[0].rstrip("/"))
+            digest = archive["checksum"].removeprefix("sha256:").lower()
+            if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+                raise release.ReleaseError(
+                    f"The checksum of the image archive {archive['url']} is {archive['checksum']!r}: it must be sha256: and 64 hex digits."
+                )
+            files.append(Wanted(os.path.join(self.images, name), archive["url"], name, 0o644, digest))
+        return files
+
+    def _source(self, name: str) -> str:
+        return f"{self.base}/{name}"
+
+    def in_place(self, file: Wanted) -> bool:
+        """Tell whether a file is what this release calls for, without asking the network."""
+        known = file.sha256
+        if known is None and self.record.get("version") == self.p["version"] and self.record.get("base") == self.base:
+            known = (self.record.get("sha256") or {}).get(file.path)
+        return known is not None and self.digests.digest(file.path) == known
+
+    def place(self, file: Wanted) -> str:
+        """Fetch a file and put it in place; return its SHA-256.
+
+        :raises ReleaseError: it cannot be fetched or has another checksum.
+        """
+        digest = file.sha256 or self._listed(file.name)
+        if self.digests.digest(file.path) == digest:
+            return digest
+        make_directory(os.path.dirname(file.path), 0o755)
+        part = part_path(file.path)
+        if os.path.lexists(part):
+            os.unlink(part)
+        try:
+            found = self._fetch_to(file.source, part)
+            if found != digest:
+                raise release.ReleaseError(
+                    f"{file.source} has the SHA-256 {found}, but {digest} is expected: "
+                    "the file was changed or cut on its way; nothing was replaced."
+                )
+            os.chmod(part, file.mode)
+            os.replace(part, file.path)
+        finally:
+            if os.path.lexists(part):
+                os.unlink(part)
+        return digest
+
+    def _listed(self, name: str) -> str:
+        if self._sums is None:
+            source = self._source(self.arch.sums)
+            with self._open(source) as stream:
+                self._sums = stream.read().decode("utf-8", "replace")
+        digest = release.checksum_of(self._sums, name)
+        if digest is None:
+            raise release.ReleaseError(
+                f"{self._source(self.arch.sums)} lists no checksum for {name}: this release does not have that file."
+            )
+        return digest
+
+    def _open(self, source: str) -> t.Any:
+        try:
+            if self.p["local_dir"]:
+                return open(source, "rb")
+            return open_url(
+                source,
+                timeout=self.p["timeout"],
+                ca_path=self.p["ca_path"],
+                http_agent="baremesh.edge",
+                follow_redirects="safe",
+                use_gssapi=False,
+            )
+        except (OSError, ValueError) as error:
+            advice = (
+                f"k3s_airgap_dir must hold the files of {self.p['version']}"
+                if self.p["local_dir"]
+                else f"check k3s_version ({self.p['version']}) and k3s_release_url ({self.p['url']})"
+            )
+            raise release.ReleaseError(f"{source} cannot be read: {error}; {advice}.") from error
+
+    def _fetch_to(self, source: str, path: str) -> str:
+        digest = hashlib.sha256()
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as target, self._open(source) as stream:
+            try:
+                for block in iter(lambda: stream.read(1 << 20), b""):
+                    digest.update(block)
+                    target.write(block)
+            except (OSError, ValueError) as error:
+                raise release.ReleaseError(f"{source} broke off: {error}; run again.") from error
+            target.flush()
+            os.fsync(target.fileno())
+        return digest.hexdigest()
+
+    def missing_links(self) -> list[str]:
+        """Return the links to make: like K3s's installer, only where no such command is found."""
+        return [
+            link
+            for link in (os.path.join(self.p["bin_dir"], name) for name in _LINKS)
+            if not os.path.lexists(link) and self.find_command(os.path.basename(link)) is None
+        ]
+
+    def save(self, placed: t.Mapping[str, str]) -> None:
+        """Note which release the files belong to."""
+        record = {"version": self.p["version"], "base": self.base, "sha256": dict(placed)}
+        if record != self.record:
+            make_directory(os.path.dirname(self.record_path), 0o755)
+            replace_bytes(self.record_path, json.dumps(record, sort_keys=True, indent=1).encode(), 0o644)
+
+
+def place_release(placer: Placer, check_mode: bool) -> dict[str, t.Any]:
+    """Bring a release in place and return the module's result.
+
+    :arg check_mode: whether only to tell what would be placed.
+    :raises ReleaseError: the release cannot be placed; what was in place before still is.
+    """
+    version = str(placer.p["version"])
+    release.parse_version(version)
+    previous = placer.record.get("version")
+    step = release.version_step_error(previous, version)
+    if step and not placer.p["allow_any_version_step"]:
+        raise release.ReleaseError(step)
+
+    files = placer.wanted()
+    before = {file.path: placer.digests.digest(file.path) for file in files}
+    absent = [file for file in files if not placer.in_place(file)]
+    links = placer.missing_links()
+    if not check_mode:
+        for file in absent:
+            placer.place(file)
+        for link in links:
+            os.symlink("k3s", link)
+        now = {file.path: placer.digests.digest(file.path) or "" for file in files}
+        placer.digests.save()
+        placer.save(now)
+        changed_files = [path for path, digest in now.items() if before[path] != digest]
+    else:
+        now = {}
+        changed_files = [file.path for file in absent]
+
+    placed = changed_files + links
+    return {
+        "changed": bool(placed),
+        "binary": placer.binary,
+        "sha256": (now or before).get(placer.binary) or "",
+        "previous_version": previous or "",
+        "placed": placed,
+        "restart_needed": placer.binary in changed_files,
+        "diff": {
+            "before": "".join(f"{path} {before.get(path) or 'absent'}\n" for path in placed),
+            "after": "".join(f"{path} {now.get(path) or ('link to k3s' if path in links else version)}\n" for path in placed),
+        },
+    }

@@ -1,0 +1,238 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Takes K3s off a host: units, processes, mounts, interfaces, packet rules, files.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import signal
+import time
+import typing as t
+
+from . import leftovers
+from .files import STATE_DIR, read_text
+
+_UNITS = ("k3s.service", "k3s-agent.service")
+_UNIT_DIR = "/etc/systemd/system"
+_END_TIMEOUT = 10.0
+
+
+class ResetError(Exception):
+    """K3s cannot be removed. The message is one sentence for the user."""
+
+
+class Reset:
+    """Removes what K3s left, and notes what that was. In check mode it only notes.
+
+    :arg module: the AnsibleModule, for its options and for running commands.
+    """
+
+    def __init__(self, module: t.Any) -> None:
+        self.module = module
+        self.p = module.params
+        self.dry = bool(module.check_mode)
+        self.removed: list[str] = []
+
+    def _command(self, *argv: str, data: str | None = None) -> str:
+        code, out, err = self.module.run_command(list(argv), data=data)
+        if code != 0:
+            raise ResetError(f"{' '.join(argv)} failed: {(err or out).strip()}.")
+        return str(out)
+
+    def _output(self, *argv: str) -> str:
+        """Return what a command prints, empty if there is no such command or nothing to show."""
+        if self.module.get_bin_path(argv[0]) is None:
+            return ""
+        code, out, _err = self.module.run_command(list(argv))
+        return str(out) if code == 0 else ""
+
+    def refuse_others(self) -> None:
+        """Stop if there are K3s units that this collection did not make: they share binary and data.
+
+        :raises ResetError: there are.
+        """
+        others = [os.path.basename(path) for path in glob.glob(f"{_UNIT_DIR}/k3s*.service") if os.path.basename(path) not in _UNITS]
+        if others:
+            raise ResetError(f"{', '.join(sorted(others))} also use K3s's binary and data: remove these units first.")
+
+    def units(self) -> None:
+        """Stop and remove the units."""
+        present = [unit for unit in _UNITS if os.path.lexists(f"{_UNIT_DIR}/{unit}")]
+        for unit in present:
+            self.removed.append(f"unit {unit}")
+            if not self.dry:
+                self._command("systemctl", "disable", "--now", "--", unit)
+        self.processes()
+        for unit in present:
+            self.file(f"{_UNIT_DIR}/{unit}.env")
+            self.file(f"{_UNIT_DIR}/{unit}")
+        if present and not self.dry:
+            self._command("systemctl", "daemon-reload")
+            self.module.run_command(["systemctl", "reset-failed", *present])
+
+    def processes(self) -> None:
+        """End the containers, which outlive K3s by its unit's design."""
+        own = self._own_processes()
+        if not own:
+            return
+        self.removed.append(f"{len(own)} processes of containers")
+        if self.dry:
+            return
+        end = time.monotonic() + _END_TIMEOUT
+        while own and time.monotonic() < end:
+            for pid in own:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            time.sleep(0.1)  # a killed process leaves the table when its parent has read its end: there is no event for others
+            own = self._own_processes()
+        if own:
+            raise ResetError(f"processes {own} of containers do not end: look for a hanging network mount.")
+
+    @staticmethod
+    def _own_processes() -> list[int]:
+        parents: dict[int, int] = {}
+        roots: list[int] = []
+        for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
+            stat = read_text(f"/proc/{pid}/stat")
+            if not stat or stat.rpartition(")")[2].split()[0] == "Z":
+                continue
+            parents[pid] = int(stat.rpartition(")")[2].split()[1])
+            arguments = (read_text(f"/proc/{pid}/cmdline") or "").split("\0")
+            cgroup = read_text(f"/proc/{pid}/cgroup") or ""
+            if leftovers.SHIM_ADDRESS in arguments or any(f"/{unit}" in cgroup for unit in _UNITS):
+                roots.append(pid)
+        return [pid for pid in leftovers.process_tree(parents, roots) if pid in parents]
+
+    def mounts(self) -> None:
+        """Unmount what was mounted for pods."""
+        for path in leftovers.own_mounts(read_text("/proc/self/mountinfo") or ""):
+            self.removed.append(f"mount {path}")
+            if not self.dry:
+                code, _out, _err = self.module.run_command(["umount", "--", path])
+                if code != 0:
+                    # Busy or a dead server: detached from the tree it can no longer be deleted through.
+                    self._command("umount", "--lazy", "--", path)
+
+    def network(self) -> None:
+        """Remove network namespaces and interfaces of pods."""
+        for line in self._output("ip", "netns", "list").splitlines():
+            name = line.split(" ")[0]
+            if name.startswith("cni-"):
+                self.removed.append(f"network namespace {name}")
+                if not self.dry:
+                    self._command("ip", "netns", "delete", name)
+        names = (
+            leftovers.enslaved(self._output("ip", "-o", "link", "show", "master", "cni0")) if os.path.isdir("/sys/class/net/cni0") else []
+        )
+        for name in [*names, *leftovers.INTERFACES]:
+            if os.path.isdir(f"/sys/class/net/{name}"):
+                self.removed.append(f"interface {name}")
+                if not self.dry:
+                    self.module.run_command(["ip", "link", "delete", name])
+
+    def rules(self) -> None:
+        """Take the packet rules of kube-proxy, the network policy controller, flannel and the CNI plugins out."""
+        for tool in self._rule_tools():
+            script = leftovers.purge_script(self._output(f"{tool}-save"))
+            if script:
+                self.removed.append(f"packet rules of {tool}")
+                if not self.dry:
+                    self._command(f"{tool}-restore", "--noflush", data=script)
+        for line in self._output("nft", "list", "tables").splitlines():
+            _table, family, name = line.split()
+            if name == "kube-proxy":
+                self.removed.append(f"nftables table {family} {name}")
+                if not self.dry:
+                    self._command("nft", "delete", "table", family, name)
+        for name in self._output("ipset", "list", "-name").splitlines():
+            if name.startswith(("KUBE-", "inet6:KUBE-")):
+                self.removed.append(f"ipset {name}")
+                if not self.dry:
+                    self._command("ipset", "destroy", name)
+
+    def _rule_tools(self) -> list[str]:
+        tools = [tool for tool in ("iptables", "ip6tables") if self.module.get_bin_path(f"{tool}-save")]
+        # Asking the old kernel interface loads its modules, so it is left alone where it was never used.
+        for tool, tables in (("iptables-legacy", "ip_tables_names"), ("ip6tables-legacy", "ip6_tables_names")):
+            if (read_text(f"/proc/net/{tables}") or "").strip() and self.module.get_bin_path(f"{tool}-save"):
+                tools.append(tool)
+        return tools
+
+    def file(self, path: str) -> None:
+        """Remove a file or link."""
+        if os.path.lexists(path):
+            self.removed.append(path)
+            if not self.dry:
+                os.unlink(path)
+
+    def tree(self, path: str) -> None:
+        """Remove a folder, but nothing that lies on another mount: volumes may hang there still."""
+        if not os.path.isdir(path) or os.path.islink(path):
+            self.file(path)
+            return
+        mounted = [point for point in leftovers.mount_points(read_text("/proc/self/mountinfo") or "") if f"{point}/".startswith(f"{path}/")]
+        if not mounted:
+            self.removed.append(path)
+            if not self.dry:
+                shutil.rmtree(path)
+            return
+        inside = [entry.path for entry in os.scandir(path)]
+        for entry in inside:
+            if entry not in mounted:
+                self.tree(entry)
+
+    def empty(self, path: str) -> None:
+        """Remove a folder if nothing is in it."""
+        if os.path.isdir(path) and not os.path.ismount(path) and not os.listdir(path):
+            self.removed.append(path)
+            if not self.dry:
+                os.rmdir(path)
+
+    def files(self) -> None:
+        """Remove binary, links, configuration, data and what this collection notes of them."""
+        binary = os.path.join(self.p["bin_dir"], "k3s")
+        for name in ("kubectl", "crictl", "ctr"):
+            link = os.path.join(self.p["bin_dir"], name)
+            if os.path.islink(link) and os.readlink(link) in ("k3s", binary):
+                self.file(link)
+        self.file(binary)
+        for path in ("/etc/rancher/k3s", self.p["data_dir"], "/var/lib/kubelet", "/run/k3s", "/run/flannel", STATE_DIR):
+            self.tree(path)
+        for path in (
+            *glob.glob(f"/var/lib/cni/networks/{leftovers.CNI_NETWORK}"),
+            *glob.glob(f"/var/lib/cni/results/{leftovers.CNI_NETWORK}-*"),
+            *glob.glob("/var/lib/cni/results/cni-loopback-*"),
+        ):
+            self.tree(path)
+        if self.p["node_identity"]:
+            self.tree("/etc/rancher/node")
+        for path in (
+            "/var/lib/cni/networks",
+            "/var/lib/cni/results",
+            "/var/lib/cni",
+            "/var/lib/rancher",
+            "/etc/rancher",
+            os.path.dirname(STATE_DIR),
+        ):
+            self.empty(path)
+
+    def everything(self) -> None:
+        """Remove all, in the order in which one part holds the next.
+
+        :raises ResetError: something resists; what is left can be removed by another run.
+        """
+        self.refuse_others()
+        self.units()
+        self.mounts()
+        self.network()
+        self.rules()
+        self.files()

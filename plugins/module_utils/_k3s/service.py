@@ -1,0 +1,132 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""K3s's unit together with what it was last started with.
+
+Private to baremesh.edge: other collections must not import it, it changes without notice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import typing as t
+
+from .._wait import Deadline
+from . import nodes, unit
+from .api import Api, ApiError
+from .files import STATE_DIR, DigestCache, make_directory, read_text, replace_bytes
+
+_HOW = {"none": "", "wait": "", "start": ", started", "restart": ", restarted"}
+
+
+def fingerprint(binary: str, files: t.Sequence[str]) -> str:
+    """Return one digest of all that K3s reads when it starts. It tells nothing of the content."""
+    digests = DigestCache()
+    whole = hashlib.sha256()
+    names = [binary]
+    for path in files:
+        if os.path.isdir(path):
+            names.extend(sorted(os.path.join(path, name) for name in os.listdir(path)))
+        else:
+            names.append(path)
+    for name in names:
+        if name == binary:
+            value = digests.digest(name)
+        else:
+            text = read_text(name)
+            value = None if text is None else hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        whole.update(f"{name} {value}\n".encode())
+    return whole.hexdigest()
+
+
+class Service:
+    """The unit with what it was last started with."""
+
+    def __init__(self, params: t.Mapping[str, t.Any], run_command: unit.Run, check_mode: bool, state_dir: str = STATE_DIR) -> None:
+        self.p = params
+        self.check_mode = check_mode
+        self.unit = unit.Unit(f"{self.p['name']}.service", run_command)
+        self.record_path = os.path.join(state_dir, f"started-{self.p['name']}.json")
+        self.fingerprint = fingerprint(self.p["binary"], self.p["files"])
+
+    def started_with(self) -> str | None:
+        """Return the fingerprint of the last start that ended well."""
+        try:
+            record = json.loads(read_text(self.record_path) or "{}")
+        except ValueError:
+            return None
+        return record.get("fingerprint") if isinstance(record, dict) else None
+
+    def save(self) -> None:
+        """Note that the unit runs with the present files."""
+        if self.started_with() != self.fingerprint:
+            make_directory(os.path.dirname(self.record_path), 0o755)
+            replace_bytes(self.record_path, json.dumps({"fingerprint": self.fingerprint}).encode(), 0o600)
+
+    def action(self, state: unit.State) -> str:
+        """Return what brings the unit to run with the present files."""
+        if self.check_mode and self.p["inputs_changed"]:
+            return "restart" if state.active in ("active", "activating", "reloading") else "start"
+        if self.started_with() != self.fingerprint:
+            return "restart" if state.active in ("active", "activating", "reloading") else "start"
+        if state.running:
+            return "none"
+        return "wait" if state.active == "activating" else "start"
+
+    def ensure(self, state: unit.State, deadline: Deadline) -> str:
+        """Bring the unit to run with the present files; return what was done for that.
+
+        :raises UnitError: it does not come up; the message says why as far as the journal tells.
+        """
+        if state.needs_reload or not state.exists:
+            self.unit.reload_daemon()
+            state = self.unit.state()
+            if not state.exists:
+                raise unit.UnitError(f"{self.unit.name} is not known to systemd (load state {state.load}): its file is missing or wrong.")
+        if state.enabled != "enabled":
+            self.unit.enable()
+        action = self.action(state)
+        if action == "none":
+            return action
+        with self.unit.follow(self.unit.cursor()) as journal:
+            former = ""
+            if action != "wait":
+                former = state.invocation
+                self.unit.begin(action)
+            self.unit.wait_running(journal, deadline, former)
+        return action
+
+    def ready_node(self, name: str, deadline: Deadline) -> dict[str, t.Any]:
+        """Wait until the API is ready and this host's Node is, and return that.
+
+        :raises UnitError: they are not by the deadline.
+        """
+        api = Api(self.p["kubeconfig"])
+        version = self.p["version"]
+        try:
+            api.wait_readyz(deadline)
+            return api.wait_node(name, lambda node: nodes.why_not_ready(node, version, name), deadline)
+        except ApiError as error:
+            raise unit.UnitError(f"{self.unit.name} runs, but after {deadline.elapsed:.0f} s {error}.") from error
+
+
+def run(service: Service, node_name: str, deadline: Deadline, result: dict[str, t.Any]) -> None:
+    """Bring K3s to run, wait until it is ready, and fill the module's result.
+
+    :raises UnitError: K3s does not run or is not ready.
+    """
+    state = service.unit.state()
+    if service.check_mode:
+        result["action"] = service.action(state) if state.exists else "start"
+    else:
+        result["action"] = service.ensure(state, deadline)
+    result["changed"] = result["action"] in ("start", "restart") or state.enabled != "enabled"
+    result["diff"] = {"before": f"{state.active}\n", "after": f"active{_HOW[result['action']]}\n"} if result["changed"] else {}
+    if service.check_mode:
+        return
+    if service.p["kubeconfig"]:
+        result["address"] = nodes.internal_address(service.ready_node(node_name, deadline))
+    service.save()
