@@ -13,10 +13,9 @@ import tarfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
 from pathlib import Path
 
-from . import podman
+from . import network, podman
 from .errors import LabError
 from .run import run
 
@@ -67,7 +66,7 @@ def create_argv(spec: Spec) -> list[str]:
         # A reboot from inside ends the first process by a signal; the machine starts it again.
         "--restart", "on-failure",
         "--network", spec.network, "--ip", spec.addresses[0], "--ip6", spec.addresses[1],
-        "--mac-address", mac_address(spec.addresses[0]),
+        "--mac-address", network.mac_address(spec.addresses[0]),
         "--no-hosts",
     ]  # fmt: skip
     for server in spec.dns:
@@ -79,11 +78,6 @@ def create_argv(spec: Spec) -> list[str]:
     for source, target in spec.mounts.items():
         argv += ["--volume", f"{source}:{target}:ro"]
     return [*argv, spec.image, "/sbin/init"]
-
-
-def mac_address(v4: str) -> str:
-    """A host's MAC address, always the same: neighbours remember it for half a minute after a restart."""
-    return ":".join(f"{octet:02x}" for octet in (0x02, 0x00, *IPv4Address(v4).packed))
 
 
 def systemd_cmdline(suite: str) -> str:

@@ -135,7 +135,10 @@ def _raise_hosts(lab: Lab) -> None:
             hosts.wait_port(address, 22, f"sshd of {host}")
         say(f"{host:9} {address:15} {what}")
 
-    _each(finish, _each(begin, ["infra", *lab.hosts]))
+    # The first host that runs makes the bridge.
+    first = begin("infra")
+    network.pin_bridge(lab.network, lab.subnets)
+    _each(finish, [first, *_each(begin, lab.hosts)])
 
 
 def _finish_infra(lab: Lab, what: str) -> None:

@@ -10,6 +10,7 @@ import ipaddress
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import podman
 from .errors import LabError
@@ -81,6 +82,26 @@ def choose(name: str, taken: Iterable[Network]) -> Subnets:
         f"no free subnet for lab {name!r}: all of {', '.join(option.v4 for option in options)} "
         "overlap a network of this machine; take another --name"
     )
+
+
+def mac_address(v4: str) -> str:
+    """The MAC address that goes with an IPv4 address, always the same: neighbours remember it for half a minute after a restart."""
+    return ":".join(f"{octet:02x}" for octet in (0x02, 0x00, *ipaddress.IPv4Address(v4).packed))
+
+
+def pin_bridge(podman_name: str, subnets: Subnets) -> None:
+    """Give the machine's end of a network an address that stays.
+
+    A bridge takes the lowest address of its ports: whenever a host comes or goes it may be another one, and the other hosts then
+    answer to the old one for up to half a minute. The bridge exists while a host runs.
+    """
+    bridge = next(net["network_interface"] for net in podman.networks() if net["name"] == podman_name)
+    wanted = mac_address(subnets.gateway)
+    if (Path("/sys/class/net") / bridge / "address").read_text().strip() == wanted:
+        return
+    for family, knob in (("ipv4", "arp_notify"), ("ipv6", "ndisc_notify")):
+        (Path("/proc/sys/net") / family / "conf" / bridge / knob).write_text("1\n")
+    run(["ip", "link", "set", "dev", bridge, "address", wanted])
 
 
 def machine_networks(routes: str, addresses: str) -> list[Network]:
