@@ -62,11 +62,7 @@ def up(name: str, suite: str | None, servers: int | None, agents: int | None, mi
         if state.load(name) is None and _remove_podman_side(name):
             say(f"removed what an earlier lab {name} had left; its keys were gone")
         lab = plan(name, suite, servers, agents)
-        for recipe in (image.host_recipe(lab.suite), image.infra_recipe()):
-            at = time.monotonic()
-            done = image.ensure(recipe, say)
-            if done != "present":
-                say(f"{recipe.kind} image ({recipe.suite}): {done} in {time.monotonic() - at:.0f} s")
+        _each(_image, [image.host_recipe(lab.suite), image.infra_recipe()])
         changed = machine.raise_inotify_limit()
         if changed:
             say(changed)
@@ -81,6 +77,13 @@ def up(name: str, suite: str | None, servers: int | None, agents: int | None, mi
         inventory.write_all(lab)
         say(f"lab {lab.name} is up ({time.monotonic() - begun:.1f} s)")
     return lab
+
+
+def _image(recipe: image.Recipe) -> None:
+    begun = time.monotonic()
+    done = image.ensure(recipe, say)
+    if done != "present":
+        say(f"{recipe.kind} image ({recipe.suite}): {done} in {time.monotonic() - begun:.0f} s")
 
 
 def _prepare_files(lab: Lab) -> None:
