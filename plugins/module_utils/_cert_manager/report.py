@@ -36,22 +36,28 @@ _ADVICE = (
         "The ACME server limits requests: wait until the time named, and use a staging issuer while trying things out.",
     ),
     (
-        re.compile(r"no such host|NXDOMAIN|urn:ietf:params:acme:error:dns\b"),
+        re.compile(r"^Challenge .*(no such host|NXDOMAIN|urn:ietf:params:acme:error:dns\b)"),
         "Create DNS records of that name which point at the hosts of this site, and check that the cluster's DNS sees them.",
     ),
     (
-        re.compile(r"wrong status code '[345]\d\d'|did not get expected response|error:unauthorized"),
+        re.compile(r"^Challenge .*(wrong status code '[345]\d\d'|did not get expected response|error:unauthorized)"),
         (
             "Something else answers http://<name>/.well-known/acme-challenge/: another web server on port 80, a redirect that "
             "swallows that path, or DNS that points elsewhere."
         ),
     ),
     (
-        re.compile(r"connection refused|no route to host|i/o timeout|deadline exceeded|Timeout during connect|error:connection"),
+        re.compile(
+            r"^Challenge .*(connection refused|no route to host|i/o timeout|deadline exceeded|Timeout during connect|error:connection)"
+        ),
         "Port 80 of that name must be reachable, from the ACME server and from inside the cluster.",
     ),
     (
-        re.compile(r"(Issuer \S+ does not exist)"),
+        re.compile(r"Issuer \S+ is not ready: .*(dial tcp|no such host|timeout|deadline exceeded|x509:)"),
+        "The cluster must reach the ACME server of that issuer, and trust its certificate (caBundle of the issuer).",
+    ),
+    (
+        re.compile(r"Issuer \S+ does not exist"),
         "Create the issuer, or correct issuerRef of the Certificate.",
     ),
     (

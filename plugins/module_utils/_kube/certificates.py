@@ -56,6 +56,9 @@ from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadlin
 # How long a state that nobody is expected to heal may last, and how long other watches may add to a final cause.
 STUCK_GRACE = 3.0
 SETTLE = 0.3
+LONGEST_SETTLE = 2.5
+# cert-manager places an Order within this time; without one the issuer is worth a look.
+ORDER_GRACE = 0.5
 TICK = 1.0
 REPORT_EVERY = 10.0
 
@@ -139,11 +142,13 @@ class CertificateWait:
         self._followed: dict[str, float] = {}
         self._read: dict[str, bool] = {}
         self._trouble: dict[str, KubeError] = {}
+        self._refused: set[str] = set()
         self._stuck: dict[str, tuple[str, float]] = {}
         self._final_since: float | None = None
         self._said: dict[str, tuple[str, float]] = {}
         self._observations = 0
         self._evaluated = 0.0
+        self._last_news = 0.0
         self._warnings: list[str] = []
 
     def run(self) -> Outcome:
@@ -199,7 +204,7 @@ class CertificateWait:
     def _pause(self) -> float:
         if self._final_since is not None:
             return min(0.1, SETTLE)
-        return self._deadline.cut(TICK)
+        return self._deadline.cut(TICK / 4 if self._stuck else TICK)
 
     # What came in -----------------------------------------------------------------------------------------------
 
@@ -210,6 +215,8 @@ class CertificateWait:
             resource = change.resource
             if change.what == "fatal":
                 self._fatal(change)
+                self._followed.pop(resource.kind, None)
+                self._refused.add(resource.kind)
                 continue
             if change.what == "trouble":
                 if change.error is not None:
@@ -218,6 +225,7 @@ class CertificateWait:
             self._trouble.pop(resource.kind, None)
             self._read[resource.kind] = True
             self._observations += len(change.objects)
+            self._last_news = self._deadline.elapsed
             if resource is SECRETS:
                 dirty |= self._take_secrets(change)
             elif change.what == "snapshot":
@@ -295,7 +303,7 @@ class CertificateWait:
 
     def _evaluate(self, dirty: set[str]) -> None:
         now = self._deadline.elapsed
-        if now - self._evaluated >= TICK:
+        if now - self._evaluated >= (TICK / 4 if self._stuck else TICK):
             # Some causes become final by lasting, and objects can arrive before the one that links them.
             self._evaluated = now
             dirty = dirty | {n for n, s in self._subjects.items() if not s.ready}
@@ -358,7 +366,7 @@ class CertificateWait:
             self._follow(CHALLENGES)
         for subject in pending:
             orderless = subject.walk is None or subject.walk.order is None
-            if orderless and self._followed_for(ORDERS, CERTIFICATE_REQUESTS) >= TICK:
+            if orderless and self._followed_for(CERTIFICATE_REQUESTS) >= ORDER_GRACE:
                 ref = issuer_ref(subject.certificate or {})
                 if ref["group"] == CERTIFICATES.group:
                     self._follow(CLUSTER_ISSUERS if ref["kind"] == "ClusterIssuer" else ISSUERS)
@@ -368,7 +376,7 @@ class CertificateWait:
         return min(times) if times else -1.0
 
     def _follow(self, resource: Resource, snapshot: bool = False) -> None:
-        if resource.kind in self._followed:
+        if resource.kind in self._followed or resource.kind in self._refused:
             return
         self._followed[resource.kind] = self._deadline.elapsed
         selector = self._selection.label_selector if resource is CERTIFICATES else None
@@ -404,13 +412,19 @@ class CertificateWait:
         if self._fail_fast and final:
             if self._final_since is None:
                 self._final_since = self._deadline.elapsed
-            if self._deadline.elapsed - self._final_since >= SETTLE or self._deadline.expired:
-                return self._failed(final)
-            return None
+            return self._failed(final) if self._has_settled(self._final_since) else None
         self._final_since = None
         if self._deadline.expired:
             return self._failed(final)
         return None
+
+    def _has_settled(self, since: float) -> bool:
+        """True once the objects below a final state have had time to arrive: they tell the deepest cause."""
+        now = self._deadline.elapsed
+        if self._deadline.expired or now - since >= LONGEST_SETTLE:
+            return True
+        unread = [k for k in self._followed if not self._read.get(k) and k not in self._trouble]
+        return not unread and now - max(since, self._last_news) >= SETTLE
 
     def _failed(self, final: list[Subject]) -> Outcome:
         waiting = [s for s in self._subjects.values() if not s.ready]

@@ -136,10 +136,10 @@ class PodProber:
             channel.close()
 
     def read_json(self, pod: str, port: int, path: str, timeout: float) -> Any:
-        """GET of a JSON document over plain HTTP/1.0. Raises KubeError."""
+        """GET of a JSON document over plain HTTP. Raises KubeError."""
         channel = open_channel(self._connection, self._namespace, pod, port, timeout)
         try:
-            request = "GET %s HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path
+            request = "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path
             channel.send(request.encode("ascii"))
             answer = bytearray()
             while True:
