@@ -10,8 +10,9 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
-	_ "time/tzdata" // CronJobs name time zones; the image carries none
+	_ "time/tzdata" // CronJobs name time zones, and a host need not know them
 
+	"baremesh.edge/lab/kubernetes/internal/multicall"
 	_ "k8s.io/client-go/plugin/pkg/client/auth"
 	"k8s.io/component-base/cli"
 	"k8s.io/component-base/logs"
@@ -23,7 +24,7 @@ import (
 )
 
 func main() {
-	name, args, ok := choose(os.Args)
+	name, args, ok := multicall.Choose(os.Args, known)
 	if !ok {
 		fmt.Fprintf(os.Stderr, "usage: %s PROGRAM [ARGUMENT...]\nprograms: %s\n",
 			filepath.Base(os.Args[0]), strings.Join(names(), ", "))
@@ -35,21 +36,6 @@ func main() {
 		return
 	}
 	os.Exit(cli.Run(programs[name]()))
-}
-
-// choose picks the program by the name this file was called with, else by the
-// first argument, which it then takes away.
-func choose(argv []string) (name string, args []string, ok bool) {
-	if len(argv) == 0 {
-		return "", nil, false
-	}
-	if name = filepath.Base(argv[0]); known(name) {
-		return name, argv, true
-	}
-	if len(argv) > 1 && known(argv[1]) {
-		return argv[1], argv[1:], true
-	}
-	return "", nil, false
 }
 
 func known(name string) bool {
