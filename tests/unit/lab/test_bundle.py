@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import tarfile
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -112,3 +113,20 @@ def test_prune_keeps_the_two_bundles_used_last_and_their_parts(tmp_path: Path, m
     build._prune(Store(root / "parts"), newest)
     assert {path.name for path in (root / "bundle").iterdir()} == {"new", "b"}
     assert {path.name for path in (root / "parts").iterdir()} == {"part-new", "part-b"}
+
+
+def test_a_second_build_says_that_it_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    out, entered = io.StringIO(), threading.Event()
+
+    def second() -> None:
+        with build._lock(out):
+            entered.set()
+
+    with build._lock(io.StringIO()):
+        other = threading.Thread(target=second)
+        other.start()
+        assert not entered.wait(0.2)
+    assert entered.wait(10)
+    other.join()
+    assert out.getvalue() == "another build is running; waiting for its end\n"
