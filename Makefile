@@ -25,7 +25,7 @@ demo-down: deps-checks ## Remove what `make demo` made
 
 .PHONY: test
 test: deps ## Run every layer of checks, fast ones first
-	$(LAYERS) lint unit sanity molecule
+	$(LAYERS) lint unit sanity lab molecule
 
 .PHONY: lint
 lint: deps-checks ## Read the sources: Ansible, YAML, Python, shell, Go, documentation, changelog, artifact, contracts

@@ -33,6 +33,8 @@ class Check:
 
     name: str
     command: tuple[str, ...]
+    #: Working directory, from the root of the checkout.
+    folder: str = "."
     reports: str = ""
     reports_in: Path = REPORTS
     #: Shown as it comes instead of at its end: for what takes minutes.
@@ -95,6 +97,7 @@ def unit(_: Sequence[str]) -> Layer:
         (
             Check("plugins", ansible_test, reports="*.xml", reports_in=UNIT_REPORTS),
             pytest("lab and tools", "lab.xml", "-n", "2", "tests/unit/lab", "tests/unit/tools"),
+            Check("go test k3s", ("go", "test", "./..."), folder="lab/go/k3s"),
         ),
     )
 
@@ -103,6 +106,20 @@ def sanity(_: Sequence[str]) -> Layer:
     """Run ansible-test's checks of a collection, each in an environment that ansible-test pins."""
     ansible_test = (PYTHON, "tools/ansible_test.py", "sanity", "--python", VERSION, "--color", "no")
     return Layer("sanity", (Check("ansible-test sanity", ansible_test),))
+
+
+def lab(_: Sequence[str]) -> Layer:
+    """Build the lab's bundle, then test the programs in it that need what the build has compiled."""
+    # Vet would read every package of Kubernetes and Istio again.
+    go_test = ("go", "test", "-trimpath", "-buildvcs=false", "-vet=off")
+    return Layer(
+        "lab",
+        (
+            Check("bundle", ("lab/lab", "build"), live=True),
+            Check("go test kubernetes", (*go_test, "-tags", "providerless", "./..."), folder="lab/go/kubernetes"),
+            Check("go test stack", (*go_test, "./backend/...", "./certmanager/..."), folder="lab/go/stack"),
+        ),
+    )
 
 
 def molecule(scenarios: Sequence[str]) -> Layer:
@@ -114,4 +131,4 @@ def molecule(scenarios: Sequence[str]) -> Layer:
     return Layer("molecule", tuple(checks))
 
 
-LAYERS: dict[str, Callable[[Sequence[str]], Layer]] = {"lint": lint, "unit": unit, "sanity": sanity, "molecule": molecule}
+LAYERS: dict[str, Callable[[Sequence[str]], Layer]] = {"lint": lint, "unit": unit, "sanity": sanity, "lab": lab, "molecule": molecule}

@@ -45,6 +45,10 @@ def environment() -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "1",
         "NO_COLOR": "1",
         "PYTHONUNBUFFERED": "1",
+        # As the lab builds its programs, so that the tests find what that compiled.
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
         "EDGE_REPORTS": str(layers.REPORTS),
     }
 
@@ -73,7 +77,7 @@ def run(check: layers.Check) -> Outcome:
     sink = None if check.live else subprocess.PIPE
     process = subprocess.run(
         check.command,
-        cwd=checkout.ROOT,
+        cwd=checkout.ROOT / check.folder,
         env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=sink,
