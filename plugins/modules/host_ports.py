@@ -103,7 +103,8 @@ options:
     default: []
   refuse_held_ports:
     description:
-      - Whether to fail if a program listens on one of the host ports. The rules would take its connections away.
+      - Whether to fail if a program listens on one of the host ports, or somebody else serves it by NAT, such as K3s's ServiceLB, the
+        hostPort of a pod, or a left-over redirect. The rules would take its connections away.
     type: bool
     default: true
   verify:
@@ -169,7 +170,7 @@ idle_units:
   elements: str
   returned: success
 holders:
-  description: Programs that listen on one of the host ports.
+  description: Programs that listen on one of the host ports, and who serves one by NAT, such as the hostPort of a pod.
   type: list
   elements: str
   returned: success
@@ -219,7 +220,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, live, model, proof, rules
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, live, model, nat, proof, rules
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import File, Host
 
 
@@ -244,8 +245,14 @@ def _files(params: dict[str, Any]) -> list[File]:
     return [File(Path(entry["path"]), entry["content"], int(entry["mode"], 8)) for entry in params["files"]]
 
 
-def _held(holders: list[listeners.Listener]) -> str:
-    named = "; ".join(str(holder) for holder in holders)
+def _holders(host: Host, wanted: model.Wanted) -> list[str]:
+    ports = [entry.port for entry in wanted.ports]
+    listening = [str(holder) for holder in listeners.holders(ports)]
+    return listening + nat.claims(host.nat_rules(), ports, [*listeners.own_addresses(), *proof.LOOPBACK])
+
+
+def _held(holders: list[str]) -> str:
+    named = "; ".join(holders)
     return f"{named}: the host ports would take its connections away. Stop it or give it another port (or set refuse_held_ports to false)"
 
 
@@ -271,14 +278,14 @@ def present(module: AnsibleModule, host: Host) -> dict[str, Any]:
     wrong_files = {item: item.state() for item in (file, *_files(p)) if item.state()}
     files_drift = [f"file {item.path}: {state}" for item, state in wrong_files.items()]
     idle = host.idle_units(p["units"])
-    holders = listeners.holders(entry.port for entry in wanted.ports)
+    holders = _holders(host, wanted)
     result: dict[str, Any] = {
         "changed": bool(wrong_rules or wrong_files),
         "host_ports": wanted.lines(),
         "drift": [*wrong_rules, *files_drift, *(f"unit {unit}: {state}" for unit, state in idle.items())],
         "files_written": [str(item.path) for item in wrong_files],
         "idle_units": list(idle),
-        "holders": [str(holder) for holder in holders],
+        "holders": holders,
         "diff": {"before": _text([*_lines(output), *wrong_rules, *files_drift]), "after": _text(wanted.lines())},
     }
     if holders and p["refuse_held_ports"]:
@@ -365,8 +372,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     host = Host(
-        module.get_bin_path("nft", opt_dirs=["/usr/sbin", "/sbin"]) or "",
-        module.get_bin_path("systemctl") or "",
+        lambda name: module.get_bin_path(name, opt_dirs=["/usr/sbin", "/sbin"]) or "",
         lambda arguments: _run_command(module, arguments),
         module.atomic_move,
         module.tmpdir,

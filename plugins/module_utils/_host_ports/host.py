@@ -42,11 +42,12 @@ class File:
 
 
 class Host:
-    """The host's table, files and units; ``run`` runs a command, ``move`` puts a file in place by rename."""
+    """The host's table, files and units; ``find`` finds a program, ``run`` runs a command, ``move`` puts a file in place by rename."""
 
-    def __init__(self, nft: str, systemctl: str, run: Run, move: Move, folder: str) -> None:
-        self.nft = nft
-        self._systemctl = systemctl
+    def __init__(self, find: Callable[[str], str], run: Run, move: Move, folder: str) -> None:
+        self.nft = find("nft")
+        self._systemctl = find("systemctl")
+        self._savers = [tool for tool in map(find, ("iptables-save", "ip6tables-save")) if tool]
         self._run = run
         self._move = move
         self._folder = folder
@@ -81,6 +82,14 @@ class Host:
             elif shown.get("UnitFileState") not in ("enabled", "static"):
                 idle[unit] = shown.get("UnitFileState") or "not enabled"
         return idle
+
+    def nat_rules(self) -> str:
+        """Return the NAT rules of both families as ``iptables-save`` prints them; empty where there is no iptables."""
+        texts = []
+        for tool in self._savers:
+            code, out, _err = self._run([tool, "-t", "nat"])
+            texts.append(out if code == 0 else "")
+        return "\n".join(texts)
 
     def check(self, text: str) -> None:
         """Ask nft whether it would load these rules.

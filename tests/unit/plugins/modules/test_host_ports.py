@@ -39,6 +39,7 @@ class FakeHost:
         self.units = ""
         self.holders = []
         self.refusal = ""
+        self.nat = ""
         self.commands = []
 
     def has_everything(self):
@@ -51,6 +52,8 @@ class FakeHost:
         self.commands.append(" ".join(arguments[:3]))
         if arguments[0].endswith("systemctl"):
             return 0, self.units, ""
+        if arguments[0].endswith("iptables-save"):
+            return 0, self.nat, ""
         if "list" in arguments:
             return (0, self.table, "") if self.table else (1, "", "Error: No such file or directory\nlist table ...")
         if "delete" in arguments:
@@ -71,8 +74,8 @@ def end(result, failed):
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     fake = FakeHost(tmp_path)
-    paths = {"nft": lambda: fake.nft, "systemctl": lambda: "/usr/bin/systemctl"}
-    monkeypatch.setattr(basic.AnsibleModule, "get_bin_path", lambda _self, name, **_options: paths[name]())
+    paths = {"nft": lambda: fake.nft, "systemctl": lambda: "/usr/bin/systemctl", "iptables-save": lambda: "/usr/sbin/iptables-save"}
+    monkeypatch.setattr(basic.AnsibleModule, "get_bin_path", lambda _self, name, **_options: paths.get(name, str)())
     monkeypatch.setattr(basic.AnsibleModule, "run_command", lambda _self, arguments, **_options: fake.run(arguments))
     monkeypatch.setattr(basic.AnsibleModule, "exit_json", lambda _self, **result: end(result, False))
     monkeypatch.setattr(basic.AnsibleModule, "fail_json", lambda _self, **result: end(result, True))
@@ -112,7 +115,7 @@ def test_a_second_run_changes_nothing(host):
     assert result["changed"] is False
     assert result["drift"] == []
     assert result["diff"]["before"] == result["diff"]["after"]
-    assert host.commands == ["/usr/sbin/nft -j list"]
+    assert host.commands == ["/usr/sbin/nft -j list", "/usr/sbin/iptables-save -t nat"]
 
 
 def test_check_mode_tells_and_does_nothing(host):
@@ -120,7 +123,7 @@ def test_check_mode_tells_and_does_nothing(host):
     assert result["changed"] is True
     assert result["drift"] == ["live rules: there is no table inet baremesh_host_ports", f"file {host.path}: absent"]
     assert not host.path.exists()
-    assert host.commands == ["/usr/sbin/nft -j list"]
+    assert host.commands == ["/usr/sbin/nft -j list", "/usr/sbin/iptables-save -t nat"]
 
 
 def test_check_mode_works_without_nft(host):
@@ -164,7 +167,7 @@ def test_further_files_are_written_and_named(host, tmp_path):
     assert result["files_written"] == [str(script)]
     assert script.stat().st_mode & 0o777 == 0o755
     # Another file is no reason to load the rules again.
-    assert host.commands == ["/usr/sbin/nft -j list"]
+    assert host.commands == ["/usr/sbin/nft -j list", "/usr/sbin/iptables-save -t nat"]
 
 
 def test_units_are_looked_at(host):
@@ -188,6 +191,12 @@ def test_who_holds_a_port_is_named_and_nothing_is_changed(host, check):
     assert result["msg"].startswith("port 80 on 0.0.0.0 is held by nginx (pid 812, unit nginx.service): the host ports would take")
     assert host.table is None
     assert not host.path.exists()
+
+
+def test_who_serves_a_port_by_nat_is_named(host):
+    host.nat = "-A CNI-DN-1 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.42.0.4:80\n"
+    result = run(host)
+    assert result["msg"].startswith("port 80 is served by the hostPort of a pod at 10.42.0.4:80 (K3s's ServiceLB makes such pods): ")
 
 
 def test_a_held_port_can_be_taken_on_purpose(host):

@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection. Who serves a port of this host by NAT, where no program listens: from ``iptables-save``. No I/O."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What matters of one NAT rule."""
+
+    chain: str
+    destination: str
+    ports: tuple[str, ...]
+    target: str
+    argument: str
+    comment: str
+
+
+def _parse(line: str) -> Rule | None:
+    """Read one line of ``iptables-save``; ``None`` if it is no rule, or one that excludes what it names."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return None
+    if len(words) < 2 or words[0] != "-A" or ("!" in words and "--dport" in words and words[words.index("--dport") - 1] == "!"):
+        return None
+    # Options come in pairs in what iptables prints, but for a few flags, which do not matter here.
+    found = dict(zip(words, words[1:]))
+    return Rule(
+        found["-A"],
+        found.get("-d", "").partition("/")[0],
+        tuple((found.get("--dport") or found.get("--dports") or "").split(",")),
+        found.get("-j", ""),
+        found.get("--to-destination") or found.get("--to-ports") or "",
+        found.get("--comment", ""),
+    )
+
+
+def _claim(rule: Rule, addresses: Collection[str]) -> str:
+    if rule.destination and rule.destination not in addresses:
+        return ""
+    if rule.chain == "KUBE-SERVICES" and rule.comment.endswith((" external IP", " loadbalancer IP")):
+        service, _space, kind = rule.comment.partition(" ")
+        return f"Service {service.rpartition(':')[0] or service} ({kind} {rule.destination})"
+    if rule.target not in ("DNAT", "REDIRECT"):
+        return ""
+    if rule.chain.startswith("CNI-DN-"):
+        return f"the hostPort of a pod at {rule.argument} (K3s's ServiceLB makes such pods)"
+    return f"the NAT rule `-A {rule.chain} ... -j {rule.target} {rule.argument}`"
+
+
+def claims(saved: str, ports: Collection[int], addresses: Collection[str]) -> list[str]:
+    """Tell who serves one of the ports by NAT, one sentence each.
+
+    Rules for a destination count only if it is one of the ``addresses``: load balancers have addresses of their own.
+    """
+    wanted = {str(port) for port in ports}
+    found: dict[str, None] = {}
+    for rule in filter(None, map(_parse, saved.splitlines())):
+        claim = _claim(rule, addresses)
+        for port in rule.ports:
+            if claim and port in wanted:
+                found[f"port {port} is served by {claim}"] = None
+    return list(found)
