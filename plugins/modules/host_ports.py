@@ -89,7 +89,7 @@ options:
         type: path
         required: true
       content:
-        description: What it holds.
+        description: What it holds. It is not logged, because it is long.
         type: str
         default: ""
       mode:
@@ -360,7 +360,7 @@ def main() -> None:
                 "default": [],
                 "options": {
                     "path": {"type": "path", "required": True},
-                    "content": {"type": "str", "default": ""},
+                    "content": {"type": "str", "default": "", "no_log": True},
                     "mode": {"type": "str", "default": "0644"},
                 },
             },

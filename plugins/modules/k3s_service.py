@@ -18,7 +18,8 @@ description:
     with. What that was is kept on the host, so a restart that a killed run still owed is made up for by the next run.
   - Starts without blocking, because the start of an agent that cannot join never ends, and follows the unit's journal meanwhile.
     A reason that waiting cannot heal ends the task at once.
-  - On a server it then waits until the API is ready, and the server's own Node is, with O(version) as its kubelet's version.
+  - It then waits until the API is ready (on a server) and this host's Node is, with a report newer than the start and O(version) as
+    its kubelet's version.
 attributes:
   check_mode:
     support: full
@@ -56,7 +57,9 @@ options:
     description: Name of this host's Node. The host name in lower case unless set.
     type: str
   kubeconfig:
-    description: On a server, the file through which the API is asked. The API and the Node are not waited for unless set.
+    description:
+      - File through which the API is asked, C(k3s.yaml) on a server and the kubelet's own on an agent.
+      - The API and the Node are not waited for unless set.
     type: path
   inputs_changed:
     description: In check mode, whether earlier tasks would change one of the files.

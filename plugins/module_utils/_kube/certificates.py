@@ -439,7 +439,7 @@ class CertificateWait:
         cause = ordered[0].cause if ordered else None
         outcome.cause = cause.text if cause is not None else about
         outcome.retry_at = cause.retry_at if cause is not None else None
-        if not final:
+        if not final and self._deadline.expired:
             outcome.message += "\nWaited %d s." % round(self._deadline.elapsed)
         return outcome
 

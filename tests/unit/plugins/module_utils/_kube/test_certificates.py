@@ -88,7 +88,7 @@ def test_an_issuance_is_followed_and_ends_with_its_last_event(world):
 
 def test_a_wait_of_60_seconds_costs_six_requests_for_500_certificates(world):
     for number in range(500):
-        name = "c%d" % number
+        name = f"c{number}"
         world.put(kinds.CERTIFICATES, make.certificate(name, conditions=[make.MISSING, make.ISSUING]))
         world.put(kinds.CERTIFICATE_REQUESTS, make.request(name))
         world.put(kinds.ORDERS, make.order(f"{name}-1"))

@@ -1,0 +1,429 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The wait for served credentials, against a scripted API and scripted handshakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, REFUSED, RESET, SERVED, Probe
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import DEADLINE, LABEL
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import InterruptedRunError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import SdsWait
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
+from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, answer, status
+
+NS = make.NS
+RECORDED = Path(__file__).parent.parent / "_istio" / "recorded"
+APP = Credential("app", ("app.example.com",))
+
+
+def served(**changes):
+    certificate = x509.load_pem_x509_certificate(make.cert_pem(**changes))
+    return Probe(SERVED, certificate.public_bytes(serialization.Encoding.DER))
+
+
+class ScriptedProber:
+    """Answers by pod and port class ("listener" for 443, else "primer"); the last answer stays."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.script = {}
+        self.dumps = {}
+        self.asked = []
+
+    def answer(self, where, *probes, pod="gw-a"):
+        self.script[(pod, where)] = list(probes)
+
+    def handshake(self, pod, port, server_name, timeout):
+        where = "listener" if port == 443 else "primer"
+        self.asked.append((pod, where, server_name))
+        probes = self.script.get((pod, where)) or [Probe(REFUSED, detail="nothing listens on that port in the pod")]
+        probe = probes.pop(0) if len(probes) > 1 else probes[0]
+        if isinstance(probe, BaseException):
+            raise probe
+        return probe
+
+    def read_json(self, pod, port, path, timeout):
+        for part, body in self.dumps.items():
+            if part in path:
+                return body
+        raise KubeError("no admin port")
+
+
+class World:
+    def __init__(self):
+        self.clock = ScriptedClock()
+        self.api = FakeApi(self.clock)
+        self.prober = ScriptedProber(self.clock)
+        self.allowed = True
+        plain = self.api.request
+
+        def request(method, path, query, body, content_type, timeout):
+            if path.endswith("subjectaccessreviews"):
+                self.api.requests.append((method, path, dict(query), body))
+                fault = self.api._fault(path, False)
+                return fault or answer(201, {"status": {"allowed": self.allowed}})
+            return plain(method, path, query, body, content_type, timeout)
+
+        self.api.request = request
+        self.pod("gw-a")
+        self.api.apply(kinds.SECRETS, make.secret())
+
+    def pod(self, name, ready=True, account="ingress"):
+        found = {
+            "metadata": {"name": name, "namespace": NS, "labels": {"istio": "ingress"}},
+            "spec": {"nodeName": "node-of-" + name, "serviceAccountName": account},
+            "status": {"phase": "Running", "conditions": [make.condition("Ready", str(ready), message="containers not ready")]},
+        }
+        self.api.apply(kinds.PODS, found)
+
+    def primers(self):
+        return [o for (p, _n), o in self.api.objects.items() if p.endswith("gateways")]
+
+    def waiter(self, *credentials, timeout=60, **options):
+        return SdsWait(
+            KubeClient(self.api, self.clock),
+            self.prober,
+            credentials or (APP,),
+            NS,
+            {"istio": "ingress"},
+            Deadline(self.clock, timeout),
+            **options,
+        )
+
+    def wait(self, *credentials, **options):
+        return self.waiter(*credentials, **options).run()
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def first_line(outcome):
+    return outcome.message.splitlines()[0]
+
+
+def test_pods_that_serve_already_need_no_primer(world):
+    world.prober.answer("listener", served())
+    outcome = world.wait()
+    assert outcome.served
+    assert outcome.method == "listener"
+    assert not [r for r in world.api.requests if r[0] == "POST" and r[1].endswith("gateways")]
+    assert outcome.requests == len(world.api.requests) + 1
+
+
+def test_a_primer_is_made_asked_and_removed(world):
+    made = []
+    plain = world.prober.handshake
+
+    def handshake(pod, port, server_name, timeout):
+        if port != 443:
+            made.append((port, world.primers()[0]))
+        return plain(pod, port, server_name, timeout)
+
+    world.prober.handshake = handshake
+    world.prober.answer("primer", Probe(REFUSED), Probe(REFUSED), served())
+    outcome = world.wait()
+    assert outcome.served
+    assert outcome.method == "primer"
+    assert outcome.elapsed == pytest.approx(0.3)
+    assert outcome.primers == []
+    assert world.primers() == []
+    port, gateway = made[0]
+    assert gateway["metadata"]["labels"] == {LABEL: "true"}
+    assert gateway["spec"] == {
+        "selector": {"istio": "ingress"},
+        "servers": [
+            {
+                "port": {"number": port, "name": f"https-primer-{port}", "protocol": "HTTPS"},
+                "bind": "127.0.0.1",
+                "hosts": ["app.example.com"],
+                "tls": {"mode": "SIMPLE", "credentialName": "app"},
+            }
+        ],
+    }
+    assert 20000 <= port <= 29999
+    assert [(p["pod"], p["serial"], p["state"]) for p in outcome.result()["pods"]] == [("gw-a", "1001", "served")]
+
+
+def test_every_ready_pod_is_asked_and_no_other(world):
+    world.pod("gw-b")
+    world.pod("gw-c", ready=False)
+    world.prober.answer("primer", served())
+    world.prober.answer("primer", Probe(RESET), served(), pod="gw-b")
+    outcome = world.wait()
+    assert outcome.served
+    assert {p["pod"] for p in outcome.result()["pods"]} == {"gw-a", "gw-b"}
+
+
+def test_a_pod_that_becomes_ready_meanwhile_is_asked_too(world):
+    world.prober.answer("primer", Probe(REFUSED), served())
+    world.prober.answer("primer", served(), pod="gw-b")
+    world.clock.at(0.05, lambda: world.pod("gw-b"))
+    outcome = world.wait()
+    assert {(p["pod"], p["state"]) for p in outcome.result()["pods"]} == {("gw-a", "served"), ("gw-b", "served")}
+
+
+def test_the_other_pod_of_two_is_named_at_the_deadline(world):
+    world.pod("gw-b")
+    world.prober.answer("primer", served())
+    world.prober.answer("primer", Probe(FORWARD_FAILED, detail="no answer from the pod in time"), pod="gw-b")
+    outcome = world.wait(timeout=20)
+    assert not outcome.served
+    assert outcome.elapsed == 20.0
+    assert first_line(outcome) == (
+        "Credential app is not served: gateway pod gw-b on node-of-gw-b cannot be asked: no answer from the pod in time"
+    )
+    assert outcome.message.splitlines()[-1] == "1 of 2 handshakes succeeded in 20 s."
+    assert world.primers() == []
+
+
+def test_an_old_certificate_on_the_wire_is_not_success(world):
+    world.prober.answer("listener", served(serial=0x77))
+    world.prober.answer("primer", served(serial=0x77))
+    outcome = world.wait(timeout=5)
+    assert not outcome.served
+    assert "it serves serial 77, the Secret holds 1001" in first_line(outcome)
+
+
+def test_a_secret_that_is_renewed_during_the_wait_is_read_again(world):
+    world.prober.answer("primer", served(serial=0x2002))
+    world.clock.at(0.05, lambda: world.api.apply(kinds.SECRETS, make.secret(serial=0x2002)))
+    outcome = world.wait()
+    assert outcome.served
+    assert outcome.result()["pods"][0]["serial"] == "2002"
+
+
+def test_what_envoy_waits_for_is_part_of_the_cause(world):
+    dump = json.loads((RECORDED / "secrets.json").read_text(encoding="utf-8"))
+    world.prober.dumps = {"dynamic_listeners": {"configs": []}, "mask=": dump}
+    world.api.apply(kinds.SECRETS, make.secret("nowhere"))
+    outcome = world.wait(Credential("nowhere", ("app.example.com",)), timeout=5)
+    assert "its Envoy waits for kubernetes://nowhere, which istiod has not sent" in first_line(outcome)
+
+
+def test_a_listener_that_envoy_refused_is_the_cause(world):
+    def read_json(pod, port, path, timeout):
+        port = world.primers()[0]["spec"]["servers"][0]["port"]["number"]
+        name = f"127.0.0.1_{port}"
+        return {"configs": [{"name": name, "error_state": {"details": "KEY_VALUES_MISMATCH"}}]}
+
+    world.prober.read_json = read_json
+    assert first_line(world.wait(timeout=5)).endswith("Envoy refused the listener: KEY_VALUES_MISMATCH")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "credential", "text"),
+    [
+        (
+            lambda w: w.api.remove(kinds.SECRETS, NS, "app"),
+            APP,
+            "Secret app does not exist in namespace istio-ingress, where the gateway pods run",
+        ),
+        (
+            lambda w: w.api.apply(kinds.SECRETS, make.secret(key="foreign")),
+            APP,
+            "Secret istio-ingress/app cannot be served: the private key in tls.key does not belong to the certificate in tls.crt",
+        ),
+        (
+            lambda w: w.api.apply(kinds.SECRETS, make.secret(end=NOW - 1)),
+            APP,
+            "Secret istio-ingress/app: its certificate expired at " + make.stamp(NOW - 1),
+        ),
+        (
+            lambda w: None,
+            Credential("app", ("www.example.com",)),
+            "Secret istio-ingress/app: its certificate is for app.example.com, not for www.example.com",
+        ),
+        (
+            lambda w: None,
+            Credential("app", ("app.example.com",), "MUTUAL"),
+            (
+                "mode MUTUAL needs the authority of client certificates: Secret app-cacert does not exist in namespace "
+                "istio-ingress, and Secret app has no ca.crt"
+            ),
+        ),
+        (
+            lambda w: w.api.apply(kinds.SECRETS, make.secret(drop=("tls.crt", "tls.key"), extra={"other": b"x"})),
+            APP,
+            "Secret istio-ingress/app cannot be served: it has neither tls.crt and tls.key nor cert and key (it holds other)",
+        ),
+    ],
+)
+def test_what_cannot_heal_fails_at_once_and_makes_nothing(world, prepare, credential, text):
+    prepare(world)
+    outcome = world.wait(credential)
+    assert first_line(outcome) == "Credential app cannot be served: " + text
+    assert outcome.elapsed == 0.0
+    assert world.prober.asked == []
+    assert not [r for r in world.api.requests if r[0] == "POST" and r[1].endswith("gateways")]
+
+
+def test_a_secret_in_the_wrong_namespace_is_named(world):
+    world.api.remove(kinds.SECRETS, NS, "app")
+    plain = world.api.request
+
+    def request(method, path, query, *rest):
+        if path == "/api/v1/secrets":
+            return answer(200, {"items": [make.secret(namespace="default")]})
+        return plain(method, path, query, *rest)
+
+    world.api.request = request
+    assert "there is one in namespace default, but Istio serves it only from the namespace of the pods" in world.wait().cause
+
+
+def test_a_service_account_without_the_right_fails_at_once(world):
+    world.allowed = False
+    outcome = world.wait()
+    assert first_line(outcome).startswith(
+        "Credential app cannot be served: ServiceAccount ingress of the gateway pods may not list Secrets in namespace istio-ingress"
+    )
+    body = world.api.asked("subjectaccessreviews")[0][3]
+    assert body["spec"]["user"] == "system:serviceaccount:istio-ingress:ingress"
+    assert body["spec"]["resourceAttributes"] == {"namespace": NS, "verb": "list", "resource": "secrets"}
+
+
+def test_without_the_right_to_ask_for_rights_there_is_a_warning(world):
+    world.api.fail("subjectaccessreviews", status(403, "Forbidden", "no"), times=9)
+    world.prober.answer("listener", served())
+    outcome = world.wait()
+    assert outcome.served
+    assert len(outcome.warnings) == 1
+
+
+def test_fail_fast_off_waits_for_the_secret(world):
+    world.api.remove(kinds.SECRETS, NS, "app")
+    world.clock.at(9.0, lambda: world.api.apply(kinds.SECRETS, make.secret()))
+    world.prober.answer("primer", served())
+    outcome = world.wait(fail_fast=False)
+    assert outcome.served
+    assert 9.0 <= outcome.elapsed <= 11.1
+
+
+def test_a_selector_that_fits_no_pod_is_waited_for_and_named(world):
+    world.api.remove(kinds.PODS, NS, "gw-a")
+    outcome = world.wait(timeout=10)
+    assert outcome.elapsed == 10.0
+    assert first_line(outcome) == "Credential app cannot be served: no pod in namespace istio-ingress has the labels istio=ingress"
+
+
+def test_pods_that_are_not_ready_are_named_with_their_reason(world):
+    world.pod("gw-a", ready=False)
+    outcome = world.wait(timeout=10)
+    assert first_line(outcome).endswith("no gateway pod with the labels istio=ingress is Ready: gw-a: containers not ready")
+
+
+def test_istiods_webhook_down_is_waited_out(world):
+    down = status(500, "InternalError", 'failed calling webhook "validation.istio.io": connect: connection refused')
+    world.api.fail("/gateways", answer(200, {"items": []}), times=1)
+    world.api.fail("/gateways", down, times=4)
+    world.prober.answer("primer", served())
+    outcome = world.wait()
+    assert outcome.served
+    assert outcome.elapsed == pytest.approx(0.2 + 0.4 + 0.8 + 1.6)
+
+
+def test_without_istios_kinds_the_kind_is_named(world):
+    world.api.fail("/gateways", status(404, "NotFound", "the server could not find the requested resource"), times=99)
+    outcome = world.wait()
+    assert first_line(outcome) == ("The API server does not know the kind Gateway (gateways.networking.istio.io): its CRD is not installed")
+
+
+def test_the_right_to_forward_is_asked_for_once(world):
+    world.pod("gw-b")
+    refusal = ApiError(403, "Forbidden", 'pods "gw-a" is forbidden', "forward port 443 of pod gw-a in namespace istio-ingress")
+    world.prober.answer("listener", refusal)
+    outcome = world.wait()
+    assert not outcome.served
+    assert len(world.prober.asked) == 1
+    assert "forward port 443 of pod gw-a" in first_line(outcome)
+
+
+def test_an_interrupted_run_leaves_no_primer(world):
+    world.prober.answer("primer", InterruptedRunError("interrupted by SIGTERM"))
+    with pytest.raises(InterruptedRunError):
+        world.wait()
+    assert world.primers() == []
+    assert [r[0] for r in world.api.asked("/gateways")] == ["GET", "POST", "DELETE"]
+
+
+def test_a_primer_whose_creation_was_not_answered_is_removed_too(world):
+    world.api.fail("/gateways", answer(200, {"items": []}), times=1)
+    world.api.fail("/gateways", status(403, "Forbidden", "no"), times=1)
+    assert not world.wait().served
+    assert [r[0] for r in world.api.asked("/gateways")] == ["GET", "POST", "DELETE"]
+
+
+def test_kept_primers_stay_after_a_success_only(world):
+    world.prober.answer("primer", served())
+    outcome = world.wait(keep_primer=True)
+    assert outcome.primers == [g["metadata"]["name"] for g in world.primers()]
+    assert len(outcome.primers) == 1
+    world.prober.answer("primer", Probe(RESET))
+    world.wait(keep_primer=True, timeout=3)
+    assert [g["metadata"]["name"] for g in world.primers()] == outcome.primers
+
+
+def primer_left_by(name, wall):
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": NS,
+            "labels": {LABEL: "true"},
+            "annotations": {DEADLINE: make.stamp(wall)},
+        },
+        "spec": {"selector": {"istio": "ingress"}},
+    }
+
+
+def test_primers_of_killed_runs_are_swept_and_those_of_living_ones_left(world):
+    world.api.apply(kinds.GATEWAYS, primer_left_by("dead", NOW - 3600))
+    world.api.apply(kinds.GATEWAYS, primer_left_by("alive", NOW + 60))
+    world.prober.answer("listener", served())
+    outcome = world.wait()
+    assert outcome.swept == ["dead"]
+    assert [g["metadata"]["name"] for g in world.primers()] == ["alive"]
+
+
+def test_each_credential_has_a_port_of_its_own_and_none_that_a_service_names(world):
+    used = [{"port": p, "targetPort": p} for p in range(20000, 29998)]
+    world.api.apply(kinds.SERVICES, {"metadata": {"name": "busy", "namespace": NS}, "spec": {"ports": used}})
+    world.api.apply(kinds.SECRETS, make.secret("b", names=("b.example.com",), serial=5))
+    seen = []
+    world.prober.handshake = lambda pod, port, name, timeout: (
+        seen.append(port) or Probe(REFUSED) if port == 443 else (seen.append(port) or served(**BY_NAME[name]))
+    )
+    assert world.wait(APP, Credential("b", ("b.example.com",))).served
+    assert sorted(set(seen) - {443}) == [29998, 29999]
+
+
+def test_only_looking_makes_nothing(world):
+    outcome = world.waiter().preflight()
+    assert outcome.served
+    assert {r[0] for r in world.api.requests} == {"GET", "POST"}
+    assert world.prober.asked == []
+    world.api.remove(kinds.SECRETS, NS, "app")
+    assert not world.waiter().preflight().served
+
+
+def test_a_wildcard_is_asked_for_by_a_name_that_it_covers(world):
+    world.api.apply(kinds.SECRETS, make.secret(names=("*.example.com",)))
+    world.prober.answer("listener", served(names=("*.example.com",)))
+    assert world.wait(Credential("app", ("*.example.com",))).served
+    assert world.prober.asked == [("gw-a", "listener", "baremesh-probe.example.com")]
+
+
+BY_NAME = {"app.example.com": {}, "b.example.com": {"names": ("b.example.com",), "serial": 5}}

@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.modules import certificate_info
+from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
+from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, status
+
+
+@pytest.fixture
+def api(monkeypatch):
+    clock = ScriptedClock()
+    found = FakeApi(clock)
+    monkeypatch.setattr(certificate_info, "open_client", lambda params: (KubeClient(found, clock), None))
+    monkeypatch.setattr(certificate_info, "SystemClock", lambda: clock)
+    return found
+
+
+def test_a_certificate_that_is_not_ready_is_no_failure(monkeypatch, api):
+    api.apply(kinds.CERTIFICATES, make.certificate())
+    api.apply(kinds.CERTIFICATES, make.certificate("b", conditions=[make.MISSING, make.ISSUING]))
+    api.apply(kinds.SECRETS, make.secret())
+    found = run(monkeypatch, certificate_info, namespace=make.NS)
+    assert found["failed"] is False
+    assert found["ready"] == 1
+    assert found["cause"] == found["certificates"][1]["cause"] == "ClusterIssuer letsencrypt does not exist"
+
+
+def test_all_ready_costs_two_requests(monkeypatch, api):
+    for number in range(3):
+        name = f"c{number}"
+        api.apply(kinds.CERTIFICATES, make.certificate(name))
+        api.apply(kinds.SECRETS, make.secret(name, certificate_name=name, names=(f"{name}.example.com",)))
+    assert run(monkeypatch, certificate_info, namespace=make.NS)["ready"] == 3
+    assert len(api.requests) == 2
+
+
+def test_a_name_that_does_not_exist_is_absent(monkeypatch, api):
+    found = run(monkeypatch, certificate_info, namespace=make.NS, names=["ghost"])
+    assert found["certificates"][0]["state"] == "Absent"
+    assert found["ready"] == 0
+
+
+def test_a_cluster_without_cert_manager(monkeypatch, api):
+    api.fail("/certificates", status(404, "NotFound", "the server could not find the requested resource"))
+    found = run(monkeypatch, certificate_info, namespace=make.NS)
+    assert found["failed"] is False
+    assert found["api_found"] is False
+    assert found["certificates"] == []
+
+
+def test_a_refusal_is_a_failure(monkeypatch, api):
+    api.fail("/certificates", status(403, "Forbidden", "certificates is forbidden"))
+    found = run(monkeypatch, certificate_info, namespace=make.NS)
+    assert found["failed"] is True
+    assert found["msg"].startswith("Could not list certificates.cert-manager.io in namespace istio-ingress: HTTP 403 Forbidden")
