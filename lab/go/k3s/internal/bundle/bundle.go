@@ -12,7 +12,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -26,11 +25,11 @@ var multiCall = []string{
 }
 
 // Programs that real K3s carries and the stand-in takes from the host's packages.
-// containerd is copied: it starts the shim that lies beside its own file, and K3s's kill
-// script knows shims by their path in the data folder.
+// The shim is copied: it starts itself again by its own file's path, and K3s's kill script
+// knows shims by their path in the data folder.
 var (
-	linkedPrograms = []string{"containerd-shim-runc-v2", "ctr", "runc"}
-	copiedPrograms = []string{"containerd"}
+	linkedPrograms = []string{"containerd", "ctr", "runc"}
+	copiedPrograms = []string{"containerd-shim-runc-v2"}
 )
 
 // Where Debian puts the CNI plugins, and what its folder holds that K3s has, too.
@@ -168,9 +167,9 @@ func linkPrograms(bin string) error {
 	}
 	place := func(names []string, put func(source, target string) error) error {
 		for _, name := range names {
-			path, err := exec.LookPath(name)
+			path, err := packaged(name)
 			if err != nil {
-				return fmt.Errorf("the stand-in takes %s from the host's packages: %w", name, err)
+				return err
 			}
 			if err := put(path, filepath.Join(bin, name)); err != nil {
 				return err
@@ -191,6 +190,18 @@ func linkPrograms(bin string) error {
 		}
 	}
 	return nil
+}
+
+// packaged finds a program where packages put it. PATH would do worse: /usr/local/bin
+// holds K3s's own links `ctr` and `kubectl`, which lead back here.
+func packaged(name string) (string, error) {
+	for _, dir := range []string{"/usr/bin", "/usr/sbin"} {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("the stand-in takes %s from the host's packages, and neither /usr/bin nor /usr/sbin has it", name)
 }
 
 // pointCurrent moves the links `current` and `previous` as an upgrade does.

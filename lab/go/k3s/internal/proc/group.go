@@ -96,7 +96,8 @@ func (g *Group) watch(c *child) {
 	if err == nil {
 		err = errors.New("exit status 0")
 	}
-	if reason := c.tail.reason(); reason != "" {
+	// A signal is the whole reason: what the child last complained of has nothing to do with it.
+	if reason := c.tail.reason(); reason != "" && c.cmd.ProcessState.Exited() {
 		err = fmt.Errorf("%w: %s", err, reason)
 	}
 	select {
