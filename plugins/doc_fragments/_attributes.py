@@ -18,11 +18,6 @@ attributes:
     description: Where the module can run.
     support: full
     platforms: posix
-  action_group:
-    description: Use C(group/baremesh.edge.edge) in C(module_defaults) to set options of all modules of the group at once.
-    support: full
-    membership:
-      - baremesh.edge.edge
 """
 
     READ = r"""

@@ -54,6 +54,12 @@ options:
       - The environment variable E(K8S_AUTH_KEY_FILE) is used if this is not set.
     type: path
     aliases: [key_file]
+attributes:
+  action_group:
+    description: Use C(group/baremesh.edge.edge) in C(module_defaults) to give all modules of the group the connection at once.
+    support: full
+    membership:
+      - baremesh.edge.edge
 requirements:
   - python >= 3.9
   - kubernetes >= 24.2.0

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._handshake import SERVED, Probe, probe_address
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import Leaf, TlsError, iso, leaf_of_der, normal_serial
+from ansible_collections.baremesh.edge.plugins.module_utils._tls import Leaf, TlsError, iso, leaf_of_der, normal_serial, probe_name
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
@@ -127,7 +127,7 @@ class ServedWait:
         )
 
     def _ask(self, endpoint: Endpoint) -> dict[str, Any]:
-        probe = self._probe(endpoint.address, endpoint.port, endpoint.server_name, self._connect_timeout)
+        probe = self._probe(endpoint.address, endpoint.port, probe_name(endpoint.server_name), self._connect_timeout)
         found = describe_probe(probe)
         return dict(
             found,

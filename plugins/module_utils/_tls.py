@@ -104,6 +104,11 @@ def covers(names: Iterable[str], host: str) -> bool:
     return False
 
 
+def probe_name(host: str) -> str:
+    """A name to ask for in a handshake; for a wildcard, one that it covers."""
+    return "baremesh-probe" + host[1:] if host.startswith("*.") else host
+
+
 def normal_serial(value: Any) -> str:
     """A serial as users write it (hex with or without colons, 0x, zeros, any case) in our form.
 

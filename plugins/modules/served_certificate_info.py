@@ -45,7 +45,7 @@ options:
         type: int
         default: 443
       server_name:
-        description: Name to ask for in the handshake (SNI).
+        description: Name to ask for in the handshake (SNI). For a wildcard, a name that it covers is asked for.
         type: str
         required: true
   expected_serials:

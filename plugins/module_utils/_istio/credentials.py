@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import Leaf, TlsError, covers, iso, key_matches, leaf_of_pem
+from ansible_collections.baremesh.edge.plugins.module_utils._tls import Leaf, TlsError, covers, iso, key_matches, leaf_of_pem, probe_name
 
 MUTUAL_MODES = frozenset(("MUTUAL", "OPTIONAL_MUTUAL"))
 CA_SUFFIX = "-cacert"
@@ -46,7 +46,7 @@ class Credential:
     @property
     def server_names(self) -> tuple[str, ...]:
         """Names to ask for in a handshake; a wildcard is tried by one name that it covers."""
-        return tuple("baremesh-probe" + h[1:] if h.startswith("*.") else h for h in self.hosts)
+        return tuple(probe_name(h) for h in self.hosts)
 
 
 @dataclass(frozen=True)

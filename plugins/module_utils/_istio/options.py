@@ -27,9 +27,7 @@ def parse_credentials(given: Sequence[Mapping[str, Any]]) -> list[Credential]:
             raise ValueError("credentials has no hosts for %s: name at least one, its certificate is asked for by it" % name)
         for host in hosts:
             if host == "*" or "/" in host:
-                raise ValueError(
-                    "credentials has the host %r for %s: give DNS names that the certificate must cover" % (host, name)
-                )
+                raise ValueError("credentials has the host %r for %s: give DNS names that the certificate must cover" % (host, name))
         if "/" in name:
             raise ValueError("credentials has the name %r: give the name of a Secret in the namespace of the gateway pods" % name)
         if len(names) > 2:

@@ -26,7 +26,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait impor
     Prober,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._served import describe_probe
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso
+from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso, probe_name
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 
@@ -72,7 +72,7 @@ def _secret(pod: GatewayPod, secret: HeldSecret) -> dict[str, Any]:
 
 def _shake(prober: Prober, pod: GatewayPod, server_name: str, port: int) -> dict[str, Any]:
     try:
-        probe = prober.handshake(pod.name, port, server_name, HANDSHAKE_TIMEOUT)
+        probe = prober.handshake(pod.name, port, probe_name(server_name), HANDSHAKE_TIMEOUT)
     except KubeError as exc:
         probe = Probe(FORWARD_FAILED, detail=str(exc))
     return dict({"pod": pod.name, "node": pod.node, "sni": server_name}, **describe_probe(probe))

@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The frames of port-forward, and what each way of failing is called."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, REFUSED, ForwardError, RefusedError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import portforward
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import PodChannel, PodProber
+
+websocket = pytest.importorskip("websocket")
+BINARY, CLOSE = websocket.ABNF.OPCODE_BINARY, websocket.ABNF.OPCODE_CLOSE
+OPENING = [(BINARY, b"\x00\x50\x00"), (BINARY, b"\x01\x50\x00")]
+# As containerd says it.
+REFUSAL = b"\x01error forwarding port 80 to pod 1, uid : failed to connect: dial tcp4 127.0.0.1:80: connect: connection refused"
+
+
+class Configuration:
+    host = "https://203.0.113.1:6443"
+    verify_ssl = True
+    ssl_ca_cert = cert_file = key_file = tls_server_name = None
+
+    def auth_settings(self):
+        return {"BearerToken": {"in": "header", "key": "authorization", "value": "Bearer t0ken"}}
+
+
+class FakeStream:
+    def __init__(self, frames):
+        self.frames = list(frames)
+        self.sent = []
+        self.closed = False
+
+    def recv_data(self, control_frame):
+        frame = self.frames.pop(0)
+        if isinstance(frame, Exception):
+            raise frame
+        return frame
+
+    def send_binary(self, data):
+        self.sent.append(data)
+
+    def close(self, timeout):
+        self.closed = True
+
+
+def opened(monkeypatch, *frames):
+    stream = FakeStream([*OPENING, *frames])
+    calls = []
+
+    def create_connection(url, **options):
+        calls.append((url, options))
+        return stream
+
+    monkeypatch.setattr(portforward.websocket, "create_connection", create_connection)
+    return stream, calls
+
+
+def test_data_both_ways():
+    stream = FakeStream([*OPENING, (BINARY, b"\x00abc"), (CLOSE, b"")])
+    channel = PodChannel(stream)
+    channel.send(b"hello")
+    assert stream.sent == [b"\x00hello"]
+    assert channel.recv() == b"abc"
+    assert channel.recv() == b""
+
+
+def test_refused_in_the_pod_is_told_from_a_broken_way():
+    with pytest.raises(RefusedError):
+        PodChannel(FakeStream([*OPENING, (BINARY, REFUSAL)])).recv()
+    with pytest.raises(ForwardError, match="no such container"):
+        PodChannel(FakeStream([*OPENING, (BINARY, b"\x01no such container")])).recv()
+    with pytest.raises(ForwardError, match="in time"):
+        PodChannel(FakeStream([websocket.WebSocketTimeoutException()])).recv()
+    assert PodChannel(FakeStream([websocket.WebSocketConnectionClosedException()])).recv() == b""
+
+
+def test_the_token_goes_in_a_header_and_never_in_the_url(monkeypatch):
+    stream, calls = opened(monkeypatch, (BINARY, REFUSAL))
+    assert PodProber(Connection(Configuration()), "istio-ingress").handshake("gw", 20001, "a.b", 5).state == REFUSED
+    url, options = calls[0]
+    assert url == "wss://203.0.113.1:6443/api/v1/namespaces/istio-ingress/pods/gw/portforward?ports=20001"
+    assert options["header"] == ["authorization: Bearer t0ken"]
+    assert options["subprotocols"] == ["v4.channel.k8s.io"]
+    assert stream.closed
+
+
+@pytest.mark.parametrize(("code", "raises"), [(403, True), (404, False), (500, False)])
+def test_only_a_missing_right_ends_the_wait(monkeypatch, code, raises):
+    def refuse(url, **options):
+        body = b'{"reason":"Forbidden","message":"pods is forbidden"}'
+        raise websocket.WebSocketBadStatusException("Handshake status", code, "x", {}, body)
+
+    monkeypatch.setattr(portforward.websocket, "create_connection", refuse)
+    prober = PodProber(Connection(Configuration()), "ns")
+    if raises:
+        with pytest.raises(ApiError, match="pods is forbidden"):
+            prober.handshake("gw", 443, "a.b", 5)
+    else:
+        probe = prober.handshake("gw", 443, "a.b", 5)
+        assert probe.state == FORWARD_FAILED
+        assert f"Could not forward port 443 of pod gw in namespace ns: HTTP {code}" in probe.detail
+
+
+def test_an_api_that_is_away(monkeypatch):
+    def refuse(url, **options):
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(portforward.websocket, "create_connection", refuse)
+    probe = PodProber(Connection(Configuration()), "ns").handshake("gw", 443, "a.b", 5)
+    assert probe.state == FORWARD_FAILED
+    assert probe.detail == "The Kubernetes API at https://203.0.113.1:6443 cannot be reached: connection refused"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'HTTP/1.1 200 OK\r\n\r\n{"a": 1}',
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"a"\r\n4\r\n: 1}\r\n0\r\n\r\n',
+    ],
+)
+def test_envoys_admin_port(monkeypatch, answer):
+    stream, _calls = opened(monkeypatch, (BINARY, b"\x00" + answer[:9]), (BINARY, b"\x00" + answer[9:]), (CLOSE, b""))
+    assert PodProber(Connection(Configuration()), "ns").read_json("gw", 15000, "/x", 5) == {"a": 1}
+    assert stream.sent[0].startswith(b"\x00GET /x HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("frame", [b"\x00HTTP/1.1 404 Not Found\r\n\r\n", REFUSAL, b"\x00HTTP/1.1 200 OK\r\n\r\nnot json"])
+def test_an_admin_port_that_does_not_answer(monkeypatch, frame):
+    opened(monkeypatch, (BINARY, frame), (CLOSE, b""))
+    with pytest.raises(KubeError):
+        PodProber(Connection(Configuration()), "ns").read_json("gw", 15000, "/x", 5)
