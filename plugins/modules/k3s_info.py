@@ -38,6 +38,9 @@ options:
     description: Whether to return the token for O(kind).
     type: bool
     default: false
+  given_token:
+    description: A token that a node is to join with, to be compared with those of the server.
+    type: str
   kind:
     description: Which kind of node is to join.
     type: str
@@ -69,6 +72,10 @@ joinable:
   description: Whether the server has a token, which it writes when it first starts.
   type: bool
   returned: success
+given_token_fits:
+  description: Whether O(given_token) is one of the server's; null if that cannot be told.
+  type: bool
+  returned: success
 token:
   description: The token, if O(token) is true and the server has one.
   type: str
@@ -76,12 +83,16 @@ token:
 """
 
 import os
+import re
 import socket
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import read_text
+
+
+_BOOTSTRAP = re.compile(r"(^|::)[a-z0-9]{6}\.[a-z0-9]{16}$")
 
 
 def route_address() -> str:
@@ -123,6 +134,21 @@ def read_token(data_dir: str, kind: str) -> str | None:
     return None
 
 
+def token_fits(given: str, tokens: t.Sequence[str]) -> bool | None:
+    """Tell whether a token is one of some, in its short form or in the full one, which also names the cluster's CA.
+
+    Returns C(None) for a bootstrap token, which the cluster knows and no file does, and if there is nothing to compare with.
+    """
+    if not tokens or _BOOTSTRAP.search(given):
+        return None
+    known = [token.partition("::") for token in tokens]
+    prefix, mark, rest = given.strip().partition("::")
+    if not mark:
+        return any(entry[2].partition(":")[2] == prefix for entry in known)
+    password = rest.partition(":")[2]
+    return any(entry[0] == prefix and entry[2].partition(":")[2] == password for entry in known)
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -130,6 +156,7 @@ def main() -> None:
             "data_dir": {"type": "path", "default": "/var/lib/rancher/k3s"},
             "config": {"type": "dict", "default": {}},
             "token": {"type": "bool", "default": False, "no_log": False},
+            "given_token": {"type": "str", "no_log": True},
             "kind": {"type": "str", "choices": ["agent", "server"], "default": "agent"},
         },
         supports_check_mode=True,
@@ -141,7 +168,12 @@ def main() -> None:
         "address": address,
         "url": join_url(address, module.params["config"].get("https-listen-port")) if address else "",
         "joinable": token is not None,
+        "given_token_fits": None,
     }
+    if module.params["given_token"]:
+        kinds = ("agent", "server") if module.params["kind"] == "agent" else ("server",)
+        tokens = [found for found in (read_token(module.params["data_dir"], kind) for kind in kinds) if found]
+        result["given_token_fits"] = token_fits(module.params["given_token"], tokens)
     if module.params["token"]:
         result["token"] = token
     module.exit_json(**result)

@@ -22,6 +22,9 @@ import urllib.parse
 from .._wait import Backoff, Deadline
 from .files import read_text
 
+# A kubelet that does not start shows in no event of its Node, so watches end now and then for a look at the unit.
+_WATCH_SECONDS = 5
+
 
 class ApiError(Exception):
     """A request that did not succeed. C(status) is the HTTP status, 0 when there was no answer."""
@@ -31,7 +34,7 @@ class ApiError(Exception):
         self.status = status
 
 
-def _kubeconfig_value(text: str, key: str) -> str | None:
+def _value(text: str, key: str) -> str | None:
     match = re.search(rf"^\s*{key}:\s*[\"']?(?P<value>[^\s\"']+)", text, re.MULTILINE)
     return match.group("value") if match else None
 
@@ -50,8 +53,8 @@ def _in_memory(content: bytes) -> t.Iterator[str]:
 class Api:
     """The API server that a kubeconfig written by K3s leads to.
 
-    K3s writes that file anew at each start, always in the same form with the certificates inside, so the few
-    values are taken by name: hosts need not have a YAML library.
+    K3s writes these files anew at each start, always in the same form, so the few values are taken by name: hosts need not
+    have a YAML library.
     """
 
     def __init__(self, kubeconfig: str) -> None:
@@ -60,20 +63,26 @@ class Api:
     def _connect(self, timeout: float) -> http.client.HTTPSConnection:
         text = read_text(self.kubeconfig)
         if text is None:
-            raise ApiError(f"{self.kubeconfig} does not exist yet: K3s writes it once its API serves")
-        values = {
-            key: _kubeconfig_value(text, key)
-            for key in ("server", "certificate-authority-data", "client-certificate-data", "client-key-data")
-        }
-        missing = sorted(key for key, value in values.items() if not value)
-        if missing:
-            raise ApiError(f"{self.kubeconfig} lacks {', '.join(missing)}: it is not the file that K3s writes")
-        address = urllib.parse.urlsplit(str(values["server"]))
-        context = ssl.create_default_context(cadata=base64.b64decode(str(values["certificate-authority-data"])).decode("ascii"))
-        pair = b"\n".join(base64.b64decode(str(values[key])) for key in ("client-certificate-data", "client-key-data"))
-        with _in_memory(pair) as name:
+            raise ApiError(f"{self.kubeconfig} does not exist yet: K3s writes it when it starts")
+        server = _value(text, "server")
+        if server is None:
+            raise ApiError(f"{self.kubeconfig} names no server: it is not the file that K3s writes")
+        address = urllib.parse.urlsplit(server)
+        context = ssl.create_default_context(cadata=self._material(text, "certificate-authority").decode("ascii"))
+        with _in_memory(self._material(text, "client-certificate") + b"\n" + self._material(text, "client-key")) as name:
             context.load_cert_chain(name)
         return http.client.HTTPSConnection(address.hostname or "127.0.0.1", address.port or 443, timeout=timeout, context=context)
+
+    def _material(self, text: str, key: str) -> bytes:
+        """Return a certificate or key, which K3s puts into the admin's kubeconfig and beside the kubelet's."""
+        inline = _value(text, f"{key}-data")
+        if inline is not None:
+            return base64.b64decode(inline)
+        path = _value(text, key)
+        if path is None:
+            raise ApiError(f"{self.kubeconfig} has no {key}: it is not the file that K3s writes")
+        with open(path, "rb") as handle:
+            return handle.read()
 
     @contextlib.contextmanager
     def _response(self, method: str, path: str, timeout: float) -> t.Iterator[http.client.HTTPResponse]:
@@ -115,9 +124,10 @@ class Api:
                 return None
             raise
 
-    def wait_readyz(self, deadline: Deadline) -> None:
+    def wait_readyz(self, deadline: Deadline, alive: t.Callable[[], None]) -> None:
         """Wait until the API server calls itself ready.
 
+        :arg alive: called after each attempt that failed; raises if waiting has no point.
         :raises ApiError: it does not by the deadline; the message is the last obstacle.
         """
         backoff = Backoff(first=0.2, cap=2.0, factor=1.5)
@@ -128,12 +138,20 @@ class Api:
             except ApiError:
                 if deadline.expired:
                     raise
+            alive()
             deadline.clock.sleep(backoff.next(deadline))
 
-    def wait_node(self, name: str, judge: t.Callable[[t.Mapping[str, t.Any] | None], str | None], deadline: Deadline) -> dict[str, t.Any]:
+    def wait_node(
+        self,
+        name: str,
+        judge: t.Callable[[t.Mapping[str, t.Any] | None], str | None],
+        deadline: Deadline,
+        alive: t.Callable[[], None] = lambda: None,
+    ) -> dict[str, t.Any]:
         """Watch a Node until it is as wanted; a lost watch is opened again from a fresh list.
 
         :arg judge: returns why a Node, or its absence, is not as wanted, or C(None).
+        :arg alive: called whenever a watch ended; raises if waiting has no point.
         :raises ApiError: it is not by the deadline; the message is the last reason.
         """
         backoff = Backoff(first=0.2, cap=3.0)
@@ -154,6 +172,7 @@ class Api:
                     backoff.reset()
             except ApiError as error:
                 reason = str(error)
+            alive()
             if deadline.expired:
                 raise ApiError(reason or f"Node {name!r} was not seen")
             deadline.clock.sleep(backoff.next(deadline))
@@ -162,8 +181,8 @@ class Api:
         left = int(deadline.remaining)
         if left < 1:
             return
-        query = urllib.parse.urlencode({"watch": "1", "resourceVersion": version, "timeoutSeconds": min(left, 60)})
-        with self._response("GET", f"{path}&{query}", timeout=min(left, 60) + 5.0) as response:
+        query = urllib.parse.urlencode({"watch": "1", "resourceVersion": version, "timeoutSeconds": min(left, _WATCH_SECONDS)})
+        with self._response("GET", f"{path}&{query}", timeout=min(left, _WATCH_SECONDS) + 5.0) as response:
             if response.status != 200:
                 raise ApiError(f"watching Nodes: HTTP {response.status}", response.status)
             for line in iter(response.readline, b""):

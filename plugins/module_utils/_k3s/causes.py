@@ -41,11 +41,19 @@ _PATTERNS: tuple[_Pattern, ...] = (
         r"flag provided but not defined: -+(?P<key>[\w.-]+)",
         "the configuration has the key {key!r}, which this kind of node does not know: remove it from config.yaml or config.yaml.d",
     ),
+    _pattern(
+        r"failed to parse (?P<part>[\w-]+) flag: unknown flag: --(?P<key>[\w.-]+)",
+        "{part}-arg has the flag {key!r}, which the {part} does not know: remove it from the configuration",
+    ),
+    _pattern(
+        r"unknown flag: --(?P<key>[\w.-]+)",
+        "the configuration gives a Kubernetes component the flag {key!r}, which it does not know: remove it",
+    ),
     _pattern(r"level=fatal.*?(?P<what>yaml: [^\"]*)", "config.yaml or a file in config.yaml.d is not YAML ({what}): correct the file"),
     _pattern(
         r"token CA hash does not match the Cluster CA certificate hash",
         "the join token belongs to another cluster (its CA hash differs): "
-        "give the token of this server, or reset a host that belonged to another cluster",
+        "correct k3s_token, or reset a host that belonged to another cluster",
     ),
     _pattern(
         r"(?P<what>token must not be empty|invalid token CA hash length|invalid token format)",
@@ -114,7 +122,7 @@ _PATTERNS: tuple[_Pattern, ...] = (
     _pattern(r"no space left on device", "a disk of the host is full: make room below the data directory and /run", 20),
 )
 
-_MESSAGE = re.compile(r"\bmsg=(?P<quote>\"?)(?P<text>.*?)(?P=quote)(?=\s+\w+=|\s*$)")
+_MESSAGE = re.compile(r"\bmsg=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>\S+))")
 _FATAL = re.compile(r"level=fatal|\bpanic:|^F\d{4} ")
 _ERROR = re.compile(r"level=error|^E\d{4} ")
 
@@ -122,7 +130,9 @@ _ERROR = re.compile(r"level=error|^E\d{4} ")
 def message_of(line: str) -> str:
     """Return what a log line says, without time, level and quoting."""
     match = _MESSAGE.search(line)
-    return (match.group("text") if match else line).replace('\\"', '"').strip()
+    if match is None:
+        return line.strip()
+    return re.sub(r"\\(.)", r"\1", match.group("quoted") or match.group("bare") or "").strip()
 
 
 def explain(lines: t.Sequence[str]) -> Cause | None:

@@ -9,7 +9,9 @@ Private to baremesh.edge: other collections must not import it, it changes witho
 
 from __future__ import annotations
 
+import calendar
 import platform
+import time
 import typing as t
 
 Node = t.Mapping[str, t.Any]
@@ -42,14 +44,23 @@ def internal_address(node: Node) -> str | None:
     return None
 
 
-def why_not_ready(node: Node | None, version: str | None, name: str) -> str | None:
+def _seconds(moment: object) -> float:
+    """Return a time of the API in seconds since 1970, 0 if it is none."""
+    try:
+        return float(calendar.timegm(time.strptime(str(moment), "%Y-%m-%dT%H:%M:%SZ")))
+    except ValueError:
+        return 0.0
+
+
+def why_not_ready(node: Node | None, version: str | None, name: str, reported_since: float = 0.0) -> str | None:
     """Return why a Node does not count as ready, or C(None) if it does.
 
     :arg node: the Node, or C(None) if the API has none of this name.
     :arg version: K3s version that its kubelet must report; C(None) accepts any.
+    :arg reported_since: moment after which the kubelet must have reported, in seconds since 1970 by the Node's own clock.
 
-    A restarted kubelet leaves the old Ready=True in place until it reports itself, so the version it reports
-    is part of the predicate; on etcd members the vote is too, as the next server must not join before.
+    The Ready=True of a kubelet that ran before stays for up to a minute after it has gone, so a report since the start of the
+    unit is part of the predicate. On etcd members the vote is too, as the next server must not join before.
     """
     if node is None:
         return f"the API has no Node {name!r}: the host has not joined"
@@ -59,6 +70,9 @@ def why_not_ready(node: Node | None, version: str | None, name: str) -> str | No
     if ready.get("status") != "True":
         detail = ready.get("message") or ready.get("reason") or "no reason given"
         return f"Node {name!r} is not Ready: {detail}"
+    # The API keeps whole seconds.
+    if _seconds(ready.get("lastHeartbeatTime")) < int(reported_since):
+        return f"the kubelet of Node {name!r} has not reported since K3s was started"
     kubelet = str(((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion") or "")
     if version is not None and kubelet != version:
         return f"Node {name!r} still reports the kubelet version {kubelet or 'none'}, wanted is {version}"

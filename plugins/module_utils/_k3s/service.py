@@ -76,10 +76,10 @@ class Service:
             return "none"
         return "wait" if state.active == "activating" else "start"
 
-    def ensure(self, state: unit.State, deadline: Deadline) -> str:
-        """Bring the unit to run with the present files; return what was done for that.
+    def start(self, state: unit.State) -> tuple[str, unit.State]:
+        """Ask for what brings the unit to run with the present files; return what that is, and the unit's state before.
 
-        :raises UnitError: it does not come up; the message says why as far as the journal tells.
+        :raises UnitError: systemd does not know the unit.
         """
         if state.needs_reload or not state.exists:
             self.unit.reload_daemon()
@@ -89,28 +89,32 @@ class Service:
         if state.enabled != "enabled":
             self.unit.enable()
         action = self.action(state)
-        if action == "none":
-            return action
-        with self.unit.follow(self.unit.cursor()) as journal:
-            former = ""
-            if action != "wait":
-                former = state.invocation
-                self.unit.begin(action)
-            self.unit.wait_running(journal, deadline, former)
-        return action
+        if action in ("start", "restart"):
+            self.unit.begin(action)
+        return action, state
 
-    def ready_node(self, name: str, deadline: Deadline) -> dict[str, t.Any]:
-        """Wait until the API is ready and this host's Node is, and return that.
+    def wait(self, action: str, before: unit.State, journal: unit.Journal, node_name: str, deadline: Deadline) -> dict[str, t.Any]:
+        """Wait until the unit runs, its API answers and its Node is ready; return the Node, empty if none is asked for.
 
-        :raises UnitError: they are not by the deadline.
+        :raises UnitError: it does not come up; the message says why as far as the journal tells.
         """
-        api = Api(self.p["kubeconfig"])
-        version = self.p["version"]
+        former = before.invocation if action in ("start", "restart") else ""
+        state = self.unit.wait_running(journal, deadline, former, before.restarts)
+        if not self.p["kubeconfig"]:
+            return {}
+        # A Node that was not touched may have reported long ago.
+        since = 0.0 if action == "none" else deadline.clock.wall() - deadline.clock.monotonic() + state.started
+
+        def alive() -> None:
+            self.unit.wait_running(journal, deadline, "", before.restarts)
+
+        api, version = Api(self.p["kubeconfig"]), self.p["version"]
         try:
-            api.wait_readyz(deadline)
-            return api.wait_node(name, lambda node: nodes.why_not_ready(node, version, name), deadline)
+            if self.p["name"] == "k3s":
+                api.wait_readyz(deadline, alive)
+            return api.wait_node(node_name, lambda node: nodes.why_not_ready(node, version, node_name, since), deadline, alive)
         except ApiError as error:
-            raise unit.UnitError(f"{self.unit.name} runs, but after {deadline.elapsed:.0f} s {error}.") from error
+            raise unit.UnitError(f"{self.unit.name} runs, but after {deadline.elapsed:.0f} s {error}.", journal.lines) from error
 
 
 def run(service: Service, node_name: str, deadline: Deadline, result: dict[str, t.Any]) -> None:
@@ -121,12 +125,18 @@ def run(service: Service, node_name: str, deadline: Deadline, result: dict[str, 
     state = service.unit.state()
     if service.check_mode:
         result["action"] = service.action(state) if state.exists else "start"
-    else:
-        result["action"] = service.ensure(state, deadline)
-    result["changed"] = result["action"] in ("start", "restart") or state.enabled != "enabled"
-    result["diff"] = {"before": f"{state.active}\n", "after": f"active{_HOW[result['action']]}\n"} if result["changed"] else {}
-    if service.check_mode:
+        _tell(result, state)
         return
-    if service.p["kubeconfig"]:
-        result["address"] = nodes.internal_address(service.ready_node(node_name, deadline))
+    with service.unit.follow(service.unit.cursor()) as journal:
+        result["action"], before = service.start(state)
+        node = service.wait(result["action"], before, journal, node_name, deadline)
+    _tell(result, state)
+    result["address"] = nodes.internal_address(node)
     service.save()
+
+
+def _tell(result: dict[str, t.Any], state: unit.State) -> None:
+    """Fill in what changed."""
+    result["changed"] = result["action"] in ("start", "restart") or state.enabled != "enabled"
+    if result["changed"]:
+        result["diff"] = {"before": f"{state.active}\n", "after": f"active{_HOW[result['action']]}\n"}

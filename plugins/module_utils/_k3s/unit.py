@@ -22,7 +22,7 @@ from . import causes
 Run = t.Callable[[list[str]], tuple[int, str, str]]
 
 _PROPERTIES = (
-    "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,InvocationID,MainPID,NRestarts,Result,ActiveEnterTimestamp,FragmentPath"
+    "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,InvocationID,MainPID,NRestarts,Result,ExecMainStartTimestampMonotonic"
 )
 
 # A unit that fails for a reason unknown to us is given this many restarts before waiting ends.
@@ -43,7 +43,7 @@ class UnitError(Exception):
 
 
 class State(t.NamedTuple):
-    """What systemd says of a unit."""
+    """What systemd says of a unit. C(started) is the start of its main process by the monotonic clock."""
 
     load: str
     active: str
@@ -54,7 +54,7 @@ class State(t.NamedTuple):
     main_pid: int
     restarts: int
     result: str
-    since: str
+    started: float
 
     @property
     def exists(self) -> bool:
@@ -78,7 +78,7 @@ def parse_state(text: str) -> State:
         main_pid=int(values.get("MainPID") or 0),
         restarts=int(values.get("NRestarts") or 0),
         result=values.get("Result", ""),
-        since=values.get("ActiveEnterTimestamp", ""),
+        started=int(values.get("ExecMainStartTimestampMonotonic") or 0) / 1e6,
     )
 
 
@@ -128,15 +128,15 @@ class Unit:
         """Return the unit's journal lines as they come, from a cursor on."""
         return Journal(self.name, cursor)
 
-    def wait_running(self, journal: Journal, deadline: Deadline, former: str) -> State:
+    def wait_running(self, journal: Journal, deadline: Deadline, former: str, restarts_before: int) -> State:
         """Watch the unit until it runs.
 
         :arg journal: the lines since the start was asked for.
         :arg former: the unit's last invocation before the start was asked for, or empty to accept a running one.
+        :arg restarts_before: how often systemd had restarted it when the start was asked for.
         :raises UnitError: it cannot come up, or the deadline passed; the message says why as far as the journal tells.
         """
         first_seen: dict[str, float] = {}
-        restarts_before = self.state().restarts
         while True:
             state = self.state()
             if state.running and state.invocation != former:
@@ -168,7 +168,7 @@ class Unit:
 class Journal:
     """The journal of one unit, followed in a child process. A context manager."""
 
-    _KEEP = 400
+    _KEEP = 4000
 
     def __init__(self, unit: str, cursor: str | None) -> None:
         self._since = [f"--after-cursor={cursor}"] if cursor else ["--lines=0"]
