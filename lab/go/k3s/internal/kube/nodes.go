@@ -89,7 +89,7 @@ func (c *Client) watchNodesOnce(ctx context.Context, known map[string]Node, hand
 		known[name] = node
 	}
 	notify(ctx, known, handlers)
-	path := nodesPath + "?watch=1&allowWatchBookmarks=true&resourceVersion=" + list.Metadata.ResourceVersion
+	path := nodesPath + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=300&resourceVersion=" + list.Metadata.ResourceVersion
 	response, err := c.send(ctx, http.MethodGet, path, "", nil)
 	if err != nil {
 		return err
