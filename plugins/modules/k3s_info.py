@@ -91,7 +91,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import read_text
 
-
 _BOOTSTRAP = re.compile(r"(^|::)[a-z0-9]{6}\.[a-z0-9]{16}$")
 
 

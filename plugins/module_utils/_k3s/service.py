@@ -52,25 +52,27 @@ class Service:
         self.record_path = os.path.join(state_dir, f"started-{self.p['name']}.json")
         self.fingerprint = fingerprint(self.p["binary"], self.p["files"])
 
-    def started_with(self) -> str | None:
-        """Return the fingerprint of the last start that ended well."""
+    def _record(self) -> dict[str, t.Any]:
         try:
             record = json.loads(read_text(self.record_path) or "{}")
         except ValueError:
-            return None
-        return record.get("fingerprint") if isinstance(record, dict) else None
+            return {}
+        return record if isinstance(record, dict) else {}
 
-    def save(self) -> None:
-        """Note that the unit runs with the present files."""
-        if self.started_with() != self.fingerprint:
+    def _note(self, ready: bool) -> None:
+        record = {"fingerprint": self.fingerprint, "ready": ready}
+        if self._record() != record:
             make_directory(os.path.dirname(self.record_path), 0o755)
-            replace_bytes(self.record_path, json.dumps({"fingerprint": self.fingerprint}).encode(), 0o600)
+            replace_bytes(self.record_path, json.dumps(record).encode(), 0o600)
+
+    def was_ready(self) -> bool:
+        """Tell whether the last start with the present files ended well."""
+        return self._record() == {"fingerprint": self.fingerprint, "ready": True}
 
     def action(self, state: unit.State) -> str:
         """Return what brings the unit to run with the present files."""
-        if self.check_mode and self.p["inputs_changed"]:
-            return "restart" if state.active in ("active", "activating", "reloading") else "start"
-        if self.started_with() != self.fingerprint:
+        changed = self._record().get("fingerprint") != self.fingerprint or (self.check_mode and self.p["inputs_changed"])
+        if changed:
             return "restart" if state.active in ("active", "activating", "reloading") else "start"
         if state.running:
             return "none"
@@ -90,6 +92,8 @@ class Service:
             self.unit.enable()
         action = self.action(state)
         if action in ("start", "restart"):
+            # Noted first: a run that dies now must not leave the unit with other files than the note tells.
+            self._note(ready=False)
             self.unit.begin(action)
         return action, state
 
@@ -101,9 +105,10 @@ class Service:
         former = before.invocation if action in ("start", "restart") else ""
         state = self.unit.wait_running(journal, deadline, former, before.restarts)
         if not self.p["kubeconfig"]:
+            self._note(ready=True)
             return {}
         # A Node that was not touched may have reported long ago.
-        since = 0.0 if action == "none" else deadline.clock.wall() - deadline.clock.monotonic() + state.started
+        since = 0.0 if action == "none" and self.was_ready() else deadline.clock.wall() - deadline.clock.monotonic() + state.started
 
         def alive() -> None:
             self.unit.wait_running(journal, deadline, "", before.restarts)
@@ -112,9 +117,11 @@ class Service:
         try:
             if self.p["name"] == "k3s":
                 api.wait_readyz(deadline, alive)
-            return api.wait_node(node_name, lambda node: nodes.why_not_ready(node, version, node_name, since), deadline, alive)
+            node = api.wait_node(node_name, lambda node: nodes.why_not_ready(node, version, node_name, since), deadline, alive)
         except ApiError as error:
             raise unit.UnitError(f"{self.unit.name} runs, but after {deadline.elapsed:.0f} s {error}.", journal.lines) from error
+        self._note(ready=True)
+        return node
 
 
 def run(service: Service, node_name: str, deadline: Deadline, result: dict[str, t.Any]) -> None:
@@ -132,7 +139,6 @@ def run(service: Service, node_name: str, deadline: Deadline, result: dict[str, 
         node = service.wait(result["action"], before, journal, node_name, deadline)
     _tell(result, state)
     result["address"] = nodes.internal_address(node)
-    service.save()
 
 
 def _tell(result: dict[str, t.Any], state: unit.State) -> None:
