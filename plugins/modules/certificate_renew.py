@@ -107,8 +107,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import Selection
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.renewal import renew

@@ -241,9 +241,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import parse_renewals
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection, parse_renewals
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait, Outcome, Selection
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait, Outcome
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client, progress_writer

@@ -90,6 +90,11 @@ class Subject:
     walk: Walk | None = None
 
     @property
+    def secret_name(self) -> str:
+        """spec.secretName, empty where the Certificate does not exist."""
+        return str(((self.certificate or {}).get("spec") or {}).get("secretName") or "")
+
+    @property
     def title(self) -> str:
         """How messages call it."""
         return "Certificate %s/%s" % (self.namespace, self.name)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What users give to say which issuance they wait for.
+"""What users give to say which Certificates, and which issuance, they wait for.
 
 Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
@@ -9,10 +9,27 @@ Private to baremesh.edge: other collections must not import it; it changes witho
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import Renewal
 from ansible_collections.baremesh.edge.plugins.module_utils._tls import TlsError, normal_serial
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which Certificates are meant: these names, or this selector, or all of the namespace."""
+
+    namespace: str
+    names: tuple[str, ...] = ()
+    label_selector: str | None = None
+
+    @property
+    def description(self) -> str:
+        """For messages."""
+        if self.label_selector:
+            return "Certificate with labels %s in namespace %s" % (self.label_selector, self.namespace)
+        return "Certificate in namespace %s" % self.namespace
 
 
 def parse_renewals(given: Mapping[str, Any]) -> dict[str, Renewal]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import Renewal
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait, Selection
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
