@@ -16,9 +16,8 @@ description:
     with what is wanted.
   - Needs neither Helm nor a chart repository, so that a run in which nothing changes downloads nothing.
   - Finds revisions that a killed Helm left as C(pending-install), C(pending-upgrade), C(pending-rollback) or
-    C(uninstalling), because of which Helm refuses every later one. Deleting the Secret of such a revision, as
-    returned in RV(stuck), lets the next C(helm upgrade --install) take over. The same goes for a C(failed) revision, which
-    M(kubernetes.core.helm) takes for the wanted one if its values are.
+    C(uninstalling), because of which Helm refuses every later one, and C(failed) ones, which M(kubernetes.core.helm) takes
+    for the wanted ones if their values are. RV(broken) tells how to get out of each.
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
   - baremesh.edge._attributes
@@ -68,12 +67,9 @@ EXAMPLES = r"""
       - {name: istiod, namespace: istio-system, chart: istiod, chart_version: 1.31.1, values: {}}
   register: releases
 
-- name: Give up revisions that a killed run left
-  kubernetes.core.k8s:
-    state: absent
-    kubeconfig: /etc/rancher/k3s/k3s.yaml
-    definition: "{{ releases.stuck }}"
-  when: releases.stuck | length > 0
+- name: Show what is broken
+  ansible.builtin.debug:
+    msg: "{{ releases.broken }}"
 
 - name: Install or upgrade those that are not as wanted
   kubernetes.core.helm:
@@ -106,7 +102,10 @@ releases:
       description: Version of the chart that is wanted.
       type: str
     action:
-      description: What must be done. V(recover) is an upgrade after the Secret in RV(stuck) is deleted.
+      description:
+        - What must be done, V(none), V(install) or V(upgrade).
+        - For a broken release what must be done before it is compared again. V(rollback) to the last good revision; V(reinstall),
+          as there is none, by uninstalling it first; or V(forget), by deleting its RV(releases[].record), since it was being uninstalled.
       type: str
       sample: upgrade
     status:
@@ -116,6 +115,9 @@ releases:
     revision:
       description: Number of the newest revision, 0 where there is none.
       type: int
+    record:
+      description: Name of the Secret in which Helm keeps the newest revision, empty where there is none.
+      type: str
     differences:
       description: What is not as wanted. Names values by their path and never shows them.
       type: list
@@ -126,8 +128,8 @@ pending:
   returned: always
   type: list
   elements: dict
-stuck:
-  description: Secrets of revisions that a killed Helm left, as definitions for M(kubernetes.core.k8s).
+broken:
+  description: Those of RV(releases) whose newest revision failed, or was left unfinished by a killed Helm.
   returned: always
   type: list
   elements: dict

@@ -17,11 +17,11 @@ from ansible_collections.baremesh.edge.plugins.module_utils._helm.releases impor
     SELECTOR,
     STUCK,
     Plan,
-    Revision,
     Wanted,
     decode,
     newest_secrets,
     plan,
+    with_good_revision,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
@@ -52,42 +52,45 @@ def check_releases(
     clock = clock or SystemClock()
     existing = {found["metadata"]["name"] for found in client.list(NAMESPACES, None)["items"]}
     namespaces = list(dict.fromkeys(release.namespace for release in wanted))
-    newest: dict[tuple[str, str], Revision] = {}
+    secrets: list[Json] = []
     for namespace in namespaces:
         if namespace in existing:
             names = [release.name for release in wanted if release.namespace == namespace]
-            newest.update(_revisions(client, namespace, names, pending_grace, clock, feed))
-    plans = [plan(release, newest.get((release.namespace, release.name))) for release in wanted]
+            secrets += _settled(client, namespace, names, pending_grace, clock, feed)
+    newest = {key: decode(secret) for key, secret in newest_secrets(secrets).items()}
+    good = with_good_revision(secrets)
+    keys = [(release.namespace, release.name) for release in wanted]
+    plans = [plan(release, newest.get(key), key in good) for release, key in zip(wanted, keys)]
     results = [_result(entry) for entry in plans]
     return {
         "releases": results,
         "pending": [result for result in results if result["action"] != "none"],
-        "stuck": [_secret_of(entry.revision) for entry in plans if entry.action == "recover" and entry.revision],
+        "broken": [result for result in results if result["action"] in ("rollback", "reinstall", "forget")],
         "missing_namespaces": [namespace for namespace in namespaces if namespace not in existing],
     }
 
 
-def _revisions(
-    client: KubeClient, namespace: str, names: Sequence[str], grace: float, clock: Clock, feed: Feed | None
-) -> dict[tuple[str, str], Revision]:
-    """The newest revisions in a namespace, after those that may still be at work have ended."""
+def _settled(client: KubeClient, namespace: str, names: Sequence[str], grace: float, clock: Clock, feed: Feed | None) -> list[Json]:
+    """All revisions of the releases in a namespace, after those that may still be at work have ended."""
 
-    def of_ours(secrets: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
-        return {key: secret for key, secret in newest_secrets(secrets).items() if key[1] in names}
+    def of_ours(secrets: Sequence[Json]) -> list[Json]:
+        return [secret for secret in secrets if (secret["metadata"].get("labels") or {}).get("name") in names]
 
-    found = of_ours(client.list(SECRETS, namespace, SELECTOR)["items"])
-    left = max((_grace_left(secret, grace, clock) for secret in found.values()), default=0.0)
-    if left > 0.0:
-        deadline = Deadline(clock, left)
+    def left(secrets: Sequence[Json]) -> float:
+        newest = newest_secrets(of_ours(secrets))
+        return max((_grace_left(secret, grace, clock) for secret in newest.values()), default=0.0)
+
+    found = client.list(SECRETS, namespace, SELECTOR)["items"]
+    if left(found) > 0.0:
+        deadline = Deadline(clock, left(found))
         follower = Follower(client, SECRETS, namespace, deadline, SELECTOR)
 
         def judge(objects: dict[str, list[Json]]) -> Verdict:
-            at_work = [s for s in of_ours(objects["Secret"]).values() if _grace_left(s, grace, clock) > 0.0]
-            return Verdict(not at_work, cause="Helm is at work")
+            return Verdict(left(objects["Secret"]) <= 0.0, cause="Helm is at work")
 
         outcome = settle(feed or ThreadFeed(), [follower], deadline, judge)
-        found = of_ours(outcome.objects["Secret"]) or found
-    return {key: decode(secret) for key, secret in found.items()}
+        found = outcome.objects["Secret"] or found
+    return of_ours(found)
 
 
 def _grace_left(secret: Mapping[str, Any], grace: float, clock: Clock) -> float:
@@ -110,13 +113,6 @@ def _result(entry: Plan) -> Json:
         "action": entry.action,
         "status": revision.status if revision else "",
         "revision": revision.number if revision else 0,
+        "record": revision.secret if revision else "",
         "differences": list(entry.differences),
-    }
-
-
-def _secret_of(revision: Revision) -> Json:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": revision.secret, "namespace": revision.namespace},
     }

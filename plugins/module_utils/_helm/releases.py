@@ -22,8 +22,10 @@ Json = dict[str, Any]
 SELECTOR = "owner=helm"
 # Revisions that a killed Helm left: every later one is refused with "another operation is in progress".
 STUCK = frozenset(("pending-install", "pending-upgrade", "pending-rollback", "uninstalling"))
-# A failed revision with the very values that are wanted would be taken for what is wanted.
-RECOVER = STUCK | {"failed"}
+# Objects may be half changed. A failed revision with the values that are wanted would be taken for what is wanted.
+BROKEN = STUCK | {"failed"}
+# Only from such a revision does Helm know what it had applied.
+GOOD = frozenset(("deployed", "superseded"))
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,11 @@ class Revision:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do with a release. action is none, install, upgrade or recover."""
+    """What to do with a release.
+
+    action is none, install or upgrade; or, for a broken one, first rollback (to the last good revision), reinstall (there is
+    none, so what was applied is removed) or forget (it was being uninstalled).
+    """
 
     wanted: Wanted
     revision: Revision | None
@@ -92,6 +98,16 @@ def decode(secret: Mapping[str, Any]) -> Revision:
         ) from exc
 
 
+def with_good_revision(secrets: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Releases, by namespace and name, that Helm can roll back."""
+    found = set()
+    for secret in secrets:
+        labels = secret["metadata"].get("labels") or {}
+        if labels.get("status") in GOOD:
+            found.add((str(secret["metadata"].get("namespace")), str(labels.get("name"))))
+    return found
+
+
 def newest_secrets(secrets: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
     """The Secret of the newest revision of each release, by namespace and name."""
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
@@ -124,12 +140,13 @@ def value_differences(recorded: Any, wanted: Any, path: str = "values") -> list[
     return [] if same else ["%s changes" % path]
 
 
-def plan(wanted: Wanted, revision: Revision | None) -> Plan:
+def plan(wanted: Wanted, revision: Revision | None, can_roll_back: bool = False) -> Plan:
     """Compare a release with what is wanted."""
     if revision is None or revision.status == "uninstalled":
         return Plan(wanted, revision, "install")
-    if revision.status in RECOVER:
-        return Plan(wanted, revision, "recover", ("revision %d is %s" % (revision.number, revision.status),))
+    if revision.status in BROKEN:
+        action = "forget" if revision.status == "uninstalling" else "rollback" if can_roll_back else "reinstall"
+        return Plan(wanted, revision, action, ("revision %d is %s" % (revision.number, revision.status),))
     differences = []
     if revision.chart != wanted.chart:
         differences.append("chart changes from %s to %s" % (revision.chart, wanted.chart))

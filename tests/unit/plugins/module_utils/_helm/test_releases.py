@@ -62,7 +62,7 @@ class World:
 def test_nothing_to_do_costs_two_requests():
     world = World(record())
     found = world.check()
-    assert (found["pending"], found["stuck"], found["missing_namespaces"]) == ([], [], [])
+    assert (found["pending"], found["broken"], found["missing_namespaces"]) == ([], [], [])
     assert (world.result["action"], world.result["revision"], world.result["status"]) == ("none", 1, "deployed")
     assert len(world.api.requests) == 2
 
@@ -94,15 +94,24 @@ def test_an_upgrade_says_what_changes_but_shows_no_value():
     ]
 
 
-@pytest.mark.parametrize("status", ["pending-install", "pending-upgrade", "pending-rollback", "uninstalling", "failed"])
-def test_what_a_killed_or_failed_helm_left_is_given_up(status):
-    world = World(record(3), record(4, status))
+@pytest.mark.parametrize("status", ["pending-upgrade", "pending-rollback", "failed"])
+def test_a_broken_upgrade_is_rolled_back_to_what_helm_knows(status):
+    world = World(record(3, "superseded"), record(4, status))
     found = world.check()
-    assert found["pending"][0]["action"] == "recover"
-    assert found["stuck"] == [
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sh.helm.release.v1.istiod.v4", "namespace": "istio-system"}}
-    ]
+    assert [entry["action"] for entry in found["broken"]] == ["rollback"]
+    assert found["broken"][0]["differences"] == [f"revision 4 is {status}"]
     assert world.clock.now == 0.0
+
+
+@pytest.mark.parametrize("status", ["pending-install", "failed"])
+def test_a_broken_install_has_nothing_to_go_back_to(status):
+    found = World(record(1, "failed"), record(2, status)).check()
+    assert [entry["action"] for entry in found["broken"]] == ["reinstall"]
+
+
+def test_an_uninstall_that_was_killed_is_forgotten():
+    found = World(record(1, "superseded"), record(2, "uninstalling")).check()
+    assert [(entry["action"], entry["record"]) for entry in found["broken"]] == [("forget", "sh.helm.release.v1.istiod.v2")]
 
 
 def test_a_helm_that_is_at_work_is_waited_for():
@@ -116,7 +125,7 @@ def test_a_helm_that_is_at_work_is_waited_for():
 
 def test_but_not_for_longer_than_the_grace():
     world = World(record(1, "pending-install", created="2026-11-21T08:00:00Z"))
-    assert world.check()["pending"][0]["action"] == "recover"
+    assert world.check()["pending"][0]["action"] == "reinstall"
     assert world.clock.now == 30.0
 
 
