@@ -110,6 +110,7 @@ options:
   verify:
     description:
       - Whether to open a connection to each host port at each of O(verify_addresses).
+      - With O(state=absent) too, to see whether something else serves the ports.
       - With V(auto) a port behind whose NodePort nothing answers yet is reported only; with V(always) it fails.
     type: str
     choices: [never, auto, always]
@@ -175,6 +176,11 @@ holders:
   elements: str
   returned: success
   sample: ["port 80 on 0.0.0.0 is held by nginx (pid 812, unit nginx.service)"]
+cluster_ports:
+  description: Those of the host ports that Kubernetes serves by itself, by a Service with an address of this host or a hostPort.
+  type: list
+  elements: int
+  returned: success
 checks:
   description: Connections that were tried, with O(verify).
   type: list
@@ -245,10 +251,12 @@ def _files(params: dict[str, Any]) -> list[File]:
     return [File(Path(entry["path"]), entry["content"], int(entry["mode"], 8)) for entry in params["files"]]
 
 
-def _holders(host: Host, wanted: model.Wanted) -> list[str]:
+def _holders(host: Host, wanted: model.Wanted) -> tuple[list[str], list[int]]:
+    """Return who else serves a host port, in words, and the ports that Kubernetes serves by itself."""
     ports = [entry.port for entry in wanted.ports]
-    listening = [str(holder) for holder in listeners.holders(ports)]
-    return listening + nat.claims(host.nat_rules(), ports, [*listeners.own_addresses(), *proof.LOOPBACK])
+    claims = nat.claims(host.nat_rules(), ports, [*listeners.own_addresses(), *proof.LOOPBACK])
+    named = [*map(str, listeners.holders(ports)), *map(str, claims)]
+    return named, sorted({claim.port for claim in claims if claim.cluster})
 
 
 def _held(holders: list[str]) -> str:
@@ -256,11 +264,11 @@ def _held(holders: list[str]) -> str:
     return f"{named}: the host ports would take its connections away. Stop it or give it another port (or set refuse_held_ports to false)"
 
 
-def _prove(module: AnsibleModule, wanted: model.Wanted) -> dict[str, Any]:
+def _prove(module: AnsibleModule, wanted: model.Wanted, rewritten: bool) -> dict[str, Any]:
     addresses = module.params["verify_addresses"]
-    checks = proof.check_all(wanted.ports, addresses or [*listeners.own_addresses(), "127.0.0.1"])
-    result: dict[str, Any] = {"checks": [check.as_result() for check in checks], "pending": proof.pending(checks)}
-    failures = proof.failures(checks, required=module.params["verify"] == "always", every=bool(addresses))
+    checks = proof.check_all(wanted.ports, addresses or [*listeners.own_addresses(), "127.0.0.1"], rewritten=rewritten)
+    result: dict[str, Any] = {"checks": [check.as_result() for check in checks], "pending": proof.pending(checks, rewritten)}
+    failures = proof.failures(checks, module.params["verify"] == "always", bool(addresses), rewritten)
     return {**result, "msg": "; ".join(failures), "failed": True} if failures else result
 
 
@@ -278,7 +286,7 @@ def present(module: AnsibleModule, host: Host) -> dict[str, Any]:
     wrong_files = {item: item.state() for item in (file, *_files(p)) if item.state()}
     files_drift = [f"file {item.path}: {state}" for item, state in wrong_files.items()]
     idle = host.idle_units(p["units"])
-    holders = _holders(host, wanted)
+    holders, cluster_ports = _holders(host, wanted)
     result: dict[str, Any] = {
         "changed": bool(wrong_rules or wrong_files),
         "host_ports": wanted.lines(),
@@ -286,6 +294,7 @@ def present(module: AnsibleModule, host: Host) -> dict[str, Any]:
         "files_written": [str(item.path) for item in wrong_files],
         "idle_units": list(idle),
         "holders": holders,
+        "cluster_ports": cluster_ports,
         "diff": {"before": _text([*_lines(output), *wrong_rules, *files_drift]), "after": _text(wanted.lines())},
     }
     if holders and p["refuse_held_ports"]:
@@ -298,7 +307,7 @@ def present(module: AnsibleModule, host: Host) -> dict[str, Any]:
         if wrong_rules or file in wrong_files:
             host.load(file.path)
     if p["verify"] != "never" and not (module.check_mode and wrong_rules):
-        result |= _prove(module, wanted)
+        result |= _prove(module, wanted, rewritten=True)
     return result
 
 
@@ -314,15 +323,19 @@ def absent(module: AnsibleModule, host: Host) -> dict[str, Any]:
             path.unlink()
         with contextlib.suppress(OSError):  # others may keep files there
             Path(module.params["path"]).parent.rmdir()
-    return {
+    result: dict[str, Any] = {
         "changed": bool(found),
         "host_ports": [],
         "drift": found,
         "files_written": [],
         "idle_units": [],
         "holders": [],
+        "cluster_ports": [],
         "diff": {"before": _text([*_lines(output), *found]), "after": ""},
     }
+    if module.params["verify"] != "never":
+        result |= _prove(module, model.parse(module.params["ports"], name=module.params["ports_label"]), rewritten=False)
+    return result
 
 
 def _python() -> str:

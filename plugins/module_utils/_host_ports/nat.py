@@ -45,29 +45,41 @@ def _parse(line: str) -> Rule | None:
     )
 
 
-def _claim(rule: Rule, addresses: Collection[str]) -> str:
+@dataclass(frozen=True)
+class Claim:
+    """Somebody serves a port by NAT; ``cluster`` if Kubernetes does, by a Service with this host's address or a hostPort."""
+
+    port: int
+    by: str
+    cluster: bool
+
+    def __str__(self) -> str:
+        return f"port {self.port} is served by {self.by}"
+
+
+def _claimant(rule: Rule, addresses: Collection[str]) -> tuple[str, bool]:
     if rule.destination and rule.destination not in addresses:
-        return ""
+        return "", False
     if rule.chain == "KUBE-SERVICES" and rule.comment.endswith((" external IP", " loadbalancer IP")):
         service, _space, kind = rule.comment.partition(" ")
-        return f"Service {service.rpartition(':')[0] or service} ({kind} {rule.destination})"
+        return f"Service {service.rpartition(':')[0] or service} ({kind} {rule.destination})", True
     if rule.target not in ("DNAT", "REDIRECT"):
-        return ""
+        return "", False
     if rule.chain.startswith("CNI-DN-"):
-        return f"the hostPort of a pod at {rule.argument} (K3s's ServiceLB makes such pods)"
-    return f"the NAT rule `-A {rule.chain} ... -j {rule.target} {rule.argument}`"
+        return f"the hostPort of a pod at {rule.argument} (K3s's ServiceLB makes such pods)", True
+    return f"the NAT rule `-A {rule.chain} ... -j {rule.target} {rule.argument}`", False
 
 
-def claims(saved: str, ports: Collection[int], addresses: Collection[str]) -> list[str]:
-    """Tell who serves one of the ports by NAT, one sentence each.
+def claims(saved: str, ports: Collection[int], addresses: Collection[str]) -> list[Claim]:
+    """Tell who serves one of the ports by NAT.
 
     Rules for a destination count only if it is one of the ``addresses``: load balancers have addresses of their own.
     """
     wanted = {str(port) for port in ports}
-    found: dict[str, None] = {}
+    found: dict[Claim, None] = {}
     for rule in filter(None, map(_parse, saved.splitlines())):
-        claim = _claim(rule, addresses)
+        by, cluster = _claimant(rule, addresses)
         for port in rule.ports:
-            if claim and port in wanted:
-                found[f"port {port} is served by {claim}"] = None
+            if by and port in wanted:
+                found[Claim(int(port), by, cluster)] = None
     return list(found)

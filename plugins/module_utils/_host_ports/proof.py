@@ -51,13 +51,15 @@ def connect(address: str, port: int, timeout: float = 3.0) -> str | None:
         return error.strerror or str(error)
 
 
-def check(entry: HostPort, address: str, connect_to: Connect) -> Check:
-    """Try one host port at one address; what is wrong is told apart by trying the NodePort too."""
+def check(entry: HostPort, address: str, connect_to: Connect, rewritten: bool = True) -> Check:
+    """Try one host port at one address; what is wrong with a ``rewritten`` one is told apart by trying the NodePort too."""
     # Brackets as in a URL, so that the port does not read as part of an IPv6 address.
     shown = f"[{address}]" if ":" in address else address
     host_port = connect_to(address, entry.port)
     if host_port is None:
         return Check(address, entry.port, entry.node_port, "works", f"{shown}:{entry.port} answers")
+    if not rewritten:
+        return Check(address, entry.port, entry.node_port, "pending", f"{shown}:{entry.port} does not answer ({host_port})")
     node_port = connect_to(address, entry.node_port)
     if node_port is None:
         reason = (
@@ -69,10 +71,10 @@ def check(entry: HostPort, address: str, connect_to: Connect) -> Check:
     return Check(address, entry.port, entry.node_port, "pending", reason)
 
 
-def check_all(entries: Iterable[HostPort], addresses: Iterable[str], connect_to: Connect = connect) -> list[Check]:
+def check_all(entries: Iterable[HostPort], addresses: Iterable[str], connect_to: Connect = connect, rewritten: bool = True) -> list[Check]:
     """Try every host port at every address."""
     listed = list(addresses)
-    return [check(entry, address, connect_to) for entry in entries for address in listed]
+    return [check(entry, address, connect_to, rewritten) for entry in entries for address in listed]
 
 
 def _by_port(checks: Iterable[Check]) -> dict[int, list[Check]]:
@@ -82,17 +84,20 @@ def _by_port(checks: Iterable[Check]) -> dict[int, list[Check]]:
     return result
 
 
-def _sentence(tried: list[Check], silent: list[Check]) -> str:
+def _sentence(tried: list[Check], silent: list[Check], rewritten: bool) -> str:
     where = ", ".join(item.address for item in silent)
     works = ", ".join(item.address for item in tried if item.state == "works" and item.address not in LOOPBACK)
     if works:
         why = f"the Service answers at {works} only, so no DNS name should point to the other address"
-    else:
+    elif rewritten:
         why = "the gateway's Service does not exist yet or has no ready pod"
-    return f"port {silent[0].port} is not proved at {where}: nothing answers on NodePort {silent[0].node_port} there; {why}"
+    else:
+        why = "no Service of type LoadBalancer has an address of this host and a ready pod yet"
+    what = f"nothing answers on NodePort {silent[0].node_port} there" if rewritten else "nothing answers"
+    return f"port {silent[0].port} is not proved at {where}: {what}; {why}"
 
 
-def pending(checks: Iterable[Check]) -> list[str]:
+def pending(checks: Iterable[Check], rewritten: bool = True) -> list[str]:
     """Say per host port what could not be proved, and what follows from it.
 
     Loopback alone is not worth a sentence: kube-proxy serves NodePorts there in its iptables mode and for IPv4 only.
@@ -101,11 +106,11 @@ def pending(checks: Iterable[Check]) -> list[str]:
     for tried in _by_port(checks).values():
         silent = [item for item in tried if item.state == "pending" and item.address not in LOOPBACK]
         if silent:
-            lines.append(_sentence(tried, silent))
+            lines.append(_sentence(tried, silent, rewritten))
     return lines
 
 
-def failures(checks: Iterable[Check], required: bool, every: bool = False) -> list[str]:
+def failures(checks: Iterable[Check], required: bool, every: bool = False, rewritten: bool = True) -> list[str]:
     """Return the sentences that make a run fail.
 
     A host port that does not answer though its NodePort does fails always. If an answer is ``required``, so does a port that answers
@@ -117,5 +122,5 @@ def failures(checks: Iterable[Check], required: bool, every: bool = False) -> li
         outside = [item for item in tried if every or item.address not in LOOPBACK]
         silent = [item for item in outside if item.state == "pending"]
         if required and silent and (every or len(silent) == len(outside)):
-            found.append(_sentence(tried, silent))
+            found.append(_sentence(tried, silent, rewritten))
     return found

@@ -15,27 +15,31 @@ SAMPLE = (Path(__file__).parent / "samples/iptables-save-hostport.txt").read_tex
 HERE = ["10.141.61.11", "127.0.0.1"]
 
 
+def claims(*arguments):
+    return [str(claim) for claim in nat.claims(*arguments)]
+
+
 def test_a_host_port_of_a_pod_is_recognised():
-    assert nat.claims(SAMPLE, [8088], HERE) == [
+    assert claims(SAMPLE, [8088], HERE) == [
         "port 8088 is served by the hostPort of a pod at 10.42.0.4:8080 (K3s's ServiceLB makes such pods)",
     ]
 
 
 def test_a_service_with_an_address_of_this_host_is_named():
-    assert nat.claims(SAMPLE, [8090], HERE) == ["port 8090 is served by Service default/lb (external IP 10.141.61.11)"]
+    assert claims(SAMPLE, [8090], HERE) == ["port 8090 is served by Service default/lb (external IP 10.141.61.11)"]
 
 
 def test_an_address_of_a_load_balancer_elsewhere_is_no_conflict():
-    assert nat.claims(SAMPLE, [8090], ["10.141.61.12"]) == []
+    assert claims(SAMPLE, [8090], ["10.141.61.12"]) == []
 
 
 @pytest.mark.parametrize("port", [80, 443, 30080, 8080])
 def test_cluster_addresses_and_node_ports_are_no_conflict(port):
-    assert nat.claims(SAMPLE, [port], HERE) == []
+    assert claims(SAMPLE, [port], HERE) == []
 
 
 @pytest.mark.parametrize(
-    ("line", "claims"),
+    ("line", "expected"),
     [
         (
             "-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 30080",
@@ -57,5 +61,10 @@ def test_cluster_addresses_and_node_ports_are_no_conflict(port):
         ("", []),
     ],
 )
-def test_rules(line, claims):
-    assert nat.claims(line, [80], HERE) == claims
+def test_rules(line, expected):
+    assert claims(line, [80], HERE) == expected
+
+
+def test_only_what_kubernetes_serves_counts_as_served_by_the_cluster():
+    redirect = "-A PREROUTING -p tcp -m tcp --dport 8088 -j REDIRECT --to-ports 30080\n"
+    assert [claim.cluster for claim in nat.claims(SAMPLE + redirect, [8088, 8090], HERE)] == [True, True, False]
