@@ -55,6 +55,7 @@ func (i *Importer) ImportAll(ctx context.Context) {
 		return
 	}
 	cache, caching := i.readCache()
+	var lists []string
 	done := map[string]stamp{}
 	var doneMu sync.Mutex
 	var pending sync.WaitGroup
@@ -63,6 +64,10 @@ func (i *Importer) ImportAll(ctx context.Context) {
 		path := filepath.Join(i.dir, entry.Name())
 		info, err := os.Stat(path)
 		if err != nil || !info.Mode().IsRegular() || !isArchive(entry.Name()) {
+			continue
+		}
+		if strings.HasSuffix(entry.Name(), ".txt") {
+			lists = append(lists, path)
 			continue
 		}
 		now := stamp{Size: info.Size(), ModTime: info.ModTime()}
@@ -84,6 +89,11 @@ func (i *Importer) ImportAll(ctx context.Context) {
 		})
 	}
 	pending.Wait()
+	for _, path := range lists {
+		if err := i.pullList(ctx, path); err != nil {
+			logline.Errorf("Error encountered while pulling images of %s: %v", path, err)
+		}
+	}
 	if caching {
 		i.writeCache(done)
 	}
@@ -101,6 +111,13 @@ func isArchive(name string) bool {
 	return false
 }
 
+func (i *Importer) ctr(ctx context.Context, args ...string) *exec.Cmd {
+	args = append([]string{"--address", Socket, "--namespace", imageNamespace}, args...)
+	cmd := exec.CommandContext(ctx, filepath.Join(i.bin, "ctr"), args...)
+	cmd.Env = proc.Environment(i.bin)
+	return cmd
+}
+
 func (i *Importer) importOne(ctx context.Context, path string) error {
 	begin := time.Now()
 	logline.Infof("Importing images from %s", path)
@@ -113,9 +130,8 @@ func (i *Importer) importOne(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(i.bin, "ctr"),
-		"--address", Socket, "--namespace", imageNamespace, "images", "import", "-")
-	cmd.Stdin, cmd.Env = archive, proc.Environment(i.bin)
+	cmd := i.ctr(ctx, "images", "import", "-")
+	cmd.Stdin = archive
 	output, err := cmd.CombinedOutput()
 	if err := errors.Join(err, archive.Close()); err != nil {
 		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(output))

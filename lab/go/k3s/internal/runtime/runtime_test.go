@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -156,5 +157,14 @@ func TestIsArchive(t *testing.T) {
 		if isArchive(name) != want {
 			t.Errorf("%s", name)
 		}
+	}
+}
+
+func TestMissingImagesGetTheirFullNames(t *testing.T) {
+	list := "# comment\n\nrancher/pause:3.6\nbusybox\nlocalhost:5000/a/b:1\nquay.io/x/y@sha256:00\nlocalhost/z\n"
+	got := missing(list, []string{"docker.io/rancher/pause:3.6"})
+	want := []string{"docker.io/library/busybox:latest", "localhost:5000/a/b:1", "quay.io/x/y@sha256:00", "localhost/z:latest"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v", got)
 	}
 }
