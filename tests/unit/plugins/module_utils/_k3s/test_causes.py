@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s import causes
+
+TIME = 'time="2026-11-21T08:16:53Z"'
+FLAG = f'{TIME} level=fatal msg="flag provided but not defined: -tls-san"'
+HASH = (
+    f'{TIME} level=error msg="Failed to validate connection to cluster at https://192.0.2.10:6443: '
+    'token CA hash does not match the Cluster CA certificate hash: aa != bb"'
+)
+REFUSED = (
+    f'{TIME} level=error msg="Failed to validate connection to cluster at https://192.0.2.10:6443: failed to get CA certs: '
+    'Get \\"https://192.0.2.10:6443/cacerts\\": dial tcp 192.0.2.10:6443: connect: connection refused"'
+)
+PASSWORD = (
+    f'{TIME} level=info msg="Waiting to retrieve agent configuration; server is not ready: '
+    'https://127.0.0.1:6444/v1-k3s/config: 401 Unauthorized"'
+)
+NODE_PASSWORD = (
+    f'{TIME} level=info msg="Waiting to retrieve agent configuration; server is not ready: Node password rejected, duplicate hostname or '
+    "contents of '/etc/rancher/node/password' may not match server node-passwd entry\""
+)
+PORT = f'{TIME} level=fatal msg="starting kubernetes: listen tcp :6443: bind: address already in use"'
+KUBELET = 'E1121 08:39:41.866967    2988 run.go:72] "command failed" err="failed to parse kubelet flag: unknown flag: --no-such"'
+CLOCK = (
+    f'{TIME} level=error msg="Failed to validate connection to cluster at https://a:6443: x509: certificate has expired or is not yet '
+    'valid: current time 2026-11-21T08:16:53Z is before 2026-11-21T09:00:00Z"'
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (FLAG, "has the key 'tls-san'"),
+        (HASH, "belongs to another cluster"),
+        (REFUSED, "the server https://192.0.2.10:6443 cannot be reached from this host (connection refused)"),
+        (PASSWORD, "refuses the join token"),
+        (NODE_PASSWORD, "unique name"),
+        (PORT, "another process listens on :6443"),
+        (KUBELET, "kubelet-arg has the flag 'no-such'"),
+        (CLOCK, "not valid at this host's time 2026-11-21T08:16:53Z"),
+        (f'{TIME} level=fatal msg="yaml: line 9: could not find expected \':\'"', "not YAML (yaml: line 9"),
+        (f'{TIME} level=fatal msg="failed to find memory cgroup (v2)"', "control groups"),
+        (f'{TIME} level=fatal msg="invalid token format"', "malformed (invalid token format)"),
+        (
+            f'{TIME} level=fatal msg="failed to validate server configuration: critical configuration value mismatch between servers: cluster-cidr"',
+            "must be equal on all servers differs (between servers: cluster-cidr)",
+        ),
+    ],
+)
+def test_known_lines_become_one_sentence(line, said):
+    cause = causes.explain(["level=info msg=starting", line])
+    assert cause is not None
+    assert said in cause.sentence
+    assert cause.line == line
+
+
+def test_what_may_heal_is_given_time_and_what_cannot_is_not():
+    assert causes.explain([FLAG]).patience == 0
+    assert causes.explain([HASH]).patience == 0
+    assert causes.explain([REFUSED]).patience > 0
+    assert causes.explain([PASSWORD]).patience > 0
+
+
+def test_the_deepest_reason_wins_over_the_newest():
+    assert "another cluster" in causes.explain([HASH, REFUSED]).sentence
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "I1121 08:44:52.722022 4965 quota.go:36] \"Caches are synced\"",
+        'E1121 08:44:52 4965 kubelet.go:1] "cgroup of pod not found"',
+        'E1121 "Unable to authenticate the request" err="[invalid bearer token, Unauthorized]"',
+        "modprobe: FATAL: Module br_netfilter not found in directory /lib/modules/6.18",
+    ],
+)
+def test_ordinary_noise_is_no_cause(line):
+    assert causes.explain([line]) is None
+
+
+def test_a_message_is_told_without_its_quoting():
+    assert causes.message_of(f'{TIME} level=fatal msg="kubelet exited: \\"command failed\\" twice" node=a') == (
+        'kubelet exited: "command failed" twice'
+    )
+    assert causes.message_of("level=info msg=starting node=a") == "starting"
+    assert causes.message_of("  plain  ") == "plain"
+
+
+def test_the_last_complaint_is_the_newest_of_the_worst_kind():
+    lines = [f'{TIME} level=fatal msg="first"', f'{TIME} level=fatal msg="second"', f'{TIME} level=error msg="third"', "plain"]
+    assert causes.last_complaint(lines) == "second"
+    assert causes.last_complaint(lines[2:]) == "third"
+    assert causes.last_complaint(["plain"]) == "plain"
+    assert causes.last_complaint([]) is None
