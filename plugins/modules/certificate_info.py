@@ -158,7 +158,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
@@ -180,8 +180,8 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 def look(params: dict[str, Any]) -> dict[str, Any]:
     """The view as result. Raises KubeError."""
+    selection = select(params)
     client, _connection = open_client(params)
-    selection = Selection(params["namespace"], tuple(params["names"]), ",".join(params["label_selectors"]) or None)
     waiter = CertificateWait(client, ThreadFeed(), selection, Deadline(SystemClock(), 30))
     try:
         return dict(waiter.look().result(), api_found=True)
@@ -193,13 +193,11 @@ def look(params: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec=argument_spec(),
-        supports_check_mode=True,
-        mutually_exclusive=[("names", "label_selectors")],
-    )
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
         result = look(module.params)
+    except ValueError as exc:
+        module.fail_json(msg=str(exc))
     except KubeError as exc:
         fail(module, exc)
     module.exit_json(changed=False, **result)

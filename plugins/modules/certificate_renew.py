@@ -107,7 +107,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
@@ -128,16 +128,14 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec=argument_spec(),
-        supports_check_mode=True,
-        mutually_exclusive=[("names", "label_selectors")],
-    )
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
-    selection = Selection(params["namespace"], tuple(params["names"]), ",".join(params["label_selectors"]) or None)
     try:
+        selection = select(params)
         client, _connection = open_client(params)
         entries = renew(client, selection, SystemClock(), dry_run=module.check_mode)
+    except ValueError as exc:
+        module.fail_json(msg=str(exc))
     except KubeError as exc:
         if module.check_mode:
             text = "Would ask for new certificates; the API cannot tell which now: %s" % exc

@@ -241,7 +241,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection, parse_renewals
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import parse_renewals, select
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait, Outcome
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
@@ -268,15 +268,16 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 def wait(params: dict[str, Any], look_only: bool) -> Outcome:
     """Do what the options say. Raises KubeError before the first look and, with look_only, from it."""
+    selection = select(params)
+    renewals = parse_renewals(params["renewed_since"])
     client, _connection = open_client(params)
-    selection = Selection(params["namespace"], tuple(params["names"]), ",".join(params["label_selectors"]) or None)
     waiter = CertificateWait(
         client,
         ThreadFeed(),
         selection,
         Deadline(SystemClock(), params["timeout"]),
         fail_fast=params["fail_fast"],
-        renewals=parse_renewals(params["renewed_since"]),
+        renewals=renewals,
         crd_grace=params["crd_grace"],
         progress=progress_writer(params["progress_file"]),
     )
@@ -296,11 +297,7 @@ EMPTY_RESULT: dict[str, Any] = {
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec=argument_spec(),
-        supports_check_mode=True,
-        mutually_exclusive=[("names", "label_selectors")],
-    )
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     if module.params["timeout"] < 1:
         module.fail_json(msg="timeout is %d, it must be at least 1" % module.params["timeout"], cause=None, **EMPTY_RESULT)
     try:

@@ -32,6 +32,18 @@ class Selection:
         return "Certificate in namespace %s" % self.namespace
 
 
+def select(params: Mapping[str, Any]) -> Selection:
+    """The options names, namespace and label_selectors. Raises ValueError with the sentence for the user.
+
+    Empty text is what a template or a survey makes of nothing, so it counts as not given.
+    """
+    names = tuple(dict.fromkeys(n for n in params["names"] if n))
+    selectors = [s for s in params["label_selectors"] if s]
+    if names and selectors:
+        raise ValueError("names is %s and label_selectors is %s: give one of the two" % (", ".join(names), ", ".join(selectors)))
+    return Selection(params["namespace"], names, ",".join(selectors) or None)
+
+
 def parse_renewals(given: Mapping[str, Any]) -> dict[str, Renewal]:
     """renewed_since as Renewal objects. Raises ValueError with the sentence for the user."""
     return {str(name): _parse(str(name), value) for name, value in given.items()}

@@ -70,7 +70,7 @@ def test_check_mode_where_there_is_no_api(monkeypatch):
     [
         ({"renewed_since": {"app": "next"}}, "renewed_since for app is 'next'"),
         ({"timeout": 0}, "timeout is 0, it must be at least 1"),
-        ({"names": ["a"], "label_selectors": ["b"]}, "mutually exclusive"),
+        ({"names": ["a"], "label_selectors": ["b"]}, "names is a and label_selectors is b: give one of the two"),
     ],
 )
 def test_bad_input(monkeypatch, api, options, part):
