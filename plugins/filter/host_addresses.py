@@ -38,11 +38,13 @@ _value:
   elements: str
 """
 
+import typing as t
+
 from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import host_addresses
 
 
 class FilterModule:
     """Filter for addresses of hosts."""
 
-    def filters(self):  # type: ignore[no-untyped-def]
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"host_addresses": host_addresses}

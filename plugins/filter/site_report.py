@@ -57,11 +57,13 @@ _value:
       elements: str
 """
 
+import typing as t
+
 from ansible_collections.baremesh.edge.plugins.plugin_utils._report import phase_times, site_report
 
 
 class FilterModule:
     """Filters for the summary at the end of a run."""
 
-    def filters(self):  # type: ignore[no-untyped-def]
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"site_report": site_report, "phase_times": phase_times}

@@ -18,7 +18,4 @@ def host_addresses(hosts: t.Sequence[str], hostvars: t.Mapping[str, t.Mapping[st
     :arg hosts: inventory names.
     :arg hostvars: the variables of all hosts. C(edge_address) wins over C(ansible_host), and that over the name.
     """
-    return [
-        str(hostvars[host].get("edge_address") or hostvars[host].get("ansible_host") or host)
-        for host in hosts
-    ]
+    return [str(hostvars[host].get("edge_address") or hostvars[host].get("ansible_host") or host) for host in hosts]
