@@ -47,4 +47,5 @@ class FilterModule:
     """Filter for addresses of hosts."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by name."""
         return {"host_addresses": host_addresses}

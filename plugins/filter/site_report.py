@@ -66,4 +66,5 @@ class FilterModule:
     """Filters for the summary at the end of a run."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by name."""
         return {"site_report": site_report, "phase_times": phase_times}
