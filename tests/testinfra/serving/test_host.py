@@ -21,10 +21,13 @@ def test_no_unit_has_failed(host):
 
 
 def test_the_host_ports_unit_runs_and_starts_at_boot(host):
-    units = host.check_output("systemctl list-unit-files --no-legend --no-pager").splitlines()
-    ours = [line.split()[:2] for line in units if line.startswith("baremesh") and "host-ports" in line.replace("_", "-")]
-    assert [state for _, state in ours] == ["enabled"]
-    assert host.service(ours[0][0]).is_running
+    service = host.service("baremesh-host-ports")
+    assert service.is_running
+    assert service.is_enabled
+
+
+def test_the_keeper_of_the_rules_runs(host):
+    assert host.service("baremesh-host-ports-watch").is_running
 
 
 def test_the_rules_are_in_a_table_of_their_own(host):

@@ -5,9 +5,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import shlex
 import ssl
 
 import pytest
+from cryptography import x509
+
+NAMESPACE = "istio-ingress"
 
 
 def test_every_route_leads_to_its_backend(ask, site):
@@ -31,9 +37,25 @@ def test_port_80_sends_to_https(ask, site):
     assert answer.headers["location"] == f"https://{site['hosts'][0]}/some/page?x=1"
 
 
-def test_the_challenge_path_is_not_redirected(ask):
-    """A renewal comes over port 80 while the redirect is in place."""
-    assert ask("/.well-known/acme-challenge/none", tls=False).status != 301
+def test_a_second_certificate_is_issued_while_the_redirect_is_in_place(host, certificate, ask):
+    """A renewal comes over port 80 too. The authority validates every order anew, so a redirected challenge would fail this one."""
+    assert ask("/", tls=False).status == 301
+    name = "again"
+    manifest = {
+        "apiVersion": certificate["apiVersion"],
+        "kind": "Certificate",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {key: certificate["spec"][key] for key in ("dnsNames", "issuerRef")} | {"secretName": name},
+    }
+    script = f"""
+        trap 'k3s kubectl delete --namespace {NAMESPACE} --ignore-not-found certificate/{name} secret/{name} >/dev/null' EXIT
+        k3s kubectl apply -f - <<< {shlex.quote(json.dumps(manifest))}
+        k3s kubectl wait --namespace {NAMESPACE} --for condition=Ready --timeout 120s certificate/{name} && exit 0
+        k3s kubectl get challenges --all-namespaces --output jsonpath='{{.items[*].status}}'
+        exit 1
+    """
+    result = host.run(f"bash -c {shlex.quote(script)}")
+    assert result.rc == 0, result.stdout + result.stderr
 
 
 def test_the_served_certificate_is_the_one_in_the_secret(ask, tls_secret):
@@ -41,10 +63,6 @@ def test_the_served_certificate_is_the_one_in_the_secret(ask, tls_secret):
 
 
 def serial_in(secret):
-    import base64
-
-    from cryptography import x509
-
     return x509.load_pem_x509_certificates(base64.b64decode(secret["data"]["tls.crt"]))[0].serial_number
 
 
