@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.modules import k3s_config
+from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
+
+CONFIG = "datastore-endpoint: mysql://u:hush@db/k\ntls-san: [a]\n"
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "rancher" / "k3s"
+
+
+def test_files_are_written_with_their_modes(monkeypatch, place):
+    result = run(
+        monkeypatch,
+        k3s_config,
+        files=[{"path": str(place / "config.yaml"), "content": "a: 1\n"}, {"path": str(place / "unit"), "content": "u\n", "mode": "0644"}],
+    )
+    assert result["changed"]
+    assert result["restart_needed"]
+    assert (place / "config.yaml").read_text() == "a: 1\n"
+    assert (place / "config.yaml").stat().st_mode & 0o777 == 0o600
+    assert (place / "unit").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_second_run_changes_nothing(monkeypatch, place):
+    files = [{"path": str(place / "token"), "secret": "hush"}]
+    run(monkeypatch, k3s_config, files=files)
+    before = (place / "token").stat()
+    result = run(monkeypatch, k3s_config, files=files)
+    assert not result["changed"]
+    assert not result["restart_needed"]
+    assert (place / "token").stat().st_ino == before.st_ino
+
+
+def test_check_mode_writes_nothing_and_tells_the_same(monkeypatch, place):
+    files = [{"path": str(place / "config.yaml"), "content": "a: 1\n"}]
+    result = run(monkeypatch, k3s_config, check=True, files=files, absent=[str(place / "gone")])
+    assert result["changed"]
+    assert result["written"] == [str(place / "config.yaml")]
+    assert not place.exists()
+
+
+def test_a_wrong_mode_alone_is_corrected_without_a_restart(monkeypatch, place):
+    files = [{"path": str(place / "config.yaml"), "content": "a: 1\n"}]
+    run(monkeypatch, k3s_config, files=files)
+    (place / "config.yaml").chmod(0o644)
+    result = run(monkeypatch, k3s_config, files=files)
+    assert result["changed"]
+    assert not result["restart_needed"]
+    assert (place / "config.yaml").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("old", [None, "old hush\n", CONFIG.replace("[a]", "[b]")])
+def test_no_secret_is_in_the_result(monkeypatch, place, old):
+    place.mkdir(parents=True)
+    for name in ("config.yaml", "token"):
+        if old is not None:
+            (place / name).write_text(old if name == "token" or ":" in old else "x: 1\n")
+    result = run(
+        monkeypatch,
+        k3s_config,
+        files=[
+            {"path": str(place / "config.yaml"), "secret": CONFIG, "hide": ["datastore-endpoint"]},
+            {"path": str(place / "token"), "secret": "hush"},
+        ],
+    )
+    assert result["changed"]
+    assert "hush" not in json.dumps(result)
+    assert "tls-san: [a]" in json.dumps(result["diff"]), "what is not secret is shown"
+
+
+def test_what_should_be_absent_is_removed_once(monkeypatch, place):
+    place.mkdir(parents=True)
+    (place / "registries.yaml").write_text("password: hush\n")
+    files = [{"path": str(place / "config.yaml"), "content": "a: 1\n"}]
+    result = run(monkeypatch, k3s_config, files=files, absent=[str(place / "registries.yaml")])
+    assert str(place / "registries.yaml") in result["written"]
+    assert result["restart_needed"]
+    assert "hush" not in json.dumps(result)
+    assert not (place / "registries.yaml").exists()
+    assert not run(monkeypatch, k3s_config, files=files, absent=[str(place / "registries.yaml")])["changed"]
+
+
+def test_a_link_is_replaced_by_a_file(monkeypatch, place):
+    place.mkdir(parents=True)
+    (place / "elsewhere").write_text("a: 1\n")
+    (place / "config.yaml").symlink_to(place / "elsewhere")
+    run(monkeypatch, k3s_config, files=[{"path": str(place / "config.yaml"), "content": "a: 1\n"}])
+    assert not (place / "config.yaml").is_symlink()
+
+
+def test_a_folder_in_the_way_is_told(monkeypatch, place):
+    (place / "config.yaml").mkdir(parents=True)
+    result = run(monkeypatch, k3s_config, files=[{"path": str(place / "config.yaml"), "content": "a: 1\n"}])
+    assert result["failed"]
+    assert "config.yaml" in result["msg"]

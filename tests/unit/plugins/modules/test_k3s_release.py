@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import json
+import urllib.error
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s import placer
+from ansible_collections.baremesh.edge.plugins.modules import k3s_release
+from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
+
+VERSION = "v1.34.4+k3s1"
+URL = "https://mirror.example.com/k3s"
+BINARY, IMAGES, MORE = b"binary", b"images", b"more images"
+
+
+def digest(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+class Mirror:
+    """A web server with releases; it counts what is fetched."""
+
+    def __init__(self):
+        self.files = {}
+        self.fetched = []
+        self.publish(VERSION, BINARY)
+        self.files["https://example.com/more.tar"] = MORE
+
+    def publish(self, version, binary, sums=None):
+        base = f"{URL}/{version.replace('+', '%2B')}"
+        self.files[f"{base}/k3s"] = binary
+        self.files[f"{base}/k3s-airgap-images-amd64.tar.zst"] = IMAGES
+        self.files[f"{base}/sha256sum-amd64.txt"] = (
+            sums or f"{digest(IMAGES)}  k3s-airgap-images-amd64.tar.zst\n{digest(binary)}  k3s\n"
+        ).encode()
+
+    def open(self, url, **_options):
+        self.fetched.append(url.rsplit("/", 1)[1])
+        if url not in self.files:
+            raise urllib.error.HTTPError(url, 404, "Not Found", {}, None)
+        return io.BytesIO(self.files[url])
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path):
+    """A host and a mirror; place(...) runs the module there."""
+
+    class Host:
+        mirror = Mirror()
+        bin_dir = tmp_path / "bin"
+        images = tmp_path / "data" / "agent" / "images"
+        state = tmp_path / "state"
+
+        def place(self, check=False, **options):
+            options = {"version": VERSION, "url": URL, **options}
+            return run(
+                monkeypatch, k3s_release, check=check, bin_dir=str(self.bin_dir), data_dir=str(tmp_path / "data"), **options
+            )
+
+    monkeypatch.setattr(k3s_release, "Placer", functools.partial(placer.Placer, state_dir=str(Host.state)))
+    monkeypatch.setattr(k3s_release.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(k3s_release.AnsibleModule, "get_bin_path", lambda *_args, **_more: None)
+    monkeypatch.setattr(placer, "open_url", lambda url, **options: Host.mirror.open(url, **options))
+    return Host()
+
+
+def test_a_release_is_placed_with_its_links(host):
+    result = host.place()
+    assert result["changed"]
+    assert result["restart_needed"]
+    assert result["sha256"] == digest(BINARY)
+    assert (host.bin_dir / "k3s").read_bytes() == BINARY
+    assert (host.bin_dir / "k3s").stat().st_mode & 0o777 == 0o755
+    assert (host.bin_dir / "kubectl").readlink().name == "k3s"
+    assert not host.images.exists()
+
+
+def test_a_second_run_asks_the_network_nothing(host):
+    host.place(airgap_images=True)
+    host.mirror.fetched.clear()
+    result = host.place(airgap_images=True)
+    assert not result["changed"]
+    assert host.mirror.fetched == []
+
+
+def test_images_and_further_archives_are_placed(host):
+    archive = {"url": "https://example.com/more.tar", "checksum": f"sha256:{digest(MORE)}"}
+    result = host.place(airgap_images=True, archives=[archive])
+    assert (host.images / "k3s-airgap-images-amd64.tar.zst").read_bytes() == IMAGES
+    assert (host.images / "more.tar").read_bytes() == MORE
+    assert len(result["placed"]) == 6
+    host.mirror.fetched.clear()
+    assert not host.place(airgap_images=True, archives=[archive])["changed"]
+    assert host.mirror.fetched == []
+
+
+def test_another_archive_does_not_restart_k3s(host):
+    host.place()
+    result = host.place(archives=[{"url": "https://example.com/more.tar", "checksum": digest(MORE)}])
+    assert result["changed"]
+    assert not result["restart_needed"]
+
+
+def test_a_binary_that_was_changed_by_hand_is_replaced(host):
+    host.place()
+    (host.bin_dir / "k3s").write_bytes(b"broken")
+    result = host.place()
+    assert result["restart_needed"]
+    assert (host.bin_dir / "k3s").read_bytes() == BINARY
+
+
+def test_a_file_with_another_checksum_replaces_nothing(host):
+    host.place()
+    host.mirror.publish("v1.34.5+k3s1", b"tampered", f"{'0' * 64}  k3s\n")
+    result = host.place(version="v1.34.5+k3s1")
+    assert result["failed"]
+    assert f"has the SHA-256 {digest(b'tampered')}, but {'0' * 64} is expected" in result["msg"]
+    assert (host.bin_dir / "k3s").read_bytes() == BINARY
+    assert sorted(path.name for path in host.bin_dir.iterdir()) == ["crictl", "ctr", "k3s", "kubectl"]
+
+
+def test_a_release_that_the_mirror_lacks_is_named(host):
+    result = host.place(version="v1.34.9+k3s1")
+    assert result["failed"]
+    assert "v1.34.9%2Bk3s1/sha256sum-amd64.txt cannot be read: HTTP Error 404" in result["msg"]
+    assert "k3s_version (v1.34.9+k3s1)" in result["msg"]
+
+
+def test_a_release_without_the_binary_is_named(host):
+    host.mirror.publish("v1.34.5+k3s1", b"x", f"{'0' * 64}  k3s-arm64\n")
+    assert "lists no checksum for k3s:" in host.place(version="v1.34.5+k3s1")["msg"]
+
+
+@pytest.mark.parametrize("version", ["v1.34.3+k3s1", "v1.33.9+k3s1"])
+def test_a_downgrade_is_refused_unless_allowed(host, version):
+    host.place()
+    host.mirror.publish(version, b"older")
+    host.mirror.fetched.clear()
+    result = host.place(version=version)
+    assert "cannot be downgraded" in result["msg"]
+    assert host.mirror.fetched == []
+    assert host.place(version=version, allow_any_version_step=True)["previous_version"] == VERSION
+
+
+def test_a_version_of_another_form_is_refused(host):
+    assert "must have the form" in host.place(version="1.34.4")["msg"]
+
+
+def test_a_checksum_of_another_form_is_refused(host):
+    result = host.place(archives=[{"url": "https://example.com/more.tar", "checksum": "md5:1"}])
+    assert "https://example.com/more.tar is 'md5:1'" in result["msg"]
+
+
+def test_check_mode_fetches_and_writes_nothing(host):
+    result = host.place(check=True, airgap_images=True)
+    assert result["changed"]
+    assert str(host.bin_dir / "k3s") in result["placed"]
+    assert host.mirror.fetched == []
+    assert not host.bin_dir.exists()
+    assert not host.state.exists()
+
+
+def test_a_run_that_died_before_its_note_only_reads_the_sums_again(host):
+    host.place()
+    (host.state / "release.json").unlink()
+    host.mirror.fetched.clear()
+    result = host.place()
+    assert not result["changed"]
+    assert host.mirror.fetched == ["sha256sum-amd64.txt"]
+
+
+def test_a_release_in_a_local_folder_needs_no_network(host, tmp_path):
+    folder = tmp_path / "release"
+    folder.mkdir()
+    (folder / "k3s").write_bytes(BINARY)
+    (folder / "sha256sum-amd64.txt").write_text(f"{digest(BINARY)}  k3s\n")
+    assert host.place(local_dir=str(folder))["changed"]
+    assert host.mirror.fetched == []
+    assert not host.place(local_dir=str(folder))["changed"]
+
+
+def test_a_local_folder_without_the_release_is_named(host, tmp_path):
+    assert "k3s_airgap_dir must hold the files of" in host.place(local_dir=str(tmp_path / "none"))["msg"]
+
+
+def test_a_command_that_exists_is_not_hidden_by_a_link(host, monkeypatch):
+    monkeypatch.setattr(
+        k3s_release.AnsibleModule, "get_bin_path", lambda _self, name, *_args, **_more: "/usr/bin/ctr" if name == "ctr" else None
+    )
+    host.place()
+    assert not (host.bin_dir / "ctr").exists()
+    assert (host.bin_dir / "crictl").is_symlink()
+
+
+def test_a_broken_note_is_no_note(host):
+    host.place()
+    (host.state / "release.json").write_text("{")
+    assert not host.place()["changed"]
+    assert json.loads((host.state / "release.json").read_text())["version"] == VERSION
