@@ -49,7 +49,10 @@ def test_the_example_of_the_readme():
     [
         (
             site(host=["a.example.com"]),
-            "edge_sites[0] (app): key 'host' is not known; did you mean 'hosts'? Allowed: name, hosts, issuer, routes, tls, redirect, certificate",
+            (
+                "edge_sites[0] (app): key 'host' is not known; did you mean 'hosts'? Allowed: name, hosts, issuer, routes, tls,"
+                " redirect, certificate"
+            ),
         ),
         (
             site(name="App"),
@@ -84,7 +87,10 @@ def test_the_example_of_the_readme():
         (without("issuer"), "edge_sites[0] (app): issuer is missing"),
         (
             site(issuer="letsencrpt"),
-            "edge_sites[0] (app): issuer is 'letsencrpt', which is not known; did you mean 'letsencrypt'? Allowed: letsencrypt, letsencrypt-staging (issuers are letsencrypt, letsencrypt-staging and cert_manager_issuers)",
+            (
+                "edge_sites[0] (app): issuer is 'letsencrpt', which is not known; did you mean 'letsencrypt'? Allowed: letsencrypt,"
+                " letsencrypt-staging (issuers are letsencrypt, letsencrypt-staging and cert_manager_issuers)"
+            ),
         ),
         (
             site(hosts=["*.example.com"]),
@@ -118,11 +124,17 @@ def test_the_example_of_the_readme():
         ),
         (
             site(tls={"mode": "MUTAL"}),
-            "edge_sites[0].tls (app): mode is 'MUTAL', which is not known; did you mean 'MUTUAL'? Allowed: SIMPLE, MUTUAL, OPTIONAL_MUTUAL, PASSTHROUGH",
+            (
+                "edge_sites[0].tls (app): mode is 'MUTAL', which is not known; did you mean 'MUTUAL'? Allowed: SIMPLE, MUTUAL,"
+                " OPTIONAL_MUTUAL, PASSTHROUGH"
+            ),
         ),
         (
             site(tls={"mode": "MUTUAL"}),
-            "edge_sites[0] (app): tls.mode is MUTUAL without tls.ca_certificate, and ACME issuer 'letsencrypt' puts no ca.crt into the Secret",
+            (
+                "edge_sites[0] (app): tls.mode is MUTUAL without tls.ca_certificate, and ACME issuer 'letsencrypt' puts no ca.crt"
+                " into the Secret"
+            ),
         ),
         (
             site(tls={"mode": "MUTUAL", "ca_certificate": "nonsense"}),
@@ -167,10 +179,11 @@ def test_a_site_must_not_have_the_name_of_what_another_one_makes():
 
 def test_passthrough_has_one_route_that_sees_no_path():
     raw = {"name": "app", "hosts": ["app.example.com"], "tls": {"mode": "PASSTHROUGH"}, "routes": [WEB]}
-    assert findings(raw) == [
+    (found,) = findings(raw)
+    assert found == (
         "edge_sites[0].routes[0] (app): key 'prefix' is not known with tls.mode PASSTHROUGH, since the gateway does not see the"
         " request; Allowed: service, port"
-    ]
+    )
 
 
 def test_a_broken_route_does_not_make_the_others_unreachable():

@@ -1,0 +1,131 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Against real servers on the loopback interface: what is told apart is what the network does."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import threading
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils import _http01
+from ansible_collections.baremesh.edge.plugins.modules import http01_probe_info
+from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
+
+HOST = "app.example.com"
+
+
+class Server:
+    """Answers every request with the same status and server name, and remembers what was asked."""
+
+    def __init__(self, code, name):
+        asked = self.asked = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append((self.headers["Host"], self.path))
+                self.send_response_only(code)
+                if name:
+                    self.send_header("Server", name)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_arguments):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def serve():
+    running = []
+
+    def start(code=404, name="istio-envoy"):
+        running.append(Server(code, name))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.close()
+
+
+def probe(monkeypatch, port, **options):
+    arguments = {"hosts": [HOST], "addresses": ["127.0.0.1"], "port": port, "timeout": 1, "dns": False, **options}
+    return run(monkeypatch, http01_probe_info, **arguments)
+
+
+@pytest.mark.parametrize("code", [404, 301, 200])
+def test_any_answer_of_the_gateway_will_do(monkeypatch, serve, code):
+    server = serve(code)
+    found = probe(monkeypatch, server.port)
+    assert (found["failed"], found["problems"]) == (False, [])
+    assert "msg" not in found
+    assert server.asked == [(HOST, "/.well-known/acme-challenge/baremesh-edge-probe")]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("nginx/1.22.1", "server 'nginx/1.22.1' answers with 404 instead of the gateway"),
+        ("", "a server that does not tell its name answers with 404 instead of the gateway"),
+    ],
+)
+def test_another_server(monkeypatch, serve, name, expected):
+    server = serve(404, name)
+    found = probe(monkeypatch, server.port)
+    assert found["problems"] == [f"{HOST} at 127.0.0.1:{server.port}: {expected}"]
+    assert found["msg"] == found["problems"][0]
+
+
+def test_a_closed_port(monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (problem,) = probe(monkeypatch, port)["problems"]
+    assert problem == f"{HOST} at 127.0.0.1:{port}: connection refused: nothing listens there, or a firewall rejects it"
+
+
+def test_a_port_that_swallows_everything(monkeypatch):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        (problem,) = probe(monkeypatch, silent.getsockname()[1])["problems"]
+    assert problem.endswith("no answer in time: a firewall may drop it, or no gateway pod is behind it")
+
+
+def test_an_address_that_is_no_name(monkeypatch):
+    def fail(*_arguments, **_options):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    (problem,) = probe(monkeypatch, 80, addresses=["edge1.invalid"])["problems"]
+    assert problem == f"{HOST} at edge1.invalid:80: its name does not resolve"
+
+
+def test_names_that_lead_elsewhere_are_told(serve):
+    gateway, other = serve(), serve(200, "Apache")
+    names = {"127.0.0.1": ["127.0.0.1"], "here": ["127.0.0.1"], "elsewhere": ["127.0.0.2"]}
+
+    def resolver(name):
+        if name not in names:
+            raise OSError
+        return names[name]
+
+    hosts = ["here", "nowhere", "elsewhere"]
+    found = _http01.dns_findings(hosts, ["127.0.0.1"], gateway.port, "x", 1.0, resolver)
+    assert found[0] == "nowhere does not resolve on this host"
+    assert found[1].startswith("elsewhere resolves to 127.0.0.2, and there connection refused")
+    assert other.asked == []
+
+
+def test_nothing_to_ask(monkeypatch):
+    assert probe(monkeypatch, 80, hosts=[])["probes"] == []

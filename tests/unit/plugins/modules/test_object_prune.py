@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import GATEWAYS
+from ansible_collections.baremesh.edge.plugins.modules import object_prune
+from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, answer, status
+
+NS = "istio-ingress"
+LABELS = {"managed-by": "us"}
+KINDS = [{"api_version": "networking.istio.io/v1", "kind": "Gateway"}]
+
+
+class Api(FakeApi):
+    known = True
+
+    def request(self, method, path, query, body, content_type, timeout):
+        if method == "GET" and path == "/apis/networking.istio.io/v1":
+            kinds = {"resources": [{"name": "gateways", "kind": "Gateway", "namespaced": True}]}
+            return answer(200, kinds) if self.known else status(404, "NotFound", "page not found")
+        return super().request(method, path, query, body, content_type, timeout)
+
+
+@pytest.fixture
+def api(monkeypatch):
+    found = Api(ScriptedClock())
+    monkeypatch.setattr(object_prune, "open_transport", lambda module: found)
+    for name, labels in (("app", LABELS), ("old", LABELS), ("foreign", {"managed-by": "others"})):
+        found.apply(GATEWAYS, {"metadata": {"name": name, "namespace": NS, "labels": labels}})
+    return found
+
+
+def prune(monkeypatch, **options):
+    keep = [{"kind": "Gateway", "metadata": {"name": "app", "namespace": NS}}]
+    return run(monkeypatch, object_prune, **{"kinds": KINDS, "namespace": NS, "labels": LABELS, "keep": keep, **options})
+
+
+def names(api):
+    return sorted(name for _path, name in api.objects)
+
+
+def test_only_what_has_the_labels_and_is_not_kept(monkeypatch, api):
+    found = prune(monkeypatch)
+    assert found["changed"] is True
+    assert found["pruned"] == [{"kind": "Gateway", "namespace": NS, "name": "old"}]
+    assert found["diff"] == {
+        "before": f"Gateway {NS}/app\nGateway {NS}/old\n",
+        "after": f"Gateway {NS}/app\n",
+    }
+    assert names(api) == ["app", "foreign"]
+    assert prune(monkeypatch)["changed"] is False
+
+
+def test_check_mode_tells_and_deletes_nothing(monkeypatch, api):
+    found = prune(monkeypatch, check=True)
+    assert (found["changed"], len(found["pruned"])) == (True, 1)
+    assert names(api) == ["app", "foreign", "old"]
+
+
+def test_one_of_the_same_name_elsewhere_is_not_the_one_to_keep(monkeypatch, api):
+    keep = [{"kind": "Gateway", "metadata": {"name": "app", "namespace": "default"}}]
+    assert len(prune(monkeypatch, keep=keep)["pruned"]) == 2
+
+
+def test_what_is_being_deleted_already_is_no_change(monkeypatch, api):
+    api.apply(GATEWAYS, {"metadata": {"name": "old", "namespace": NS, "labels": LABELS, "deletionTimestamp": "x"}})
+    assert prune(monkeypatch)["changed"] is False
+
+
+def test_a_kind_that_nobody_knows_has_no_objects(monkeypatch, api):
+    api.known = False
+    assert prune(monkeypatch)["changed"] is False
+
+
+def test_without_labels_it_would_delete_everything(monkeypatch, api):
+    found = prune(monkeypatch, labels={})
+    assert found["msg"] == "labels is empty; without labels every object of the kinds would be deleted"
+    assert names(api) == ["app", "foreign", "old"]
