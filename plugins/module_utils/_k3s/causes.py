@@ -13,11 +13,15 @@ import re
 import typing as t
 
 
+# A complaint older than these seconds may have healed: an agent repeats its own every 2 to 10 seconds.
+RECENT = 12.0
+
+
 class Cause(t.NamedTuple):
     """What stops K3s.
 
     C(sentence) names what is wrong and what to do; C(line) is the journal line it was read from.
-    C(patience) is for how many seconds the line may go on appearing before waiting has no point.
+    C(patience) is for how many seconds the line may go on appearing before waiting has no point: 0, or longer than C(RECENT).
     """
 
     sentence: str
@@ -63,7 +67,7 @@ _PATTERNS: tuple[_Pattern, ...] = (
         r"Node password rejected, duplicate hostname",
         "the cluster already has a node of this name with another node password: "
         "give the host a unique name (node-name), or delete the old Node first",
-        10,
+        15,
     ),
     _pattern(
         r"duplicate node name found",
@@ -80,12 +84,12 @@ _PATTERNS: tuple[_Pattern, ...] = (
     _pattern(
         r"certificate has expired or is not yet valid: current time (?P<now>\S+) is (?P<what>.*)",
         "a certificate of the server is not valid at this host's time {now} ({what}): set the clock of the hosts by NTP",
-        10,
+        15,
     ),
     _pattern(
         r"(agent configuration|/v1-k3s/|bootstrap data|cacerts).*(401 Unauthorized|Unauthorized|not authorized)",
         "the server refuses the join token: correct k3s_token, or leave it empty so that it is read on the server",
-        12,
+        15,
     ),
     _pattern(
         r"listen \w+ (?P<address>\S+): bind: address already in use",

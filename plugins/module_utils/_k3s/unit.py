@@ -30,8 +30,6 @@ _MAX_RESTARTS = 3
 # K3s logs hundreds of lines while it starts: systemd is not asked again for each of them.
 _ASK_AT_MOST_EVERY = 0.2
 _ASK_AT_LEAST_EVERY = 2.0
-# A complaint older than this may have healed: an agent repeats its own every 2 to 10 seconds.
-_RECENT = 12.0
 
 
 class UnitError(Exception):
@@ -142,7 +140,7 @@ class Unit:
             if state.running and state.invocation != former:
                 return state
             now = deadline.clock.monotonic()
-            cause = causes.explain(journal.recent(_RECENT))
+            cause = causes.explain(journal.recent(causes.RECENT))
             first_seen = {cause.sentence: first_seen.get(cause.sentence, now)} if cause is not None else {}
             if cause is not None and now - first_seen[cause.sentence] >= cause.patience:
                 raise UnitError(f"{self.name} does not start: {cause.sentence}.", journal.lines)

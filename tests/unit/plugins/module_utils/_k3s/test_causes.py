@@ -99,3 +99,8 @@ def test_the_last_complaint_is_the_newest_of_the_worst_kind():
     assert causes.last_complaint(lines[2:]) == "third"
     assert causes.last_complaint(["plain"]) == "plain"
     assert causes.last_complaint([]) is None
+
+
+def test_one_line_alone_never_ends_a_wait_that_may_heal():
+    """A line counts as present for some seconds; patience must outlast them, so that only a repeated one ends the wait."""
+    assert all(pattern.patience == 0 or pattern.patience > causes.RECENT for pattern in causes._PATTERNS)

@@ -1,0 +1,322 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module with a scripted systemd, journal and API: what it decides, and with which words it ends. Real units are tried on the lab."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s import service, unit
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.api import ApiError
+from ansible_collections.baremesh.edge.plugins.modules import k3s_service
+from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import ScriptedClock
+
+STATE = {
+    "LoadState": "loaded",
+    "ActiveState": "inactive",
+    "SubState": "dead",
+    "UnitFileState": "disabled",
+    "NeedDaemonReload": "no",
+    "InvocationID": "",
+    "NRestarts": "0",
+    "ExecMainStartTimestampMonotonic": "0",
+}
+RUNNING = {"ActiveState": "active", "SubState": "running", "UnitFileState": "enabled", "InvocationID": "one"}
+
+
+class FakeHost:
+    """A systemd with one unit, its journal, and a Node."""
+
+    def __init__(self, tmp_path):
+        self.clock = ScriptedClock()
+        self.state = dict(STATE)
+        self.commands = []
+        self.journal = []
+        self.binary = tmp_path / "k3s"
+        self.config = tmp_path / "config.yaml"
+        self.record = tmp_path / "state" / "started-k3s.json"
+        self.binary.write_bytes(b"one")
+        self.config.write_text("a: 1\n")
+        self.starts = 0
+        #: What a start leads to after a while.
+        self.comes_up = True
+        self.node_problem = None
+
+    def run(self, argv, **_options):
+        self.commands.append(" ".join(argv))
+        if argv[:2] == ["systemctl", "show"]:
+            return 0, "".join(f"{name}={value}\n" for name, value in self.state.items()), ""
+        if argv[:2] == ["systemctl", "daemon-reload"]:
+            self.state.update(LoadState="loaded", NeedDaemonReload="no")
+        if argv[:2] == ["systemctl", "enable"]:
+            self.state["UnitFileState"] = "enabled"
+        if "--no-block" in argv:
+            self.starts += 1
+            self.state.update(ActiveState="activating", SubState="start")
+            if self.comes_up:
+                self.clock.at(self.clock.now + 3, self.up)
+        return 0, "", ""
+
+    def up(self):
+        self.state.update(
+            RUNNING, InvocationID=f"run{self.starts}", ExecMainStartTimestampMonotonic=str(int(self.clock.now * 1e6))
+        )
+
+    def complain(self, *lines, every=2):
+        """Let lines appear in the journal again and again."""
+
+        def again():
+            self.journal.extend((self.clock.now, line) for line in lines)
+            self.clock.at(self.clock.now + every, again)
+
+        self.clock.at(self.clock.now + every, again)
+
+
+class FakeJournal:
+    def __init__(self, host):
+        self.host = host
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        return None
+
+    @property
+    def lines(self):
+        return [line for _moment, line in self.host.journal]
+
+    def recent(self, seconds):
+        return [line for moment, line in self.host.journal if moment >= self.host.clock.now - seconds]
+
+    def wait(self, _settle, timeout):
+        self.host.clock.sleep(min(timeout, 1.0) or 0.1)
+
+
+class FakeApi:
+    """An API whose Node is judged as the real one's, with the moment that counts noted."""
+
+    host = None
+    judged_since = None
+
+    def __init__(self, kubeconfig):
+        self.kubeconfig = kubeconfig
+
+    def wait_readyz(self, _deadline, alive):
+        alive()
+
+    def wait_node(self, name, judge, deadline, alive):
+        while self.host.node_problem:
+            alive()
+            if deadline.expired:
+                raise ApiError(self.host.node_problem)
+            deadline.clock.sleep(1)
+        return {"status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.10"}]}}
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path):
+    fake = FakeHost(tmp_path)
+    monkeypatch.setattr(FakeApi, "host", fake)
+    monkeypatch.setattr(service, "Api", FakeApi)
+    monkeypatch.setattr(unit, "Journal", lambda _name, _cursor: FakeJournal(fake))
+    monkeypatch.setattr(k3s_service, "SystemClock", lambda: fake.clock)
+    monkeypatch.setattr(k3s_service.AnsibleModule, "run_command", lambda _self, argv, **options: fake.run(argv, **options))
+    monkeypatch.setattr(k3s_service, "Service", functools.partial(service.Service, state_dir=str(fake.record.parent)))
+    monkeypatch.setattr(service.DigestCache, "save", lambda _self: None)
+    monkeypatch.setattr(service.DigestCache, "digest", lambda _self, path: open(path, "rb").read().hex())
+    fake.ensure = lambda check=False, **options: run(
+        monkeypatch,
+        k3s_service,
+        check=check,
+        **{
+            "name": "k3s", "binary": str(fake.binary), "files": [str(fake.config), str(tmp_path / "none")],
+            "kubeconfig": "/etc/rancher/k3s/k3s.yaml", "timeout": 60, **options,
+        },
+    )
+    return fake
+
+
+def test_a_unit_is_enabled_and_started_without_blocking(host):
+    result = host.ensure()
+    assert result["changed"]
+    assert result["action"] == "start"
+    assert result["address"] == "192.0.2.10"
+    assert "systemctl enable -- k3s.service" in host.commands
+    assert "systemctl --no-block start -- k3s.service" in host.commands
+
+
+def test_a_unit_that_runs_with_the_present_files_is_left_alone(host):
+    host.ensure()
+    host.commands.clear()
+    result = host.ensure()
+    assert not result["changed"]
+    assert result["action"] == "none"
+    assert {command.split()[1] for command in host.commands if command.startswith("systemctl")} == {"show"}
+
+
+@pytest.mark.parametrize("what", ["binary", "config"])
+def test_another_file_restarts_it_whoever_wrote_it(host, what):
+    host.ensure()
+    getattr(host, what).write_bytes(b"two")
+    result = host.ensure()
+    assert result["action"] == "restart"
+    assert host.starts == 2
+    assert host.ensure()["action"] == "none"
+
+
+def test_a_file_in_a_folder_counts(host, tmp_path):
+    folder = tmp_path / "config.yaml.d"
+    folder.mkdir()
+    host.ensure(files=[str(folder)])
+    (folder / "more.yaml").write_text("b: 2\n")
+    assert host.ensure(files=[str(folder)])["action"] == "restart"
+
+
+def test_a_run_that_died_after_writing_is_made_up_for(host):
+    """The files changed, the restart never came, and the files do not change again."""
+    host.ensure()
+    host.config.write_text("a: 2\n")
+    assert host.ensure()["action"] == "restart"
+
+
+def test_files_that_went_back_while_k3s_ran_with_others_restart_it(host):
+    host.ensure()
+    host.config.write_text("a: 2\n")
+    host.comes_up = False
+    assert host.ensure()["failed"]
+    host.config.write_text("a: 1\n")
+    host.comes_up = True
+    assert host.ensure()["action"] == "restart"
+
+
+def test_a_start_that_is_under_way_is_waited_for(host):
+    host.comes_up = False
+    assert host.ensure()["failed"]
+    host.clock.at(host.clock.now + 5, host.up)
+    result = host.ensure()
+    assert result["action"] == "wait"
+    assert not result["changed"]
+    assert host.starts == 1
+
+
+def test_a_unit_that_stopped_is_started(host):
+    host.ensure()
+    host.state.update(ActiveState="inactive", SubState="dead")
+    assert host.ensure()["action"] == "start"
+
+
+def test_units_that_systemd_has_not_read_are_read_first(host):
+    host.state.update(LoadState="not-found", NeedDaemonReload="yes")
+    host.ensure()
+    assert host.commands.index("systemctl daemon-reload") < host.commands.index("systemctl --no-block start -- k3s.service")
+
+
+def test_check_mode_asks_only(host):
+    result = host.ensure(check=True)
+    assert result["changed"]
+    assert result["action"] == "start"
+    assert all(command.startswith("systemctl show") for command in host.commands)
+    assert not host.record.exists()
+
+
+def test_check_mode_knows_what_earlier_tasks_would_write(host):
+    host.ensure()
+    assert host.ensure(check=True)["action"] == "none"
+    assert host.ensure(check=True, inputs_changed=True)["action"] == "restart"
+
+
+def test_a_reason_that_cannot_heal_ends_the_wait_at_once(host):
+    host.comes_up = False
+    host.complain('level=fatal msg="flag provided but not defined: -tls-san"')
+    result = host.ensure()
+    assert result["failed"]
+    assert "has the key 'tls-san'" in result["cause"]
+    assert result["elapsed"] < 5
+    assert result["journal"]
+
+
+def test_a_reason_that_may_heal_is_given_time(host):
+    host.comes_up = False
+    host.complain(
+        'level=error msg="Failed to validate connection to cluster at https://192.0.2.10:6443: failed to get CA certs: connection refused"'
+    )
+    result = host.ensure()
+    assert "cannot be reached from this host (connection refused)" in result["cause"]
+    assert 20 <= result["elapsed"] < 30
+
+
+def test_a_reason_that_healed_is_forgotten(host):
+    host.comes_up = False
+    line = 'level=info msg="Waiting to retrieve agent configuration; server is not ready: https://127.0.0.1:6444/v1-k3s/config: 401 Unauthorized"'
+    host.clock.at(1, lambda: host.journal.append((1, line)))
+    host.clock.at(40, host.up)
+    assert not host.ensure()["failed"]
+
+
+def test_without_a_known_reason_the_last_complaint_is_told(host):
+    host.comes_up = False
+    host.complain('level=fatal msg="something new"')
+    result = host.ensure(timeout=10)
+    assert "is still activating (start) at the end of the time allowed; its last complaint: something new" in result["msg"]
+
+
+def test_without_a_line_that_is_told_too(host):
+    host.comes_up = False
+    assert "its journal has no line since then" in host.ensure(timeout=10)["msg"]
+
+
+def test_a_unit_that_ends_again_and_again_is_not_waited_for(host):
+    host.comes_up = False
+    host.complain('level=fatal msg="something new"')
+    for number in (1, 2, 3):
+        host.clock.at(number * 5, functools.partial(host.state.__setitem__, "NRestarts", str(number)))
+    result = host.ensure()
+    assert "ends again and again; its last complaint: something new" in result["msg"]
+    assert result["elapsed"] < 20
+
+
+def test_a_unit_that_dies_while_its_node_is_waited_for_is_told_by_its_reason(host):
+    host.node_problem = "Node 'edge1' is not Ready"
+
+    def die():
+        host.state.update(ActiveState="activating", SubState="auto-restart")
+        host.journal.append((host.clock.now, 'err="failed to parse kubelet flag: unknown flag: --no-such"'))
+
+    host.clock.at(10, die)
+    result = host.ensure()
+    assert "kubelet-arg has the flag 'no-such'" in result["cause"]
+    assert result["elapsed"] < 15
+
+
+def test_a_node_that_does_not_get_ready_is_told(host):
+    host.node_problem = "Node 'edge1' is not Ready: cni plugin not initialized"
+    result = host.ensure(timeout=20)
+    assert "cni plugin not initialized" in result["cause"]
+    assert json.loads(host.record.read_text())["ready"] is False
+
+
+def test_the_report_of_a_restarted_node_must_be_newer_than_the_start(host, monkeypatch):
+    seen = []
+    monkeypatch.setattr(service.nodes, "why_not_ready", lambda *arguments: seen.append(arguments[-1]))
+    monkeypatch.setattr(
+        FakeApi, "wait_node", lambda _self, _name, judge, _deadline, _alive: contextlib.suppress() and judge({}) or {}
+    )
+    host.ensure()
+    host.ensure()
+    assert seen[0] == pytest.approx(host.clock.wall(), abs=5)
+    assert seen[1] == 0.0
+
+
+def test_a_systemd_that_refuses_is_quoted(host, monkeypatch):
+    monkeypatch.setattr(
+        k3s_service.AnsibleModule, "run_command", lambda _self, _argv, **_options: (1, "", "Failed to connect to bus\n")
+    )
+    assert "Failed to connect to bus" in host.ensure()["msg"]
