@@ -32,8 +32,9 @@ T = TypeVar("T")
 class Patience:
     """Repeats requests that fail for reasons that pass, until the deadline."""
 
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: Deadline, say: Callable[[str], None] = lambda _unused: None) -> None:
         self.deadline = deadline
+        self._say = say
 
     def call(self, request: Callable[[], T]) -> T:
         """The request's result. Raises its last error at the deadline, a lasting one at once."""
@@ -45,6 +46,7 @@ class Patience:
                 if not exc.transient or self.deadline.expired:
                     raise
                 pause = backoff.next(self.deadline, getattr(exc, "retry_after", None))
+                self._say(str(exc))
             self.deadline.clock.sleep(pause)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import ssl
 from typing import Any
 from urllib.parse import urlparse
@@ -108,6 +109,9 @@ def open_channel(connection: Connection, namespace: str, pod: str, port: int, ti
         )
     except websocket.WebSocketBadStatusException as exc:
         raise _status_error(exc, "forward port %d of pod %s in namespace %s" % (port, pod, namespace)) from exc
+    except (websocket.WebSocketTimeoutException, TimeoutError, socket.timeout) as exc:
+        text = "The Kubernetes API opened no connection to port %d of pod %s within %.0f s; does it reach the kubelet of that node?"
+        raise ConnectionLost(text % (port, pod, timeout)) from exc
     except (websocket.WebSocketException, OSError) as exc:
         raise ConnectionLost("The Kubernetes API at %s cannot be reached: %s" % (connection.host, describe(exc))) from exc
     return PodChannel(stream)

@@ -30,6 +30,7 @@ ADMIN_TIMEOUT = 3.0
 # Envoy takes 0.1 to 1.5 s for a new listener; a secret that comes later is served 0.1 s after istiod has it.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 PARALLEL = 8
+REPORT_EVERY = 10.0
 
 
 class Prober(Protocol):
@@ -103,7 +104,7 @@ class SdsWait:
         self._keep_primer = keep_primer
         self._fail_fast = fail_fast
         self._progress = progress
-        self._patience = Patience(deadline)
+        self._patience = Patience(deadline, self._say)
         self._reader = Reader(client, namespace, selector, self._patience)
         self._primers = Primers(client, namespace, selector, deadline.clock)
         self._seen: list[Seen] = []
@@ -111,7 +112,11 @@ class SdsWait:
         self._method = "listener"
         self._serials: dict[str, list[str]] = {}
         self._handshakes = 0
-        self._said = ""
+        self._said, self._said_at = "", 0.0
+
+    @property
+    def _names(self) -> str:
+        return ", ".join(c.name for c in self._credentials)
 
     def preflight(self) -> SdsOutcome:
         """Only look at what istiod and Envoy look at. Raises KubeError."""
@@ -127,7 +132,7 @@ class SdsWait:
         try:
             outcome = self._wait()
         except KubeError as exc:
-            outcome = self._outcome(False, str(exc), str(exc))
+            outcome = self._outcome(False, "Credential %s is not served: %s" % (self._names, exc), str(exc))
         finally:
             keep = self._keep_primer and outcome is not None and outcome.served
             problems = [] if keep else self._primers.remove(self._primers.made)
@@ -256,10 +261,7 @@ class SdsWait:
         return "its Envoy %s %s, which istiod has not sent (does istiod run, and is the pod connected to it?)" % (word, missing[0])
 
     def _failed(self, findings: Sequence[Finding]) -> SdsOutcome:
-        lines = [
-            "Credential %s cannot be served: %s" % (f.credential or ", ".join(c.name for c in self._credentials), f.text)
-            for f in findings[:10]
-        ]
+        lines = ["Credential %s cannot be served: %s" % (f.credential or self._names, f.text) for f in findings[:10]]
         return self._outcome(False, "\n".join(lines), findings[0].text)
 
     def _succeeded(self) -> SdsOutcome:
@@ -296,6 +298,7 @@ class SdsWait:
         return found
 
     def _say(self, text: str) -> None:
-        if text != self._said:
-            self._said = text
-            self._progress("%s (%d s)" % (text, self._deadline.elapsed))
+        now = self._deadline.elapsed
+        if text != self._said or now - self._said_at >= REPORT_EVERY:
+            self._said, self._said_at = text, now
+            self._progress("%s: %s (%d s)" % (self._names, " ".join(text.split()), now))

@@ -331,15 +331,22 @@ def test_istiods_webhook_down_is_waited_out(world):
     world.api.fail("/gateways", answer(200, {"items": []}), times=1)
     world.api.fail("/gateways", down, times=4)
     world.prober.answer("primer", served())
-    outcome = world.wait()
+    lines = []
+    outcome = world.wait(progress=lines.append)
     assert outcome.served
     assert outcome.elapsed == pytest.approx(0.2 + 0.4 + 0.8 + 1.6)
+    assert len(lines) == 1
+    assert lines[0].startswith("app: Could not create gateways.networking.istio.io baremesh-primer-")
+    assert lines[0].endswith('failed calling webhook "validation.istio.io": connect: connection refused (0 s)')
 
 
 def test_without_istios_kinds_the_kind_is_named(world):
     world.api.fail("/gateways", status(404, "NotFound", "the server could not find the requested resource"), times=99)
     outcome = world.wait()
-    assert first_line(outcome) == ("The API server does not know the kind Gateway (gateways.networking.istio.io): its CRD is not installed")
+    assert first_line(outcome) == (
+        "Credential app is not served: "
+        "The API server does not know the kind Gateway (gateways.networking.istio.io): its CRD is not installed"
+    )
 
 
 def test_the_right_to_forward_is_asked_for_once(world):
