@@ -49,6 +49,10 @@ options:
     type: list
     elements: dict
     default: []
+  wait_timeout:
+    description: Seconds to wait until the objects are gone, for those that take their time, such as namespaces. V(0) does not wait.
+    type: int
+    default: 0
 seealso:
   - module: kubernetes.core.k8s
 """
@@ -81,61 +85,13 @@ pruned:
       type: str
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.discovery import discover
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Transport
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.prune import Prune
 from ansible_collections.baremesh.edge.plugins.module_utils._session import open_transport
-
-
-def _line(found: dict[str, Any]) -> str:
-    return "%s %s/%s\n" % (found["kind"], found["namespace"], found["name"])
-
-
-def prune(transport: Transport, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Delete what is not kept, and tell what was there."""
-    client = KubeClient(transport)
-    kept = {
-        (found.get("kind"), (found.get("metadata") or {}).get("namespace") or "", (found.get("metadata") or {}).get("name"))
-        for found in params["keep"]
-    }
-    selector = ",".join("%s=%s" % item for item in sorted(params["labels"].items()))
-    before, pruned = [], []
-    for wanted in params["kinds"]:
-        try:
-            resource = discover(transport, wanted["api_version"], wanted["kind"])
-        except ApiError as exc:
-            if exc.not_found:
-                continue
-            raise
-        for item in client.list(resource, params["namespace"], selector)["items"]:
-            metadata = item["metadata"]
-            found = {"kind": resource.kind, "namespace": metadata.get("namespace") or "", "name": metadata["name"]}
-            before.append(found)
-            if (found["kind"], found["namespace"], found["name"]) in kept or metadata.get("deletionTimestamp"):
-                continue
-            pruned.append(found)
-            if not check_mode:
-                _delete(client, resource, found)
-    after = [found for found in before if found not in pruned]
-    return {
-        "changed": bool(pruned),
-        "pruned": pruned,
-        "diff": {"before": "".join(map(_line, before)), "after": "".join(map(_line, after))},
-    }
-
-
-def _delete(client: KubeClient, resource: Any, found: dict[str, Any]) -> None:
-    try:
-        client.delete(resource, found["namespace"] or None, found["name"])
-    except ApiError as exc:
-        if not exc.not_found:
-            raise
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import SystemClock
 
 
 def main() -> None:
@@ -148,16 +104,34 @@ def main() -> None:
             namespace={"type": "str"},
             labels={"type": "dict", "required": True},
             keep={"type": "list", "elements": "dict", "default": []},
+            wait_timeout={"type": "int", "default": 0},
         ),
         supports_check_mode=True,
     )
-    if not module.params["labels"]:
+    params, cause = module.params, ""
+    if not params["labels"]:
         module.fail_json(msg="labels is empty; without labels every object of the kinds would be deleted")
     try:
-        found = prune(open_transport(module), module.params, module.check_mode)
+        prune = Prune(open_transport(module), params["kinds"], params["namespace"], params["labels"], params["keep"])
+        before = prune.look()
+        unwanted = prune.unwanted(before)
+        if unwanted and not module.check_mode:
+            prune.delete(unwanted)
+            cause = prune.wait_gone(unwanted, params["wait_timeout"], SystemClock()) if params["wait_timeout"] else ""
     except KubeError as exc:
         module.fail_json(msg=str(exc))
-    module.exit_json(**found)
+    pruned = [found for found in unwanted if not found.deleting]
+    result = {
+        "changed": bool(pruned),
+        "pruned": [{"kind": found.resource.kind, "namespace": found.namespace, "name": found.name} for found in pruned],
+        "diff": {
+            "before": "".join("%s\n" % found for found in before),
+            "after": "".join("%s\n" % found for found in before if found not in unwanted),
+        },
+    }
+    if cause:
+        module.fail_json(msg="%s (after %d s)" % (cause, params["wait_timeout"]), **result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import prune as kube_prune
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import GATEWAYS
 from ansible_collections.baremesh.edge.plugins.modules import object_prune
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
-from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, answer, status
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, ScriptedFeed, answer, status
 
 NS = "istio-ingress"
 LABELS = {"managed-by": "us"}
@@ -18,8 +19,12 @@ KINDS = [{"api_version": "networking.istio.io/v1", "kind": "Gateway"}]
 
 class Api(FakeApi):
     known = True
+    #: As with finalizers: a deletion only begins with the request.
+    slow = False
 
     def request(self, method, path, query, body, content_type, timeout):
+        if method == "DELETE" and self.slow:
+            return answer(200, {})
         if method == "GET" and path == "/apis/networking.istio.io/v1":
             kinds = {"resources": [{"name": "gateways", "kind": "Gateway", "namespaced": True}]}
             return answer(200, kinds) if self.known else status(404, "NotFound", "page not found")
@@ -30,6 +35,8 @@ class Api(FakeApi):
 def api(monkeypatch):
     found = Api(ScriptedClock())
     monkeypatch.setattr(object_prune, "open_transport", lambda module: found)
+    monkeypatch.setattr(object_prune, "SystemClock", lambda: found.clock)
+    monkeypatch.setattr(kube_prune, "ThreadFeed", lambda: ScriptedFeed(found.clock))
     for name, labels in (("app", LABELS), ("old", LABELS), ("foreign", {"managed-by": "others"})):
         found.apply(GATEWAYS, {"metadata": {"name": name, "namespace": NS, "labels": labels}})
     return found
@@ -81,3 +88,26 @@ def test_without_labels_it_would_delete_everything(monkeypatch, api):
     found = prune(monkeypatch, labels={})
     assert found["msg"] == "labels is empty; without labels every object of the kinds would be deleted"
     assert names(api) == ["app", "foreign", "old"]
+
+
+def test_it_waits_until_they_are_gone(monkeypatch, api):
+    api.slow = True
+    api.clock.at(3.0, lambda: api.remove(GATEWAYS, NS, "old"))
+    assert prune(monkeypatch, wait_timeout=20)["failed"] is False
+    assert api.clock.now == 3.0
+
+
+def test_what_holds_them_is_told(monkeypatch, api):
+    api.slow = True
+    metadata = {"name": "old", "namespace": NS, "labels": LABELS, "finalizers": ["example.com/keep"]}
+    api.apply(GATEWAYS, {"metadata": metadata})
+    found = prune(monkeypatch, wait_timeout=20)
+    assert (found["failed"], found["changed"]) == (True, True)
+    assert found["msg"] == "Gateway old is still there: it is held by example.com/keep (after 20 s)"
+
+
+def test_those_that_somebody_deletes_already_are_waited_for_too(monkeypatch, api):
+    api.apply(GATEWAYS, {"metadata": {"name": "old", "namespace": NS, "labels": LABELS, "deletionTimestamp": "x"}})
+    api.clock.at(2.0, lambda: api.remove(GATEWAYS, NS, "old"))
+    found = prune(monkeypatch, wait_timeout=20)
+    assert (found["failed"], found["changed"], api.clock.now) == (False, False, 2.0)

@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deleting objects that nobody wants any more, and waiting until they are gone.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.discovery import discover
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import Resource
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Transport
+from ansible_collections.baremesh.edge.plugins.module_utils._settle import Verdict, settle
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, Deadline
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object that has the labels."""
+
+    resource: Resource
+    namespace: str
+    name: str
+    deleting: bool
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """By what it is told from others."""
+        return self.resource.kind, self.namespace, self.name
+
+    def __str__(self) -> str:
+        return "%s %s" % (self.resource.kind, "%s/%s" % (self.namespace, self.name) if self.namespace else self.name)
+
+
+class Prune:
+    """Objects of some kinds with some labels, without those to keep."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        kinds: Sequence[Mapping[str, str]],
+        namespace: str | None,
+        labels: Mapping[str, str],
+        keep: Sequence[Mapping[str, Any]],
+    ) -> None:
+        self._transport = transport
+        self._client = KubeClient(transport)
+        self._kinds = kinds
+        self._namespace = namespace
+        self._selector = ",".join("%s=%s" % item for item in sorted(labels.items()))
+        self._kept = {_key(entry) for entry in keep}
+
+    def look(self) -> list[Found]:
+        """All objects of the kinds with the labels."""
+        found = []
+        for wanted in self._kinds:
+            try:
+                resource = discover(self._transport, wanted["api_version"], wanted["kind"])
+            except ApiError as exc:
+                if exc.not_found:
+                    continue
+                raise
+            for item in self._client.list(resource, self._namespace, self._selector)["items"]:
+                metadata = item["metadata"]
+                deleting = bool(metadata.get("deletionTimestamp"))
+                found.append(Found(resource, metadata.get("namespace") or "", metadata["name"], deleting))
+        return found
+
+    def unwanted(self, found: Sequence[Found]) -> list[Found]:
+        """Those of them that are not kept, whether or not somebody is deleting them already."""
+        return [each for each in found if each.key not in self._kept]
+
+    def delete(self, found: Sequence[Found]) -> None:
+        """Delete them; one that is gone meanwhile is as well."""
+        for each in found:
+            if each.deleting:
+                continue
+            try:
+                self._client.delete(each.resource, each.namespace or None, each.name)
+            except ApiError as exc:
+                if not exc.not_found:
+                    raise
+
+    def wait_gone(self, found: Sequence[Found], seconds: float, clock: Clock, feed: Feed | None = None) -> str:
+        """Wait until none of them is there; returns the reason why one still is, empty when all are gone."""
+        deadline = Deadline(clock, seconds)
+        resources = {each.resource.kind: each.resource for each in found}
+        followers = [Follower(self._client, resource, self._namespace, deadline, self._selector) for resource in resources.values()]
+        keys = {each.key for each in found}
+
+        def judge(objects: dict[str, list[Json]]) -> Verdict:
+            left = [(kind, item) for kind, items in objects.items() for item in items if _key(dict(item, kind=kind)) in keys]
+            return Verdict(not left, cause=_reason(*left[0]) if left else "")
+
+        return settle(feed or ThreadFeed(), followers, deadline, judge).cause
+
+
+def _key(found: Mapping[str, Any]) -> tuple[str, str, str]:
+    metadata = found.get("metadata") or {}
+    return str(found.get("kind") or ""), str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
+
+
+def _reason(kind: str, found: Json) -> str:
+    """Why an object that is being deleted is still there."""
+    metadata = found["metadata"]
+    text = "%s %s is still there" % (kind, metadata["name"])
+    held = [
+        " ".join(str(entry.get("message")).split())
+        for entry in (found.get("status") or {}).get("conditions") or []
+        if entry.get("status") == "True" and entry.get("type") in ("NamespaceContentRemaining", "NamespaceFinalizersRemaining")
+    ]
+    if held:
+        return "%s: %s" % (text, "; ".join(held))
+    finalizers = metadata.get("finalizers")
+    return "%s: it is held by %s" % (text, ", ".join(finalizers)) if finalizers else text
