@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import checksum_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import FIRST_WITHOUT_CGROUP_V1, minor_of
 
 Facts = t.Mapping[str, t.Any]
@@ -235,5 +236,5 @@ def judge_release(where: str, release: Facts, fetched: t.Mapping[str, Facts], fo
             f"k3s_release_url {release['base']} cannot be read ({answer['error']})",
             "let the hosts reach it, set another k3s_release_url, or use k3s_airgap_dir",
         )
-    elif f" {release['file']}" not in " ".join(answer["body"].split("\n")) + " ":
+    elif checksum_of(answer["body"], str(release["file"])) is None:
         found.error(where, f"{release['url']} lists no checksum for {release['file']}", "this release does not fit the host's architecture")

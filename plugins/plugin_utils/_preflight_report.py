@@ -185,7 +185,7 @@ def report(
     if "names" not in skip:
         judge.judge_names(hosts, found)
     _judge_release(settings, gathered or {}, found)
-    _judge_network(settings, network or {}, hosts, sites, issuers, found)
+    _judge_network(settings, gathered or {}, network or {}, hosts, sites, issuers, found)
     return {"errors": list(dict.fromkeys(found.errors)), "warnings": list(dict.fromkeys(found.warnings))}
 
 
@@ -210,6 +210,7 @@ def _judge_release(settings: Settings, gathered: t.Mapping[str, t.Any], found: j
 
 def _judge_network(
     settings: Settings,
+    gathered: t.Mapping[str, t.Any],
     network: t.Mapping[str, t.Any],
     hosts: t.Mapping[str, t.Mapping[str, t.Any]],
     sites: t.Sequence[Site],
@@ -222,7 +223,8 @@ def _judge_network(
             found.error(where, f"cannot look at DNS and ACME servers ({_reason(network)})", "check that Ansible reaches this host")
         return
     resolved = network["resolved"]
-    if "dns" not in skip:
+    # Which addresses are those of the hosts is known only if all hosts could be asked, unless they were given.
+    if "dns" not in skip and (settings.get("addresses_are_final") or all(result.get("host") for result in gathered.values())):
         addresses = list(settings.get("addresses") or ())
         for name in [address for address in addresses if not _is_address(address)]:
             answer = resolved.get(name) or {}

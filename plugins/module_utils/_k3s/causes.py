@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 import typing as t
 
-
 # A complaint older than these seconds may have healed: an agent repeats its own every 2 to 10 seconds.
 RECENT = 12.0
 

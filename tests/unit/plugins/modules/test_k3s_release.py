@@ -61,14 +61,12 @@ def host(monkeypatch, tmp_path):
 
         def place(self, check=False, **options):
             options = {"version": VERSION, "url": URL, **options}
-            return run(
-                monkeypatch, k3s_release, check=check, bin_dir=str(self.bin_dir), data_dir=str(tmp_path / "data"), **options
-            )
+            return run(monkeypatch, k3s_release, check=check, bin_dir=str(self.bin_dir), data_dir=str(tmp_path / "data"), **options)
 
     monkeypatch.setattr(k3s_release, "Placer", functools.partial(placer.Placer, state_dir=str(Host.state)))
     monkeypatch.setattr(k3s_release.platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(k3s_release.AnsibleModule, "get_bin_path", lambda *_args, **_more: None)
-    monkeypatch.setattr(placer, "open_url", lambda url, **options: Host.mirror.open(url, **options))
+    monkeypatch.setattr(placer, "open_url", Host.mirror.open)
     return Host()
 
 

@@ -45,12 +45,12 @@ CLOCK = (
         (PORT, "another process listens on :6443"),
         (KUBELET, "kubelet-arg has the flag 'no-such'"),
         (CLOCK, "not valid at this host's time 2026-11-21T08:16:53Z"),
-        (f'{TIME} level=fatal msg="yaml: line 9: could not find expected \':\'"', "not YAML (yaml: line 9"),
+        (f"{TIME} level=fatal msg=\"yaml: line 9: could not find expected ':'\"", "not YAML (yaml: line 9"),
         (f'{TIME} level=fatal msg="failed to find memory cgroup (v2)"', "control groups"),
         (f'{TIME} level=fatal msg="invalid token format"', "malformed (invalid token format)"),
         (
-            f'{TIME} level=fatal msg="failed to validate server configuration: critical configuration value mismatch between servers: cluster-cidr"',
-            "must be equal on all servers differs (between servers: cluster-cidr)",
+            f'{TIME} level=fatal msg="failed to validate server configuration: critical configuration value mismatch: cluster-cidr"',
+            "must be equal on all servers differs (cluster-cidr)",
         ),
     ],
 )
@@ -75,7 +75,7 @@ def test_the_deepest_reason_wins_over_the_newest():
 @pytest.mark.parametrize(
     "line",
     [
-        "I1121 08:44:52.722022 4965 quota.go:36] \"Caches are synced\"",
+        'I1121 08:44:52.722022 4965 quota.go:36] "Caches are synced"',
         'E1121 08:44:52 4965 kubelet.go:1] "cgroup of pod not found"',
         'E1121 "Unable to authenticate the request" err="[invalid bearer token, Unauthorized]"',
         "modprobe: FATAL: Module br_netfilter not found in directory /lib/modules/6.18",

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -18,14 +19,14 @@ def test_a_file_is_replaced_with_its_mode_and_nothing_is_left_beside_it(tmp_path
     files.replace_bytes(str(path), b"new", 0o600)
     assert path.read_bytes() == b"new"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert os.listdir(tmp_path) == ["token"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["token"]
 
 
 def test_what_a_killed_run_left_is_overwritten_even_a_link(tmp_path):
     path = tmp_path / "config.yaml"
     other = tmp_path / "other"
     other.write_text("mine")
-    os.symlink(other, files.part_path(str(path)))
+    Path(files.part_path(str(path))).symlink_to(other)
     files.replace_bytes(str(path), b"new", 0o600)
     assert path.read_bytes() == b"new"
     assert other.read_text() == "mine"
@@ -88,7 +89,15 @@ last: shown
 def test_values_of_secret_keys_are_hidden_with_all_their_lines():
     shown = files.mask_yaml(YAML, ["token", "datastore-endpoint", "password", "vpn-auth"])
     assert "hush" not in shown
-    for kept in ("node-name: edge1", "tls-san: [a]", "username: me", "tls: {}", "more: shown", "last: shown", "# comment with token: in it"):
+    for kept in (
+        "node-name: edge1",
+        "tls-san: [a]",
+        "username: me",
+        "tls: {}",
+        "more: shown",
+        "last: shown",
+        "# comment with token: in it",
+    ):
         assert kept in shown
     assert shown.count(files.HIDDEN) == 5
 

@@ -22,8 +22,11 @@ def node(status="True", version=VERSION, labels=None, taints=None, voter=None, *
     return {
         "metadata": {"name": "edge1", "labels": labels or {}},
         "spec": {"taints": taints or []},
-        "status": {"conditions": conditions, "nodeInfo": {"kubeletVersion": version}, "addresses": [
-            {"type": "Hostname", "address": "edge1"}, {"type": "InternalIP", "address": "192.0.2.10"}]},
+        "status": {
+            "conditions": conditions,
+            "nodeInfo": {"kubeletVersion": version},
+            "addresses": [{"type": "Hostname", "address": "edge1"}, {"type": "InternalIP", "address": "192.0.2.10"}],
+        },
     }
 
 

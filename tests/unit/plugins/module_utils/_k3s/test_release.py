@@ -17,7 +17,9 @@ def test_versions_of_k3s_are_taken(version):
     assert release.parse_version(version)[:2] == (1, 34)
 
 
-@pytest.mark.parametrize("version", ["1.34.4+k3s1", "v1.34+k3s1", "v1.34.4", "v1.34.4-k3s1", "v1.34.4+k3s1 ", "v1.34.4+k3s1\n", "latest", ""])
+@pytest.mark.parametrize(
+    "version", ["1.34.4+k3s1", "v1.34+k3s1", "v1.34.4", "v1.34.4-k3s1", "v1.34.4+k3s1 ", "v1.34.4+k3s1\n", "latest", ""]
+)
 def test_other_versions_are_refused_with_the_form(version):
     with pytest.raises(release.ReleaseError, match=r"k3s_version is .*vX\.Y\.Z\+k3sN"):
         release.parse_version(version)

@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module on a host of temporary folders with a scripted kernel. That foreign rules and mounts stay is also tried on the lab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s import reset
+from ansible_collections.baremesh.edge.plugins.modules import k3s_reset
+from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
+
+RULES = "*filter\n:INPUT ACCEPT [0:0]\n:KUBE-FIREWALL - [0:0]\n-A INPUT -j KUBE-FIREWALL\n-A INPUT -p tcp -j ACCEPT\nCOMMIT\n"
+
+
+class FakeHost:
+    """Folders below a temporary root, and what commands answer."""
+
+    def __init__(self, root):
+        self.root = root
+        self.commands = []
+        self.fed = {}
+        self.rules = RULES
+        self.mountinfo = ""
+        self.refused = ""
+
+    def run(self, argv, data=None, **_options):
+        command = " ".join(argv)
+        self.commands.append(command)
+        if self.refused and command.startswith(self.refused):
+            return 1, "", "refused\n"
+        if argv[0] == "iptables-save":
+            return 0, self.rules, ""
+        if argv[0] == "iptables-restore":
+            self.fed[argv[0]] = data
+            self.rules = ""
+        return 0, "", ""
+
+    def install(self):
+        for path, text in {
+            "bin/k3s": "binary",
+            "units/k3s.service": "[Service]",
+            "units/k3s.service.env": "A=b",
+            "data/server/token": "hush",
+            "state/started-k3s.json": "{}",
+        }.items():
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).write_text(text)
+        (self.root / "bin/kubectl").symlink_to("k3s")
+        (self.root / "bin/ctr").symlink_to("/usr/bin/ctr")
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path):
+    fake = FakeHost(tmp_path)
+    real = reset.read_text
+    monkeypatch.setattr(reset, "_UNIT_DIR", str(tmp_path / "units"))
+    monkeypatch.setattr(reset, "STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr(reset, "read_text", lambda path: fake.mountinfo if path.endswith("mountinfo") else real(path))
+    monkeypatch.setattr(reset.Reset, "_own_processes", staticmethod(list))
+    only_here = reset.Reset.tree
+    monkeypatch.setattr(reset.Reset, "tree", lambda self, path: only_here(self, path) if path.startswith(str(tmp_path)) else None)
+    monkeypatch.setattr(reset.Reset, "empty", lambda _self, _path: None)
+    monkeypatch.setattr(reset.leftovers, "INTERFACES", ())
+    monkeypatch.setattr(k3s_reset.AnsibleModule, "run_command", lambda _self, argv, **options: fake.run(argv, **options))
+    monkeypatch.setattr(
+        k3s_reset.AnsibleModule,
+        "get_bin_path",
+        lambda _self, name, *_a, **_k: name if name.startswith("iptables") and "legacy" not in name else None,
+    )
+    fake.reset = lambda check=False: run(
+        monkeypatch, k3s_reset, check=check, bin_dir=str(tmp_path / "bin"), data_dir=str(tmp_path / "data"), node_name="Edge1"
+    )
+    return fake
+
+
+def test_what_k3s_left_is_removed(host):
+    host.install()
+    result = host.reset()
+    assert result["changed"]
+    assert result["node_name"] == "edge1"
+    assert "systemctl disable --now -- k3s.service" in host.commands
+    assert host.fed["iptables-restore"] == "*filter\n-D INPUT -j KUBE-FIREWALL\n-F KUBE-FIREWALL\n-X KUBE-FIREWALL\nCOMMIT\n"
+    assert not (host.root / "data").exists()
+    assert not (host.root / "state").exists()
+    assert list((host.root / "units").iterdir()) == []
+    assert [path.name for path in (host.root / "bin").iterdir()] == ["ctr"], "a link of somebody else stays"
+
+
+def test_a_second_run_finds_nothing(host):
+    host.install()
+    host.reset()
+    result = host.reset()
+    assert not result["changed"]
+    assert result["removed"] == []
+
+
+def test_check_mode_tells_the_same_and_removes_nothing(host):
+    host.install()
+    told = host.reset(check=True)
+    assert (host.root / "data/server/token").exists()
+    assert not any("disable" in command or "restore" in command for command in host.commands)
+    assert told["removed"] == host.reset()["removed"]
+
+
+def test_a_run_that_died_half_way_is_continued(host):
+    host.install()
+    host.refused = "iptables-restore"
+    result = host.reset()
+    assert result["failed"]
+    assert "run again: iptables-restore --noflush failed: refused" in result["msg"]
+    assert (host.root / "data").exists()
+    host.refused = ""
+    assert str(host.root / "data") in host.reset()["removed"]
+
+
+def test_nothing_below_another_mount_is_deleted(host):
+    host.install()
+    volume = host.root / "data/storage/pv/file"
+    volume.parent.mkdir(parents=True)
+    volume.write_text("mine")
+    host.mountinfo = f"9 1 0:9 / {volume.parent} rw - ext4 /dev/b rw\n"
+    host.reset()
+    assert volume.read_text() == "mine"
+    assert not (host.root / "data/server").exists()
+
+
+def test_units_of_others_that_share_the_binary_stop_the_removal(host):
+    host.install()
+    (host.root / "units/k3s-other.service").write_text("")
+    result = host.reset()
+    assert result["failed"]
+    assert "k3s-other.service also use K3s's binary" in result["msg"]
+    assert Path(host.root / "data").exists()
+
+
+def test_processes_that_resist_are_named(host, monkeypatch):
+    monkeypatch.setattr(reset.Reset, "_own_processes", staticmethod(lambda: [4000001]))
+    monkeypatch.setattr(reset, "_END_TIMEOUT", 0.0)
+    assert "[4000001] of containers do not end" in host.reset()["msg"]

@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import threading
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight import network
+from ansible_collections.baremesh.edge.plugins.modules import preflight_info
+from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
+
+
+@pytest.fixture
+def web():
+    """A web server that has /k3s/sha256sum-amd64.txt and /dir."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_arguments):
+            pass
+
+        def do_GET(self):
+            body = {"/k3s/sha256sum-amd64.txt": b"sums", "/dir": b'{"newOrder": 1}'}.get(self.path)
+            self.send_response(200 if body else 404)
+            self.end_headers()
+            self.wfile.write(body or b"no")
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_host_is_read_and_the_result_can_be_sent(monkeypatch):
+    result = run(monkeypatch, preflight_info, ports=[1], reference_time=0)
+    assert not result["failed"]
+    assert not result["changed"]
+    assert {"os", "machine", "cgroups", "default_route", "listeners", "time_offset"} <= set(result["host"])
+    assert result["host"]["time_offset"] > 1e9
+    json.dumps(result)
+
+
+def test_without_the_host_only_the_network_is_looked_at(monkeypatch):
+    result = run(monkeypatch, preflight_info, host=False)
+    assert "host" not in result
+    assert result["resolved"] == {}
+
+
+def test_documents_are_fetched_with_their_status(monkeypatch, web):
+    monkeypatch.setattr(preflight_info.platform, "machine", lambda: "x86_64")
+    result = run(monkeypatch, preflight_info, host=False, release=f"{web}/k3s", urls=[{"url": f"{web}/dir"}, {"url": f"{web}/none"}])
+    fetched = result["fetched"]
+    assert fetched[f"{web}/k3s/sha256sum-amd64.txt"]["body"] == "sums"
+    assert fetched[f"{web}/dir"]["status"] == 200
+    assert fetched[f"{web}/none"]["status"] == 404
+    assert fetched[f"{web}/none"]["error"].startswith("HTTP 404")
+
+
+def test_an_architecture_without_releases_fetches_none(monkeypatch, web):
+    monkeypatch.setattr(preflight_info.platform, "machine", lambda: "riscv64")
+    assert run(monkeypatch, preflight_info, host=False, release=f"{web}/k3s")["fetched"] == {}
+
+
+def test_a_server_that_is_not_there_is_told():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert "refused" in network.fetch(f"http://127.0.0.1:{port}/", None, 2)["error"]
+
+
+@pytest.mark.parametrize(("url", "ca"), [("file:///etc/passwd", None), ("https://127.0.0.1:1/", "not a certificate")])
+def test_what_cannot_be_asked_is_told(url, ca):
+    found = network.fetch(url, ca, 2)
+    assert found["status"] == 0
+    assert found["error"]
+    assert found["body"] == ""
+
+
+@pytest.mark.parametrize(
+    ("errno", "error"), [(socket.EAI_NONAME, ""), (socket.EAI_AGAIN, "[Errno -3] Temporary failure in name resolution")]
+)
+def test_no_address_and_no_answer_are_two_things(monkeypatch, errno, error):
+    def fail(*_arguments):
+        raise socket.gaierror(errno, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(network.socket, "getaddrinfo", fail)
+    assert network.resolve("app.example.com") == {"name": "app.example.com", "a": [], "aaaa": [], "error": error}
+
+
+def test_names_are_looked_up_as_they_are(monkeypatch):
+    asked = []
+
+    def answer(name, _port, family, _kind):
+        asked.append(name)
+        return [(family, 1, 6, "", ("192.0.2.10" if family == socket.AF_INET else "2001:db8::10", 0))] * 2
+
+    monkeypatch.setattr(network.socket, "getaddrinfo", answer)
+    found = network.resolve("app.example.com")
+    assert asked == ["app.example.com."] * 2
+    assert (found["a"], found["aaaa"]) == (["192.0.2.10"], ["2001:db8::10"])

@@ -1,0 +1,305 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All findings of a preflight, from settings and gathered facts, as the role gets them."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_report import plan, report
+
+ACME = "https://acme.example.net/dir"
+SITE = {
+    "name": "app",
+    "hosts": ["app.example.com"],
+    "issuer": "lab",
+    "routes": [{"prefix": "/", "service": "web.default", "port": 3000}],
+}
+SETTINGS = {
+    "skip": [],
+    "servers": [],
+    "api_host": "edge1",
+    "sites": [SITE],
+    "email": "ops@example.com",
+    "issuers": [{"name": "lab", "type": "acme", "server": ACME}],
+    "k3s_version": "v1.34.4+k3s1",
+    "k3s_release_url": "https://mirror.example.com/k3s",
+    "airgap_dir": "",
+    "k3s_server_config": {},
+    "k3s_agent_config": {},
+    "istio_version": "1.31.1",
+    "cert_manager_version": "v1.21.2",
+    "addresses": ["192.0.2.10"],
+    "addresses_are_final": False,
+    "host_ports": [80, 443],
+    "max_clock_skew": 10.0,
+}
+SUMS = "https://mirror.example.com/k3s/v1.34.4%2Bk3s1/sha256sum-amd64.txt"
+HOST = {
+    "os": {"id": "debian", "like": "", "version": "12", "name": "Debian GNU/Linux 12"},
+    "machine": "x86_64",
+    "hostname": "edge1",
+    "root": True,
+    "systemd": True,
+    "cgroups": {"version": 2, "memory": True, "cpuset": True},
+    "memory_mib": 8000,
+    "cores": 4,
+    "free_mib": 90000,
+    "default_route": True,
+    "addresses": ["192.0.2.10", "2001:db8::10"],
+    "time_offset": 0.5,
+    "listeners": [],
+    "active_units": [],
+    "ufw": False,
+}
+NETWORK = {
+    "resolved": {"app.example.com": {"name": "app.example.com", "a": ["192.0.2.10"], "aaaa": ["2001:db8::10"], "error": ""}},
+    "fetched": {ACME: {"url": ACME, "status": 200, "error": "", "body": '{"newOrder": "x"}'}},
+}
+RELEASE = {SUMS: {"url": SUMS, "status": 200, "error": "", "body": f"{'a' * 64}  k3s\n{'b' * 64}  k3s-airgap-images-amd64.tar.zst\n"}}
+
+
+def gathered(fetched=None, **changes):
+    """A host that is fine but for the changes."""
+    return {"host": {**copy.deepcopy(HOST), **changes}, "resolved": {}, "fetched": RELEASE if fetched is None else fetched}
+
+
+def judge(settings=None, hosts=None, network=None):
+    found = report(
+        {**SETTINGS, **(settings or {})}, {"edge1": gathered()} if hosts is None else hosts, NETWORK if network is None else network
+    )
+    return found["errors"], found["warnings"]
+
+
+def holder(port=80, **changes):
+    return {"port": port, "address": "0.0.0.0", "pid": 812, "process": "nginx", "unit": "nginx.service", "pod": False, **changes}
+
+
+def test_nothing_is_found_where_all_is_well():
+    assert judge() == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"k3s_version": "1.34.4"}, "k3s_version is '1.34.4': it must have the form vX.Y.Z+k3sN"),
+        ({"sites": [{**SITE, "issuer": "letsencrypt-stagin"}]}, "issuer is 'letsencrypt-stagin'"),
+        ({"sites": [SITE, {**SITE, "name": "two"}]}, "host 'app.example.com' is already served by site 'app'"),
+        ({"sites": [{**SITE, "hosts": ["no_name"]}]}, "hosts has 'no_name'"),
+        ({"sites": "app"}, "edge_sites is 'app'"),
+        ({"k3s_server_config": {"tls-sans": []}}, "did you mean 'tls-san'?"),
+        ({"k3s_agent_config": {"tls-san": []}}, "only a server takes"),
+        ({"airgap_dir": "/none", "airgap_dir_exists": False}, "k3s_airgap_dir is '/none': there is no such folder"),
+        ({"skip": ["dsn"]}, "preflight_skip has dsn: checks are variables, "),
+        ({"k3s_version": "v1.31.1+k3s1"}, "istio_version 1.31.1 does not go with k3s_version v1.31.1+k3s1"),
+    ],
+)
+def test_what_is_wrong_with_settings(settings, said):
+    errors, _warnings = judge(settings)
+    assert any(said in error for error in errors), errors
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"systemd": False}, "edge1: does not run systemd: "),
+        ({"root": False}, "edge1: is not managed as root: "),
+        ({"machine": "riscv64"}, "edge1: has the architecture riscv64: "),
+        ({"default_route": False}, "edge1: has no default route: "),
+        ({"cgroups": {"version": 2, "memory": False}}, "edge1: has no memory controller in its control groups (v2): "),
+        ({"active_units": ["nm-cloud-setup.timer"]}, "edge1: runs nm-cloud-setup, "),
+        ({"hostname": "localhost"}, "edge1: its host name is 'localhost': "),
+        ({"hostname": "my_host"}, "edge1: its host name 'my_host' cannot be the name of a Node: "),
+        (
+            {"listeners": [holder()]},
+            "edge1: port 80 on 0.0.0.0, needed for the sites, is held by nginx (pid 812, unit nginx.service): stop it",
+        ),
+        ({"listeners": [holder(6443, process="haproxy", unit="")]}, "needed for the Kubernetes API, is held by haproxy (pid 812): stop it"),
+        ({"listeners": [holder(443, process="", unit="", pid=0)]}, "is held by a process that is not visible: "),
+    ],
+)
+def test_what_is_wrong_with_a_host(changes, said):
+    errors, _warnings = judge(hosts={"edge1": gathered(**changes)})
+    assert len(errors) == 1
+    assert said in errors[0]
+
+
+@pytest.mark.parametrize(
+    "listener", [holder(6443, unit="k3s.service"), holder(80, pod=True, unit=""), holder(10250, unit="k3s-agent.service"), holder(8080)]
+)
+def test_k3s_its_pods_and_other_ports_are_fine(listener):
+    assert judge(hosts={"edge1": gathered(listeners=[listener])}) == ([], [])
+
+
+def test_cgroup_v1_is_refused_by_new_kubelets_only():
+    old = {"edge1": gathered(cgroups={"version": 1, "memory": True})}
+    assert judge(hosts=old)[0] == []
+    new = judge({"k3s_version": "v1.35.0+k3s1", "k3s_release_url": "", "skip": ["release", "versions"]}, old)[0]
+    assert "has cgroup v1, which the kubelet of v1.35.0+k3s1 refuses" in new[0]
+
+
+def test_ports_of_the_api_must_be_free_on_servers_only():
+    hosts = {"edge1": gathered(listeners=[holder(6443)])}
+    assert judge({"servers": ["other"]}, hosts)[0] == []
+    assert len(judge({"servers": ["edge1"]}, hosts)[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"os": {"id": "alpine", "version": "3.20", "name": "Alpine", "like": ""}}, "runs Alpine, which is not tested"),
+        ({"memory_mib": 900}, "has 900 MiB of memory"),
+        ({"cores": 1}, "has 1 CPU core"),
+        ({"free_mib": 100}, "has 100 MiB free"),
+        ({"ufw": True}, "filters with ufw"),
+        ({"active_units": ["firewalld.service"]}, "filters with firewalld"),
+    ],
+)
+def test_what_may_matter_is_a_warning(changes, said):
+    errors, warnings = judge(hosts={"edge1": gathered(**changes)})
+    assert errors == []
+    assert any(said in warning for warning in warnings)
+
+
+def test_hosts_are_compared_with_each_other():
+    hosts = {"edge1": gathered(), "edge2": gathered(fetched={}, time_offset=42.0)}
+    errors, _warnings = judge(hosts=hosts)
+    assert "edge1: its clock is 42 s behind that of edge2: set the clocks by NTP, for example with chrony." in errors
+    assert "edge2: has the host name 'edge1' like edge1: give each host its own name, or set node-name." in errors
+
+
+def test_a_common_difference_to_the_controller_is_a_warning():
+    errors, warnings = judge(hosts={"edge1": gathered(time_offset=-3600.0)})
+    assert errors == []
+    assert "differs by -3600 s from the controller's" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (
+            {"unreachable": True, "msg": "Failed to connect to the host via ssh: timed out"},
+            "cannot be reached (Failed to connect to the host via ssh: timed out)",
+        ),
+        ({"module_stderr": "Traceback:\n  x\nImportError: y\n", "msg": "MODULE FAILURE"}, "cannot be examined (ImportError: y)"),
+    ],
+)
+def test_a_host_that_cannot_be_examined_is_a_finding_among_others(result, said):
+    errors, _warnings = judge({"k3s_version": "bad"}, {"edge1": result})
+    assert len(errors) == 2
+    assert said in errors[1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"a": [], "aaaa": [], "error": ""}, "has no address in DNS: create an A record that leads to 192.0.2.10."),
+        (
+            {"a": ["198.51.100.7"], "aaaa": [], "error": ""},
+            "leads to 198.51.100.7 (A), which is none of the hosts: let the A record lead to 192.0.2.10,",
+        ),
+        ({"a": ["192.0.2.10"], "aaaa": ["2001:db8::99"], "error": ""}, "leads to 2001:db8::99 (AAAA)"),
+        ({"a": [], "aaaa": [], "error": "Temporary failure in name resolution"}, "cannot be looked up (Temporary failure"),
+    ],
+)
+def test_names_that_do_not_lead_to_the_hosts(answer, said):
+    network = {**NETWORK, "resolved": {"app.example.com": {"name": "app.example.com", **answer}}}
+    errors, _warnings = judge(network=network)
+    assert len(errors) == 1
+    assert errors[0].startswith("edge1: host app.example.com of site app ")
+    assert said in errors[0]
+    assert judge({"skip": ["dns"]}, network=network) == ([], [])
+
+
+def test_names_matter_less_where_no_authority_looks_them_up():
+    network = {**NETWORK, "resolved": {"app.example.com": {"name": "app.example.com", "a": [], "aaaa": [], "error": ""}}}
+    errors, warnings = judge({"issuers": [{"name": "lab", "type": "selfsigned"}]}, network=network)
+    assert errors == []
+    assert len(warnings) == 1
+
+
+def test_given_addresses_are_the_only_ones_if_they_are_final():
+    settings = {"addresses": ["203.0.113.1"], "addresses_are_final": True}
+    assert len(judge(settings)[0]) == 2
+    network = {**NETWORK, "resolved": {"app.example.com": {"name": "app.example.com", "a": ["203.0.113.1"], "aaaa": [], "error": ""}}}
+    assert judge(settings, network=network)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"status": 0, "error": "[Errno 111] Connection refused", "body": ""}, "does not answer ([Errno 111] Connection refused)"),
+        ({"status": 0, "error": "its certificate is not trusted (self-signed)", "body": ""}, "set the ca_bundle of the issuer"),
+        ({"status": 200, "error": "", "body": "<html>"}, "answers, but not with an ACME directory"),
+        ({"status": 500, "error": "HTTP 500", "body": ""}, "does not answer (HTTP 500)"),
+    ],
+)
+def test_an_acme_server_that_cannot_be_used(answer, said):
+    errors, _warnings = judge(network={**NETWORK, "fetched": {ACME: {"url": ACME, **answer}}})
+    assert len(errors) == 1
+    assert errors[0].startswith(f"edge1: the ACME server {ACME} of issuer lab ")
+    assert said in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            {"status": 404, "error": "HTTP 404", "body": ""},
+            "k3s_version v1.34.4+k3s1 is not at https://mirror.example.com/k3s (HTTP 404 for ",
+        ),
+        ({"status": 0, "error": "timed out", "body": ""}, "k3s_release_url https://mirror.example.com/k3s cannot be read (timed out)"),
+        ({"status": 200, "error": "", "body": "a  k3s-arm64\n"}, "lists no checksum for k3s"),
+    ],
+)
+def test_a_release_that_cannot_be_fetched(answer, said):
+    errors, _warnings = judge(hosts={"edge1": gathered({SUMS: {"url": SUMS, **answer}})})
+    assert len(errors) == 1
+    assert said in errors[0]
+
+
+def test_an_api_host_that_cannot_look_is_told():
+    errors, _warnings = judge(network={"unreachable": True, "msg": "timed out"})
+    assert errors == ["edge1: cannot look at DNS and ACME servers (timed out): check that Ansible reaches this host."]
+
+
+def test_what_to_look_at_follows_from_the_settings():
+    found = plan(SETTINGS)
+    assert found["names"] == ["app.example.com"]
+    assert [entry["url"] for entry in found["urls"]] == [ACME]
+    assert found["release"] == "https://mirror.example.com/k3s/v1.34.4%2Bk3s1"
+    assert {80, 443, 6443, 10250} <= set(found["ports"])
+    assert 2379 not in found["ports"]
+    assert 2379 in plan({**SETTINGS, "etcd": True})["ports"]
+
+
+def test_what_is_skipped_is_not_looked_at():
+    found = plan({**SETTINGS, "skip": ["dns", "acme", "release", "ports"]})
+    assert found == {"names": [], "urls": [], "release": "", "ports": []}
+
+
+@pytest.mark.parametrize("settings", [{"k3s_version": "bad"}, {"airgap_dir": "/x"}])
+def test_a_release_is_not_fetched_in_vain(settings):
+    assert plan({**SETTINGS, **settings})["release"] == ""
+
+
+def test_only_issuers_that_sites_use_are_asked():
+    issuers = [*SETTINGS["issuers"], {"name": "other", "type": "acme", "server": "https://other.example.net/dir"}]
+    assert [entry["url"] for entry in plan({**SETTINGS, "issuers": issuers})["urls"]] == [ACME]
+    assert plan({**SETTINGS, "sites": [{**SITE, "issuer": "letsencrypt"}]})["urls"][0]["url"].startswith(
+        "https://acme-v02.api.letsencrypt.org"
+    )
+
+
+def test_wildcards_are_not_looked_up():
+    assert plan({**SETTINGS, "sites": [{**SITE, "hosts": ["*.example.com"]}]})["names"] == []
+
+
+def test_no_finding_is_told_twice():
+    twin = {**SITE, "name": "two", "hosts": ["b.example.com"], "issuer": "nosuch"}
+    errors, _warnings = judge({"sites": [twin, twin]})
+    assert len(errors) == len(set(errors))

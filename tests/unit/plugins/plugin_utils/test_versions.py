@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import minor_of, version_findings
+
+
+@pytest.mark.parametrize(
+    ("version", "minor"), [("v1.34.4+k3s1", (1, 34)), ("1.31.1", (1, 31)), ("v1.21", (1, 21)), ("x", None), ("", None)]
+)
+def test_the_minor_of_a_version(version, minor):
+    assert minor_of(version) == minor
+
+
+def test_versions_that_fit():
+    assert version_findings("v1.34.4+k3s1", "1.31.1", "v1.21.2") == ([], [])
+
+
+def test_a_kubernetes_that_is_too_old_is_an_error():
+    errors, warnings = version_findings("v1.31.4+k3s1", "1.31.1", "v1.21.2")
+    assert not warnings
+    assert [error.split(" does")[0] for error in errors] == ["istio_version 1.31.1", "cert_manager_version v1.21.2"]
+    assert "Kubernetes 1.33 to 1.36" in errors[1]
+
+
+def test_a_kubernetes_that_is_newer_than_tested_is_a_warning():
+    errors, warnings = version_findings("v1.37.0+k3s1", "1.30.1", "v1.21.2")
+    assert not errors
+    assert len(warnings) == 2
+
+
+@pytest.mark.parametrize("k3s", ["", "latest", "v1.20.0+k3s1"])
+def test_what_is_not_in_the_table_is_not_judged(k3s):
+    assert version_findings(k3s, "9.9.9", "") == ([], [])
