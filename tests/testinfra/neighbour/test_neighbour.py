@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two labs side by side: a cluster of two hosts beside the lab that Molecule raised, and what its removal does to the other."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import socket
+import ssl
+import subprocess
+import threading
+
+import pytest
+import runs
+
+COLUMNS = '{range .items[*]}{.metadata.uid} {.status.containerStatuses[*].containerID}{" "}{end}'
+PODS = f"k3s kubectl get pods --all-namespaces --output jsonpath='{COLUMNS}'"
+
+
+@pytest.fixture(scope="module")
+def neighbour():
+    """Name of a lab with a server and an agent, on which site.yml ran."""
+    name = f"{os.environ['LAB_NAME']}-n"
+    runs.lab("up", "--name", name, "--agents", "1")
+    try:
+        inventory = runs.lab("inventory", "--name", name).strip()
+        done = subprocess.run(
+            ["ansible-playbook", "-i", inventory, "-e", f"@{runs.ROOT}/lab/demo/vars.yml", str(runs.PLAYBOOK)],
+            env=os.environ | {"ANSIBLE_LOG_PATH": ""},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=runs.TIMEOUT,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-8000:] + done.stderr
+        yield name
+    finally:
+        runs.lab("down", "--name", name)
+
+
+class NamedConnection(http.client.HTTPSConnection):
+    """A connection to an address that asks for another name."""
+
+    def __init__(self, address, name):
+        context = ssl.create_default_context()
+        # Which lab answers is the question here; whether its certificate is right is asked elsewhere.
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        super().__init__(address, timeout=10, context=context)
+        self.name = name
+
+    def connect(self):
+        """Connect to the address, with the other name in the handshake."""
+        plain = socket.create_connection((self.host, self.port), timeout=self.timeout)
+        self.sock = self._context.wrap_socket(plain, server_hostname=self.name)
+
+
+def status_of(address, site, path="/"):
+    """Return the status and body that an address answers for the site."""
+    with contextlib.closing(NamedConnection(address, site["hosts"][0])) as opened:
+        opened.request("GET", path, headers={"Host": site["hosts"][0]})
+        answer = opened.getresponse()
+        return answer.status, answer.read().decode()
+
+
+@pytest.mark.parametrize("host_name", ["server1", "agent1"])
+def test_every_host_of_a_cluster_serves(neighbour, site, host_name):
+    address = runs.lab("address", "--name", neighbour, host_name).strip()
+    for route in site["routes"]:
+        status, body = status_of(address, site, route["prefix"])
+        assert status == 200, (host_name, route, body[:300])
+        assert body.split()[0] == route["service"].split(".")[0]
+
+
+def test_the_other_lab_goes_on_serving_while_one_is_removed(host, neighbour, address, site):
+    before = host.check_output(PODS)
+    answers, stop = [], threading.Event()
+
+    def visit():
+        while not stop.is_set():
+            try:
+                answers.append(status_of(address, site)[0])
+            except OSError as error:
+                answers.append(repr(error))
+            stop.wait(0.05)
+
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    try:
+        runs.lab("down", "--name", neighbour)
+    finally:
+        stop.set()
+        visitor.join()
+    assert len(answers) > 10
+    assert set(answers) == {200}
+    assert host.check_output(PODS) == before
