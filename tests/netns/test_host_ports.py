@@ -231,3 +231,29 @@ def test_the_zone_is_the_host_port(topology: Topology) -> None:
     assert f"dport={NODE_PORT} " in line
     assert "zone-orig=80" in line
     assert f"src={POD[4]}" in line
+
+
+@FAMILIES
+def test_a_refusal_leaves_nothing_behind(topology: Topology, family: int) -> None:
+    """A client that was refused may come again from the same port as soon as there is an endpoint: connection tracking saw the end."""
+    topology.kube_proxy("iptables", policy="None")
+    load(topology)
+    assert topology.connect("client", NODE[family], 80, source_port=45679)["result"] == "refused"
+    for tool in ("iptables", "ip6tables"):
+        for table in ("nat", "filter"):
+            topology.exec("node", tool, "-t", table, "-F")
+            topology.exec("node", tool, "-t", table, "-X")
+    topology.kube_proxy("iptables")
+    assert topology.connect("client", NODE[family], 80, source_port=45679)["result"] == "ok"
+
+
+@FAMILIES
+def test_a_firewall_of_the_host_sees_the_host_port(topology: Topology, family: int) -> None:
+    """For a program on the host: people open port 80 in their firewall, not the port behind it."""
+    topology.serve("node", NODE_PORT, "host")
+    load(topology)
+    tool = "ip6tables" if family == 6 else "iptables"
+    topology.exec("node", tool, "-A", "INPUT", "-i", "eth0", "-p", "tcp", "--dport", "80", "-j", "ACCEPT")
+    topology.exec("node", tool, "-A", "INPUT", "-i", "eth0", "-p", "tcp", "-j", "DROP")
+    assert topology.connect("client", NODE[family], 80, size=50_000)["result"] == "ok"
+    assert topology.connect("client", NODE[family], NODE_PORT, timeout=0.7)["result"] == "timeout"

@@ -103,18 +103,17 @@ def _rewrites_back(wanted: Wanted) -> list[list[dict[str, Any]]]:
     return [[*_through(entry, "reply"), _match(_SPORT, entry.node_port), _set(_SPORT, entry.port)] for entry in wanted.ports]
 
 
-def _unanswered(wanted: Wanted) -> list[list[dict[str, Any]]]:
-    """Refuse what kube-proxy did not take: give it its own port back, on which nobody listens.
+def _in_disguise(wanted: Wanted, begin: bool) -> list[list[dict[str, Any]]]:
+    """Give what nobody has sent on to a pod its host port back while the filters of the host look at it.
 
-    kube-proxy's reject names the NodePort in the ICMP error, which a client of the host port does not recognise: it would wait
-    for its time-out. A program that really listens on the target port is left alone.
+    kube-proxy rejects NodePorts without endpoints by an ICMP error that names the NodePort, which a client of the host port does not
+    recognise: it would wait for its time-out. Past the filters it is the NodePort again, and the kernel itself refuses it, or a program
+    of the host takes it. So firewalls of the host see the port that people open in them.
     """
-    any_socket = _match({"socket": {"key": "transparent"}}, {"set": [0, 1]})
     rules: list[list[dict[str, Any]]] = []
     for entry in wanted.ports:
-        untouched = [*_through(entry, "original"), _match(_DPORT, entry.node_port)]
-        rules.append([*untouched, any_socket, {"accept": None}])
-        rules.append([*untouched, _set(_DPORT, entry.port)])
+        shown, real = (entry.node_port, entry.port) if begin else (entry.port, entry.node_port)
+        rules.append([*_through(entry, "original"), _match(_DPORT, shown), _set(_DPORT, real)])
     return rules
 
 
@@ -127,7 +126,8 @@ def chains(wanted: Wanted) -> tuple[Chain, ...]:
     as_text = [
         (PREROUTING, "prerouting", -300, _rewrites_from_network(wanted)),
         (OUTPUT, "output", -300, [_rewrite(entry) for entry in wanted.ports]),
-        ("unanswered", "input", -150, _unanswered(wanted)),
+        ("before_filters", "input", -150, _in_disguise(wanted, begin=True)),
+        ("after_filters", "input", 290, _in_disguise(wanted, begin=False)),
         ("replies_to_host", "input", 300, _rewrites_back(wanted)),
         ("replies_to_network", "postrouting", 300, _rewrites_back(wanted)),
     ]

@@ -22,7 +22,8 @@ def test_the_rewrite_is_before_connection_tracking_and_the_way_back_after_it():
     assert priorities == {
         "from_network": ("prerouting", -300),
         "from_host": ("output", -300),
-        "unanswered": ("input", -150),
+        "before_filters": ("input", -150),
+        "after_filters": ("input", 290),
         "replies_to_host": ("input", 300),
         "replies_to_network": ("postrouting", 300),
     }
