@@ -25,6 +25,8 @@ description:
 notes:
   - Reads Certificates, Secrets and, where something is not ready, CertificateRequests, Orders, Challenges and issuers.
     At most six requests, whatever the number of Certificates; private keys never leave the host where the module runs.
+  - While it waits, progress is shown on the terminal and in the job log, not in check mode and not with the variable
+    C(edge_live_progress) set to V(false).
   - In check mode it looks once, tells what it would wait for, and never fails because something is not there yet.
 seealso:
   - module: baremesh.edge.certificate_info
@@ -72,7 +74,9 @@ options:
     type: int
     default: 15
   progress_file:
-    description: File to which a line is appended for each change of state and every ten seconds. Meant for programs that show progress.
+    description:
+      - File on the host of the module to which a line is appended for each change of state and every ten seconds.
+      - It must not exist, and is removed at the end. The action plugin of the same name uses it to show progress.
     type: path
 """
 

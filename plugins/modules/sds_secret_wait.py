@@ -20,12 +20,15 @@ description:
   - If the pods serve the certificates on O(port) already, that is the proof, and nothing is created.
   - Otherwise it makes a primer, a Gateway that binds to C(127.0.0.1) inside the pods on ports that no Service names. Envoy fetches
     a credential only after a listener asks for it. The primer is removed on success, on failure, at the end of O(timeout) and on signals.
-  - Serial numbers on the wire are compared with those in the Secrets. Log lines, configuration dumps and the readiness of pods prove nothing.
+  - Serial numbers on the wire are compared with those in the Secrets. Log lines, configuration dumps and the readiness of pods prove
+    nothing.
 notes:
   - Reads Pods, Services and Secrets, creates SubjectAccessReviews and C(pods/portforward), lists, creates and deletes Gateways.
   - Primers have the label C(baremesh.edge/primer=true) and the time at which they expire in an annotation. Those that a killed run
     left behind are removed by the next run.
   - Primers are scaffolding and no change of the system, so C(changed) is always V(false).
+  - While it waits, progress is shown on the terminal and in the job log, not in check mode and not with the variable
+    C(edge_live_progress) set to V(false).
   - In check mode only the checks are made.
 seealso:
   - module: baremesh.edge.certificate_wait
@@ -106,7 +109,9 @@ options:
     type: bool
     default: true
   progress_file:
-    description: File to which a line is appended for each change of state. Meant for programs that show progress.
+    description:
+      - File on the host of the module to which a line is appended for each change of state and every ten seconds.
+      - It must not exist, and is removed at the end. The action plugin of the same name uses it to show progress.
     type: path
 """
 

@@ -232,7 +232,7 @@ def _after_failure(certificate: Json, cause: Cause, deadline_wall: float, known:
 
 def _without_solver(found: Walk) -> list[str]:
     """Names that the ACME server wants proved and for which cert-manager made no Challenge."""
-    if found.order is None or found.challenges or status_of(found.order).get("state") != "pending":
+    if found.order is None or found.challenges or not found.challenges_read or status_of(found.order).get("state") != "pending":
         return []
     return [
         ("*." if entry.get("wildcard") else "") + str(entry.get("identifier"))

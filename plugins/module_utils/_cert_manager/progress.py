@@ -14,6 +14,8 @@ from typing import Callable
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import Subject, phrase
 
 REPORT_EVERY = 10.0
+# The first second is spent with reading what there is; lines about that would be of no use.
+FIRST_AFTER = 1.0
 # Hundreds of Certificates would fill the terminal.
 AT_ONCE = 5
 
@@ -27,6 +29,8 @@ class Teller:
 
     def tell(self, subjects: Iterable[Subject], now: float) -> None:
         """Say what is new, of at most five Certificates."""
+        if now < FIRST_AFTER:
+            return
         shown = 0
         for subject in subjects:
             said, when = self._said.get(subject.name, ("", -REPORT_EVERY))

@@ -192,5 +192,7 @@ def _short(text: str) -> str:
     match = re.search(r"wrong status code '(\d+)'", text)
     if match:
         return "%s: self check gets %s" % (text.split(":", 1)[0], match.group(1))
-    text = text.replace("Waiting for HTTP-01 challenge propagation: ", "").replace("failed to perform self check", "self check")
+    match = re.match(r"(Challenge \S+): .*failed to perform self check.*\": (.+)$", text)
+    if match:
+        text = "%s: self check: %s" % match.groups()
     return text if len(text) <= 160 else text[:157] + "..."

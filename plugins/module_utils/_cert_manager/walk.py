@@ -41,6 +41,7 @@ class Walk:
     order: Json | None = None
     challenges: list[Json] = field(default_factory=list)
     rivals: list[str] = field(default_factory=list)
+    challenges_read: bool = False
 
 
 def walk(inventory: Inventory, certificate: Json, kinds_read: Mapping[str, bool]) -> Walk:
@@ -49,7 +50,7 @@ def walk(inventory: Inventory, certificate: Json, kinds_read: Mapping[str, bool]
     Args:
         inventory: all objects read so far.
         certificate: where to begin.
-        kinds_read: for "Issuer" and "ClusterIssuer", whether all objects of the kind are in the inventory.
+        kinds_read: by kind, whether its objects are in the inventory.
     """
     found = Walk(certificate)
     ref = issuer_ref(certificate)
@@ -64,6 +65,7 @@ def walk(inventory: Inventory, certificate: Json, kinds_read: Mapping[str, bool]
         found.order = orders[-1] if orders else None
     if found.order is not None:
         found.challenges = inventory.owned(found.order, "Challenge")
+        found.challenges_read = bool(kinds_read.get("Challenge"))
     return found
 
 

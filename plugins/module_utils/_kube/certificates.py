@@ -193,7 +193,8 @@ class CertificateWait:
             self._follow(ORDERS)
         if any(s.walk is not None and s.walk.order is not None for s in pending):
             self._follow(CHALLENGES)
-        if self._followed_for(CERTIFICATE_REQUESTS) >= ORDER_GRACE:
+        lowest = ORDERS if ORDERS.kind in self._followed else CERTIFICATE_REQUESTS
+        if self._ledger.kinds_read.get(lowest.kind) and self._followed_for(lowest) >= ORDER_GRACE:
             self._follow_issuers([s for s in pending if s.walk is None or s.walk.order is None])
 
     def _follow_issuers(self, orderless: list[Subject]) -> None:

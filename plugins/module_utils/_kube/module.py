@@ -8,6 +8,9 @@ Private to baremesh.edge: other collections must not import it; it changes witho
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import os
 import signal
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
@@ -76,12 +79,26 @@ def raise_on_signals() -> None:
 
 
 def progress_writer(path: str | None) -> Callable[[str], None]:
-    """A function that appends lines to the file, or does nothing without one."""
+    """A function that appends lines to the file, or does nothing without one.
+
+    The file must not exist; it is removed at the end of the process. Whatever is wrong with it must not harm the module.
+    """
     if not path:
         return lambda _unused: None
+    try:
+        # O_EXCL: in a folder that others may write to, the name could lead elsewhere.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+    except OSError:
+        return lambda _unused: None
+    atexit.register(_remove, path)
 
     def write(line: str) -> None:
-        with open(path, "a", encoding="utf-8") as handle:
-            handle.write(line.replace("\n", " ") + "\n")
+        with contextlib.suppress(OSError):
+            os.write(descriptor, (line.replace("\n", " ") + "\n").encode())
 
     return write
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)

@@ -83,4 +83,11 @@ def test_bad_input(monkeypatch, api, options, part):
 def test_progress_goes_to_the_file(monkeypatch, api, tmp_path):
     path = tmp_path / "progress"
     run(monkeypatch, certificate_wait, namespace=make.NS, names=["app"], timeout=12, progress_file=str(path))
-    assert path.read_text(encoding="utf-8").splitlines() == ["app: does not exist yet (0 s)", "app: does not exist yet (10 s)"]
+    assert path.read_text(encoding="utf-8").splitlines() == ["app: does not exist yet (1 s)", "app: does not exist yet (11 s)"]
+
+
+def test_a_progress_file_that_is_there_already_is_left_alone(monkeypatch, api, tmp_path):
+    path = tmp_path / "progress"
+    path.write_text("mine", encoding="utf-8")
+    run(monkeypatch, certificate_wait, namespace=make.NS, names=["app"], timeout=2, progress_file=str(path))
+    assert path.read_text(encoding="utf-8") == "mine"

@@ -30,7 +30,7 @@ def cause_of(certificate, *objects, known=None, deadline=NOW + 300):
     inventory = Inventory()
     for found in (certificate, *objects):
         inventory.put(found["kind"], found)
-    walked = walk(inventory, certificate, {"Issuer": True, "ClusterIssuer": True})
+    walked = walk(inventory, certificate, {"Issuer": True, "ClusterIssuer": True, "Challenge": True})
     return find_cause(walked, ["it is not ready"], deadline, known or failure_of(certificate))
 
 

@@ -30,7 +30,7 @@ def read(name):
     inventory = Inventory()
     for found in objects:
         inventory.put(found["kind"], found)
-    walked = walk(inventory, objects[0], {"Issuer": True, "ClusterIssuer": True})
+    walked = walk(inventory, objects[0], {"Issuer": True, "ClusterIssuer": True, "Challenge": True})
     problems = condition_problems(objects[0])
     return walked, problems
 

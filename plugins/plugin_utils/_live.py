@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Showing the progress of a module while it runs.
+
+The module appends lines to a file on its host; a second connection reads them. It begins late enough that a
+short wait costs nothing, and whatever goes wrong with it is no concern of the module.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import copy
+import shlex
+import threading
+import uuid
+from typing import Any, Callable
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+display = Display()
+
+# Shorter waits show nothing and open no second connection.
+FIRST_LOOK_AFTER = 2.0
+# Waits on the host until the file has grown past what was read, or is gone, or some seconds have passed.
+READ = (
+    'f=%s; n=0; while [ -e "$f" ] && [ "$(wc -c < "$f")" -le %d ] && [ $n -lt 20 ]; do sleep 0.25; n=$((n+1)); done; '
+    '[ -e "$f" ] && tail -c +%d "$f"'
+)
+
+
+class LiveActionBase(ActionBase):
+    """Runs the module of the same name, with its progress on the terminal and in the job log."""
+
+    _requires_connection = True
+    _supports_async = True
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module; show its progress unless that is off, or cannot be."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        arguments = dict(self._task.args)
+        if self._is_off(variables):
+            return self._run_module(arguments, variables)
+        path = "/tmp/.baremesh-edge-%s" % uuid.uuid4().hex  # noqa: S108 (the module creates it exclusively)
+        arguments["progress_file"] = path
+        host = str(variables.get("inventory_hostname") or "")
+        follower = Follower(self._reader(path), lambda line: display.display("%s: %s" % (host, line) if host else line))
+        follower.start()
+        try:
+            return self._run_module(arguments, variables)
+        finally:
+            follower.stop()
+
+    def _is_off(self, variables: dict[str, Any]) -> bool:
+        wanted = self._templar.template(variables.get("edge_live_progress", True))
+        switched_off = str(wanted).lower() in ("false", "no", "off", "0", "")
+        return bool(switched_off or self._task.check_mode or self._task.async_val or self._task.args.get("progress_file"))
+
+    def _run_module(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=variables, wrap_async=self._task.async_val)
+        return found
+
+    def _reader(self, path: str) -> Callable[[int], tuple[int, bytes]]:
+        """A function that reads the file from a byte on, over a connection of its own."""
+        connection = copy.copy(self._connection)
+        # The file is readable for all, and a become prompt would go to the wrong place.
+        connection.become = None
+
+        def read(offset: int) -> tuple[int, bytes]:
+            command = READ % (shlex.quote(path), offset, offset + 1)
+            code, output, _errors = connection.exec_command("/bin/sh -c %s" % shlex.quote(command), in_data=None, sudoable=False)
+            return int(code), bytes(output)
+
+        return read
+
+
+class Follower:
+    """A thread that shows the lines of a file until the file is gone or it is told to stop."""
+
+    def __init__(
+        self, read: Callable[[int], tuple[int, bytes]], show: Callable[[str], None], first_after: float = FIRST_LOOK_AFTER
+    ) -> None:
+        self._read = read
+        self._show = show
+        self._first_after = first_after
+        self._stop = threading.Event()
+        # A line that is being shown holds a lock that all worker processes share: never leave in the middle of one.
+        self._showing = threading.Lock()
+
+    def start(self) -> None:
+        """Begin, after a while, to show lines."""
+        threading.Thread(target=self._follow, name="progress", daemon=True).start()
+
+    def stop(self) -> None:
+        """Show nothing more from now on."""
+        with self._showing:
+            self._stop.set()
+
+    def _follow(self) -> None:
+        offset = 0
+        if self._stop.wait(self._first_after):
+            return
+        try:
+            while not self._stop.is_set():
+                code, output = self._read(offset)
+                whole = output[: output.rfind(b"\n") + 1]
+                offset += len(whole)
+                self._show_lines(whole.decode("utf-8", "replace").splitlines())
+                if code != 0:
+                    return
+        except Exception as exc:  # noqa: BLE001
+            # Progress is a courtesy; the module's own result tells what counts.
+            self._show_lines(["no progress can be shown: %s" % exc])
+
+    def _show_lines(self, lines: list[str]) -> None:
+        with self._showing:
+            for line in lines:
+                if self._stop.is_set():
+                    return
+                self._show(line)
