@@ -99,6 +99,11 @@ def certificate_state(certificate: Json) -> str:
     return "New" if ready is None else "NotReady"
 
 
+def is_valid(order: Json) -> bool:
+    """True for an Order that has got its certificate; its Challenges are gone."""
+    return status_of(order).get("state") == "valid"
+
+
 def failed_attempt(certificate: Json) -> Mapping[str, Any] | None:
     """The Issuing condition of a failed attempt, or None. Issuing=False with reason Issued is a success."""
     issuing = condition(certificate, "Issuing")

@@ -12,14 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes import FINAL
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes import FINAL, Cause
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.ledger import Ledger
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import issuer_ref
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.progress import Teller
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import Renewal
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import Subject, failure_text, view
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import certificate_state, is_valid
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.controller import controller_problem
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Change, Follower, slim
@@ -191,7 +193,7 @@ class CertificateWait:
             self._follow(CERTIFICATE_REQUESTS)
         if any(s.walk is not None and s.walk.request is not None for s in pending):
             self._follow(ORDERS)
-        if any(s.walk is not None and s.walk.order is not None for s in pending):
+        if any(s.walk is not None and s.walk.order is not None and not is_valid(s.walk.order) for s in pending):
             self._follow(CHALLENGES)
         lowest = ORDERS if ORDERS.kind in self._followed else CERTIFICATE_REQUESTS
         if self._ledger.kinds_read.get(lowest.kind) and self._followed_for(lowest) >= ORDER_GRACE:
@@ -266,6 +268,8 @@ class CertificateWait:
         if trouble is not None and not final:
             text = "%s is not ready: %s" % (ordered[0].title, trouble) if ordered else str(trouble)
             return self._outcome(False, text, str(trouble))
+        if ordered and not final:
+            self._ask_for_controller(ordered)
         about = "There is no %s" % self._selection.description
         cause = ordered[0].cause if ordered else None
         outcome = self._outcome(False, failure_text(ordered, about), cause.text if cause is not None else about)
@@ -273,6 +277,16 @@ class CertificateWait:
         if not final and self._deadline.expired:
             outcome.message += "\nWaited %d s." % round(self._deadline.elapsed)
         return outcome
+
+    def _ask_for_controller(self, waiting: list[Subject]) -> None:
+        """Where cert-manager has not reacted to a spec, see whether its controller runs at all; only to explain."""
+        silent = [s for s in waiting if s.certificate is not None and certificate_state(s.certificate) in ("New", "Stale")]
+        if not silent:
+            return
+        why = controller_problem(self._client)
+        for subject in silent if why else []:
+            text = subject.cause.text if subject.cause is not None else "it is not ready"
+            subject.cause = Cause("%s; %s" % (text, why))
 
     def _outcome(self, ready: bool, message: str, cause: str | None = None) -> Outcome:
         return Outcome(

@@ -14,7 +14,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates i
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
-from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, ScriptedFeed, status
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, ScriptedFeed, answer, status
 
 NS = make.NS
 
@@ -118,7 +118,34 @@ def test_ready_of_the_old_generation_does_not_count(world):
     world.put(kinds.SECRETS, make.secret())
     outcome = world.wait(timeout=5)
     assert not outcome.ready
-    assert first_line(outcome).endswith("its Ready condition is of generation 1, the spec of generation 2")
+    assert first_line(outcome).endswith(
+        "its Ready condition is of generation 1, the spec of generation 2; cert-manager's controller does not run: "
+        "no pod has the labels app.kubernetes.io/component=controller,app.kubernetes.io/name=cert-manager"
+    )
+
+
+def test_a_controller_that_runs_is_not_blamed(world):
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[]))
+    pod = {
+        "metadata": {
+            "name": "cert-manager",
+            "namespace": "cert-manager",
+            "labels": {"app.kubernetes.io/component": "controller", "app.kubernetes.io/name": "cert-manager"},
+        },
+        "status": {"conditions": [make.condition("Ready", "True")]},
+    }
+    plain = world.api.request
+
+    def request(method, path, query, *rest):
+        if path == "/api/v1/pods":
+            world.api.requests.append((method, path, dict(query), None))
+            return answer(200, {"items": [pod]})
+        return plain(method, path, query, *rest)
+
+    world.api.request = request
+    outcome = world.wait(timeout=60)
+    assert outcome.cause == "cert-manager has not set its Ready condition"
+    assert len(world.api.requests) == 6
 
 
 def test_the_secret_must_hold_what_the_certificate_says(world):

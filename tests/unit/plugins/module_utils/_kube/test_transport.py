@@ -1,0 +1,262 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requests over real connections to a small HTTP server on this host's loopback."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import threading
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import connection as connections
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection, connect
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, ConfigError, ConnectionLost
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import CERTIFICATES, CLUSTER_ISSUERS, PODS
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import HttpTransport
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import ScriptedClock
+
+pytest.importorskip("kubernetes")
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.seen.append((self.command, self.path, dict(self.headers), self.body()))
+        status, headers, chunks = self.server.answers.pop(0)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for chunk in chunks:
+            if chunk is None:
+                self.close_connection = True
+                return
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+
+    do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 (their names in http.server)
+
+    def body(self):
+        length = int(self.headers.get("content-length") or 0)
+        return self.rfile.read(length) if length else b""
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server():
+    found = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found.daemon_threads = True
+    found.seen, found.answers = [], []
+    threading.Thread(target=found.serve_forever, daemon=True).start()
+    yield found
+    found.shutdown()
+    found.server_close()
+
+
+def transport(server, **params):
+    return HttpTransport(connect(dict({"host": f"http://127.0.0.1:{server.server_port}"}, **params)))
+
+
+def body(value):
+    return [json.dumps(value).encode()]
+
+
+def test_a_list_with_token_and_selectors(server):
+    server.answers = [(200, {}, body({"items": []}))]
+    client = KubeClient(transport(server, api_key="t0ken"), SystemClock())
+    assert client.list(CERTIFICATES, "istio-ingress", "a=b", "metadata.name=x") == {"items": []}
+    method, path, headers, _body = server.seen[0]
+    assert (method, headers["authorization"]) == ("GET", "Bearer t0ken")
+    assert path == ("/apis/cert-manager.io/v1/namespaces/istio-ingress/certificates?labelSelector=a%3Db&fieldSelector=metadata.name%3Dx")
+
+
+def test_writing_verbs(server):
+    server.answers = [(201, {}, body({})), (200, {}, body({})), (200, {}, body({}))]
+    client = KubeClient(transport(server), SystemClock())
+    client.create(PODS, "ns", {"metadata": {"name": "p"}})
+    client.replace_status(CERTIFICATES, "ns", {"metadata": {"name": "c"}})
+    client.delete(CLUSTER_ISSUERS, None, "i")
+    assert [(m, p, b) for m, p, _h, b in server.seen] == [
+        ("POST", "/api/v1/namespaces/ns/pods", b'{"metadata": {"name": "p"}}'),
+        ("PUT", "/apis/cert-manager.io/v1/namespaces/ns/certificates/c/status", b'{"metadata": {"name": "c"}}'),
+        ("DELETE", "/apis/cert-manager.io/v1/clusterissuers/i", b""),
+    ]
+    assert client.requests == 3
+
+
+def test_a_status_becomes_one_sentence(server):
+    server.answers = [(403, {}, body({"reason": "Forbidden", "message": "pods is forbidden"}))]
+    with pytest.raises(ApiError) as caught:
+        KubeClient(transport(server)).list(PODS, "ns")
+    assert str(caught.value) == "Could not list pods in namespace ns: HTTP 403 Forbidden: pods is forbidden"
+    assert caught.value.forbidden
+    assert not caught.value.transient
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"), [("7", 7.0), ("Sat, 21 Nov 2026 08:00:30 GMT", 30.0), ("soon", None), ("-3", 0.0), (None, None)]
+)
+def test_retry_after_in_both_forms(server, header, expected):
+    server.answers = [(429, {"Retry-After": header} if header else {}, [b"slow down"])]
+    with pytest.raises(ApiError) as caught:
+        KubeClient(transport(server), ScriptedClock()).list(PODS, "ns")
+    assert caught.value.retry_after == expected
+    assert caught.value.transient
+
+
+@pytest.mark.parametrize("answer", [b"not json", b"[]"])
+def test_an_answer_that_is_no_object_is_a_lost_connection(server, answer):
+    server.answers = [(200, {}, [answer])]
+    with pytest.raises(ConnectionLost):
+        KubeClient(transport(server)).list(PODS, "ns")
+
+
+def test_nobody_answers():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    with pytest.raises(ConnectionLost) as caught:
+        KubeClient(HttpTransport(connect({"host": f"http://127.0.0.1:{port}"}))).list(PODS, "ns")
+    assert str(caught.value) == f"The Kubernetes API at http://127.0.0.1:{port} cannot be reached: connection refused"
+
+
+def test_lines_of_a_watch_come_whole_whatever_the_chunks(server):
+    server.answers = [(200, {}, [b'{"a"', b": 1}\n{", b'"b": 2}\n', b"half"])]
+    stream = transport(server).stream("/x", {}, 5)
+    assert [stream.readline(), stream.readline(), stream.readline()] == [b'{"a": 1}', b'{"b": 2}', None]
+    stream.close()
+
+
+def test_a_watch_that_breaks_is_a_lost_connection(server):
+    server.answers = [(200, {}, [b'{"a": 1}\n', None])]
+    stream = transport(server).stream("/x", {}, 5)
+    assert stream.readline() == b'{"a": 1}'
+    with pytest.raises(ConnectionLost):
+        stream.readline()
+
+
+def test_a_watch_that_is_refused(server):
+    server.answers = [(410, {}, body({"reason": "Expired", "message": "too old"}))]
+    with pytest.raises(ApiError) as caught:
+        KubeClient(transport(server)).watch(PODS, "ns", {"resourceVersion": "1"}, 5)
+    assert caught.value.gone
+    assert "watch=1" in server.seen[0][1]
+
+
+def test_threads_bring_news_of_a_list_and_a_watch(server):
+    pod = {"metadata": {"name": "p", "uid": "1", "resourceVersion": "5", "managedFields": [1]}}
+    server.answers = [
+        (200, {}, body({"metadata": {"resourceVersion": "4"}, "items": []})),
+        (200, {}, body({"type": "ADDED", "object": pod})[:1] + [b"\n"]),
+        (403, {}, body({"reason": "Forbidden", "message": "no"})),
+    ]
+    feed = ThreadFeed()
+    follower = Follower(KubeClient(transport(server)), PODS, "ns", Deadline(SystemClock(), 0.2))
+    follower._worked = False
+    feed.add(follower)
+    news = []
+    while not news or news[-1].what != "trouble":
+        news += feed.get(10)
+    feed.close()
+    assert [c.what for c in news][:2] == ["snapshot", "set"]
+    assert news[1].objects[0]["metadata"] == {"name": "p", "uid": "1", "resourceVersion": "5"}
+    assert "resourceVersion=4" in server.seen[1][1]
+
+
+def test_an_error_in_a_thread_is_not_lost():
+    class Broken:
+        resource = PODS
+
+        def step(self):
+            raise KeyError("surprise")
+
+    feed = ThreadFeed()
+    feed.add(Broken())
+    change = feed.get(10)[0]
+    assert change.what == "fatal"
+    assert str(change.error) == "Following pods failed: KeyError: 'surprise'"
+
+
+def test_get_without_news_returns_nothing():
+    assert ThreadFeed().get(0) == []
+
+
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: one
+clusters:
+  - {name: c, cluster: {server: "https://192.0.2.1:6443", insecure-skip-tls-verify: true}}
+contexts:
+  - {name: one, context: {cluster: c, user: u}}
+users:
+  - {name: u, user: {token: abc}}
+"""
+
+
+@pytest.fixture
+def kubeconfig(tmp_path):
+    path = tmp_path / "kubeconfig"
+    path.write_text(KUBECONFIG, encoding="utf-8")
+    return str(path)
+
+
+def test_a_kubeconfig_and_options_that_win_over_it(kubeconfig):
+    found = connect({"kubeconfig": kubeconfig})
+    assert found.host == "https://192.0.2.1:6443"
+    assert found.headers() == {"authorization": "Bearer abc"}
+    over = connect({"kubeconfig": kubeconfig, "host": "https://192.0.2.9", "api_key": "xyz", "validate_certs": True})
+    assert over.host == "https://192.0.2.9"
+    assert over.headers() == {"authorization": "Bearer xyz"}
+    assert over.configuration.verify_ssl is True
+
+
+@pytest.mark.parametrize(
+    ("params", "part"),
+    [
+        ({"kubeconfig": "/nonexistent"}, "kubeconfig is '/nonexistent', but there is no such file on this host"),
+        ({"host": "https://x", "ca_cert": "/nonexistent"}, "ca_cert is '/nonexistent', but there is no such file on this host"),
+        ({"host": "https://x", "client_key": "/nonexistent"}, "client_key is '/nonexistent'"),
+        ({}, "no way to the Kubernetes API is known: give kubeconfig or host"),
+    ],
+)
+def test_connections_that_cannot_be(monkeypatch, tmp_path, params, part):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(connections, "_SERVICE_ACCOUNT", str(tmp_path / "none"))
+    with pytest.raises(ConfigError) as caught:
+        connect(params)
+    assert part in str(caught.value)
+
+
+def test_an_unknown_context_is_named(kubeconfig):
+    with pytest.raises(ConfigError, match="with context 'two'"):
+        connect({"kubeconfig": kubeconfig, "context": "two"})
+
+
+def test_a_kubeconfig_that_is_no_kubeconfig(tmp_path):
+    path = tmp_path / "k"
+    path.write_text("just text", encoding="utf-8")
+    with pytest.raises(ConfigError, match="cannot be used"):
+        connect({"kubeconfig": str(path)})
+
+
+def test_an_unreadable_certificate_is_named(tmp_path):
+    class Configuration:
+        host = "https://x"
+        ssl_ca_cert = str(tmp_path)
+        cert_file = key_file = None
+
+    with pytest.raises(ConfigError, match="ssl_ca_cert"):
+        HttpTransport(Connection(Configuration()))
