@@ -82,11 +82,16 @@ class Follower:
     """A thread that shows the lines of a file until the file is gone or it is told to stop."""
 
     def __init__(
-        self, read: Callable[[int], tuple[int, bytes]], show: Callable[[str], None], first_after: float = FIRST_LOOK_AFTER
+        self,
+        read: Callable[[int], tuple[int, bytes]],
+        show: Callable[[str], None],
+        first_after: float = FIRST_LOOK_AFTER,
+        pause: float = 1.0,
     ) -> None:
         self._read = read
         self._show = show
         self._first_after = first_after
+        self._pause = pause
         self._stop = threading.Event()
         # A line that is being shown holds a lock that all worker processes share: never leave in the middle of one.
         self._showing = threading.Lock()
@@ -110,7 +115,8 @@ class Follower:
                 whole = output[: output.rfind(b"\n") + 1]
                 offset += len(whole)
                 self._show_lines(whole.decode("utf-8", "replace").splitlines())
-                if code != 0:
+                # Without the file the module has ended, or on a slow host not begun.
+                if code != 0 and (offset or self._stop.wait(self._pause)):
                     return
         except Exception as exc:  # noqa: BLE001
             # Progress is a courtesy; the module's own result tells what counts.

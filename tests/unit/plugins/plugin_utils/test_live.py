@@ -35,7 +35,7 @@ class Script:
 
 def shown(script):
     lines = []
-    follower = _live.Follower(script, lines.append, first_after=0)
+    follower = _live.Follower(script, lines.append, first_after=0, pause=0)
     follower.start()
     assert script.done.wait(10)
     for thread in threading.enumerate():
@@ -48,6 +48,12 @@ def test_whole_lines_are_shown_and_a_half_one_is_read_again():
     script = Script((0, b"one\ntw"), (0, b"two\n"), (0, b""))
     assert shown(script) == ["one", "two"]
     assert script.offsets == [0, 4, 8, 8]
+
+
+def test_a_module_that_has_not_begun_is_waited_for():
+    script = Script((1, b""), (1, b""), (0, b"one\n"))
+    assert shown(script) == ["one"]
+    assert script.offsets == [0, 0, 0, 4]
 
 
 def test_a_broken_connection_is_said_once_and_ends_it():
