@@ -30,6 +30,7 @@ attributes:
   platform:
     support: full
     platforms: linux
+    description: Needs nftables and, for IPv6 and the zones used here, a kernel as Debian 12 or RHEL 9 have it.
 options:
   state:
     description:
