@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
     home = checkout.cache() / "ansible-test"
     keep_pip_settings(home)
     seed_bootstrap(home)
-    stage = checkout.stage()
+    stage = checkout.stage(arguments[0])
     program = Path(sys.executable).parent / "ansible-test"
     environment = os.environ | {"HOME": str(home), "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
     # Its own configuration comes from the stage; ours would point it back at the checkout.

@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import IO
 
 import ansible_collections
 
 ROOT = Path(__file__).resolve().parent.parent
+#: Open as long as the process lives, and with them what they lock.
+LOCKS: list[IO[str]] = []
 #: What the collection consists of, and the tests that ansible-test runs.
 STAGED = (
     "CHANGELOG.md",
@@ -54,18 +58,22 @@ def key() -> str:
     return hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
 
 
-def stage_path() -> Path:
-    """Folder of this checkout's copy."""
-    return cache() / f"stage-{key()}" / "ansible_collections" / "baremesh" / "edge"
+def stage_path(use: str) -> Path:
+    """Folder of this checkout's copy for one use."""
+    return cache() / f"stage-{key()}" / use / "ansible_collections" / "baremesh" / "edge"
 
 
-def stage() -> Path:
+def stage(use: str) -> Path:
     """Copy the collection to a real .../ansible_collections/baremesh/edge with its dependencies beside it.
 
     ansible-test and ansible-galaxy insist on such a place and take everything that lies there, so only what git knows, or would
-    take, is copied.
+    take, is copied. The copy belongs to this process until it ends: a second run for the same use waits.
     """
-    target = stage_path()
+    target = stage_path(use)
+    lock = target.parents[2] / "lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    LOCKS.append(lock.open("w", encoding="utf-8"))
+    fcntl.flock(LOCKS[-1], fcntl.LOCK_EX)
     shutil.rmtree(target, ignore_errors=True)
     for name in tracked(*STAGED):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -79,4 +87,4 @@ def stage() -> Path:
 
 
 if __name__ == "__main__":
-    print(stage())
+    print(stage("artifact"))

@@ -22,7 +22,7 @@ FINDINGS = ("WARNING:", "ERROR:", "CRITICAL:")
 def build(target: Path) -> Path:
     """Build the artifact as a release does."""
     program = str(Path(sys.executable).parent / "ansible-galaxy")
-    command = [program, "collection", "build", "--force", "--output-path", str(target), str(checkout.stage())]
+    command = [program, "collection", "build", "--force", "--output-path", str(target), str(checkout.stage("artifact"))]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return next(target.glob("baremesh-edge-*.tar.gz"))
 
@@ -32,7 +32,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder)
         artifact = build(target)
-        environment = os.environ | SETTINGS | {"ANSIBLE_COLLECTIONS_PATH": str(checkout.stage_path().parents[2])}
+        environment = os.environ | SETTINGS | {"ANSIBLE_COLLECTIONS_PATH": str(checkout.stage_path("artifact").parents[2])}
         environment.pop("ANSIBLE_CONFIG", None)
         command = [sys.executable, "-m", "galaxy_importer.main", str(artifact)]
         # The importer leaves its result in the working directory.

@@ -21,7 +21,7 @@ REPORTS = checkout.cache() / f"reports-{checkout.key()}"
 #: Scenarios of the layer molecule, the main path first. default only raises and removes the lab; online needs the internet.
 SCENARIOS = ("site", "reboot", "bad_input", "killed")
 #: Where ansible-test leaves its own.
-UNIT_REPORTS = checkout.stage_path() / "tests" / "output" / "junit"
+UNIT_REPORTS = checkout.stage_path("units") / "tests" / "output" / "junit"
 
 
 @dataclasses.dataclass(frozen=True)
