@@ -61,6 +61,12 @@ options:
       - File through which the API is asked, C(k3s.yaml) on a server and the kubelet's own on an agent.
       - The API and the Node are not waited for unless set.
     type: path
+  wait:
+    description:
+      - Whether to wait until it is ready. With V(false) the start is only asked for, so that other work can go on meanwhile.
+      - A later call with V(true) then waits for that start.
+    type: bool
+    default: true
   inputs_changed:
     description: In check mode, whether earlier tasks would change one of the files.
     type: bool
@@ -127,6 +133,7 @@ def main() -> None:
             "version": {"type": "str"},
             "node_name": {"type": "str"},
             "kubeconfig": {"type": "path"},
+            "wait": {"type": "bool", "default": True},
             "inputs_changed": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

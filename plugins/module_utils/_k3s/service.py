@@ -125,7 +125,7 @@ class Service:
 
 
 def run(service: Service, node_name: str, deadline: Deadline, result: dict[str, t.Any]) -> None:
-    """Bring K3s to run, wait until it is ready, and fill the module's result.
+    """Bring K3s to run, wait until it is ready if that is asked for, and fill the module's result.
 
     :raises UnitError: K3s does not run or is not ready.
     """
@@ -136,6 +136,9 @@ def run(service: Service, node_name: str, deadline: Deadline, result: dict[str, 
         return
     with service.unit.follow(service.unit.cursor()) as journal:
         result["action"], before = service.start(state)
+        if not service.p["wait"]:
+            _tell(result, state)
+            return
         node = service.wait(result["action"], before, journal, node_name, deadline)
     _tell(result, state)
     result["address"] = nodes.internal_address(node)

@@ -155,6 +155,19 @@ def test_a_unit_is_enabled_and_started_without_blocking(host):
     assert "systemctl --no-block start -- k3s.service" in host.commands
 
 
+def test_a_start_that_is_not_waited_for_is_waited_for_by_the_next_call(host):
+    begun = host.ensure(wait=False)
+    assert begun["action"] == "start"
+    assert begun["address"] is None
+    assert json.loads(host.record.read_text())["ready"] is False
+    waited = host.ensure()
+    assert not waited["changed"]
+    assert waited["action"] == "wait"
+    assert waited["address"] == "192.0.2.10"
+    assert host.starts == 1
+    assert json.loads(host.record.read_text())["ready"] is True
+
+
 def test_a_unit_that_runs_with_the_present_files_is_left_alone(host):
     host.ensure()
     host.commands.clear()
