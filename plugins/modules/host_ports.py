@@ -288,6 +288,9 @@ def present(module: AnsibleModule, host: Host) -> dict[str, Any]:
     files_drift = [f"file {item.path}: {state}" for item, state in wrong_files.items()]
     idle = host.idle_units(p["units"])
     holders, cluster_ports = _holders(host, wanted)
+    before = _lines(output)
+    # Where host ports themselves differ, single rules say nothing more.
+    details = wrong_rules if before in ([], wanted.lines()) else []
     result: dict[str, Any] = {
         "changed": bool(wrong_rules or wrong_files),
         "host_ports": wanted.lines(),
@@ -296,7 +299,7 @@ def present(module: AnsibleModule, host: Host) -> dict[str, Any]:
         "idle_units": list(idle),
         "holders": holders,
         "cluster_ports": cluster_ports,
-        "diff": {"before": _text([*_lines(output), *wrong_rules, *files_drift]), "after": _text(wanted.lines())},
+        "diff": {"before": _text([*before, *details, *files_drift]), "after": _text(wanted.lines())},
     }
     if holders and p["refuse_held_ports"]:
         return {**result, "changed": False, "files_written": [], "msg": _held(holders), "failed": True}

@@ -150,6 +150,15 @@ def test_live_drift_is_named_and_repaired_without_writing(host):
     assert host.table == SAMPLE
 
 
+def test_a_changed_wish_is_shown_in_host_ports_and_not_in_rules(host):
+    host.has_everything()
+    result = run(host, close_nodeports=True)
+    assert result["diff"]["before"] == (
+        f"80/tcp -> NodePort 30080 (IPv4, IPv6)\n443/tcp -> NodePort 30443 (IPv4, IPv6)\nfile {host.path}: differs\n"
+    )
+    assert result["diff"]["after"].endswith("direct access to NodePort 30080, 30443 from outside: closed\n")
+
+
 @pytest.mark.parametrize(("spoil", "said"), [("text", "differs"), ("mode", "has mode 0600 instead of 0644"), ("gone", "absent")])
 def test_file_drift_is_named_and_repaired(host, spoil, said):
     host.has_everything()
