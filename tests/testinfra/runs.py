@@ -10,7 +10,6 @@ import dataclasses
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import time
@@ -91,9 +90,15 @@ class Watched:
     output: str
 
     @property
-    def changed(self):
-        """Sum of what the recap calls changed."""
-        return sum(int(number) for number in re.findall(r"\bchanged=(\d+)", self.output))
+    def changes(self):
+        """Tasks that changed something, with the host's line."""
+        task, found = "", []
+        for line in self.output.splitlines():
+            if line.startswith("TASK ["):
+                task = line.split("[", 1)[1].rsplit("]", 1)[0]
+            elif line.startswith("changed:"):
+                found.append(f"{task}: {line}")
+        return found
 
 
 def watch(kill_at=None, delay=0.0):
