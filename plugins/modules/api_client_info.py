@@ -17,6 +17,8 @@ description:
   - Looks whether the Python environment with the Kubernetes client and the wanted Helm are in place, and whether the Kubernetes API answers
     through them.
   - Needs nothing on the host but Python, so that it also works where none of these is installed yet.
+extends_documentation_fragment:
+  - baremesh.edge._attributes
 attributes:
   check_mode:
     support: full

@@ -16,6 +16,8 @@ author:
 description:
   - Compares and replaces any number of small files, each by rename, in one task.
   - What is secret in them never appears in results or differences.
+extends_documentation_fragment:
+  - baremesh.edge._attributes
 attributes:
   check_mode:
     support: full

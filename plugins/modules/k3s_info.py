@@ -17,6 +17,8 @@ description:
   - Reads, on a K3s server, the address under which other nodes reach it and, if wished, the join token that K3s wrote.
   - The address is the one that K3s itself announces, C(node-ip) of the configuration or else the address of the default route.
   - Returns a token only if O(token) is true. Use C(no_log) on the task then.
+extends_documentation_fragment:
+  - baremesh.edge._attributes
 attributes:
   check_mode:
     support: full

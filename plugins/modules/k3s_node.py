@@ -16,6 +16,8 @@ author:
 description:
   - Runs on a K3s server and needs nothing there but the kubeconfig that K3s writes.
   - Waits until Nodes are Ready, with a watch, or deletes them so that their hosts can join anew under the same names.
+extends_documentation_fragment:
+  - baremesh.edge._attributes
 attributes:
   check_mode:
     support: full

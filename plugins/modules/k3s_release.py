@@ -20,10 +20,13 @@ description:
     was killed leaves the old file or the new one.
   - Asks the network only if a file is missing, differs from what was placed, or another version or address is wanted.
   - Refuses a downgrade and a step over a minor version, which Kubernetes does not support.
+extends_documentation_fragment:
+  - baremesh.edge._attributes
 attributes:
   check_mode:
     support: full
-    description: Tells what would be placed. The checksum file is not fetched.
+    details:
+      - Tells what would be placed. The checksum file is not fetched.
   diff_mode:
     support: full
   platform:

@@ -18,6 +18,8 @@ description:
   - Removes only what bears a mark of K3s's own. Packet rules are taken out one by one, in one transaction for each table, instead of
     saving, filtering and restoring the whole set. Nothing below a folder that is still mounted is deleted.
   - Persistent volumes below O(data_dir) are lost.
+extends_documentation_fragment:
+  - baremesh.edge._attributes
 attributes:
   check_mode:
     support: full

@@ -20,6 +20,8 @@ description:
     A reason that waiting cannot heal ends the task at once.
   - It then waits until the API is ready (on a server) and this host's Node is, with a report newer than the start and O(version) as
     its kubelet's version.
+extends_documentation_fragment:
+  - baremesh.edge._attributes
 attributes:
   check_mode:
     support: full

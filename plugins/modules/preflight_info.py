@@ -17,6 +17,8 @@ description:
   - Reads the operating system, control groups, memory, routes, clock, firewalls and who listens on which ports.
   - Looks up names and fetches small documents, if asked to, as this host sees them.
   - Judges nothing and changes nothing.
+extends_documentation_fragment:
+  - baremesh.edge._attributes
 attributes:
   check_mode:
     support: full
