@@ -25,7 +25,7 @@ demo-down: deps-checks ## Remove what `make demo` made
 
 .PHONY: test
 test: deps ## Run every layer of checks, fast ones first
-	$(LAYERS) lint unit sanity lab molecule
+	$(LAYERS) lint unit sanity network lab molecule
 
 .PHONY: lint
 lint: deps-checks ## Read the sources: Ansible, YAML, Python, shell, Go, documentation, changelog, artifact, contracts
@@ -38,6 +38,10 @@ unit: deps-checks ## Run the unit tests
 .PHONY: sanity
 sanity: deps-checks ## Run ansible-test sanity
 	$(LAYERS) sanity
+
+.PHONY: network
+network: deps-checks ## Try the host ports in network namespaces; needs root
+	$(LAYERS) network
 
 .PHONY: molecule
 molecule: deps ## Run the scenarios on a lab of their own; SCENARIO=site runs one

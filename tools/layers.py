@@ -19,7 +19,7 @@ LINKED = ".collections/ansible_collections/baremesh/edge"
 #: Where pytest's reports go.
 REPORTS = checkout.cache() / f"reports-{checkout.key()}"
 #: Scenarios of the layer molecule, the main path first. default only raises and removes the lab; online needs the internet.
-SCENARIOS = ("site", "reboot", "bad_input", "killed")
+SCENARIOS = ("site", "reboot", "neighbour", "bad_input", "killed")
 #: Where ansible-test leaves its own.
 UNIT_REPORTS = checkout.stage_path("units") / "tests" / "output" / "junit"
 
@@ -96,7 +96,7 @@ def unit(_: Sequence[str]) -> Layer:
         "unit",
         (
             Check("plugins", ansible_test, reports="*.xml", reports_in=UNIT_REPORTS),
-            pytest("lab and tools", "lab.xml", "-n", "2", "tests/unit/lab", "tests/unit/tools"),
+            pytest("lab and tools", "lab.xml", "-n", "2", "tests/unit/lab", "tests/unit/lab_hosts", "tests/unit/tools"),
             Check("go test k3s", ("go", "test", "./..."), folder="lab/go/k3s"),
         ),
     )
@@ -106,6 +106,11 @@ def sanity(_: Sequence[str]) -> Layer:
     """Run ansible-test's checks of a collection, each in an environment that ansible-test pins."""
     ansible_test = (PYTHON, "tools/ansible_test.py", "sanity", "--python", VERSION, "--color", "no")
     return Layer("sanity", (Check("ansible-test sanity", ansible_test),))
+
+
+def network(_: Sequence[str]) -> Layer:
+    """Try the host ports with real nftables and TCP, in network namespaces that the tests make and remove."""
+    return Layer("network", (pytest("network namespaces", "netns.xml", "tests/netns"),))
 
 
 def lab(_: Sequence[str]) -> Layer:
@@ -131,4 +136,11 @@ def molecule(scenarios: Sequence[str]) -> Layer:
     return Layer("molecule", tuple(checks))
 
 
-LAYERS: dict[str, Callable[[Sequence[str]], Layer]] = {"lint": lint, "unit": unit, "sanity": sanity, "lab": lab, "molecule": molecule}
+LAYERS: dict[str, Callable[[Sequence[str]], Layer]] = {
+    "lint": lint,
+    "unit": unit,
+    "sanity": sanity,
+    "network": network,
+    "lab": lab,
+    "molecule": molecule,
+}

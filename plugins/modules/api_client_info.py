@@ -97,7 +97,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 _GO_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "s390x": "s390x", "ppc64le": "ppc64le"}
 
-_HAS_CLIENT = "import importlib.util as u, sys; sys.exit(0 if u.find_spec('kubernetes') and u.find_spec('yaml') else 3)"
+_HAS_CLIENT = "import importlib.util as u; raise SystemExit(0 if u.find_spec('kubernetes') and u.find_spec('yaml') else 3)"
 
 # Runs in the other Python. The last line of its output is the verdict; an empty one means that the API is ready.
 _ASK = r"""

@@ -115,7 +115,7 @@ def announced_address(config: t.Mapping[str, t.Any]) -> str:
         if isinstance(value, list):
             value = value[0] if value else None
         if value:
-            return str(value).split(",")[0].strip()
+            return str(value).split(",", maxsplit=1)[0].strip()
     return route_address()
 
 

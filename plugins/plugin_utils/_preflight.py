@@ -44,7 +44,7 @@ class Findings:
 def judge_system(name: str, host: Facts, k3s_version: str, found: Findings) -> None:
     """Judge operating system, architecture, control groups, routes and firewalls of a host."""
     system = host["os"]
-    major = str(system["version"]).split(".")[0]
+    major = str(system["version"]).split(".", maxsplit=1)[0]
     tested = system["version"] in _TESTED_SYSTEMS.get(system["id"], ()) or (system["id"] in _EL and major == "9")
     if not tested:
         found.warn(

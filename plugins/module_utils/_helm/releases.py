@@ -136,7 +136,7 @@ def value_differences(recorded: Any, wanted: Any, path: str = "values") -> list[
                 found.append("%s.%s %s" % (path, key, "is new" if key in wanted else "is gone"))
         return found
     # Helm goes through YAML, in which true is not 1; Python's == says it is.
-    same = recorded == wanted and (type(recorded) is bool) == (type(wanted) is bool)
+    same = recorded == wanted and isinstance(recorded, bool) == isinstance(wanted, bool)
     return [] if same else ["%s changes" % path]
 
 

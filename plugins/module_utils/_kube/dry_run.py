@@ -62,6 +62,7 @@ def wait_accepted(transport: Transport, definitions: Sequence[Mapping[str, Any]]
     """
     backoff, attempts, cause = Backoff(first=0.1, cap=2.0), 0, ""
     left = list(definitions)
+    retry_after: float | None = None
     while left:
         attempts += 1
         try:
