@@ -40,7 +40,7 @@ sanity: deps-checks ## Run ansible-test sanity
 	$(LAYERS) sanity
 
 .PHONY: network
-network: deps-checks ## Try the host ports in network namespaces; needs root
+network: deps ## Try the host ports in network namespaces; needs root
 	$(LAYERS) network
 
 .PHONY: molecule

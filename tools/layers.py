@@ -110,7 +110,7 @@ def sanity(_: Sequence[str]) -> Layer:
 
 def network(_: Sequence[str]) -> Layer:
     """Try the host ports with real nftables and TCP, in network namespaces that the tests make and remove."""
-    return Layer("network", (pytest("network namespaces", "netns.xml", "tests/netns"),))
+    return Layer("network", (pytest("network namespaces", "netns.xml", "-o", "pythonpath=.collections", "tests/netns"),))
 
 
 def lab(_: Sequence[str]) -> Layer:
