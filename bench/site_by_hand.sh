@@ -11,16 +11,19 @@ phase() { # name: says how long the phase that ends here took
   phase_started=$now
 }
 
+# A fresh Debian has no curl; installing it would only make the script slower.
+fetch() { python3 -c 'import sys, urllib.request; urllib.request.urlretrieve(*sys.argv[1:])' "$1" "$2"; }
+
 work=$(mktemp -d)
 images=/var/lib/rancher/k3s/agent/images
 release=$MIRROR/k3s/${K3S_VERSION/+/%2B}
 mkdir -p "$images" /etc/rancher/k3s
 cd "$work"
 
-curl -fsS -O "$release/sha256sum-amd64.txt" -O "$release/k3s" -O "$release/k3s-airgap-images-amd64.tar.zst"
+for file in sha256sum-amd64.txt k3s k3s-airgap-images-amd64.tar.zst; do fetch "$release/$file" "$file"; done
 sha256sum --quiet --ignore-missing -c sha256sum-amd64.txt
 mv k3s-airgap-images-amd64.tar.zst "$images/"
-for archive in $ARCHIVES; do curl -fsS -o "$images/$(basename "$archive")" "$archive"; done
+for archive in $ARCHIVES; do fetch "$archive" "$images/$(basename "$archive")"; done
 install -m 0755 k3s /usr/local/bin/k3s
 ln -sf k3s /usr/local/bin/kubectl
 cat >/etc/rancher/k3s/config.yaml <<CONFIG
@@ -49,11 +52,12 @@ until kubectl get node "$(hostname)" >/dev/null 2>&1; do :; done
 kubectl wait --for=condition=Ready "node/$(hostname)" --timeout=120s >/dev/null
 phase k3s
 
-curl -fsS "$MIRROR/helm/helm-$HELM_VERSION-linux-amd64.tar.gz" | tar -xz --strip-components=1 linux-amd64/helm
+fetch "$MIRROR/helm/helm-$HELM_VERSION-linux-amd64.tar.gz" helm.tar.gz
+tar -xzf helm.tar.gz --strip-components=1 linux-amd64/helm
 helm=$work/helm
 istio() {
   local repo=$MIRROR/charts/istio
-  "$helm" install -q istio-base base --repo "$repo" --version "$ISTIO_VERSION" -n istio-system --create-namespace >/dev/null
+  "$helm" install istio-base base --repo "$repo" --version "$ISTIO_VERSION" -n istio-system --create-namespace >/dev/null
   "$helm" install istiod istiod --repo "$repo" --version "$ISTIO_VERSION" -n istio-system --wait \
     --set telemetry.enabled=false --set env.PILOT_ENABLE_ALPN_FILTER=false --set env.PILOT_ENABLE_METADATA_EXCHANGE=false \
     --set meshConfig.ingressService=istio-ingress --set meshConfig.ingressSelector=ingress >/dev/null
