@@ -65,7 +65,7 @@ options:
     type: path
   wait:
     description:
-      - Whether to wait until it is ready. With V(false) the start is only asked for, so that other work can go on meanwhile.
+      - Whether to wait until it is ready. With V(false) a start is only asked for, so that other work can go on meanwhile. What runs is looked at all the same.
       - A later call with V(true) then waits for that start.
     type: bool
     default: true

@@ -43,6 +43,10 @@ options:
     description: Port of the listener in the pods.
     type: int
     default: 443
+  read_secrets:
+    description: Whether to read RV(secrets) too. Without it, Envoy's admin port is not asked, which is quicker.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -160,6 +164,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "selector": {"type": "dict", "default": {"istio": "ingress"}},
         "server_names": {"type": "list", "elements": "str", "default": []},
         "port": {"type": "int", "default": 443},
+        "read_secrets": {"type": "bool", "default": True},
     }
     spec.update(auth_argument_spec())
     return spec
@@ -173,7 +178,7 @@ def main() -> None:
     try:
         client, connection = open_client(params)
         prober = PodProber(connection, params["namespace"])
-        result = look(client, prober, params["namespace"], selector, params["server_names"], params["port"])
+        result = look(client, prober, params["namespace"], selector, params["server_names"], params["port"], params["read_secrets"])
     except KubeError as exc:
         if module.check_mode:
             text = "Would ask the gateway pods; the API cannot be asked now: %s" % exc

@@ -136,7 +136,8 @@ def run(service: Service, node_name: str, deadline: Deadline, result: dict[str, 
         return
     with service.unit.follow(service.unit.cursor()) as journal:
         result["action"], before = service.start(state)
-        if not service.p["wait"]:
+        # What runs already is ready in a moment, or has a reason that is worth telling now.
+        if not service.p["wait"] and result["action"] != "none":
             _tell(result, state)
             return
         node = service.wait(result["action"], before, journal, node_name, deadline)

@@ -31,7 +31,13 @@ from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadlin
 
 
 def look(
-    client: KubeClient, prober: Prober, namespace: str, selector: Mapping[str, str], server_names: Sequence[str], port: int
+    client: KubeClient,
+    prober: Prober,
+    namespace: str,
+    selector: Mapping[str, str],
+    server_names: Sequence[str],
+    port: int,
+    read_secrets: bool = True,
 ) -> dict[str, Any]:
     """Ask every pod, several at a time. Raises KubeError where the pods cannot even be listed."""
     pods = Reader(client, namespace, selector, Patience(Deadline(SystemClock(), 5))).pods()
@@ -39,7 +45,7 @@ def look(
     secrets: list[dict[str, Any]] = []
     errors: list[str] = []
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-        dumps = pool.map(lambda p: _dump(prober, p), pods)
+        dumps = pool.map(lambda p: _dump(prober, p), pods if read_secrets else [])
         shakes = pool.map(lambda job: _shake(prober, job[0], job[1], port), jobs)
         for found, error in dumps:
             secrets += found

@@ -168,6 +168,13 @@ def test_a_start_that_is_not_waited_for_is_waited_for_by_the_next_call(host):
     assert json.loads(host.record.read_text())["ready"] is True
 
 
+def test_what_runs_already_is_looked_at_without_waiting_for_a_start(host):
+    host.ensure()
+    looked = host.ensure(wait=False)
+    assert looked["action"] == "none"
+    assert looked["address"] == "192.0.2.10"
+
+
 def test_a_unit_that_runs_with_the_present_files_is_left_alone(host):
     host.ensure()
     host.commands.clear()

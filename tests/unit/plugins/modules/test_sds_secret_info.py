@@ -54,6 +54,13 @@ def api(monkeypatch):
     return found
 
 
+def test_envoys_admin_port_is_left_alone_where_secrets_are_not_asked_for(monkeypatch, api):
+    monkeypatch.setattr(sds_secret_info.PodProber, "read_json", lambda *_arguments: pytest.fail("the admin port was asked"))
+    found = run(monkeypatch, sds_secret_info, server_names=["app.example.com"], read_secrets=False)
+    assert found["secrets"] == []
+    assert found["served"]
+
+
 def test_what_pods_hold_and_serve(monkeypatch, api):
     found = run(monkeypatch, sds_secret_info, server_names=["app.example.com", "x.example.com"])
     assert found["changed"] is False
