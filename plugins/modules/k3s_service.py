@@ -65,8 +65,8 @@ options:
     type: path
   wait:
     description:
-      - Whether to wait until it is ready. With V(false) a start is only asked for, so that other work can go on meanwhile. What runs is looked at all the same.
-      - A later call with V(true) then waits for that start.
+      - Whether to wait until it is ready. With V(false) a start is only asked for, so that other work can go on meanwhile.
+      - What runs already is looked at all the same. A later call with V(true) waits for a start that was only asked for.
     type: bool
     default: true
   inputs_changed:
