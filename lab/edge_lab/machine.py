@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .run import run
 
@@ -19,7 +20,6 @@ PIP_FILES = ("/etc/xdg/pip/pip.conf", "/etc/pip.conf", "~/.pip/pip.conf", "~/.co
 # What decides where pip fetches from; paths of this machine (find-links, cache-dir) mean nothing on a host.
 PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
 APT_LEAVES = re.compile(r"^Acquire::(https?::(Proxy(::[^ ]+)?|Verify-Peer|Verify-Host|Timeout)|Check-Valid-Until|Check-Date|Retries) ")
-DEFAULT_MIRROR = "http://deb.debian.org/debian"
 
 
 def pip_conf(files: list[str], environment: Mapping[str, str]) -> str:
@@ -51,7 +51,7 @@ def apt_conf(dump: str, environment: Mapping[str, str]) -> str:
 
 
 def archive_of(sources: str) -> str:
-    """The machine's mirror of Debian's main archive, from the text of its source files; Debian's own if none is named.
+    """The machine's mirror of Debian's main archive, from the text of its source files; empty if none is named.
 
     Both forms are read: `deb URI suite main` and deb822 stanzas.
     """
@@ -68,7 +68,7 @@ def archive_of(sources: str) -> str:
         suites = [suite for suite in fields.get("suites", []) if release.match(suite)]
         if "deb" in fields.get("types", []) and suites and "main" in fields.get("components", []) and fields.get("uris"):
             return fields["uris"][0].rstrip("/")
-    return DEFAULT_MIRROR
+    return ""
 
 
 def _sources() -> str:
@@ -80,9 +80,9 @@ def _sources() -> str:
 
 
 def debian_mirror(suite: str) -> list[str]:
-    """Mirror arguments for mmdebstrap: none where Debian's own archive is what the machine uses."""
+    """Mirror arguments for mmdebstrap: none where Debian's own archive, its default, is what the machine uses."""
     archive = archive_of(_sources())
-    if archive == DEFAULT_MIRROR:
+    if (urlsplit(archive).hostname or "debian.org").endswith("debian.org"):
         return []
     security = archive.rsplit("/", 1)[0] + "/debian-security"
     return [
