@@ -15,7 +15,7 @@ Record = t.Mapping[str, t.Any]
 
 
 def _when(timestamp: str | None) -> str:
-    """Return an RFC 3339 time as people read it, to the minute: C(2027-02-19 08:00 UTC)."""
+    """Return an RFC 3339 time in UTC as people read it, without seconds that are zero: C(2027-02-19 08:00 UTC)."""
     if not timestamp:
         return "unknown"
     return timestamp.replace("T", " ").replace("Z", " UTC").replace(":00 UTC", " UTC")
