@@ -3,26 +3,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From module options to connection data, by the kubernetes client's own kubeconfig rules.
 
+The client itself is imported only where a kubeconfig needs it: see kubeconfig.py.
+
 Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.kubeconfig import (
+    Settings,
+    can_do_without_client,
+    read_plain,
+)
 
-KUBERNETES_IMPORT_ERROR: str | None
-try:
-    import kubernetes.client
-    import kubernetes.config
-except ImportError:
-    KUBERNETES_IMPORT_ERROR = traceback.format_exc()
-else:
-    KUBERNETES_IMPORT_ERROR = None
+KUBERNETES_IMPORT_ERROR: str | None = None if importlib.util.find_spec("kubernetes") else "No module named 'kubernetes'"
 
 _SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
@@ -52,34 +52,46 @@ def connect(params: Mapping[str, Any]) -> Connection:
     Raises:
         ConfigError: the options, or the file they name, cannot be used.
     """
-    configuration = kubernetes.client.Configuration()
-    kubeconfig = params.get("kubeconfig")
+    configuration = _without_client(params) or _by_client(params)
+    _override(configuration, params)
+    return Connection(configuration)
+
+
+def _without_client(params: Mapping[str, Any]) -> Settings | None:
+    path = _kubeconfig(params)
+    if path:
+        return read_plain(path, params.get("context"))
+    return Settings(params["host"]) if params.get("host") and can_do_without_client() else None
+
+
+def _kubeconfig(params: Mapping[str, Any]) -> str | None:
     default = os.path.expanduser("~/.kube/config")
+    if params.get("kubeconfig"):
+        return str(params["kubeconfig"])
+    return default if not params.get("host") and os.path.exists(default) else None
+
+
+def _by_client(params: Mapping[str, Any]) -> Any:
+    import kubernetes.client  # noqa: PLC0415 (the import that kubeconfig.py spares most modules)
+    import kubernetes.config  # noqa: PLC0415
+
+    configuration = kubernetes.client.Configuration()
+    path, context = _kubeconfig(params), params.get("context")
     try:
-        if kubeconfig or (not params.get("host") and os.path.exists(default)):
-            path = kubeconfig or default
+        if path:
             if not os.path.exists(path):
                 raise ConfigError("kubeconfig is %r, but there is no such file on this host" % path)
-            kubernetes.config.load_kube_config(
-                config_file=path,
-                context=params.get("context"),
-                client_configuration=configuration,
-                persist_config=False,
-            )
+            kubernetes.config.load_kube_config(config_file=path, context=context, client_configuration=configuration, persist_config=False)
         elif not params.get("host"):
             if not os.path.exists(_SERVICE_ACCOUNT):
                 raise ConfigError(
-                    "no way to the Kubernetes API is known: give kubeconfig or host (neither is set, %s does not "
-                    "exist, and this is not a pod)" % default
+                    "no way to the Kubernetes API is known: give kubeconfig or host (neither is set, ~/.kube/config does not "
+                    "exist, and this is not a pod)"
                 )
             kubernetes.config.load_incluster_config(client_configuration=configuration)
     except (kubernetes.config.ConfigException, OSError, ValueError, TypeError, KeyError) as exc:
-        raise ConfigError(
-            "kubeconfig %s cannot be used%s: %s"
-            % (kubeconfig or default, " with context %r" % params["context"] if params.get("context") else "", exc)
-        ) from exc
-    _override(configuration, params)
-    return Connection(configuration)
+        raise ConfigError("kubeconfig %s cannot be used%s: %s" % (path, " with context %r" % context if context else "", exc)) from exc
+    return configuration
 
 
 def _override(configuration: Any, params: Mapping[str, Any]) -> None:
