@@ -44,7 +44,7 @@ network: deps ## Try the host ports in network namespaces; needs root
 	$(LAYERS) network
 
 .PHONY: molecule
-molecule: deps ## Run the scenarios on a lab of their own; SCENARIO=site runs one
+molecule: deps ## Run the scenarios on labs of their own; SCENARIO="site reboot" runs these, on one lab
 	$(LAYERS) molecule $(addprefix --scenario=,$(SCENARIO))
 
 .PHONY: deps

@@ -18,8 +18,9 @@ VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 LINKED = ".collections/ansible_collections/baremesh/edge"
 #: Where pytest's reports go.
 REPORTS = checkout.cache() / f"reports-{checkout.key()}"
-#: Scenarios of the layer molecule, the main path first. default only raises and removes the lab; online needs the internet.
-SCENARIOS = ("site", "reboot", "neighbour", "bad_input", "killed")
+#: Scenarios of the layer molecule, the main path first. Those of a chain run one after the other on one lab, so that only the first has
+#: to install everything. default only raises and removes the lab; online needs the internet.
+CHAINS = (("site", "reboot", "neighbour", "bad_input"), ("killed",))
 #: Where ansible-test leaves its own.
 UNIT_REPORTS = checkout.stage_path("units") / "tests" / "output" / "junit"
 
@@ -28,14 +29,14 @@ UNIT_REPORTS = checkout.stage_path("units") / "tests" / "output" / "junit"
 class Check:
     """One command that passes with exit status 0.
 
-    A check with ``reports``, a pattern of JUnit files, counts as the tests in them; another counts as one.
+    A check with ``reports``, patterns of JUnit files, counts as the tests in them, and each pattern must have some; another counts as one.
     """
 
     name: str
     command: tuple[str, ...]
     #: Working directory, from the root of the checkout.
     folder: str = "."
-    reports: str = ""
+    reports: tuple[str, ...] = ()
     reports_in: Path = REPORTS
     #: Shown as it comes instead of at its end: for what takes minutes.
     live: bool = False
@@ -53,7 +54,7 @@ class Layer:
 def pytest(name: str, report: str, *arguments: str) -> Check:
     """Tests that plain pytest runs."""
     command = (PYTHON, "-m", "pytest", "-q", f"--junit-xml={REPORTS / report}", *arguments)
-    return Check(name, command, reports=report)
+    return Check(name, command, reports=(report,))
 
 
 def shell_scripts() -> list[str]:
@@ -95,7 +96,7 @@ def unit(_: Sequence[str]) -> Layer:
     return Layer(
         "unit",
         (
-            Check("plugins", ansible_test, reports="*.xml", reports_in=UNIT_REPORTS),
+            Check("plugins", ansible_test, reports=("*.xml",), reports_in=UNIT_REPORTS),
             pytest("lab and tools", "lab.xml", "-n", "2", "tests/unit/lab", "tests/unit/lab_hosts", "tests/unit/tools"),
             Check("go test k3s", ("go", "test", "./..."), folder="lab/go/k3s"),
         ),
@@ -127,13 +128,16 @@ def lab(_: Sequence[str]) -> Layer:
     )
 
 
+def chain(names: Sequence[str]) -> Check:
+    """Run scenarios on one lab."""
+    reports = tuple(f"molecule-{name}-*.xml" for name in names)
+    return Check(f"scenario {', '.join(names)}", ("tools/scenario", "test", *names), reports=reports, live=True)
+
+
 def molecule(scenarios: Sequence[str]) -> Layer:
     """Run the collection on lab hosts and look at them."""
-    checks = (
-        Check(f"scenario {name}", ("tools/scenario", "test", name), reports=f"molecule-{name}-*.xml", live=True)
-        for name in scenarios or SCENARIOS
-    )
-    return Layer("molecule", tuple(checks))
+    chains = [tuple(scenarios)] if scenarios else CHAINS
+    return Layer("molecule", tuple(chain(names) for names in chains))
 
 
 LAYERS: dict[str, Callable[[Sequence[str]], Layer]] = {

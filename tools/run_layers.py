@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from pathlib import Path
 
 import checkout
@@ -53,26 +54,33 @@ def environment() -> dict[str, str]:
     }
 
 
-def count(check: layers.Check, succeeded: bool) -> tuple[int, int]:
-    """Return how many tests of the check passed and failed; one for a check without reports."""
+def tests_in(reports: Iterable[Path]) -> tuple[int, int]:
+    """Return how many tests of the reports passed and failed."""
     passed = failed = 0
-    for report in sorted(check.reports_in.glob(check.reports)) if check.reports else []:
+    for report in reports:
         for suite in ET.parse(report).getroot().iter("testsuite"):
             bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
             failed += bad
             passed += int(suite.get("tests", 0)) - bad - int(suite.get("skipped", 0))
-    if passed + failed == 0:
-        # No report, or one without a test: the command's own verdict, and a report that is missing is not a pass.
-        succeeded = succeeded and not check.reports
+    return passed, failed
+
+
+def count(check: layers.Check, succeeded: bool) -> tuple[int, int]:
+    """Return how many tests of the check passed and failed; one for a check without reports."""
+    if not check.reports:
         return int(succeeded), int(not succeeded)
-    # Pytest can fail without a failed test: a collection that broke off, a plugin that does not load.
-    return passed, failed if succeeded or failed else 1
+    counts = [tests_in(sorted(check.reports_in.glob(pattern))) for pattern in check.reports]
+    passed, failed = (sum(numbers) for numbers in zip(*counts, strict=True))
+    # Pytest can fail without a failed test, by a collection that broke off or a plugin that does not load; and no report is no pass.
+    complete = succeeded and all(sum(numbers) for numbers in counts)
+    return passed, failed if complete or failed else 1
 
 
 def run(check: layers.Check) -> Outcome:
     """Run one check and print its output: live checks as they go, the others at their end, silent when they pass."""
-    for stale in check.reports_in.glob(check.reports) if check.reports else []:
-        stale.unlink()
+    for pattern in check.reports:
+        for stale in check.reports_in.glob(pattern):
+            stale.unlink()
     started = time.monotonic()
     sink = None if check.live else subprocess.PIPE
     process = subprocess.run(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 
 import layers
@@ -22,7 +23,7 @@ def writing(tmp_path, exit_status, **counts):
     """A check that writes a report and exits."""
     report = SUITE.format(**({"tests": 0, "failures": 0, "errors": 0, "skipped": 0} | counts))
     code = f"open({str(tmp_path / 'r.xml')!r}, 'w').write({report!r}); raise SystemExit({exit_status})"
-    return layers.Check("writing", program(code), reports="*.xml", reports_in=tmp_path)
+    return layers.Check("writing", program(code), reports=("*.xml",), reports_in=tmp_path)
 
 
 @pytest.mark.parametrize(("exit_status", "expected"), [(0, (1, 0)), (3, (0, 1))])
@@ -37,14 +38,21 @@ def test_a_report_counts_its_tests_without_the_skipped(tmp_path):
 
 
 def test_a_missing_report_is_a_failure_even_if_the_command_is_content(tmp_path):
-    outcome = run_layers.run(layers.Check("it", program(""), reports="*.xml", reports_in=tmp_path))
+    outcome = run_layers.run(layers.Check("it", program(""), reports=("*.xml",), reports_in=tmp_path))
     assert (outcome.passed, outcome.failed) == (0, 1)
 
 
 def test_a_report_of_an_earlier_run_does_not_count(tmp_path):
     (tmp_path / "old.xml").write_text(SUITE.format(tests=5, failures=0, errors=0, skipped=0))
-    outcome = run_layers.run(layers.Check("it", program(""), reports="*.xml", reports_in=tmp_path))
+    outcome = run_layers.run(layers.Check("it", program(""), reports=("*.xml",), reports_in=tmp_path))
     assert (outcome.passed, outcome.failed) == (0, 1)
+
+
+def test_each_pattern_must_have_tests(tmp_path):
+    """A scenario of a chain that was left out in silence is not a pass."""
+    check = dataclasses.replace(writing(tmp_path, 0, tests=4), reports=("r*.xml", "other*.xml"))
+    outcome = run_layers.run(check)
+    assert (outcome.passed, outcome.failed) == (4, 1)
 
 
 def test_a_command_that_breaks_off_after_good_tests_is_a_failure(tmp_path):
