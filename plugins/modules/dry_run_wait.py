@@ -67,7 +67,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.dry_run import wait_accepted
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._session import open_transport
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_transport
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 
@@ -87,9 +87,9 @@ def main() -> None:
         if missing:
             module.fail_json(msg="definitions[%d] has no %s; an object needs both" % (index, " and no ".join(missing)))
     try:
-        found = wait_accepted(open_transport(module), definitions, deadline, once=module.check_mode)
+        found = wait_accepted(open_transport(module.params), definitions, deadline, once=module.check_mode)
     except KubeError as exc:
-        module.fail_json(msg=str(exc), cause=str(exc), elapsed=round(deadline.elapsed, 3), observations=1)
+        fail(module, exc, cause=str(exc), elapsed=round(deadline.elapsed, 3), observations=1)
     if found["cause"] and not module.check_mode:
         module.fail_json(msg="%s (after %.0f s)" % (found["cause"], found["elapsed"]), **found)
     module.exit_json(changed=False, **found)

@@ -145,7 +145,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.baremesh.edge.plugins.module_utils._helm.check import check_releases
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._session import open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
 
 
 def main() -> None:
@@ -166,8 +166,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        found = check_releases(open_client(module), module.params["releases"], module.params["pending_grace"])
-    except (KubeError, ValueError) as exc:
+        found = check_releases(open_client(module.params)[0], module.params["releases"], module.params["pending_grace"])
+    except KubeError as exc:
+        fail(module, exc)
+    except ValueError as exc:
         module.fail_json(msg=str(exc))
     module.exit_json(changed=False, **found)
 

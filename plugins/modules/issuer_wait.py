@@ -101,7 +101,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.issuers import IssuerWait
-from ansible_collections.baremesh.edge.plugins.module_utils._session import open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 
@@ -123,10 +123,10 @@ def main() -> None:
     )
     params = module.params
     try:
-        wait = IssuerWait(open_client(module), params["issuers"], params["fail_fast"])
+        wait = IssuerWait(open_client(module.params)[0], params["issuers"], params["fail_fast"])
         found = wait.run(Deadline(SystemClock(), params["timeout"]), once=module.check_mode)
     except KubeError as exc:
-        module.fail_json(msg=str(exc))
+        fail(module, exc)
     if found["cause"] and not module.check_mode:
         module.fail_json(msg="%s (after %.0f s)" % (found["cause"], found["elapsed"]), **found)
     module.exit_json(changed=False, **found)

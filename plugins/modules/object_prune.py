@@ -89,8 +89,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_transport
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.prune import Prune
-from ansible_collections.baremesh.edge.plugins.module_utils._session import open_transport
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import SystemClock
 
 
@@ -112,14 +112,14 @@ def main() -> None:
     if not params["labels"]:
         module.fail_json(msg="labels is empty; without labels every object of the kinds would be deleted")
     try:
-        prune = Prune(open_transport(module), params["kinds"], params["namespace"], params["labels"], params["keep"])
+        prune = Prune(open_transport(module.params), params["kinds"], params["namespace"], params["labels"], params["keep"])
         before = prune.look()
         unwanted = prune.unwanted(before)
         if unwanted and not module.check_mode:
             prune.delete(unwanted)
             cause = prune.wait_gone(unwanted, params["wait_timeout"], SystemClock()) if params["wait_timeout"] else ""
     except KubeError as exc:
-        module.fail_json(msg=str(exc))
+        fail(module, exc)
     pruned = [found for found in unwanted if not found.deleting]
     result = {
         "changed": bool(pruned),

@@ -105,7 +105,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._session import open_transport
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_transport
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout import KINDS
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.wait import RolloutWait
@@ -129,11 +129,11 @@ def main() -> None:
     )
     params = module.params
     try:
-        transport = open_transport(module)
+        transport = open_transport(module.params)
         wait = RolloutWait(KubeClient(transport), transport, params["workloads"], params["fail_fast"])
         found = wait.run(Deadline(SystemClock(), params["timeout"]), once=module.check_mode)
     except KubeError as exc:
-        module.fail_json(msg=str(exc))
+        fail(module, exc)
     if found["cause"] and not module.check_mode:
         module.fail_json(msg="%s (after %.0f s)" % (found["cause"], found["elapsed"]), **found)
     module.exit_json(changed=False, **found)

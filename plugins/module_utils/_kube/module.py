@@ -50,8 +50,14 @@ def require_libraries(kubernetes: bool = True) -> None:
         raise LibraryMissingError(missing_required_lib("cryptography"), CRYPTOGRAPHY_IMPORT_ERROR)
 
 
+def open_transport(params: dict[str, Any]) -> HttpTransport:
+    """HTTP to the API server that the options name. Raises KubeError; the server is first spoken to by the first request."""
+    require_libraries()
+    return HttpTransport(connect(params))
+
+
 def open_client(params: dict[str, Any]) -> tuple[KubeClient, Connection]:
-    """Connect as the options say. Raises KubeError; the API itself is first spoken to by the first request."""
+    """A client for that API server, and the connection for what is no request. Raises KubeError."""
     require_libraries()
     connection = connect(params)
     return KubeClient(HttpTransport(connection)), connection

@@ -34,7 +34,7 @@ class Api(FakeApi):
 def api(monkeypatch):
     clock = ScriptedClock()
     found = Api(clock)
-    monkeypatch.setattr(dry_run_wait, "open_transport", lambda module: found)
+    monkeypatch.setattr(dry_run_wait, "open_transport", lambda params: found)
     monkeypatch.setattr(dry_run_wait, "SystemClock", lambda: clock)
     return found
 

@@ -17,7 +17,7 @@ RELEASE = {"name": "istiod", "namespace": "istio-system", "chart": "istiod", "ch
 def api_of(monkeypatch):
     clock = ScriptedClock()
     api = FakeApi(clock)
-    monkeypatch.setattr(helm_release_check, "open_client", lambda module: KubeClient(api, clock))
+    monkeypatch.setattr(helm_release_check, "open_client", lambda params: (KubeClient(api, clock), None))
     return api
 
 

@@ -21,7 +21,7 @@ UNREACHABLE = 'Failed to register ACME account: Get "https://10.0.0.9/dir": dial
 def api(monkeypatch):
     clock = ScriptedClock()
     found = FakeApi(clock)
-    monkeypatch.setattr(issuer_wait, "open_client", lambda module: KubeClient(found, clock))
+    monkeypatch.setattr(issuer_wait, "open_client", lambda params: (KubeClient(found, clock), None))
     monkeypatch.setattr(issuer_wait, "SystemClock", lambda: clock)
     monkeypatch.setattr(kube_issuers, "ThreadFeed", lambda: ScriptedFeed(clock))
     return found

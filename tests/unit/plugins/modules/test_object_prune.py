@@ -34,7 +34,7 @@ class Api(FakeApi):
 @pytest.fixture
 def api(monkeypatch):
     found = Api(ScriptedClock())
-    monkeypatch.setattr(object_prune, "open_transport", lambda module: found)
+    monkeypatch.setattr(object_prune, "open_transport", lambda params: found)
     monkeypatch.setattr(object_prune, "SystemClock", lambda: found.clock)
     monkeypatch.setattr(kube_prune, "ThreadFeed", lambda: ScriptedFeed(found.clock))
     for name, labels in (("app", LABELS), ("old", LABELS), ("foreign", {"managed-by": "others"})):

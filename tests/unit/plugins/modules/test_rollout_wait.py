@@ -32,7 +32,7 @@ class AllNamespaces(FakeApi):
 def api(monkeypatch):
     clock = ScriptedClock()
     found = AllNamespaces(clock)
-    monkeypatch.setattr(rollout_wait, "open_transport", lambda module: found)
+    monkeypatch.setattr(rollout_wait, "open_transport", lambda params: found)
     monkeypatch.setattr(rollout_wait, "SystemClock", lambda: clock)
     monkeypatch.setattr(workload_wait, "ThreadFeed", lambda: ScriptedFeed(clock))
     return found
