@@ -40,11 +40,13 @@ class Check:
     reports_in: Path = REPORTS
     #: Shown as it comes instead of at its end: for what takes minutes.
     live: bool = False
+    #: Variables beyond those of all checks.
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """Checks that belong together, ``jobs`` of them at a time."""
+    """Checks that belong together, ``jobs`` of them at a time. What live ones print then begins with the check's name."""
 
     name: str
     checks: tuple[Check, ...]
@@ -128,16 +130,21 @@ def lab(_: Sequence[str]) -> Layer:
     )
 
 
-def chain(names: Sequence[str]) -> Check:
-    """Run scenarios on one lab."""
-    reports = tuple(f"molecule-{name}-*.xml" for name in names)
-    return Check(f"scenario {', '.join(names)}", ("tools/scenario", "test", *names), reports=reports, live=True)
+def chain(number: int, names: Sequence[str]) -> Check:
+    """Run scenarios on one lab, which has a name of its own beside those of other chains and other clones."""
+    return Check(
+        names[0],
+        ("tools/scenario", "test", *names),
+        reports=tuple(f"molecule-{name}-*.xml" for name in names),
+        live=True,
+        variables=(("LAB_NAME", f"mol-{checkout.key()[:8]}-{number}"),),
+    )
 
 
 def molecule(scenarios: Sequence[str]) -> Layer:
-    """Run the collection on lab hosts and look at them."""
+    """Run the collection on lab hosts and look at them. Chains wait more than they work, so two share the machine."""
     chains = [tuple(scenarios)] if scenarios else CHAINS
-    return Layer("molecule", tuple(chain(names) for names in chains))
+    return Layer("molecule", tuple(chain(number, names) for number, names in enumerate(chains)), jobs=2)
 
 
 LAYERS: dict[str, Callable[[Sequence[str]], Layer]] = {

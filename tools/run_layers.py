@@ -76,29 +76,40 @@ def count(check: layers.Check, succeeded: bool) -> tuple[int, int]:
     return passed, failed if complete or failed else 1
 
 
-def run(check: layers.Check) -> Outcome:
+def execute(check: layers.Check, tag: str) -> tuple[bool, str]:
+    """Run the command; return whether it succeeded, and its output unless that was printed as it came, each line after the tag."""
+    with subprocess.Popen(
+        check.command,
+        cwd=checkout.ROOT / check.folder,
+        env=environment() | dict(check.variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        kept = []
+        for line in process.stdout or ():
+            if check.live:
+                with PRINTING:
+                    print(tag + line, end="", flush=True)
+            else:
+                kept.append(line)
+    return process.returncode == 0, "".join(kept)
+
+
+def run(check: layers.Check, tag: str = "") -> Outcome:
     """Run one check and print its output: live checks as they go, the others at their end, silent when they pass."""
     for pattern in check.reports:
         for stale in check.reports_in.glob(pattern):
             stale.unlink()
     started = time.monotonic()
-    sink = None if check.live else subprocess.PIPE
-    process = subprocess.run(
-        check.command,
-        cwd=checkout.ROOT / check.folder,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=sink,
-        stderr=subprocess.STDOUT if sink else None,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    succeeded, output = execute(check, tag)
     seconds = time.monotonic() - started
-    passed, failed = count(check, process.returncode == 0)
+    passed, failed = count(check, succeeded)
     with PRINTING:
-        if failed and process.stdout:
-            print(f"--- {check.name} ---\n{process.stdout.rstrip()}\n---")
+        if failed and output:
+            print(f"--- {check.name} ---\n{output.rstrip()}\n---")
         print(f"{'FAIL' if failed else 'ok':4}  {check.name:24}  {passed:5} passed  {failed:5} failed  {seconds:7.1f} s", flush=True)
     return Outcome(check, passed, failed, seconds)
 
@@ -106,8 +117,9 @@ def run(check: layers.Check) -> Outcome:
 def run_layer(layer: layers.Layer) -> list[Outcome]:
     """Run all checks of a layer, also after a failed one."""
     print(f"== {layer.name}", flush=True)
+    several = layer.jobs > 1 and len(layer.checks) > 1
     with concurrent.futures.ThreadPoolExecutor(max_workers=layer.jobs) as pool:
-        return list(pool.map(run, layer.checks))
+        return list(pool.map(lambda check: run(check, f"{check.name} | " if several else ""), layer.checks))
 
 
 def main(arguments: list[str]) -> int:

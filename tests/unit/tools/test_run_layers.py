@@ -74,3 +74,11 @@ def test_a_failed_layer_stops_the_slower_ones(monkeypatch, capsys):
     assert run_layers.main(["a", "b", "c"]) == 1
     assert started == ["a", "b"]
     assert capsys.readouterr().out.splitlines()[-1] == "1 passed, 1 failed"
+
+
+def test_live_checks_side_by_side_tell_whose_line_it_is(capsys):
+    checks = tuple(
+        layers.Check(name, program("import os; print('I am', os.environ['WHO'])"), live=True, variables=(("WHO", name),)) for name in "ab"
+    )
+    run_layers.run_layer(layers.Layer("both", checks, jobs=2))
+    assert {"a | I am a", "b | I am b"} < set(capsys.readouterr().out.splitlines())
