@@ -24,8 +24,10 @@ description:
     nothing.
 notes:
   - Reads Pods, Services and Secrets, creates SubjectAccessReviews and C(pods/portforward), lists, creates and deletes Gateways.
-  - Primers have the label C(baremesh.edge/primer=true) and the time at which they expire in an annotation. Those that a killed run
-    left behind are removed by the next run.
+  - Primers have the label C(baremesh.edge/primer=true), and in annotations the process that made them and the time at which they expire.
+    What a killed run left behind is removed by the next run on the same host at once, by one on another host after it has expired.
+  - Where no pod has the labels, also lists Pods, Deployments, DaemonSets and StatefulSets of O(namespace), to tell a rollout that has
+    only begun from a wrong O(selector).
   - Primers are scaffolding and no change of the system, so C(changed) is always V(false).
   - While it waits, progress is shown on the terminal and in the job log, not in check mode and not with the variable
     C(edge_live_progress) set to V(false).
@@ -91,7 +93,7 @@ options:
       - What becomes of the primer.
       - With V(removed) it is gone when the module ends.
       - With V(kept) it stays after a success, so that Envoy does not drop the secret before the real Gateway is applied. Remove it then by
-        V(absent). It expires 15 minutes after O(timeout), and any later run sweeps it.
+        V(absent). It expires 15 minutes after the end of the module, and any later run sweeps it.
       - With V(absent) the module does nothing but remove the primers named in O(primer_names), or all for the same O(selector).
     type: str
     choices: [removed, kept, absent]
@@ -176,6 +178,10 @@ served:
   description: Whether all of them serve what the Secrets hold.
   type: bool
   returned: always
+offered:
+  description: Whether istiod sends what the Secrets hold. Where RV(served) is V(true), so is this.
+  type: bool
+  returned: always
 method:
   description: What was asked, the real C(listener) or a C(primer).
   type: str
@@ -249,12 +255,14 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import 
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.primers import Primers
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import SdsOutcome, SdsWait
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_outcome import SdsOutcome
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import SdsWait
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 EMPTY_RESULT: dict[str, Any] = {
     "pods": [],
     "served": False,
+    "offered": False,
     "method": "listener",
     "primers": [],
     "swept": [],
@@ -344,8 +352,8 @@ def main() -> None:
         module.warn(warning)
     result = dict(outcome.result(), changed=False)
     if module.check_mode:
-        module.exit_json(msg=outcome.message if outcome.served else "Would wait: %s" % outcome.message, **result)
-    if not outcome.served:
+        module.exit_json(msg=outcome.message if outcome.good else "Would wait: %s" % outcome.message, **result)
+    if not outcome.good:
         module.fail_json(msg=outcome.message, **result)
     module.exit_json(msg=outcome.message, **result)
 

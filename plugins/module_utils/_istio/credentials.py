@@ -76,7 +76,10 @@ def server_leaf(secret: Mapping[str, Any]) -> Leaf:
             continue
         leaf = leaf_of_pem(certificate)
         if not key_matches(certificate, key):
-            raise TlsError("the private key in %s does not belong to the certificate in %s" % (key_key, certificate_key))
+            raise TlsError(
+                "the private key in %s does not belong to the certificate in %s; replace both together "
+                "(cert-manager does so if the Secret of a Certificate is deleted)" % (key_key, certificate_key)
+            )
         return leaf
     found = ", ".join(sorted(data)) or "nothing"
     raise TlsError("it has neither tls.crt and tls.key nor cert and key (it holds %s)" % found)
@@ -103,7 +106,7 @@ def secret_findings(credential: Credential, namespace: str, secrets: Mapping[str
         try:
             leaf = server_leaf(secret)
         except TlsError as exc:
-            findings.append(Finding(credential.name, "Secret %s/%s cannot be served: %s" % (namespace, name, exc)))
+            findings.append(Finding(credential.name, "Secret %s/%s: %s" % (namespace, name, exc)))
             continue
         covered += leaf.dns_names
         findings += _leaf_findings(credential, "%s/%s" % (namespace, name), leaf, wall)
@@ -113,7 +116,7 @@ def secret_findings(credential: Credential, namespace: str, secrets: Mapping[str
 def _leaf_findings(credential: Credential, name: str, leaf: Leaf, wall: float) -> list[Finding]:
     findings = []
     if wall > leaf.not_after.timestamp():
-        findings.append(Finding(credential.name, "Secret %s: its certificate expired at %s" % (name, iso(leaf.not_after))))
+        findings.append(Finding(credential.name, "Secret %s: its certificate expired at %s; have it renewed" % (name, iso(leaf.not_after))))
     elif wall < leaf.not_before.timestamp():
         text = "Secret %s: its certificate is not valid before %s; is the time of this host right?" % (name, iso(leaf.not_before))
         findings.append(Finding(credential.name, text))

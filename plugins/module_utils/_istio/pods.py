@@ -8,15 +8,17 @@ Private to baremesh.edge: other collections must not import it; it changes witho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, REFUSED, RESET, SERVED, Probe
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential, Finding
 from ansible_collections.baremesh.edge.plugins.module_utils._tls import TlsError, leaf_of_der
 
 OTHER_SERIAL = "other_serial"
+# What istiod would send is a state of its own: nobody saw it served.
+OFFERED, WITHHELD = "offered", "withheld"
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,32 @@ def gateway_pod(pod: Mapping[str, Any]) -> GatewayPod:
     )
 
 
+def absence(
+    namespace: str, selector: Mapping[str, str], pods: Iterable[Mapping[str, Any]], makers: Sequence[Mapping[str, Any]] | None
+) -> Finding:
+    """What to say where no pod has the labels.
+
+    Args:
+        namespace: where the pods should be.
+        selector: the labels.
+        pods: all pods of the namespace.
+        makers: its Deployments, DaemonSets and StatefulSets, None if these cannot be read.
+    """
+    labels = ",".join("%s=%s" % item for item in sorted(selector.items()))
+    text = "no pod in namespace %s has the labels %s" % (namespace, labels)
+    if makers is None:
+        return Finding("", text, final=False)
+    for maker in makers:
+        spec = maker.get("spec") or {}
+        if selector.items() <= _labels(spec.get("template") or {}).items():
+            name = "%s %s" % (maker.get("kind"), (maker.get("metadata") or {}).get("name"))
+            state = "is scaled to 0" if spec.get("replicas") == 0 else "has none yet"
+            return Finding("", "%s; %s, which makes them, %s" % (text, name, state), final=False)
+    found = sorted({"%s=%s" % (k, _labels(p)[k]) for p in pods for k in selector if k in _labels(p)})
+    hint = " (pods there have %s)" % ", ".join(found[:5]) if found else ""
+    return Finding("", "%s, and nothing there makes such pods; set selector to the labels of the gateway pods%s" % (text, hint))
+
+
 def sentence(seen: Seen, held: str = "") -> str:
     """Why a pod does not serve a credential.
 
@@ -100,6 +128,10 @@ def sentence(seen: Seen, held: str = "") -> str:
         "": "%s has not been asked" % pod,
     }.get(seen.state, "%s: %s" % (pod, seen.detail))
     return "%s; %s" % (words, held) if held else words
+
+
+def _labels(found: Mapping[str, Any]) -> dict[str, str]:
+    return (found.get("metadata") or {}).get("labels") or {}
 
 
 def _pod_problem(status: Mapping[str, Any]) -> str:

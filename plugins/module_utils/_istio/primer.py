@@ -9,8 +9,9 @@ Private to baremesh.edge: other collections must not import it; it changes witho
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
 from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso_wall, parse_time
@@ -18,10 +19,15 @@ from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso_wall
 LABEL = "baremesh.edge/primer"
 DEADLINE = "baremesh.edge/primer-deadline"
 CREATED = "baremesh.edge/primer-created"
+OWNER = "baremesh.edge/primer-owner"
 FIRST_PORT, LAST_PORT = 20000, 29999
 
 # Clocks of different controllers differ; a primer of a run that still goes on must not be swept.
 SWEEP_MARGIN = 120.0
+
+_WEBHOOK = re.compile(
+    r'failed calling webhook "(?P<webhook>[^"]*istio\.io)": .*"https://[^./"]+\.(?P<namespace>[^./"]+)\.svc[^"]*": (?P<reason>.+)'
+)
 
 
 def service_ports(services: Iterable[Mapping[str, Any]]) -> set[int]:
@@ -53,6 +59,7 @@ def primer_gateway(
     ports: Sequence[int],
     wall: float,
     deadline_wall: float,
+    owner: str,
 ) -> dict[str, Any]:
     """The Gateway object: one server, on a port of its own, for each credential.
 
@@ -81,15 +88,34 @@ def primer_gateway(
             "name": name,
             "namespace": namespace,
             "labels": {LABEL: "true"},
-            "annotations": {CREATED: iso_wall(wall), DEADLINE: iso_wall(deadline_wall)},
+            "annotations": {CREATED: iso_wall(wall), DEADLINE: iso_wall(deadline_wall), OWNER: owner},
         },
         "spec": {"selector": dict(selector), "servers": servers},
     }
 
 
-def is_stale(gateway: Mapping[str, Any], wall: float) -> bool:
-    """True for a primer whose run must have ended: its own deadline is long over, or it has none."""
+def kept_until(deadline_wall: float) -> dict[str, Any]:
+    """The change to a primer that outlives its run: another deadline, and no owner."""
+    return {"metadata": {"annotations": {DEADLINE: iso_wall(deadline_wall), OWNER: None}}}
+
+
+def webhook_trouble(message: str) -> str | None:
+    """A sentence where istiod's webhook did not answer the API server, from the message of the API server."""
+    found = _WEBHOOK.search(" ".join(message.split()))
+    if not found:
+        return None
+    return "istiod does not answer: its webhook %s, without which no Gateway can be made, fails (%s); does istiod run in namespace %s?" % (
+        found["webhook"],
+        found["reason"],
+        found["namespace"],
+    )
+
+
+def is_stale(gateway: Mapping[str, Any], wall: float, has_ended: Callable[[str], bool]) -> bool:
+    """True for a primer whose run must have ended: its process is gone, its own deadline is long over, or it has none."""
     annotations = (gateway.get("metadata") or {}).get("annotations") or {}
+    if has_ended(str(annotations.get(OWNER) or "")):
+        return True
     deadline = parse_time(annotations.get(DEADLINE))
     return deadline is None or wall > deadline.timestamp() + SWEEP_MARGIN
 

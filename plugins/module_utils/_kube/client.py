@@ -69,6 +69,11 @@ class KubeClient:
         attempt = "update the status of %s" % _where(resource, namespace, name)
         return self._call("PUT", resource.path(namespace, name, "status"), {}, body, attempt, timeout)
 
+    def merge(self, resource: Resource, namespace: str | None, name: str, change: Json, timeout: float = ANSWER_TIMEOUT) -> Json:
+        """Change the given fields of an object; None removes one."""
+        attempt = "change %s" % _where(resource, namespace, name)
+        return self._call("PATCH", resource.path(namespace, name), {}, change, attempt, timeout, "application/merge-patch+json")
+
     def watch(self, resource: Resource, namespace: str | None, query: Mapping[str, str], timeout: float) -> Stream:
         """Open a watch; the caller reads its lines and closes it."""
         attempt = "watch %s" % _where(resource, namespace)
@@ -78,9 +83,18 @@ class KubeClient:
             raise self._error(stream.answer, attempt)
         return stream
 
-    def _call(self, method: str, path: str, query: Mapping[str, str], body: Json | None, attempt: str, timeout: float) -> Json:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Json | None,
+        attempt: str,
+        timeout: float,
+        content_type: str = "application/json",
+    ) -> Json:
         self.requests += 1
-        answer = self._transport.request(method, path, query, body, "application/json", max(1.0, timeout))
+        answer = self._transport.request(method, path, query, body, content_type, max(1.0, timeout))
         if answer.status >= 300:
             raise self._error(answer, attempt)
         try:

@@ -80,3 +80,11 @@ class KindAbsent(ApiError):  # noqa: N818
     def __init__(self, full_name: str, kind: str, error: ApiError) -> None:
         super().__init__(error.status, error.reason, error.message, error.attempt, error.retry_after)
         self.args = ("The API server does not know the kind %s (%s): its CRD is not installed" % (kind, full_name),)
+
+
+class WebhookSilent(ApiError):  # noqa: N818
+    """The API server could not ask an admission webhook; the text says whose."""
+
+    def __init__(self, text: str, error: ApiError) -> None:
+        super().__init__(error.status, error.reason, error.message, error.attempt, error.retry_after)
+        self.args = (text,)

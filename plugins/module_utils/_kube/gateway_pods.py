@@ -18,13 +18,26 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials i
     server_leaf,
     wanted_secrets,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import GatewayPod, gateway_pod
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import GatewayPod, absence, gateway_pod
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import service_ports
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, ConnectionLost, KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import PODS, SECRETS, SERVICES, SUBJECT_ACCESS_REVIEWS
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, ConnectionLost, KindAbsent, KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import (
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    PODS,
+    SECRETS,
+    SERVICES,
+    STATEFUL_SETS,
+    SUBJECT_ACCESS_REVIEWS,
+)
 from ansible_collections.baremesh.edge.plugins.module_utils._tls import TlsError
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
+
+# What makes pods that stay.
+WORKLOADS = (DEPLOYMENTS, DAEMON_SETS, STATEFUL_SETS)
+# After an API server's restart its RBAC and CRD caches fill while it already answers.
+RESTART_GRACE = 15.0
 
 T = TypeVar("T")
 
@@ -35,6 +48,7 @@ class Patience:
     def __init__(self, deadline: Deadline, say: Callable[[str], None] = lambda _unused: None) -> None:
         self.deadline = deadline
         self._say = say
+        self._trouble_at: float | None = None
 
     def call(self, request: Callable[[], T]) -> T:
         """The request's result. Raises its last error at the deadline, a lasting one at once."""
@@ -43,11 +57,19 @@ class Patience:
             try:
                 return request()
             except (ApiError, ConnectionLost) as exc:
-                if not exc.transient or self.deadline.expired:
+                if self.deadline.expired or not self._passes(exc):
                     raise
                 pause = backoff.next(self.deadline, getattr(exc, "retry_after", None))
                 self._say(str(exc))
             self.deadline.clock.sleep(pause)
+
+    def _passes(self, error: KubeError) -> bool:
+        now = self.deadline.elapsed
+        if error.transient:
+            self._trouble_at = now
+            return True
+        refused = isinstance(error, KindAbsent) or (isinstance(error, ApiError) and error.status in (401, 403))
+        return refused and self._trouble_at is not None and now - self._trouble_at < RESTART_GRACE
 
 
 class Reader:
@@ -85,8 +107,7 @@ class Reader:
     def pod_findings(self, pods: Sequence[GatewayPod]) -> list[Finding]:
         """No pods, or none that is Ready: a rollout may be under way, so this may heal."""
         if not pods:
-            text = "no pod in namespace %s has the labels %s" % (self._namespace, self.selector_text)
-            return [Finding("", text, final=False)]
+            return [self._absence()]
         if not any(p.ready for p in pods):
             text = "no gateway pod with the labels %s is Ready: %s: %s" % (self.selector_text, pods[0].name, pods[0].problem)
             return [Finding("", text, final=False)]
@@ -129,8 +150,9 @@ class Reader:
             self.observations += 1
             if not (answer.get("status") or {}).get("allowed"):
                 text = (
-                    "ServiceAccount %s of the gateway pods may not list Secrets in namespace %s, so istiod gives them none "
-                    "(istiod remembers a refusal for a minute)" % (account, self._namespace)
+                    "ServiceAccount %s of the gateway pods may not list Secrets in namespace %s, so istiod gives them none; grant it the "
+                    "verb list on secrets there, as Istio's gateway chart does (istiod remembers a refusal for a minute)"
+                    % (account, self._namespace)
                 )
                 found.append(Finding("", text))
         return found
@@ -146,6 +168,19 @@ class Reader:
                 except TlsError:
                     continue
         return found
+
+    def _absence(self) -> Finding:
+        makers: list[dict[str, Any]] = []
+        try:
+            pods = self._patience.call(lambda: self._client.list(PODS, self._namespace)).get("items") or []
+            for kind in WORKLOADS:
+                found = self._patience.call(lambda k=kind: self._client.list(k, self._namespace))  # type: ignore[misc]
+                makers += [dict(w, kind=kind.kind) for w in found.get("items") or []]
+        except ApiError as exc:
+            if not exc.forbidden:
+                raise
+            return absence(self._namespace, self._selector, [], None)
+        return absence(self._namespace, self._selector, pods, makers)
 
     def _secret(self, name: str) -> dict[str, Any] | None:
         try:

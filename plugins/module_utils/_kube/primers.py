@@ -19,15 +19,18 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import
     choose_ports,
     is_for,
     is_stale,
+    kept_until,
     primer_gateway,
+    webhook_trouble,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KindAbsent, KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KindAbsent, KubeError, WebhookSilent
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.gateway_pods import Patience
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import GATEWAYS
+from ansible_collections.baremesh.edge.plugins.module_utils._process import has_ended, own_identity
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, Deadline
 
-# What a kept primer may outlive the wait by, for the real Gateway to be applied in.
+# How long a kept primer may stay, for the real Gateway to be applied in.
 KEPT_FOR = 900.0
 REMOVE_WITHIN = 10.0
 
@@ -54,11 +57,24 @@ class Primers:
             ports = list(range(first_port, first_port + len(credentials)))
         name = "baremesh-primer-%s" % uuid.uuid4().hex[:8]
         wall = self._clock.wall()
-        body = primer_gateway(name, self._namespace, self._selector, credentials, ports, wall, patience.deadline.wall_end + KEPT_FOR)
+        end = patience.deadline.wall_end + REMOVE_WITHIN
+        body = primer_gateway(name, self._namespace, self._selector, credentials, ports, wall, end, own_identity())
         # Before the request: an answer that got lost may have made it all the same.
         self.made.append(name)
         patience.call(lambda: self._create(body))
         return {c.name: p for c, p in zip(credentials, ports)}
+
+    def keep(self) -> list[str]:
+        """Let what was made outlive this process; returns the sentences of what did not work."""
+        patience = Patience(Deadline(self._clock, REMOVE_WITHIN))
+        change = kept_until(self._clock.wall() + KEPT_FOR)
+        problems = []
+        for name in self.made:
+            try:
+                patience.call(lambda n=name: self._client.merge(GATEWAYS, self._namespace, n, change))  # type: ignore[misc]
+            except KubeError as exc:
+                problems.append("Primer Gateway %s/%s may be swept before its time: %s" % (self._namespace, name, exc))
+        return problems
 
     def remove(self, names: Sequence[str]) -> list[str]:
         """Remove them; returns the sentences of those that could not be removed."""
@@ -75,7 +91,7 @@ class Primers:
         """Names of the primers for these pods, or of all stale ones in the namespace."""
         items = self._client.list(GATEWAYS, self._namespace, "%s=true" % LABEL).get("items") or []
         wall = self._clock.wall()
-        chosen = [g for g in items if (is_stale(g, wall) if stale_only else is_for(g, self._selector))]
+        chosen = [g for g in items if (is_stale(g, wall, has_ended) if stale_only else is_for(g, self._selector))]
         return sorted(str(g["metadata"]["name"]) for g in chosen)
 
     def _create(self, body: dict[str, Any]) -> None:
@@ -86,6 +102,9 @@ class Primers:
                 return
             if exc.not_found:
                 raise KindAbsent(GATEWAYS.full_name, GATEWAYS.kind, exc) from exc
+            silent = webhook_trouble(exc.message)
+            if silent:
+                raise WebhookSilent(silent, exc) from exc
             raise
 
     def _delete(self, name: str) -> None:

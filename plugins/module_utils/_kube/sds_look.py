@@ -18,13 +18,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import G
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.gateway_pods import Patience, Reader
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import (
-    ADMIN_PORT,
-    HANDSHAKE_TIMEOUT,
-    PARALLEL,
-    SECRETS_PATH,
-    Prober,
-)
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_explain import ADMIN_PORT, SECRETS_PATH, Prober
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import HANDSHAKE_TIMEOUT, PARALLEL
 from ansible_collections.baremesh.edge.plugins.module_utils._served import describe_probe
 from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso, probe_name
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock

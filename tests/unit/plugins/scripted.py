@@ -150,6 +150,10 @@ class FakeApi:
             self.objects[(path, found["metadata"]["name"])] = found
             return answer(201, found)
         path, name = path.rsplit("/", 1)
+        if method == "PATCH":
+            self.objects[(path, name)] = merged(self.objects[(path, name)], body)
+            self.log.append((path, "MODIFIED", self.objects[(path, name)]))
+            return answer(200, self.objects[(path, name)])
         if method == "PUT":
             path, name = path.rsplit("/", 1)
             self.objects[(path, name)] = copy.deepcopy(body)
@@ -253,6 +257,19 @@ class ScriptedFeed:
 def collection(path, found):
     """The path that the object's own collection has, for a path that may be without namespace."""
     return path
+
+
+def merged(found, change):
+    """The object after a JSON merge patch."""
+    if not isinstance(change, dict):
+        return change
+    kept = dict(found) if isinstance(found, dict) else {}
+    for key, value in change.items():
+        if value is None:
+            kept.pop(key, None)
+        else:
+            kept[key] = merged(kept.get(key), value)
+    return kept
 
 
 def event(kind, found):

@@ -29,6 +29,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials i
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import OTHER_SERIAL, GatewayPod, Seen, gateway_pod, sentence
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import (
     DEADLINE,
+    OWNER,
     choose_ports,
     is_for,
     is_stale,
@@ -86,7 +87,7 @@ def test_both_certificates_of_a_pair_are_looked_at():
     credential = Credential("pair", ("app.example.com",), credential_names=("rsa", "ec"))
     secrets = {"rsa": make.secret("rsa"), "ec": make.secret("ec", end=NOW - 5)}
     assert [f.text for f in secret_findings(credential, make.NS, secrets, NOW)] == [
-        "Secret istio-ingress/ec: its certificate expired at " + make.stamp(NOW - 5)
+        "Secret istio-ingress/ec: its certificate expired at " + make.stamp(NOW - 5) + "; have it renewed"
     ]
 
 
@@ -145,7 +146,7 @@ def test_every_number_that_a_service_names_is_taken():
 
 def test_a_primer_with_two_names_has_credential_names():
     credential = Credential("pair", ("h.example.com",), credential_names=("rsa", "ec"))
-    gateway = primer_gateway("p", make.NS, {"istio": "ingress"}, [credential], [20000], NOW, NOW + 60)
+    gateway = primer_gateway("p", make.NS, {"istio": "ingress"}, [credential], [20000], NOW, NOW + 60, "me")
     assert gateway["spec"]["servers"][0]["tls"] == {"mode": "SIMPLE", "credentialNames": ["rsa", "ec"]}
     assert gateway["metadata"]["annotations"][DEADLINE] == make.stamp(NOW + 60)
     assert is_for(gateway, {"istio": "ingress"})
@@ -153,11 +154,22 @@ def test_a_primer_with_two_names_has_credential_names():
 
 
 def test_primers_get_stale_after_their_deadline_and_a_margin():
-    gateway = primer_gateway("p", make.NS, {}, [], [], NOW, NOW + 60)
-    assert not is_stale(gateway, NOW + 60)
-    assert not is_stale(gateway, NOW + 179)
-    assert is_stale(gateway, NOW + 181)
-    assert is_stale({"metadata": {}}, NOW)
+    gateway = primer_gateway("p", make.NS, {}, [], [], NOW, NOW + 60, "me")
+
+    def lives(identity):
+        return False
+
+    assert not is_stale(gateway, NOW + 60, lives)
+    assert not is_stale(gateway, NOW + 179, lives)
+    assert is_stale(gateway, NOW + 181, lives)
+    assert is_stale({"metadata": {}}, NOW, lives)
+
+
+def test_primers_get_stale_at_once_when_their_process_is_gone():
+    gateway = primer_gateway("p", make.NS, {}, [], [], NOW, NOW + 60, "me")
+    assert is_stale(gateway, NOW, lambda identity: identity == "me")
+    gateway["metadata"]["annotations"][OWNER] = ""
+    assert not is_stale(gateway, NOW, lambda identity: identity == "me")
 
 
 @pytest.mark.parametrize(

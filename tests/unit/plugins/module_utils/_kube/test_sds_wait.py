@@ -14,12 +14,13 @@ from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, REFUSED, RESET, SERVED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import DEADLINE, LABEL
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import DEADLINE, LABEL, OWNER
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import InterruptedRunError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import SdsWait
+from ansible_collections.baremesh.edge.plugins.module_utils._process import own_identity
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, answer, status
@@ -27,6 +28,18 @@ from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, F
 NS = make.NS
 RECORDED = Path(__file__).parent.parent / "_istio" / "recorded"
 APP = Credential("app", ("app.example.com",))
+
+# As the API server of the lab says it while istiod is scaled to 0.
+WEBHOOK_DOWN = status(
+    500,
+    "InternalError",
+    'Internal error occurred: failed calling webhook "rev.validation.istio.io": failed to call webhook: '
+    'Post "https://istiod.istio-system.svc:443/validate?timeout=10s": no endpoints available for service "istiod"',
+)
+SILENT = (
+    "istiod does not answer: its webhook rev.validation.istio.io, without which no Gateway can be made, fails "
+    '(no endpoints available for service "istiod"); does istiod run in namespace istio-system?'
+)
 
 
 def served(**changes):
@@ -119,7 +132,7 @@ def first_line(outcome):
 def test_pods_that_serve_already_need_no_primer(world):
     world.prober.answer("listener", served())
     outcome = world.wait()
-    assert outcome.served
+    assert outcome.good
     assert outcome.method == "listener"
     assert not [r for r in world.api.requests if r[0] == "POST" and r[1].endswith("gateways")]
     assert outcome.requests == len(world.api.requests) + 1
@@ -137,7 +150,7 @@ def test_a_primer_is_made_asked_and_removed(world):
     world.prober.handshake = handshake
     world.prober.answer("primer", Probe(REFUSED), Probe(REFUSED), served())
     outcome = world.wait()
-    assert outcome.served
+    assert outcome.good
     assert outcome.method == "primer"
     assert outcome.elapsed == pytest.approx(0.3)
     assert outcome.primers == []
@@ -165,7 +178,7 @@ def test_every_ready_pod_is_asked_and_no_other(world):
     world.prober.answer("primer", served())
     world.prober.answer("primer", Probe(RESET), served(), pod="gw-b")
     outcome = world.wait()
-    assert outcome.served
+    assert outcome.good
     assert {p["pod"] for p in outcome.result()["pods"]} == {"gw-a", "gw-b"}
 
 
@@ -182,7 +195,7 @@ def test_the_other_pod_of_two_is_named_at_the_deadline(world):
     world.prober.answer("primer", served())
     world.prober.answer("primer", Probe(FORWARD_FAILED, detail="no answer from the pod in time"), pod="gw-b")
     outcome = world.wait(timeout=20)
-    assert not outcome.served
+    assert not outcome.good
     assert outcome.elapsed == 20.0
     assert first_line(outcome) == (
         "Credential app is not served: gateway pod gw-b on node-of-gw-b cannot be asked: no answer from the pod in time"
@@ -195,7 +208,7 @@ def test_an_old_certificate_on_the_wire_is_not_success(world):
     world.prober.answer("listener", served(serial=0x77))
     world.prober.answer("primer", served(serial=0x77))
     outcome = world.wait(timeout=5)
-    assert not outcome.served
+    assert not outcome.good
     assert "it serves serial 77, the Secret holds 1001" in first_line(outcome)
 
 
@@ -203,7 +216,7 @@ def test_a_secret_that_is_renewed_during_the_wait_is_read_again(world):
     world.prober.answer("primer", served(serial=0x2002))
     world.clock.at(0.05, lambda: world.api.apply(kinds.SECRETS, make.secret(serial=0x2002)))
     outcome = world.wait()
-    assert outcome.served
+    assert outcome.good
     assert outcome.result()["pods"][0]["serial"] == "2002"
 
 
@@ -236,12 +249,15 @@ def test_a_listener_that_envoy_refused_is_the_cause(world):
         (
             lambda w: w.api.apply(kinds.SECRETS, make.secret(key="foreign")),
             APP,
-            "Secret istio-ingress/app cannot be served: the private key in tls.key does not belong to the certificate in tls.crt",
+            (
+                "Secret istio-ingress/app: the private key in tls.key does not belong to the certificate in tls.crt; "
+                "replace both together (cert-manager does so if the Secret of a Certificate is deleted)"
+            ),
         ),
         (
             lambda w: w.api.apply(kinds.SECRETS, make.secret(end=NOW - 1)),
             APP,
-            "Secret istio-ingress/app: its certificate expired at " + make.stamp(NOW - 1),
+            "Secret istio-ingress/app: its certificate expired at " + make.stamp(NOW - 1) + "; have it renewed",
         ),
         (
             lambda w: None,
@@ -259,7 +275,7 @@ def test_a_listener_that_envoy_refused_is_the_cause(world):
         (
             lambda w: w.api.apply(kinds.SECRETS, make.secret(drop=("tls.crt", "tls.key"), extra={"other": b"x"})),
             APP,
-            "Secret istio-ingress/app cannot be served: it has neither tls.crt and tls.key nor cert and key (it holds other)",
+            "Secret istio-ingress/app: it has neither tls.crt and tls.key nor cert and key (it holds other)",
         ),
     ],
 )
@@ -300,7 +316,7 @@ def test_without_the_right_to_ask_for_rights_there_is_a_warning(world):
     world.api.fail("subjectaccessreviews", status(403, "Forbidden", "no"), times=9)
     world.prober.answer("listener", served())
     outcome = world.wait()
-    assert outcome.served
+    assert outcome.good
     assert len(outcome.warnings) == 1
 
 
@@ -309,15 +325,45 @@ def test_fail_fast_off_waits_for_the_secret(world):
     world.clock.at(9.0, lambda: world.api.apply(kinds.SECRETS, make.secret()))
     world.prober.answer("primer", served())
     outcome = world.wait(fail_fast=False)
-    assert outcome.served
+    assert outcome.good
     assert 9.0 <= outcome.elapsed <= 11.1
 
 
-def test_a_selector_that_fits_no_pod_is_waited_for_and_named(world):
+def maker(name, replicas, **labels):
+    spec = {"replicas": replicas, "template": {"metadata": {"labels": labels}}}
+    return {"metadata": {"name": name, "namespace": NS}, "spec": spec}
+
+
+NO_POD = "Credential app cannot be served: no pod in namespace istio-ingress has the labels istio=ingress"
+
+
+def test_a_selector_that_fits_nothing_fails_at_once(world):
     world.api.remove(kinds.PODS, NS, "gw-a")
+    other = {"metadata": {"name": "other", "namespace": NS, "labels": {"istio": "egress"}}, "spec": {}}
+    world.api.apply(kinds.PODS, other)
+    world.api.apply(kinds.DEPLOYMENTS, maker("istio-egress", 1, istio="egress"))
+    outcome = world.wait(timeout=10)
+    assert outcome.elapsed == 0.0
+    assert first_line(outcome) == (
+        NO_POD + ", and nothing there makes such pods; set selector to the labels of the gateway pods (pods there have istio=egress)"
+    )
+
+
+@pytest.mark.parametrize(("replicas", "words"), [(0, "is scaled to 0"), (1, "has none yet")])
+def test_pods_that_something_makes_are_waited_for(world, replicas, words):
+    world.api.remove(kinds.PODS, NS, "gw-a")
+    world.api.apply(kinds.DEPLOYMENTS, maker("istio-ingress", replicas, istio="ingress", app="istio-ingress"))
     outcome = world.wait(timeout=10)
     assert outcome.elapsed == 10.0
-    assert first_line(outcome) == "Credential app cannot be served: no pod in namespace istio-ingress has the labels istio=ingress"
+    assert first_line(outcome) == NO_POD + "; Deployment istio-ingress, which makes them, " + words
+
+
+def test_without_the_right_to_see_what_makes_pods_they_are_waited_for(world):
+    world.api.remove(kinds.PODS, NS, "gw-a")
+    world.api.fail("/deployments", status(403, "Forbidden", "no"), times=99)
+    outcome = world.wait(timeout=10)
+    assert outcome.elapsed == 10.0
+    assert first_line(outcome) == NO_POD
 
 
 def test_pods_that_are_not_ready_are_named_with_their_reason(world):
@@ -327,17 +373,31 @@ def test_pods_that_are_not_ready_are_named_with_their_reason(world):
 
 
 def test_istiods_webhook_down_is_waited_out(world):
-    down = status(500, "InternalError", 'failed calling webhook "validation.istio.io": connect: connection refused')
     world.api.fail("/gateways", answer(200, {"items": []}), times=1)
-    world.api.fail("/gateways", down, times=4)
+    world.api.fail("/gateways", WEBHOOK_DOWN, times=4)
     world.prober.answer("primer", served())
     lines = []
     outcome = world.wait(progress=lines.append)
-    assert outcome.served
+    assert outcome.good
     assert outcome.elapsed == pytest.approx(0.2 + 0.4 + 0.8 + 1.6)
-    assert len(lines) == 1
-    assert lines[0].startswith("app: Could not create gateways.networking.istio.io baremesh-primer-")
-    assert lines[0].endswith('failed calling webhook "validation.istio.io": connect: connection refused (0 s)')
+    assert lines == ["app: " + SILENT + " (0 s)"]
+
+
+def test_istiods_webhook_that_stays_down_is_the_cause(world):
+    world.api.fail("/gateways", answer(200, {"items": []}), times=1)
+    world.api.fail("/gateways", WEBHOOK_DOWN, times=99)
+    outcome = world.wait(timeout=10)
+    assert outcome.elapsed == 10.0
+    assert first_line(outcome) == "Credential app is not served: " + SILENT
+
+
+def test_refusals_after_an_api_server_came_back_are_waited_out(world):
+    world.api.fail("/pods", "lost", times=1)
+    world.api.fail("/pods", status(403, "Forbidden", "no"), times=1)
+    world.prober.answer("listener", served())
+    assert world.wait().good
+    world.api.fail("/pods", status(403, "Forbidden", "no"), times=1)
+    assert not world.wait().good
 
 
 def test_without_istios_kinds_the_kind_is_named(world):
@@ -354,7 +414,7 @@ def test_the_right_to_forward_is_asked_for_once(world):
     refusal = ApiError(403, "Forbidden", 'pods "gw-a" is forbidden', "forward port 443 of pod gw-a in namespace istio-ingress")
     world.prober.answer("listener", refusal)
     outcome = world.wait()
-    assert not outcome.served
+    assert not outcome.good
     assert len(world.prober.asked) == 1
     assert "forward port 443 of pod gw-a" in first_line(outcome)
 
@@ -370,7 +430,7 @@ def test_an_interrupted_run_leaves_no_primer(world):
 def test_a_primer_whose_creation_was_not_answered_is_removed_too(world):
     world.api.fail("/gateways", answer(200, {"items": []}), times=1)
     world.api.fail("/gateways", status(403, "Forbidden", "no"), times=1)
-    assert not world.wait().served
+    assert not world.wait().good
     assert [r[0] for r in world.api.asked("/gateways")] == ["GET", "POST", "DELETE"]
 
 
@@ -378,19 +438,23 @@ def test_kept_primers_stay_after_a_success_only(world):
     world.prober.answer("primer", served())
     outcome = world.wait(keep_primer=True)
     assert outcome.primers == [g["metadata"]["name"] for g in world.primers()]
+    (kept,) = world.primers()
+    # It belongs to no process any more, and has a quarter of an hour.
+    assert OWNER not in kept["metadata"]["annotations"]
+    assert kept["metadata"]["annotations"][DEADLINE] == make.stamp(NOW + 900)
     assert len(outcome.primers) == 1
     world.prober.answer("primer", Probe(RESET))
     world.wait(keep_primer=True, timeout=3)
     assert [g["metadata"]["name"] for g in world.primers()] == outcome.primers
 
 
-def primer_left_by(name, wall):
+def primer_left_by(name, wall, owner=""):
     return {
         "metadata": {
             "name": name,
             "namespace": NS,
             "labels": {LABEL: "true"},
-            "annotations": {DEADLINE: make.stamp(wall)},
+            "annotations": {DEADLINE: make.stamp(wall), OWNER: owner},
         },
         "spec": {"selector": {"istio": "ingress"}},
     }
@@ -399,10 +463,15 @@ def primer_left_by(name, wall):
 def test_primers_of_killed_runs_are_swept_and_those_of_living_ones_left(world):
     world.api.apply(kinds.GATEWAYS, primer_left_by("dead", NOW - 3600))
     world.api.apply(kinds.GATEWAYS, primer_left_by("alive", NOW + 60))
+    world.api.apply(kinds.GATEWAYS, primer_left_by("mine", NOW + 60, own_identity()))
+    # The number of a process that there can be only once, with the start of another.
+    gone = own_identity().rpartition(" ")[0] + " 1"
+    world.api.apply(kinds.GATEWAYS, primer_left_by("killed", NOW + 60, gone))
+    world.api.apply(kinds.GATEWAYS, primer_left_by("elsewhere", NOW + 60, "boot/pid:[1] 1 1"))
     world.prober.answer("listener", served())
     outcome = world.wait()
-    assert outcome.swept == ["dead"]
-    assert [g["metadata"]["name"] for g in world.primers()] == ["alive"]
+    assert outcome.swept == ["dead", "killed"]
+    assert {g["metadata"]["name"] for g in world.primers()} == {"alive", "elsewhere", "mine"}
 
 
 def test_each_credential_has_a_port_of_its_own_and_none_that_a_service_names(world):
@@ -413,23 +482,23 @@ def test_each_credential_has_a_port_of_its_own_and_none_that_a_service_names(wor
     world.prober.handshake = lambda pod, port, name, timeout: (
         seen.append(port) or Probe(REFUSED) if port == 443 else (seen.append(port) or served(**BY_NAME[name]))
     )
-    assert world.wait(APP, Credential("b", ("b.example.com",))).served
+    assert world.wait(APP, Credential("b", ("b.example.com",))).good
     assert sorted(set(seen) - {443}) == [29998, 29999]
 
 
 def test_only_looking_makes_nothing(world):
     outcome = world.waiter().preflight()
-    assert outcome.served
+    assert outcome.good
     assert {r[0] for r in world.api.requests} == {"GET", "POST"}
     assert world.prober.asked == []
     world.api.remove(kinds.SECRETS, NS, "app")
-    assert not world.waiter().preflight().served
+    assert not world.waiter().preflight().good
 
 
 def test_a_wildcard_is_asked_for_by_a_name_that_it_covers(world):
     world.api.apply(kinds.SECRETS, make.secret(names=("*.example.com",)))
     world.prober.answer("listener", served(names=("*.example.com",)))
-    assert world.wait(Credential("app", ("*.example.com",))).served
+    assert world.wait(Credential("app", ("*.example.com",))).good
     assert world.prober.asked == [("gw-a", "listener", "baremesh-probe.example.com")]
 
 

@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a pod's Envoy says of a credential that it does not serve; only to explain, never to prove.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, Probe
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.config_dump import held_secrets, listener_errors
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import resource_name
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import Seen
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
+
+ADMIN_PORT = 15000
+ADMIN_TIMEOUT = 3.0
+SECRETS_PATH = "/config_dump?mask=dynamic_active_secrets,dynamic_warming_secrets"
+
+
+class Prober(Protocol):
+    """Handshakes with ports inside pods; unit tests script one."""
+
+    def handshake(self, pod: str, port: int, server_name: str, timeout: float) -> Probe:
+        """One handshake. Raises ApiError where the right to forward is missing."""
+
+    def read_json(self, pod: str, port: int, path: str, timeout: float) -> Any:
+        """GET of a JSON document. Raises KubeError."""
+
+
+def ask_envoy(prober: Prober, seen: Seen, port: int) -> str:
+    """Half a sentence on the listener and the secret; empty where Envoy cannot be asked."""
+    if seen.state == FORWARD_FAILED:
+        return ""
+    wanted = [resource_name(n) for n in (*seen.credential.secret_names, seen.credential.ca_name) if n]
+    try:
+        listeners = prober.read_json(seen.pod.name, ADMIN_PORT, "/config_dump?resource=dynamic_listeners", ADMIN_TIMEOUT)
+        errors = listener_errors(listeners, port)
+        if errors:
+            return "Envoy refused the listener: %s" % errors[0]
+        dump = prober.read_json(seen.pod.name, ADMIN_PORT, SECRETS_PATH, ADMIN_TIMEOUT)
+    except KubeError:
+        return ""
+    states = {s.name: s.state for s in held_secrets(dump)}
+    missing = [n for n in wanted if states.get(n) != "active"]
+    if not missing:
+        return "its Envoy holds %s" % " and ".join(wanted)
+    word = "waits for" if states.get(missing[0]) else "has not asked for"
+    return "its Envoy %s %s, which istiod has not sent (does istiod run, and is the pod connected to it?)" % (word, missing[0])

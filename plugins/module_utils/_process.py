@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Telling whether a process of an earlier run still lives, on the same host.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+def own_identity() -> str:
+    """A name of this process that no other has, here or elsewhere; empty on systems without /proc."""
+    return _identity(os.getpid())
+
+
+def has_ended(identity: str) -> bool:
+    """True only if that process ran here, where it would be seen, and is gone."""
+    place, _space, number = identity.rpartition(" ")[0].rpartition(" ")
+    if not number.isdigit() or not place or place != _place():
+        return False
+    return _identity(int(number)) != identity
+
+
+def _identity(number: int) -> str:
+    place = _place()
+    try:
+        with open("/proc/%d/stat" % number, encoding="utf-8", errors="replace") as stat:
+            # Behind the name, which may hold anything: the state is the third field, the start the twenty-second.
+            fields = stat.read().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "%s %d %s" % (place, number, fields[19]) if place else ""
+
+
+def _place() -> str:
+    """The boot of the machine and the PID namespace in it: process numbers mean something only there."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:
+            return "%s/%s" % (boot.read().strip(), os.readlink("/proc/self/ns/pid"))
+    except OSError:
+        return ""
