@@ -8,7 +8,7 @@ Private to baremesh.edge: other collections must not import it; it changes witho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Callable
@@ -75,12 +75,18 @@ def parse_endpoints(given: Sequence[Mapping[str, Any]]) -> list[Endpoint]:
     return found
 
 
-def parse_expected(given: Mapping[str, Any], endpoints: Sequence[Endpoint]) -> dict[str, str]:
-    """The option expected_serials, checked. Raises ValueError with the sentence for the user."""
+def parse_expected(given: Mapping[str, Any], asked: Collection[str], otherwise: str) -> dict[str, str]:
+    """The option expected_serials, checked. Raises ValueError with the sentence for the user.
+
+    Args:
+        given: the option.
+        asked: the server names that are asked for.
+        otherwise: what is said of a name that is not among them.
+    """
     found = {}
     for name, value in given.items():
-        if not any(e.server_name == name for e in endpoints):
-            raise ValueError("expected_serials has %s, but no endpoint has that server_name" % name)
+        if name not in asked:
+            raise ValueError("expected_serials has %s, but %s" % (name, otherwise))
         try:
             found[str(name)] = normal_serial(value)
         except TlsError as exc:

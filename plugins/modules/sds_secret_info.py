@@ -9,7 +9,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sds_secret_info
-short_description: Tell which certificates Istio gateway pods hold and serve
+short_description: Tell which certificates Istio gateway pods hold and serve, and wait for the right ones
 version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
@@ -17,6 +17,9 @@ description:
   - Reads from the Envoy of each gateway pod which secrets it holds, and asks its listener for the certificate of each server name.
   - What Envoy holds is no proof of what it serves. Believe RV(served).
   - Private keys are neither read nor returned; Envoy blanks them.
+  - With O(expected_serials) it waits for at most O(timeout) until every Ready pod serves the certificates with those serial numbers, and fails
+    with the pod, the served and the expected serial number if one does not. It asks the real listener and never makes a primer, which is
+    what a renewal behind an open Gateway needs.
 notes:
   - Reads Pods and creates C(pods/portforward) to Envoy's admin port 15000 and to O(port).
 seealso:
@@ -47,6 +50,16 @@ options:
     description: Whether to read RV(secrets) too. Without it, Envoy's admin port is not asked, which is quicker.
     type: bool
     default: true
+  expected_serials:
+    description:
+      - By entry of O(server_names), the serial number in hexadecimal that must be served. Names that are not here only have to be served.
+      - Without this there is one look, at all pods, and nothing that is seen is a failure.
+    type: dict
+    default: {}
+  timeout:
+    description: Seconds to wait for O(expected_serials).
+    type: int
+    default: 30
 """
 
 EXAMPLES = r"""
@@ -64,14 +77,44 @@ EXAMPLES = r"""
   loop: "{{ gateways.served }}"
   loop_control:
     label: "{{ item.pod }}"
+
+- name: See every pod serve what was renewed
+  baremesh.edge.sds_secret_info:
+    kubeconfig: /etc/rancher/k3s/k3s.yaml
+    namespace: istio-ingress
+    server_names: [app.example.com]
+    expected_serials:
+      app.example.com: "{{ renewed.certificates[0].serial }}"
+    read_secrets: false
 """
 
 RETURN = r"""
+pods:
+  description: The pods, by name. Whether one was started anew since an earlier look is told by C(uid) and C(restarts).
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    name:
+      description: Name of the pod.
+      type: str
+    node:
+      description: Its node.
+      type: str
+    uid:
+      description: Its UID.
+      type: str
+    ready:
+      description: Whether it is Ready and not being deleted.
+      type: bool
+    restarts:
+      description: How often its containers were started again, in sum.
+      type: int
 secrets:
   description: Secrets that the pods' Envoys hold.
   type: list
   elements: dict
-  returned: success
+  returned: always
   contains:
     pod:
       description: Name of the pod.
@@ -106,7 +149,7 @@ served:
   description: One entry per pod and server name.
   type: list
   elements: dict
-  returned: success
+  returned: always
   contains:
     pod:
       description: Name of the pod.
@@ -143,7 +186,16 @@ errors:
   description: Pods that could not be asked, with the reason.
   type: list
   elements: str
-  returned: success
+  returned: always
+elapsed:
+  description: Seconds that it took.
+  type: float
+  returned: always
+cause:
+  description: With O(expected_serials), the first thing that is not as it should be.
+  type: str
+  returned: always
+  sample: gateway pod istio-ingress-7c9f on edge1 serves serial 5802745de5de040e for app.example.com, expected is 3f0a
 """
 
 from typing import Any
@@ -154,7 +206,12 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments impo
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import PodProber
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_look import look
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_look import GatewayLook, Seen
+from ansible_collections.baremesh.edge.plugins.module_utils._served import parse_expected
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
+
+# Seconds for which one look puts up with an API that does not answer.
+PATIENCE = 5
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
@@ -165,26 +222,43 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "server_names": {"type": "list", "elements": "str", "default": []},
         "port": {"type": "int", "default": 443},
         "read_secrets": {"type": "bool", "default": True},
+        "expected_serials": {"type": "dict", "default": {}},
+        "timeout": {"type": "int", "default": 30},
     }
     spec.update(auth_argument_spec())
     return spec
 
 
+def look(params: dict[str, Any], look_only: bool) -> Seen:
+    """Do what the options say. Raises ValueError with the sentence for the user, and KubeError."""
+    names = params["server_names"]
+    expected = parse_expected(params["expected_serials"], names, "server_names does not")
+    selector = {str(k): str(v) for k, v in params["selector"].items()}
+    client, connection = open_client(params)
+    waits = bool(expected) and not look_only
+    deadline = Deadline(SystemClock(), params["timeout"] if waits else PATIENCE)
+    gateway = GatewayLook(client, PodProber(connection, params["namespace"]), params["namespace"], selector, params["port"], deadline)
+    return gateway.wait(names, expected, params["read_secrets"]) if waits else gateway.once(names, params["read_secrets"])
+
+
+EMPTY_RESULT: dict[str, Any] = {"pods": [], "served": [], "secrets": [], "elapsed": 0.0}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    params = module.params
-    selector = {str(k): str(v) for k, v in params["selector"].items()}
     try:
-        client, connection = open_client(params)
-        prober = PodProber(connection, params["namespace"])
-        result = look(client, prober, params["namespace"], selector, params["server_names"], params["port"], params["read_secrets"])
+        seen = look(module.params, module.check_mode)
+    except ValueError as exc:
+        module.fail_json(msg=str(exc), cause=str(exc), errors=[], **EMPTY_RESULT)
     except KubeError as exc:
         if module.check_mode:
             text = "Would ask the gateway pods; the API cannot be asked now: %s" % exc
-            module.exit_json(changed=False, msg=text, secrets=[], served=[], errors=[str(exc)])
-        fail(module, exc)
-    module.exit_json(changed=False, **result)
+            module.exit_json(changed=False, msg=text, cause=str(exc), errors=[str(exc)], **EMPTY_RESULT)
+        fail(module, exc, cause=str(exc), errors=[str(exc)], **EMPTY_RESULT)
+    if seen.problems:
+        module.fail_json(msg="\n".join(seen.problems[:10]), **seen.result())
+    module.exit_json(changed=False, **seen.result())
 
 
 if __name__ == "__main__":

@@ -168,7 +168,8 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("cryptography"), exception=CRYPTOGRAPHY_IMPORT_ERROR, cause=None, **empty)
     try:
         endpoints = parse_endpoints(params["endpoints"])
-        expected = parse_expected(params["expected_serials"], endpoints)
+        names = {e.server_name for e in endpoints}
+        expected = parse_expected(params["expected_serials"], names, "no endpoint has that server_name")
     except ValueError as exc:
         module.fail_json(msg=str(exc), cause=str(exc), **empty)
     # In check mode what is awaited may not have been made: look once and report.

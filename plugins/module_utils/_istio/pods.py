@@ -30,6 +30,8 @@ class GatewayPod:
     service_account: str
     ready: bool
     problem: str = ""
+    uid: str = ""
+    restarts: int = 0
 
 
 @dataclass
@@ -83,6 +85,8 @@ def gateway_pod(pod: Mapping[str, Any]) -> GatewayPod:
         service_account=str(spec.get("serviceAccountName") or "default"),
         ready=ready and not deleted,
         problem="" if ready and not deleted else "it is being deleted" if deleted else _pod_problem(status),
+        uid=str(metadata.get("uid") or ""),
+        restarts=sum(int(c.get("restartCount") or 0) for c in status.get("containerStatuses") or []),
     )
 
 

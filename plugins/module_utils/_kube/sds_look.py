@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One look at what gateway pods hold and serve.
+"""What gateway pods hold and serve, seen once or awaited.
 
 Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, Probe
@@ -19,44 +20,118 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.gateway_pods import Patience, Reader
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_explain import ADMIN_PORT, SECRETS_PATH, Prober
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import HANDSHAKE_TIMEOUT, PARALLEL
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import FIRST_PAUSE, HANDSHAKE_TIMEOUT, LONGEST_PAUSE, PARALLEL
 from ansible_collections.baremesh.edge.plugins.module_utils._served import describe_probe
 from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso, probe_name
-from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
+
+Entry = dict[str, Any]
 
 
-def look(
-    client: KubeClient,
-    prober: Prober,
-    namespace: str,
-    selector: Mapping[str, str],
-    server_names: Sequence[str],
-    port: int,
-    read_secrets: bool = True,
-) -> dict[str, Any]:
-    """Ask every pod, several at a time. Raises KubeError where the pods cannot even be listed."""
-    pods = Reader(client, namespace, selector, Patience(Deadline(SystemClock(), 5))).pods()
-    jobs = [(p, n) for p in pods for n in server_names]
-    secrets: list[dict[str, Any]] = []
-    errors: list[str] = []
-    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-        dumps = pool.map(lambda p: _dump(prober, p), pods if read_secrets else [])
-        shakes = pool.map(lambda job: _shake(prober, job[0], job[1], port), jobs)
-        for found, error in dumps:
-            secrets += found
-            errors += [error] if error else []
-        return {"secrets": secrets, "served": list(shakes), "errors": errors}
+@dataclass
+class Seen:
+    """What one look, or the last of several, showed."""
+
+    pods: list[GatewayPod]
+    served: list[Entry]
+    secrets: list[Entry]
+    errors: list[str]
+    problems: list[str]
+    elapsed: float
+
+    def result(self) -> dict[str, Any]:
+        """As module result."""
+        return {
+            "pods": [_pod(p) for p in self.pods],
+            "served": self.served,
+            "secrets": self.secrets,
+            "errors": self.errors,
+            "elapsed": round(self.elapsed, 3),
+            "cause": self.problems[0] if self.problems else None,
+        }
 
 
-def _dump(prober: Prober, pod: GatewayPod) -> tuple[list[dict[str, Any]], str]:
-    try:
-        dump = prober.read_json(pod.name, ADMIN_PORT, SECRETS_PATH, HANDSHAKE_TIMEOUT)
-    except KubeError as exc:
-        return [], "Pod %s: %s" % (pod.name, exc)
-    return [_secret(pod, s) for s in held_secrets(dump)], ""
+class GatewayLook:
+    """Asks every pod of a gateway, several at a time."""
+
+    def __init__(
+        self, client: KubeClient, prober: Prober, namespace: str, selector: Mapping[str, str], port: int, deadline: Deadline
+    ) -> None:
+        self._prober = prober
+        self._port = port
+        self._deadline = deadline
+        self._reader = Reader(client, namespace, selector, Patience(deadline))
+
+    def once(self, server_names: Sequence[str], read_secrets: bool) -> Seen:
+        """All pods as they are now. Raises KubeError where they cannot even be listed."""
+        pods = self._reader.pods()
+        return self._seen(pods, self._shake_all([(p, n) for p in pods for n in server_names]), [], read_secrets)
+
+    def wait(self, server_names: Sequence[str], expected: Mapping[str, str], read_secrets: bool) -> Seen:
+        """Look until every Ready pod serves what is expected; a handshake that showed it is not made again. Raises KubeError."""
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+        right: dict[tuple[str, int, str], Entry] = {}
+        while True:
+            pods = self._reader.pods()
+            jobs = [(p, n) for p in pods if p.ready for n in server_names]
+            open_jobs = [j for j in jobs if _key(*j) not in right]
+            wrong: dict[tuple[str, int, str], Entry] = {}
+            for job, entry in zip(open_jobs, self._shake_all(open_jobs)):
+                (right if _problem(entry, expected) is None else wrong)[_key(*job)] = entry
+            problems = [f.text for f in self._reader.pod_findings(pods)] + [str(_problem(e, expected)) for e in wrong.values()]
+            if not problems or self._deadline.expired:
+                found = {**right, **wrong}
+                return self._seen(pods, [found[_key(*j)] for j in jobs], problems, read_secrets)
+            self._deadline.clock.sleep(backoff.next(self._deadline))
+
+    def _seen(self, pods: list[GatewayPod], served: list[Entry], problems: list[str], read_secrets: bool) -> Seen:
+        secrets: list[Entry] = []
+        errors: list[str] = []
+        with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+            for found, error in pool.map(self._dump, pods if read_secrets else []):
+                secrets += found
+                errors += [error] if error else []
+        return Seen(pods, served, secrets, errors, problems, self._deadline.elapsed)
+
+    def _shake_all(self, jobs: Sequence[tuple[GatewayPod, str]]) -> list[Entry]:
+        with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+            return list(pool.map(lambda job: self._shake(*job), jobs))
+
+    def _dump(self, pod: GatewayPod) -> tuple[list[Entry], str]:
+        try:
+            dump = self._prober.read_json(pod.name, ADMIN_PORT, SECRETS_PATH, HANDSHAKE_TIMEOUT)
+        except KubeError as exc:
+            return [], "Pod %s: %s" % (pod.name, exc)
+        return [_secret(pod, s) for s in held_secrets(dump)], ""
+
+    def _shake(self, pod: GatewayPod, server_name: str) -> Entry:
+        try:
+            probe = self._prober.handshake(pod.name, self._port, probe_name(server_name), HANDSHAKE_TIMEOUT)
+        except KubeError as exc:
+            probe = Probe(FORWARD_FAILED, detail=str(exc))
+        return dict({"pod": pod.name, "node": pod.node, "sni": server_name}, **describe_probe(probe))
 
 
-def _secret(pod: GatewayPod, secret: HeldSecret) -> dict[str, Any]:
+def _key(pod: GatewayPod, server_name: str) -> tuple[str, int, str]:
+    """What a handshake is valid for: a container that was started again knows nothing of it."""
+    return pod.uid or pod.name, pod.restarts, server_name
+
+
+def _problem(entry: Entry, expected: Mapping[str, str]) -> str | None:
+    where = "gateway pod %s on %s" % (entry["pod"], entry["node"] or "no node")
+    if not entry["serial"]:
+        return "%s serves no certificate for %s: %s" % (where, entry["sni"], entry["detail"])
+    wanted = expected.get(entry["sni"])
+    if wanted is not None and entry["serial"] != wanted:
+        return "%s serves serial %s for %s, expected is %s" % (where, entry["serial"], entry["sni"], wanted)
+    return None
+
+
+def _pod(pod: GatewayPod) -> Entry:
+    return {"name": pod.name, "node": pod.node, "uid": pod.uid, "ready": pod.ready, "restarts": pod.restarts}
+
+
+def _secret(pod: GatewayPod, secret: HeldSecret) -> Entry:
     leaf = secret.leaf
     return {
         "pod": pod.name,
@@ -69,11 +144,3 @@ def _secret(pod: GatewayPod, secret: HeldSecret) -> dict[str, Any]:
         "not_after": iso(leaf.not_after) if leaf else None,
         "last_updated": secret.last_updated,
     }
-
-
-def _shake(prober: Prober, pod: GatewayPod, server_name: str, port: int) -> dict[str, Any]:
-    try:
-        probe = prober.handshake(pod.name, port, probe_name(server_name), HANDSHAKE_TIMEOUT)
-    except KubeError as exc:
-        probe = Probe(FORWARD_FAILED, detail=str(exc))
-    return dict({"pod": pod.name, "node": pod.node, "sni": server_name}, **describe_probe(probe))

@@ -91,3 +91,114 @@ def test_check_mode_without_an_api(monkeypatch, api):
     monkeypatch.setattr(sds_secret_info, "open_client", refuse)
     assert run(monkeypatch, sds_secret_info, check=True)["failed"] is False
     assert run(monkeypatch, sds_secret_info)["msg"] == "no way"
+
+
+def served(**changes):
+    found = x509.load_pem_x509_certificate(make.cert_pem(**changes))
+    return Probe(SERVED, found.public_bytes(serialization.Encoding.DER))
+
+
+OLD, NEW = served(), served(serial=0x1002)
+
+
+class Turning:
+    """By pod, what the handshakes show one after the other; the last stays."""
+
+    def __init__(self, **probes):
+        self.probes = {name.replace("_", "-"): list(found) for name, found in probes.items()}
+        self.asked = []
+
+    def __call__(self, connection, namespace):
+        return self
+
+    def handshake(self, pod, port, server_name, timeout):
+        self.asked.append((pod, port, server_name))
+        found = self.probes[pod]
+        return found.pop(0) if len(found) > 1 else found[0]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    found = ScriptedClock()
+    monkeypatch.setattr(sds_secret_info, "SystemClock", lambda: found)
+    return found
+
+
+def put_pod(api, name, ready=True, uid="u", restarts=0):
+    pod = {
+        "metadata": {"name": name, "namespace": make.NS, "uid": f"{uid}-{name}", "labels": {"istio": "ingress"}},
+        "spec": {"nodeName": "n"},
+        "status": {
+            "conditions": [{"type": "Ready", "status": str(ready)}],
+            "containerStatuses": [{"name": "istio-proxy", "restartCount": restarts}],
+        },
+    }
+    api.apply(kinds.PODS, pod)
+
+
+def await_new(monkeypatch, turning, **options):
+    monkeypatch.setattr(sds_secret_info, "PodProber", turning)
+    options = {"server_names": ["app.example.com"], "expected_serials": {"app.example.com": "1002"}, "read_secrets": False} | options
+    return run(monkeypatch, sds_secret_info, **options)
+
+
+def test_it_waits_until_every_pod_serves_what_is_expected(monkeypatch, api, clock):
+    for name in ("gw-a", "gw-b"):
+        put_pod(api, name)
+    turning = Turning(gw_a=[NEW], gw_b=[OLD, OLD, NEW])
+    found = await_new(monkeypatch, turning)
+    assert found["failed"] is False
+    assert [(s["pod"], s["serial"]) for s in found["served"]] == [("gw-a", "1002"), ("gw-b", "1002")]
+    assert [name for name, _port, _sni in turning.asked].count("gw-a") == 1, "a pod that was right is not asked again"
+    assert 0 < clock.now < 1
+
+
+def test_a_pod_that_goes_on_with_the_old_certificate_is_named(monkeypatch, api, clock):
+    for name in ("gw-a", "gw-b"):
+        put_pod(api, name)
+    found = await_new(monkeypatch, Turning(gw_a=[NEW], gw_b=[OLD]), timeout=20)
+    assert found["failed"] is True
+    assert found["msg"] == "gateway pod gw-b on n serves serial 1001 for app.example.com, expected is 1002"
+    assert found["cause"] == found["msg"]
+    assert 20 <= clock.now < 21
+
+
+def test_a_pod_that_is_not_ready_gets_no_visitors_and_is_not_awaited(monkeypatch, api, clock):
+    put_pod(api, "gw-a")
+    put_pod(api, "gw-b", ready=False)
+    found = await_new(monkeypatch, Turning(gw_a=[NEW]))
+    assert [s["pod"] for s in found["served"]] == ["gw-a"]
+    assert [p["ready"] for p in found["pods"]] == [True, False]
+
+
+def test_without_a_ready_pod_nothing_is_proved(monkeypatch, api, clock):
+    put_pod(api, "gw-a", ready=False)
+    put_pod(api, "gw-b", ready=False)
+    found = await_new(monkeypatch, Turning(), timeout=5)
+    assert found["failed"] is True
+    assert found["msg"].startswith("no gateway pod with the labels istio=ingress is Ready")
+
+
+def test_a_container_that_was_started_again_is_asked_again(monkeypatch, api, clock):
+    put_pod(api, "gw-a")
+    put_pod(api, "gw-b")
+    turning = Turning(gw_a=[NEW, Probe(RESET, detail="closed"), NEW], gw_b=[OLD, NEW])
+    # The first round has seen gw-a right when it starts anew.
+    clock.at(0.05, lambda: put_pod(api, "gw-a", restarts=1))
+    found = await_new(monkeypatch, turning)
+    assert found["failed"] is False
+    assert [name for name, _port, _sni in turning.asked].count("gw-a") == 3
+    assert [p["restarts"] for p in found["pods"]] == [1, 0]
+
+
+def test_check_mode_looks_once(monkeypatch, api, clock):
+    for name in ("gw-a", "gw-b"):
+        put_pod(api, name)
+    found = await_new(monkeypatch, Turning(gw_a=[OLD], gw_b=[OLD]), check=True)
+    assert found["failed"] is False
+    assert clock.now == 0
+
+
+def test_a_name_that_is_not_asked_for_is_refused(monkeypatch, api):
+    found = run(monkeypatch, sds_secret_info, server_names=["a.b"], expected_serials={"c.d": "1"})
+    assert found["msg"] == "expected_serials has c.d, but server_names does not"
