@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A visitor who opens one TLS connection after the other, as a browser would, and notes what each showed."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+
+from cryptography import x509
+
+#: New connections in a second, and in all.
+RATE, LIMIT = 20, 6000
+
+
+class Visitor(threading.Thread):
+    """Connects until told to stop; C(serials) in the order in which they were seen, C(failures) as text."""
+
+    def __init__(self, address, name, root_certificate):
+        super().__init__(daemon=True)
+        self.serials = []
+        self.failures = []
+        self._address = address
+        self._name = name
+        self._context = ssl.create_default_context(cafile=root_certificate)
+        self._halt = threading.Event()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_error):
+        self._halt.set()
+        self.join()
+
+    def run(self):
+        """Visit."""
+        for _visit in range(LIMIT):
+            try:
+                self.serials.append(self._serial())
+            except OSError as error:
+                self.failures.append(f"connection {len(self.serials)}: {error!r}")
+            if self._halt.wait(1 / RATE):
+                return
+
+    def _serial(self):
+        with (
+            socket.create_connection((self._address, 443), timeout=5) as plain,
+            self._context.wrap_socket(plain, server_hostname=self._name) as secured,
+        ):
+            return x509.load_der_x509_certificate(secured.getpeercert(binary_form=True)).serial_number

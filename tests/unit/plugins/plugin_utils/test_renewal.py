@@ -1,0 +1,157 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.filter import renewal_plan as filters
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _renewal
+
+#: 2026-11-21T08:00:00Z
+NOW = 1795248000.0
+KNOWN = ["app", "shop", "mail"]
+
+
+def certificate(name, days=60.0, **changes):
+    until = dt.datetime.fromtimestamp(NOW + days * _renewal.DAY, dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"name": name, "secret_name": f"{name}-tls", "not_after": until, "serial": f"{name}2", "state": "Ready"} | changes
+
+
+CERTIFICATES = [certificate("app", 60), certificate("shop", 5.5), certificate("mail", 20)]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([], KNOWN),
+        ("", KNOWN),
+        (None, KNOWN),
+        (["mail", "app"], ["mail", "app"]),
+        ("mail,app", ["mail", "app"]),
+        (" mail\n app ,", ["mail", "app"]),
+        (["mail, app", "mail"], ["mail", "app"]),
+    ],
+)
+def test_names_are_read_from_lists_and_from_text(given, expected):
+    wish, findings = _renewal.read_wish(given, "2", "", KNOWN)
+    assert (list(wish.names), wish.batch_size, wish.within_days, findings) == (expected, 2, None, [])
+
+
+def test_everything_that_is_wrong_is_found_at_once():
+    assert _renewal.renewal_findings("ghost, app, wraith", KNOWN, batch_size="-1", within_days="soon") == [
+        "renewal_names has ghost, wraith; it may have app, shop, mail.",
+        "renewal_batch_size is '-1'; it must be a whole number from 1.",
+        "renewal_within_days is 'soon'; it must be a number of days, or empty for all.",
+    ]
+    assert _renewal.renewal_findings(["app"], []) == [
+        "renewal_names has app; it may have none, since no site has a certificate of its own."
+    ]
+
+
+@pytest.mark.parametrize("size", [0, "0", 1.5, "", None, True])
+def test_a_batch_has_a_whole_number_of_certificates(size):
+    assert len(_renewal.renewal_findings([], KNOWN, batch_size=size)) == 1
+
+
+def test_batches_begin_with_what_expires_first():
+    plan = _renewal.renewal_plan([], CERTIFICATES, NOW, batch_size="2")
+    assert plan == {"names": ["shop", "mail", "app"], "batches": [["shop", "mail"], ["app"]], "left": [], "missing": []}
+
+
+def test_one_that_was_never_issued_comes_first():
+    new = certificate("new", not_after=None, serial=None)
+    assert _renewal.renewal_plan("app new", [*CERTIFICATES, new], NOW, within_days=1)["names"] == ["new"]
+
+
+@pytest.mark.parametrize(("days", "names"), [("", ["shop", "mail", "app"]), ("20", ["shop", "mail"]), (5.5, ["shop"]), (0, [])])
+def test_only_what_expires_within_some_days(days, names):
+    plan = _renewal.renewal_plan([], CERTIFICATES, NOW, batch_size=10, within_days=days)
+    assert plan["names"] == names
+    assert plan["batches"] == ([names] if names else [])
+    assert len(plan["left"]) == 3 - len(names)
+
+
+def test_what_is_left_alone_is_told_with_its_days():
+    assert _renewal.renewal_plan("shop, app", CERTIFICATES, NOW, within_days=1)["left"] == [
+        "shop is valid for 5 days yet",
+        "app is valid for 60 days yet",
+    ]
+
+
+def test_one_that_does_not_exist_is_told():
+    absent = {"name": "app", "state": "Absent", "not_after": None}
+    assert _renewal.renewal_plan([], [absent], NOW)["missing"] == ["app"]
+
+
+SELECTOR = {"istio": "ingress"}
+
+
+def gateway(credential, *hosts, selector=None, port=443, **tls):
+    tls = {"mode": "SIMPLE", "credentialName": credential} | tls
+    return {"spec": {"selector": selector or SELECTOR, "servers": [{"port": {"number": port}, "hosts": list(hosts), "tls": tls}]}}
+
+
+def test_what_must_be_served_and_where():
+    gateways = [gateway("app-tls", "app.example.com", "ns/*.example.com"), gateway("own", "own.example.com")]
+    proof = _renewal.renewal_proof(gateways, CERTIFICATES, SELECTOR, 443, ["192.0.2.1", "2001:db8::1"], 8443)
+    assert proof["serials"] == {"app.example.com": "app2", "edge-check.example.com": "app2"}
+    assert proof["endpoints"] == [
+        {"address": address, "port": 8443, "server_name": name}
+        for name in ("app.example.com", "edge-check.example.com")
+        for address in ("192.0.2.1", "2001:db8::1")
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        gateway("app-tls", "a.b", selector={"istio": "internal"}),
+        gateway("app-tls", "a.b", port=8443),
+        gateway(None, "a.b", credentialNames=["app-tls", "app-rsa"]),
+        {"spec": {"selector": SELECTOR, "servers": [{"port": {"number": 80}, "hosts": ["a.b"]}]}},
+    ],
+)
+def test_other_gateways_are_not_asked(other):
+    assert _renewal.renewal_proof([other], CERTIFICATES, SELECTOR, 443, ["192.0.2.1"]) == {"serials": {}, "endpoints": []}
+
+
+def test_lines_tell_what_became_of_each():
+    before = [{"name": "app", "serial": "app1"}, {"name": "mail", "serial": ""}]
+    served = [
+        {"pod": "gw-a", "sni": "app.example.com", "serial": "app2"},
+        {"pod": "gw-a", "sni": "www.example.com", "serial": "app2"},
+        {"pod": "gw-b", "sni": "app.example.com", "serial": "app2"},
+        {"address": "2001:db8::1", "port": 443, "serial": "app2"},
+    ]
+    assert _renewal.renewal_lines(before, [CERTIFICATES[0], CERTIFICATES[2]], served) == [
+        "app: app1 -> app2, valid until 2027-01-20 08:00:00 UTC, served by gateway pod gw-a, gateway pod gw-b, [2001:db8::1]:443",
+        "mail: none -> mail2, valid until 2026-12-11 08:00:00 UTC, no gateway serves it",
+    ]
+
+
+def pod(name, uid="u", restarts=0):
+    return {"name": name, "uid": uid, "restarts": restarts, "ready": True}
+
+
+def test_pods_that_did_not_live_through_it():
+    before = [pod("same"), pod("again"), pod("other"), pod("gone")]
+    after = [pod("same"), pod("again", restarts=2), pod("other", uid="v"), pod("new")]
+    assert _renewal.gateway_restarts(before, after) == [
+        "Gateway pod again restarted 2 time(s) while certificates were renewed; its log tells why.",
+        "Gateway pod other was replaced or removed while certificates were renewed.",
+        "Gateway pod gone was replaced or removed while certificates were renewed.",
+    ]
+
+
+def test_the_filters_have_their_names():
+    assert set(filters.FilterModule().filters()) == {
+        "gateway_restarts",
+        "renewal_findings",
+        "renewal_lines",
+        "renewal_plan",
+        "renewal_proof",
+    }
