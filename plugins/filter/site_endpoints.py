@@ -29,6 +29,10 @@ options:
     description: Port that clients ask.
     type: int
     default: 443
+  proxy_protocol:
+    description: Whether connections to these addresses must begin with a PROXY header.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -39,7 +43,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(address), C(port) and C(server_name) of each.
+  description: C(address), C(port), C(server_name) of each, and C(proxy_protocol) where it is true.
   type: list
   elements: dict
 """
@@ -50,9 +54,9 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._filters import site
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import endpoints
 
 
-def site_endpoints(sites: t.Any, addresses: t.Sequence[str], port: int = 443) -> list[dict[str, t.Any]]:
+def site_endpoints(sites: t.Any, addresses: t.Sequence[str], port: int = 443, proxy_protocol: bool = False) -> list[dict[str, t.Any]]:
     """Return every host of every site at every address."""
-    return endpoints(sites_of(sites)[0], addresses, int(port))
+    return endpoints(sites_of(sites)[0], addresses, int(port), bool(proxy_protocol))
 
 
 class FilterModule:

@@ -12,7 +12,7 @@ author:
   - The baremesh.edge authors (@baremesh)
 description:
   - Reads sites and issuers as the other filters do, and returns a sentence for each finding instead of failing at the first.
-positional: issuers
+positional: issuers, trusted_proxies
 options:
   _input:
     description: The sites, as in the variable C(edge_sites).
@@ -25,6 +25,10 @@ options:
       - Left out, names of issuers are not checked.
     type: list
     elements: dict
+  trusted_proxies:
+    description: Number of proxies in front that end TLS, as in the variable C(edge_trusted_proxies).
+    type: int
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -46,14 +50,14 @@ _value:
 import typing as t
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import known_issuers, read_issuers
+from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import site_proxy_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import read_sites
 
 
-def site_findings(sites: t.Any, issuers: t.Any = None) -> list[str]:
+def site_findings(sites: t.Any, issuers: t.Any = None, trusted_proxies: int = 0) -> list[str]:
     """Return what is wrong, an empty list when nothing is."""
-    if issuers is None:
-        return read_sites(sites)[1]
-    return read_issuers(issuers)[1] + read_sites(sites, known_issuers(issuers))[1]
+    known, findings = read_sites(sites, None if issuers is None else known_issuers(issuers))
+    return [*(read_issuers(issuers)[1] if issuers is not None else []), *findings, *site_proxy_findings(known, int(trusted_proxies))]
 
 
 class FilterModule:

@@ -13,6 +13,7 @@ author:
 description:
   - "Turns sites into manifests of C(networking.istio.io/v1) VirtualServices: the routes of each site, and its redirect from port 80."
   - The redirect is a VirtualService of its own whose only rule matches everything, so that the path of an ACME challenge stays open.
+  - With O(trusted_proxies) it redirects only what was not asked over TLS, and serves the rest by the routes of the site.
 positional: namespace, http_gateway
 options:
   _input:
@@ -36,6 +37,12 @@ options:
     description: Domain that completes names of Services.
     type: str
     default: cluster.local
+  trusted_proxies:
+    description:
+      - Number of proxies in front that end TLS and set C(X-Forwarded-Proto), as the gateway pods were told it.
+      - Not for a proxy that passes TLS on.
+    type: int
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -63,9 +70,11 @@ def site_virtual_services(
     http_gateway: str = "edge-http",
     port: int = 443,
     cluster_domain: str = "cluster.local",
+    trusted_proxies: int = 0,
 ) -> list[dict[str, t.Any]]:
     """Return routes and redirect of each site."""
-    return virtual_services(sites_of(sites, None, cluster_domain)[0], namespace, http_gateway, int(port))
+    known = sites_of(sites, None, cluster_domain)[0]
+    return virtual_services(known, namespace, http_gateway, int(port), int(trusted_proxies) > 0)
 
 
 class FilterModule:

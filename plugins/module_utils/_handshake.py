@@ -13,6 +13,8 @@ import ssl
 from dataclasses import dataclass
 from typing import Protocol
 
+from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol import HEADER, other_way
+
 SERVED, REFUSED, RESET, FORWARD_FAILED = "served", "refused", "reset", "forward_failed"
 
 
@@ -43,11 +45,13 @@ class ForwardError(Exception):
     """The way to the port is broken; nothing is known of the port itself."""
 
 
-def shake_hands(channel: Channel, server_name: str) -> Probe:
+def shake_hands(channel: Channel, server_name: str, proxy_protocol: bool = False) -> Probe:
     """Handshake far enough to see the certificate. A server that wants one of ours is seen too, in TLS 1.3."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = _context().wrap_bio(incoming, outgoing, server_hostname=server_name)
     try:
+        if proxy_protocol:
+            channel.send(HEADER)
         while not _advance(tls):
             channel.send(outgoing.read())
             data = channel.recv()
@@ -96,8 +100,18 @@ class SocketChannel:
         return self._socket.recv(16384)
 
 
-def probe_address(address: str, port: int, server_name: str, timeout: float) -> Probe:
-    """Handshake with a server at an address of this host's network."""
+def probe_address(address: str, port: int, server_name: str, timeout: float, proxy_protocol: bool = False) -> Probe:
+    """Handshake with a server at an address of this host's network.
+
+    One that ends connections is asked the other way too, with or without a PROXY header: it says nothing of the reason itself.
+    """
+    found = _probe_once(address, port, server_name, timeout, proxy_protocol)
+    if found.state == RESET and _probe_once(address, port, server_name, timeout, not proxy_protocol).state == SERVED:
+        return Probe(RESET, detail=other_way(proxy_protocol))
+    return found
+
+
+def _probe_once(address: str, port: int, server_name: str, timeout: float, proxy_protocol: bool) -> Probe:
     try:
         connected = socket.create_connection((address, port), timeout=timeout)
     except ConnectionRefusedError:
@@ -107,7 +121,7 @@ def probe_address(address: str, port: int, server_name: str, timeout: float) -> 
     except OSError as exc:
         return Probe(FORWARD_FAILED, detail=(exc.strerror or str(exc)).lower())
     with connected:
-        return shake_hands(SocketChannel(connected), server_name)
+        return shake_hands(SocketChannel(connected), server_name, proxy_protocol)
 
 
 def _context() -> ssl.SSLContext:

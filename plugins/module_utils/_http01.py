@@ -8,11 +8,14 @@ Private to baremesh.edge: other collections must not import it; it changes witho
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol import HEADER, other_way
 
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
 ENVOY = "istio-envoy"
@@ -22,13 +25,17 @@ Resolver = Callable[[str], list[str]]
 
 @dataclass(frozen=True)
 class Probe:
-    """What one request for one host found at one address. problem is empty when the gateway answered."""
+    """What one request for one host found at one address.
+
+    problem is empty when the gateway answered; closed is true where the connection ended as if the gateway had not understood it.
+    """
 
     host: str
     address: str
     problem: str
     status: int = 0
     server: str = ""
+    closed: bool = False
 
 
 def resolve(host: str) -> list[str]:
@@ -41,20 +48,42 @@ def resolve(host: str) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def probe(host: str, address: str, port: int, token: str, timeout: float) -> Probe:
-    """Ask for a challenge that does not exist: a 404 of the gateway is what a healthy path answers."""
-    connection = http.client.HTTPConnection(address, port, timeout=timeout)
+class _Announced(http.client.HTTPConnection):
+    """A connection that begins with a PROXY header."""
+
+    def connect(self) -> None:
+        """Connect and send the header."""
+        super().connect()
+        self.sock.sendall(HEADER)
+
+
+def probe(host: str, address: str, port: int, token: str, timeout: float, proxy_protocol: bool = False) -> Probe:
+    """Ask for a challenge that does not exist: a 404 of the gateway is what a healthy path answers.
+
+    What is no gateway is asked the other way too, with or without a PROXY header: a gateway that wants it says nothing.
+    """
+    found = _probe_once(host, address, port, token, timeout, proxy_protocol)
+    if found.closed and not _probe_once(host, address, port, token, timeout, not proxy_protocol).problem:
+        return replace(found, problem=other_way(proxy_protocol))
+    return found
+
+
+def _probe_once(host: str, address: str, port: int, token: str, timeout: float, proxy_protocol: bool) -> Probe:
+    connection = (_Announced if proxy_protocol else http.client.HTTPConnection)(address, port, timeout=timeout)
     try:
         connection.request("GET", CHALLENGE_PATH + token, headers={"Host": host})
         answer = connection.getresponse()
         server = answer.getheader("server") or ""
     except (OSError, http.client.HTTPException) as exc:
-        return Probe(host, address, _reason(exc))
+        closed = isinstance(exc, (ConnectionResetError, http.client.RemoteDisconnected))
+        return Probe(host, address, _reason(exc), closed=closed)
     finally:
         connection.close()
     if server != ENVOY:
         who = "server '%s'" % server if server else "a server that does not tell its name"
-        return Probe(host, address, "%s answers with %d instead of the gateway" % (who, answer.status), answer.status, server)
+        problem = "%s answers with %d instead of the gateway" % (who, answer.status)
+        # The gateway itself says so, without its name, of a header that it does not expect.
+        return Probe(host, address, problem, answer.status, server, closed=answer.status == 400 and not server)
     return Probe(host, address, "", answer.status, server)
 
 
@@ -72,25 +101,39 @@ def _reason(exc: BaseException) -> str:
     return (getattr(exc, "strerror", None) or str(exc) or type(exc).__name__).lower()
 
 
-def probe_all(hosts: Sequence[str], addresses: Sequence[str], port: int, token: str, timeout: float) -> list[Probe]:
+def probe_all(
+    hosts: Sequence[str], addresses: Sequence[str], port: int, token: str, timeout: float, proxy_protocol: bool = False
+) -> list[Probe]:
     """Every host at every address, side by side."""
     pairs = [(host, address) for host in hosts for address in addresses]
     if not pairs:
         return []
     with ThreadPoolExecutor(max_workers=min(32, len(pairs))) as pool:
-        return list(pool.map(lambda pair: probe(pair[0], pair[1], port, token, timeout), pairs))
+        return list(pool.map(lambda pair: probe(pair[0], pair[1], port, token, timeout, proxy_protocol), pairs))
+
+
+def _known(addresses: Sequence[str], resolver: Resolver) -> set[str]:
+    found: set[str] = set()
+    for address in addresses:
+        with contextlib.suppress(OSError):
+            found.update(resolver(address))
+    return found
 
 
 def dns_findings(
-    hosts: Sequence[str], addresses: Sequence[str], port: int, token: str, timeout: float, resolver: Resolver = resolve
+    hosts: Sequence[str],
+    addresses: Sequence[str],
+    port: int,
+    token: str,
+    timeout: float,
+    resolver: Resolver = resolve,
+    proxy_protocol: bool = False,
 ) -> list[str]:
-    """What the DNS leads to where that is not the gateway, as seen from here; the ACME server may see another DNS."""
-    known = set()
-    for address in addresses:
-        try:
-            known.update(resolver(address))
-        except OSError:
-            continue
+    """What the DNS leads to where that is not the gateway, as seen from here; the ACME server may see another DNS.
+
+    With proxy_protocol the addresses are no way for anybody else, who sends no PROXY header.
+    """
+    known = set() if proxy_protocol else _known(addresses, resolver)
     findings = []
     for host in hosts:
         try:

@@ -28,6 +28,7 @@ class Endpoint:
     address: str
     port: int
     server_name: str
+    proxy_protocol: bool = False
 
     def __str__(self) -> str:
         host = "[%s]" % self.address if ":" in self.address else self.address
@@ -71,7 +72,7 @@ def parse_endpoints(given: Sequence[Mapping[str, Any]]) -> list[Endpoint]:
         port = int(entry.get("port") or 443)
         if not 0 < port < 65536:
             raise ValueError("endpoints has port %d for %s: a port is 1 to 65535" % (port, entry["address"]))
-        found.append(Endpoint(str(entry["address"]).strip("[]"), port, str(entry["server_name"])))
+        found.append(Endpoint(str(entry["address"]).strip("[]"), port, str(entry["server_name"]), bool(entry.get("proxy_protocol"))))
     return found
 
 
@@ -103,7 +104,7 @@ class ServedWait:
         expected: Mapping[str, str],
         deadline: Deadline,
         connect_timeout: float,
-        probe: Callable[[str, int, str, float], Probe] = probe_address,
+        probe: Callable[[str, int, str, float, bool], Probe] = probe_address,
     ) -> None:
         self._endpoints = list(endpoints)
         self._expected = dict(expected)
@@ -133,7 +134,8 @@ class ServedWait:
         )
 
     def _ask(self, endpoint: Endpoint) -> dict[str, Any]:
-        probe = self._probe(endpoint.address, endpoint.port, probe_name(endpoint.server_name), self._connect_timeout)
+        name = probe_name(endpoint.server_name)
+        probe = self._probe(endpoint.address, endpoint.port, name, self._connect_timeout, endpoint.proxy_protocol)
         found = describe_probe(probe)
         return dict(
             found,

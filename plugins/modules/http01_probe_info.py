@@ -33,6 +33,19 @@ options:
     type: list
     elements: str
     required: true
+  proxies:
+    description:
+      - Addresses of proxies in front of the hosts. They are asked like O(addresses), and must lead to the gateway too.
+      - An HTTP proxy must leave the header C(server) of the gateway's answers as it is.
+    type: list
+    elements: str
+    default: []
+  proxy_protocol:
+    description:
+      - Begin connections to O(addresses) with a PROXY header, as a gateway with C(gatewayTopology.proxyProtocol) expects it.
+      - Those to O(proxies), and to where names lead, begin without one, as the ACME server's will.
+    type: bool
+    default: false
   port:
     description: Port that the ACME server will ask.
     type: int
@@ -102,10 +115,15 @@ probes:
 """
 
 import dataclasses
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._http01 import dns_findings, probe_all
+from ansible_collections.baremesh.edge.plugins.module_utils._http01 import Probe, dns_findings, probe_all
+
+
+def _shown(found: Probe) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(found).items() if name != "closed"}
 
 
 def main() -> None:
@@ -114,6 +132,8 @@ def main() -> None:
         argument_spec={
             "hosts": {"type": "list", "elements": "str", "required": True},
             "addresses": {"type": "list", "elements": "str", "required": True},
+            "proxies": {"type": "list", "elements": "str", "default": []},
+            "proxy_protocol": {"type": "bool", "default": False},
             "port": {"type": "int", "default": 80},
             "path_token": {"type": "str", "default": "baremesh-edge-probe", "no_log": False},
             "timeout": {"type": "int", "default": 5},
@@ -122,14 +142,15 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    common = (params["hosts"], params["addresses"], params["port"], params["path_token"], params["timeout"])
-    probes = probe_all(*common)
+    hosts, how = params["hosts"], (params["port"], params["path_token"], params["timeout"])
+    expects = params["proxy_protocol"]
+    probes = probe_all(hosts, params["addresses"], *how, proxy_protocol=expects) + probe_all(hosts, params["proxies"], *how)
     problems = ["%s at %s:%d: %s" % (p.host, p.address, params["port"], p.problem) for p in probes if p.problem]
-    findings = dns_findings(*common) if params["dns"] else []
+    findings = dns_findings(hosts, params["addresses"], *how, proxy_protocol=expects) if params["dns"] else []
     for finding in findings:
         module.warn(finding)
     found = {"msg": "\n".join(problems)} if problems else {}
-    module.exit_json(changed=False, **found, problems=problems, dns=findings, probes=[dataclasses.asdict(p) for p in probes])
+    module.exit_json(changed=False, **found, problems=problems, dns=findings, probes=[_shown(p) for p in probes])
 
 
 if __name__ == "__main__":

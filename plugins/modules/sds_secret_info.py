@@ -17,9 +17,9 @@ description:
   - Reads from the Envoy of each gateway pod which secrets it holds, and asks its listener for the certificate of each server name.
   - What Envoy holds is no proof of what it serves. Believe RV(served).
   - Private keys are neither read nor returned; Envoy blanks them.
-  - With O(expected_serials) it waits for at most O(timeout) until every Ready pod serves the certificates with those serial numbers, and fails
-    with the pod, the served and the expected serial number if one does not. It asks the real listener and never makes a primer, which is
-    what a renewal behind an open Gateway needs.
+  - With O(expected_serials) it waits for at most O(timeout) until every Ready pod serves the certificates with those serial numbers, and
+    fails with the pod, the served and the expected serial number if one does not. It asks the real listener and never makes a primer,
+    which is what a renewal behind an open Gateway needs.
 notes:
   - Reads Pods and creates C(pods/portforward) to Envoy's admin port 15000 and to O(port).
 seealso:

@@ -48,6 +48,12 @@ options:
         description: Name to ask for in the handshake (SNI). For a wildcard, a name that it covers is asked for.
         type: str
         required: true
+      proxy_protocol:
+        description:
+          - Begin the connection with a PROXY header, as a gateway with C(gatewayTopology.proxyProtocol) expects it.
+          - Not where the connection goes through the proxy in front, which sends the header itself.
+        type: bool
+        default: false
   expected_serials:
     description: By server name, the serial number in hexadecimal that must be served. Names that are not here only have to be served.
     type: dict
@@ -150,6 +156,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "address": {"type": "str", "required": True},
         "port": {"type": "int", "default": 443},
         "server_name": {"type": "str", "required": True},
+        "proxy_protocol": {"type": "bool", "default": False},
     }
     return {
         "endpoints": {"type": "list", "elements": "dict", "required": True, "options": endpoint},

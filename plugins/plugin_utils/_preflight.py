@@ -196,7 +196,7 @@ def judge_dns(where: str, sites: t.Sequence[Facts], resolved: t.Mapping[str, Fac
                 report(
                     where,
                     f"{what} leads to {', '.join(wrong)} ({kind}), which is none of the hosts",
-                    f"let the {kind} record lead to {_listed(ours, version)}, or set edge_addresses if another machine forwards to them",
+                    f"let the {kind} record lead to {_listed(ours, version)}, or set edge_proxy_addresses if a proxy forwards to them",
                 )
 
 

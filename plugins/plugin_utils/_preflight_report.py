@@ -17,6 +17,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site, read_sites
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import version_findings
 
@@ -121,6 +122,8 @@ def _judge_settings(settings: Settings, found: judge.Findings) -> tuple[list[Sit
         if release.VERSION_FORM.match(version) is None:
             found.errors.append(f"k3s_version is {version!r}: it must have the form {release.VERSION_HELP}.")
         found.errors += [_sentence(finding) for finding in findings]
+        hosts = settings.get("host_addresses") or ()
+        found.errors += [_sentence(finding) for finding in proxy_findings(settings.get("proxies") or {}, hosts, sites)]
         for kind in ("server", "agent"):
             found.errors += config_findings(settings.get(f"k3s_{kind}_config") or {}, kind)
         if settings.get("airgap_dir") and not settings.get("airgap_dir_exists"):

@@ -9,6 +9,7 @@ Private to baremesh.edge: other collections must not import it, it changes witho
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw
@@ -16,13 +17,29 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Field
 KINDS = ("Deployment", "DaemonSet")
 SERVICE_TYPES = ("NodePort", "LoadBalancer", "ClusterIP")
 POLICIES = ("Local", "Cluster")
-_KEYS = ("name", "namespace", "selector", "kind", "replicas", "service_type", "external_traffic_policy", "ports", "values")
+_KEYS = (
+    "name",
+    "namespace",
+    "selector",
+    "kind",
+    "replicas",
+    "service_type",
+    "external_traffic_policy",
+    "ports",
+    "trusted_proxies",
+    "proxy_protocol",
+    "values",
+)
 _PORT_KEYS = ("name", "port", "target_port", "node_port", "protocol")
 DEFAULT_PORTS = (
     {"name": "status-port", "port": 15021},
     {"name": "http2", "port": 80},
     {"name": "https", "port": 443},
 )
+
+
+PROXY_CONFIG = "proxy.istio.io/config"
+MOST_PROXIES = 16
 
 
 def merged(base: t.Any, over: t.Any) -> t.Any:
@@ -65,6 +82,33 @@ def _spread(labels: Raw) -> list[dict[str, t.Any]]:
     ]
 
 
+def _topology(fields: Fields) -> dict[str, t.Any]:
+    """Return what Envoy must know of the proxies in front of it.
+
+    As an annotation of the pods, and not in the mesh's defaults: Envoy reads it when it starts, so that pods have to be
+    replaced, and only those of this gateway are.
+    """
+    topology: dict[str, t.Any] = {}
+    trusted = fields.integer("trusted_proxies", 0, MOST_PROXIES)
+    if trusted:
+        topology["numTrustedProxies"] = trusted
+    if fields.boolean("proxy_protocol", False):
+        topology["proxyProtocol"] = {}
+    if not topology:
+        return {}
+    return {"podAnnotations": {PROXY_CONFIG: json.dumps({"gatewayTopology": topology}, separators=(",", ":"))}}
+
+
+def _own_topology(fields: Fields, topology: Raw, values: Raw) -> None:
+    """Report an annotation of the user's that would take the place of the role's."""
+    annotations = values.get("podAnnotations")
+    if topology and isinstance(annotations, t.Mapping) and PROXY_CONFIG in annotations:
+        fields.report(
+            f"values have an annotation {PROXY_CONFIG} of their own, which would replace that of trusted_proxies and proxy_protocol; "
+            "write gatewayTopology into it and leave these two out"
+        )
+
+
 def _release(fields: Fields, namespace: str, version: str, common: Raw) -> dict[str, t.Any]:
     fields.only(_KEYS)
     name = fields.name("name", required=True) or ""
@@ -82,17 +126,21 @@ def _release(fields: Fields, namespace: str, version: str, common: Raw) -> dict[
         "autoscaling": {"enabled": False},
         "service": {"type": service_type, "ports": [_port(fields, port, index) for index, port in enumerate(ports)]},
     }
+    topology = _topology(fields)
+    values.update(topology)
     if policy and service_type != "ClusterIP":
         values["service"]["externalTrafficPolicy"] = policy
     if kind == "Deployment":
         values["replicaCount"] = replicas or 1
         values["topologySpreadConstraints"] = _spread({"app": selector.get("app", name)})
+    given = merged(common, fields.mapping("values") or {})
+    _own_topology(fields, topology, given)
     return {
         "name": name,
         "namespace": fields.name("namespace") or namespace,
         "chart": "gateway",
         "chart_version": version,
-        "values": merged(merged(values, common), fields.mapping("values") or {}),
+        "values": merged(values, given),
     }
 
 

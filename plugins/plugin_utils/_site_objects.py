@@ -28,6 +28,7 @@ LABELS = {"app.kubernetes.io/managed-by": "baremesh.edge", "app.kubernetes.io/co
 # Secrets of certificates outlive their site unless the user wants otherwise, so they are told apart.
 ISSUED_COMPONENT = "site-certificate"
 NETWORKING = "networking.istio.io/v1"
+ACME_PATH = "/.well-known/acme-challenge/"
 DEFAULT_USAGES = ["digital signature", "key encipherment", "server auth"]
 
 
@@ -146,11 +147,35 @@ def _routes_of(site: Site, port: int) -> Object:
     return {"http": [_http_route(route) for route in site.routes]}
 
 
-def virtual_services(sites: t.Sequence[Site], namespace: str, http_gateway: str, port: int = 443) -> list[Object]:
-    """Return the routes of each site, and its redirect from port 80.
+def _matched(rule: Object, secure: bool) -> Object:
+    """Return a rule of port 80 for requests that were, or were not, made over TLS, and never for a challenge."""
+    forwarded = {"x-forwarded-proto": {"exact": "https"}}
+    challenge = {":path": {"prefix": ACME_PATH}}
+    condition = {"headers": forwarded, "withoutHeaders": challenge} if secure else {"withoutHeaders": {**forwarded, **challenge}}
+    return {**rule, "match": [{**match, **condition} for match in rule.get("match") or [{}]]}
 
-    The redirect is the only rule of its VirtualService and matches everything: Envoy's route table puts such rules
-    last, so that the exact path of an ACME challenge wins at the first issuance and at every renewal.
+
+def _http_rules(site: Site, behind_proxy: bool) -> list[Object]:
+    """Return what port 80 does for a site.
+
+    Without a proxy one rule that matches everything: Envoy's route table puts such rules last, so that the exact path of
+    an ACME challenge wins at the first issuance and at every renewal.
+
+    A proxy that ends TLS sends all requests to port 80, and a redirect would send those made over TLS round in circles:
+    they get the site's routes. Rules with conditions are not put last, so each of them leaves challenges out.
+    """
+    redirect: Object = {"redirect": {"scheme": "https", "redirectCode": 301}}
+    if not behind_proxy:
+        return [redirect]
+    return [*(_matched(_http_route(route), secure=True) for route in site.routes), _matched(redirect, secure=False)]
+
+
+def virtual_services(
+    sites: t.Sequence[Site], namespace: str, http_gateway: str, port: int = 443, behind_proxy: bool = False
+) -> list[Object]:
+    """Return the routes of each site, and what port 80 does for it.
+
+    :arg behind_proxy: whether a proxy in front ends TLS and tells so in X-Forwarded-Proto.
     """
     found = []
     for site in sites:
@@ -162,7 +187,7 @@ def virtual_services(sites: t.Sequence[Site], namespace: str, http_gateway: str,
             spec = {
                 "hosts": hosts,
                 "gateways": [f"{namespace}/{http_gateway}"],
-                "http": [{"redirect": {"scheme": "https", "redirectCode": 301}}],
+                "http": _http_rules(site, behind_proxy),
             }
             name = site.name + REDIRECT_SUFFIX
             found.append(_object(NETWORKING, "VirtualService", name, namespace, site.name, spec))
@@ -192,10 +217,11 @@ def gateway_credentials(gateways: t.Sequence[Raw]) -> list[Object]:
     return list(found.values())
 
 
-def endpoints(sites: t.Sequence[Site], addresses: t.Sequence[str], port: int = 443) -> list[Object]:
+def endpoints(sites: t.Sequence[Site], addresses: t.Sequence[str], port: int = 443, proxy_protocol: bool = False) -> list[Object]:
     """Return where each site must be served: every host at every address."""
+    extra = {"proxy_protocol": True} if proxy_protocol else {}
     return [
-        {"address": address, "port": port, "server_name": server_name(host)}
+        {"address": address, "port": port, "server_name": server_name(host), **extra}
         for site in sites
         for host in site.hosts
         if site.credential

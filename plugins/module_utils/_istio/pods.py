@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, REFUSED, RESET, SERVED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential, Finding
+from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol import pod_expects_header
 from ansible_collections.baremesh.edge.plugins.module_utils._tls import TlsError, leaf_of_der
 
 OTHER_SERIAL = "other_serial"
@@ -23,7 +24,7 @@ OFFERED, WITHHELD = "offered", "withheld"
 
 @dataclass(frozen=True)
 class GatewayPod:
-    """A pod that the Gateway's selector fits."""
+    """A pod that the Gateway's selector fits. proxy_protocol: its listeners expect a PROXY header."""
 
     name: str
     node: str
@@ -32,6 +33,7 @@ class GatewayPod:
     problem: str = ""
     uid: str = ""
     restarts: int = 0
+    proxy_protocol: bool = False
 
 
 @dataclass
@@ -87,6 +89,7 @@ def gateway_pod(pod: Mapping[str, Any]) -> GatewayPod:
         problem="" if ready and not deleted else "it is being deleted" if deleted else _pod_problem(status),
         uid=str(metadata.get("uid") or ""),
         restarts=sum(int(c.get("restartCount") or 0) for c in status.get("containerStatuses") or []),
+        proxy_protocol=pod_expects_header(pod),
     )
 
 

@@ -124,7 +124,7 @@ class PodProber:
         self._connection = connection
         self._namespace = namespace
 
-    def handshake(self, pod: str, port: int, server_name: str, timeout: float) -> Probe:
+    def handshake(self, pod: str, port: int, server_name: str, timeout: float, proxy_protocol: bool = False) -> Probe:
         """One handshake. Raises ApiError where the right to forward is missing."""
         try:
             channel = open_channel(self._connection, self._namespace, pod, port, timeout)
@@ -135,7 +135,7 @@ class PodProber:
         except KubeError as exc:
             return Probe(FORWARD_FAILED, detail=str(exc))
         try:
-            return shake_hands(channel, server_name)
+            return shake_hands(channel, server_name, proxy_protocol)
         finally:
             channel.close()
 

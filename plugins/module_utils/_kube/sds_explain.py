@@ -24,7 +24,7 @@ SECRETS_PATH = "/config_dump?mask=dynamic_active_secrets,dynamic_warming_secrets
 class Prober(Protocol):
     """Handshakes with ports inside pods; unit tests script one."""
 
-    def handshake(self, pod: str, port: int, server_name: str, timeout: float) -> Probe:
+    def handshake(self, pod: str, port: int, server_name: str, timeout: float, proxy_protocol: bool = False) -> Probe:
         """One handshake. Raises ApiError where the right to forward is missing."""
 
     def read_json(self, pod: str, port: int, path: str, timeout: float) -> Any:

@@ -20,7 +20,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.gateway_pods import Patience, Reader
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_explain import ADMIN_PORT, SECRETS_PATH, Prober
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import FIRST_PAUSE, HANDSHAKE_TIMEOUT, LONGEST_PAUSE, PARALLEL
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_preflight import FIRST_PAUSE, LONGEST_PAUSE
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import HANDSHAKE_TIMEOUT, PARALLEL
 from ansible_collections.baremesh.edge.plugins.module_utils._served import describe_probe
 from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso, probe_name
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
@@ -106,7 +107,7 @@ class GatewayLook:
 
     def _shake(self, pod: GatewayPod, server_name: str) -> Entry:
         try:
-            probe = self._prober.handshake(pod.name, self._port, probe_name(server_name), HANDSHAKE_TIMEOUT)
+            probe = self._prober.handshake(pod.name, self._port, probe_name(server_name), HANDSHAKE_TIMEOUT, pod.proxy_protocol)
         except KubeError as exc:
             probe = Probe(FORWARD_FAILED, detail=str(exc))
         return dict({"pod": pod.name, "node": pod.node, "sni": server_name}, **describe_probe(probe))

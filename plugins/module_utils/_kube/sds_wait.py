@@ -137,7 +137,7 @@ class SdsWait:
         timeout = max(1.0, self._deadline.cut(HANDSHAKE_TIMEOUT))
 
         def shake(seen: Seen) -> Probe:
-            return self._prober.handshake(seen.pod.name, ports[seen.credential.name], seen.sni, timeout)
+            return self._prober.handshake(seen.pod.name, ports[seen.credential.name], seen.sni, timeout, seen.pod.proxy_protocol)
 
         # The first alone: where the right to forward is missing, one refusal is enough.
         probes = [shake(s) for s in waiting[:1]]

@@ -27,7 +27,7 @@ class Prober:
     def __init__(self, connection, namespace):
         assert namespace == make.NS
 
-    def handshake(self, pod, port, server_name, timeout):
+    def handshake(self, pod, port, server_name, timeout, proxy_protocol=False):
         if server_name != "app.example.com":
             return Probe(RESET, detail="closed")
         found = x509.load_pem_x509_certificate(make.cert_pem())

@@ -27,7 +27,7 @@ class Refusing:
     def __init__(self, number=None):
         self.number = number
 
-    def handshake(self, pod, port, server_name, timeout):
+    def handshake(self, pod, port, server_name, timeout, proxy_protocol=False):
         if self.number is not None and port != 443:
             signal.raise_signal(self.number)
         return Probe(REFUSED)

@@ -59,7 +59,7 @@ class ScriptedProber:
     def answer(self, where, *probes, pod="gw-a"):
         self.script[(pod, where)] = list(probes)
 
-    def handshake(self, pod, port, server_name, timeout):
+    def handshake(self, pod, port, server_name, timeout, proxy_protocol=False):
         where = "listener" if port == 443 else "primer"
         self.asked.append((pod, where, server_name))
         probes = self.script.get((pod, where)) or [Probe(REFUSED, detail="nothing listens on that port in the pod")]
@@ -142,7 +142,7 @@ def test_a_primer_is_made_asked_and_removed(world):
     made = []
     plain = world.prober.handshake
 
-    def handshake(pod, port, server_name, timeout):
+    def handshake(pod, port, server_name, timeout, proxy_protocol=False):
         if port != 443:
             made.append((port, world.primers()[0]))
         return plain(pod, port, server_name, timeout)

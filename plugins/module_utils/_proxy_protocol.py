@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The PROXY header that a gateway behind a TCP proxy expects at the start of each connection.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+# Of nobody else's address: the gateway then takes the connection's own.
+HEADER = b"PROXY UNKNOWN\r\n"
+
+WANTED = (
+    "the gateway there answers only connections that begin with a PROXY header, and this one had none; "
+    "let clients come through the proxy, and set edge_proxy_protocol to true for what asks the hosts themselves"
+)
+UNWANTED = (
+    "the gateway there expects no PROXY header, and this connection began with one; "
+    "set edge_proxy_protocol to false, or run the role istio so that the gateway is told of the proxy"
+)
+
+
+def other_way(proxy_protocol: bool) -> str:
+    """What is wrong where a connection works without the header, or with it, only."""
+    return UNWANTED if proxy_protocol else WANTED
+
+
+def pod_expects_header(pod: Mapping[str, Any]) -> bool:
+    """Whether the listeners of a gateway pod expect the header, by the configuration that istiod put into it."""
+    for container in (pod.get("spec") or {}).get("containers") or []:
+        for entry in container.get("env") or []:
+            if entry.get("name") == "PROXY_CONFIG":
+                return _expects_header(str(entry.get("value") or ""))
+    return False
+
+
+def _expects_header(config: str) -> bool:
+    try:
+        topology = (json.loads(config) or {}).get("gatewayTopology") or {}
+    except (ValueError, AttributeError):
+        return False
+    # {} turns it on.
+    return topology.get("proxyProtocol") is not None
