@@ -12,7 +12,6 @@ import os
 import socket
 import ssl
 import subprocess
-import time
 from pathlib import Path
 
 import yaml
@@ -129,12 +128,11 @@ def renew(name):
     return waited["certificates"][0]["serial"]
 
 
-def awaited(look, wanted, timeout=10.0):
-    """Look until it is as wanted; what istiod sends to Envoy takes a moment."""
-    end = time.monotonic() + timeout
-    while (found := look()) != wanted and time.monotonic() < end:
-        time.sleep(0.1)
-    return found
+def forget(name):
+    """Delete everything that there is of a site."""
+    for kinds, names in (("gateway,virtualservice", [name, f"{name}-redirect"]), ("certificate,secret", [name])):
+        delete = ["k3s", "kubectl", "--namespace", NAMESPACE, "delete", kinds, *names, "--ignore-not-found"]
+        lab("shell", "server1", "--", *delete)
 
 
 def example_site():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+import yaml
 from runs import ROOT, lab
 
 PACKAGES = "nginx-light libnginx-mod-stream"
@@ -52,10 +53,10 @@ sysctl -qw net.ipv4.conf.eth0.proxy_arp=0
 """
 
 
-def documented(kind):
-    """The configuration in docs/proxy.md whose main block is ``stream`` or ``http``."""
+def documented(language, mark):
+    """The block of docs/proxy.md in a language that has a line that begins with a mark."""
     text = (ROOT / "docs/proxy.md").read_text(encoding="utf-8")
-    (found,) = [block for block in re.findall(r"```nginx\n(.*?)```", text, re.DOTALL) if f"\n{kind} {{" in block]
+    (found,) = [block for block in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL) if f"\n{mark}" in f"\n{block}"]
     return found
 
 
@@ -81,10 +82,19 @@ class Nginx:
         """Leave nothing of it."""
         self._script(REMOVE)
 
+    def variables(self, *marks):
+        """The variables of the documentation, each block found by the first of its lines."""
+        found = {}
+        for mark in marks:
+            text = documented("yaml", mark).replace("192.0.2.11, 192.0.2.12", ", ".join(self.hosts))
+            found |= yaml.safe_load(re.sub(r"192\.0\.2\.1\b", self.address, text))
+        assert "192.0.2." not in str(found)
+        return found
+
     def configure(self, kind):
-        """Run with what the documentation says: one line ``server`` for each host of the lab."""
+        """Run with the main block ``stream`` or ``http`` of the documentation: one line ``server`` for each host of the lab."""
         lines = []
-        for line in documented(kind).splitlines():
+        for line in documented("nginx", f"{kind} {{").splitlines():
             if "192.0.2.12" in line:
                 continue
             if "192.0.2.11" in line:

@@ -30,6 +30,8 @@ def nginx():
         lab("dns", "set", NAME, "clear")
         found.stop()
         edge.site_run({})
+        for address in found.hosts:
+            assert edge.ask(address, NAME, "/", tls=True).status == 200
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +43,9 @@ def ending_tls(nginx):
 
 @pytest.fixture(scope="module")
 def passing_tls(nginx):
-    """The proxy passes TLS on, and the variables say so. With the run, and the gateway's pods before it."""
+    """The proxy passes TLS on, and the variables say so; the site is a new one. With the run, and the gateway's pods before it."""
     nginx.configure("stream")
+    edge.forget(SITE["name"])
     before = edge.gateway_pods()
     return edge.site_run(l4(nginx)), before
 
@@ -57,19 +60,22 @@ def root_certificate():
 
 
 def l7(nginx):
-    """The variables of docs/proxy.md; an AWX survey would send the number as text."""
-    sources = [nginx.address, *nginx.hosts]
-    return {
-        "edge_trusted_proxies": "1",
-        "edge_proxy_addresses": [nginx.address],
-        "host_ports_ports": [{"port": 80, "node_port": 30080, "sources": sources}, {"port": 443, "node_port": 30443}],
-        "host_ports_close_nodeports": True,
-    }
+    """The variables of docs/proxy.md, with the number as an AWX survey sends it."""
+    found = nginx.variables("edge_trusted_proxies", "host_ports_ports")
+    return found | {"edge_trusted_proxies": str(found["edge_trusted_proxies"])}
 
 
 def l4(nginx):
-    """The variables of docs/proxy.md."""
-    return {"edge_proxy_protocol": "true", "edge_proxy_addresses": [nginx.address]}
+    """The variables of docs/proxy.md, with the switch as an AWX survey sends it."""
+    found = nginx.variables("edge_proxy_protocol", "host_ports_ports")
+    return found | {"edge_proxy_protocol": str(found["edge_proxy_protocol"])}
+
+
+def serve_everywhere(nginx, serial):
+    """Whether all hosts serve a certificate, as one of them sees it."""
+    endpoints = [{"address": address, "server_name": NAME} for address in nginx.hosts]
+    found = edge.module("served_certificate_info", {"endpoints": endpoints, "expected_serials": {NAME: serial}, "timeout": 10})
+    assert not found.get("failed"), found["msg"]
 
 
 def test_unknown_to_the_gateway_a_proxy_that_ends_tls_is_sent_round_in_circles(nginx):
@@ -102,12 +108,13 @@ def test_neither_routes_nor_redirect_take_the_path_of_challenges(nginx, ending_t
     assert (answer.status, answer.headers["server"]) == (404, "istio-envoy")
 
 
-def test_port_80_of_the_hosts_is_closed_to_others_than_the_proxy(nginx, ending_tls):
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_hosts_are_closed_to_others_than_the_proxy(nginx, ending_tls, tls):
     for address in nginx.hosts:
         with pytest.raises(ConnectionRefusedError):
-            edge.ask(address, NAME, "/", tls=False, headers={"X-Forwarded-Proto": "https"})
+            edge.ask(address, NAME, "/", tls=tls, headers={"X-Forwarded-Proto": "https"})
         with pytest.raises(TimeoutError):
-            socket.create_connection((address, 30080), timeout=2)
+            socket.create_connection((address, 30443 if tls else 30080), timeout=1)
 
 
 def test_the_gateway_restarted_once(nginx, ending_tls):
@@ -120,8 +127,7 @@ def test_the_gateway_restarted_once(nginx, ending_tls):
 def test_a_certificate_is_renewed_through_a_proxy_that_ends_tls(nginx, ending_tls):
     serial = edge.renew(SITE["name"])
     assert any("/.well-known/acme-challenge/" in line and '" 200 ' in line for line in nginx.log().splitlines())
-    for address in nginx.hosts:
-        assert edge.awaited(lambda at=address: edge.ask(at, NAME, "/", tls=True).serial, serial) == serial
+    serve_everywhere(nginx, serial)
 
 
 def test_a_second_run_changes_nothing_and_restarts_nothing(nginx, ending_tls):
@@ -130,7 +136,8 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(nginx, ending_tls):
     assert edge.gateway_pods() == before
 
 
-def test_the_proxy_passes_tls_on_to_the_certificate_of_the_secret(nginx, passing_tls, root_certificate):
+def test_a_new_site_is_opened_through_a_proxy_that_passes_tls_on(nginx, passing_tls, root_certificate):
+    """With everything on the way: request for a challenge, order, primer in the gateway's pods, certificate at hosts and proxy."""
     answer = edge.ask(nginx.address, NAME, "/api/hello", tls=True, cafile=root_certificate)
     assert (answer.status, answer.backend) == (200, "api")
     assert f"{nginx.address}:443 serves {answer.serial}" in passing_tls[0].output
@@ -152,11 +159,6 @@ def test_the_gateway_restarted_once_more(nginx, passing_tls):
     after = edge.gateway_pods()
     assert after.revision == before.revision + 1
     assert not after.uids & before.uids
-
-
-def test_a_certificate_is_renewed_through_a_proxy_that_passes_tls_on(nginx, passing_tls):
-    serial = edge.renew(SITE["name"])
-    assert edge.awaited(lambda: edge.ask(nginx.address, NAME, "/", tls=True).serial, serial) == serial
 
 
 def test_a_probe_that_comes_without_the_header_says_that_it_is_missing(nginx, passing_tls):

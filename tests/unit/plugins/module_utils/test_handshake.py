@@ -22,19 +22,21 @@ from ansible_collections.baremesh.edge.plugins.module_utils._handshake import (
     probe_address,
     shake_hands,
 )
+from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol import UNWANTED, WANTED
 from ansible_collections.baremesh.edge.plugins.module_utils._tls import leaf_of_der
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 
 
 @contextlib.contextmanager
-def server(handle):
+def server(handle, connections=1):
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve():
             with contextlib.suppress(OSError):
-                connected, _address = listening.accept()
-                with connected:
-                    handle(connected)
+                for _number in range(connections):
+                    connected, _address = listening.accept()
+                    with connected:
+                        handle(connected)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -73,6 +75,38 @@ def test_a_server_that_wants_a_certificate_is_seen(context, tmp_path):
 
     with server(handle) as port:
         assert probe_address("127.0.0.1", port, "app.example.com", 5).state == SERVED
+
+
+def expecting_a_header(context):
+    """A server as a gateway with proxyProtocol: it closes connections that begin with anything else."""
+
+    def handle(connected):
+        if connected.recv(6, socket.MSG_PEEK) == b"PROXY ":
+            assert connected.recv(15) == b"PROXY UNKNOWN\r\n"
+            context.wrap_socket(connected, server_side=True)
+
+    return handle
+
+
+def test_a_proxy_header_goes_before_the_handshake(context):
+    with server(expecting_a_header(context)) as port:
+        assert probe_address("127.0.0.1", port, "app.example.com", 5, proxy_protocol=True).state == SERVED
+
+
+def test_a_proxy_header_that_is_missing_is_named(context):
+    with server(expecting_a_header(context), connections=2) as port:
+        probe = probe_address("127.0.0.1", port, "app.example.com", 5)
+    assert (probe.state, probe.detail) == (RESET, WANTED)
+
+
+def test_a_proxy_header_that_is_too_many_is_named(context):
+    def handle(connected):
+        with contextlib.suppress(ssl.SSLError):
+            context.wrap_socket(connected, server_side=True)
+
+    with server(handle, connections=2) as port:
+        probe = probe_address("127.0.0.1", port, "app.example.com", 5, proxy_protocol=True)
+    assert (probe.state, probe.detail) == (RESET, UNWANTED)
 
 
 def test_a_server_that_closes(context):

@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils import _http01
+from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol import UNWANTED, WANTED
 from ansible_collections.baremesh.edge.plugins.modules import http01_probe_info
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 
@@ -21,10 +22,23 @@ HOST = "app.example.com"
 class Server:
     """Answers every request with the same status and server name, and remembers what was asked."""
 
-    def __init__(self, code, name):
+    def __init__(self, code, name, proxy_protocol=False):
         asked = self.asked = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            def handle_one_request(self):
+                """As a gateway with proxyProtocol does: without the header the connection ends."""
+                if proxy_protocol and self.rfile.readline() != b"PROXY UNKNOWN\r\n":
+                    self.close_connection = True
+                else:
+                    super().handle_one_request()
+
+            def send_error(self, status, *_arguments):
+                """Envoy does not tell its name when it does not understand."""
+                self.send_response_only(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
             def do_GET(self):
                 asked.append((self.headers["Host"], self.path))
                 self.send_response_only(code)
@@ -49,8 +63,8 @@ class Server:
 def serve():
     running = []
 
-    def start(code=404, name="istio-envoy"):
-        running.append(Server(code, name))
+    def start(code=404, name="istio-envoy", proxy_protocol=False):
+        running.append(Server(code, name, proxy_protocol))
         return running[-1]
 
     yield start
@@ -84,6 +98,36 @@ def test_another_server(monkeypatch, serve, name, expected):
     found = probe(monkeypatch, server.port)
     assert found["problems"] == [f"{HOST} at 127.0.0.1:{server.port}: {expected}"]
     assert found["msg"] == found["problems"][0]
+
+
+def test_a_gateway_that_expects_a_proxy_header_gets_one(monkeypatch, serve):
+    server = serve(proxy_protocol=True)
+    assert probe(monkeypatch, server.port, proxy_protocol=True)["problems"] == []
+    assert len(server.asked) == 1
+
+
+def test_a_proxy_header_that_is_missing_is_named(monkeypatch, serve):
+    server = serve(proxy_protocol=True)
+    (found,) = probe(monkeypatch, server.port)["problems"]
+    assert found == f"{HOST} at 127.0.0.1:{server.port}: {WANTED}"
+
+
+def test_a_proxy_header_that_is_too_many_is_named(monkeypatch, serve):
+    server = serve()
+    (found,) = probe(monkeypatch, server.port, proxy_protocol=True)["problems"]
+    assert found == f"{HOST} at 127.0.0.1:{server.port}: {UNWANTED}"
+
+
+def test_proxies_are_asked_without_a_header(monkeypatch, serve):
+    server = serve(proxy_protocol=True)
+    found = probe(monkeypatch, server.port, addresses=["127.0.0.1"], proxies=["127.0.0.1"], proxy_protocol=True)
+    assert [p["problem"] for p in found["probes"]] == ["", WANTED]
+
+
+def test_a_name_that_leads_past_the_proxy_is_told(serve):
+    server = serve(proxy_protocol=True)
+    found = _http01.dns_findings(["here"], ["127.0.0.1"], server.port, "x", 1.0, lambda _name: ["127.0.0.1"], proxy_protocol=True)
+    assert found == [f"here resolves to 127.0.0.1, and there {WANTED}"]
 
 
 def test_a_closed_port(monkeypatch):

@@ -32,9 +32,11 @@ def wire(monkeypatch):
     clock = ScriptedClock()
     script = {}
     asked = []
+    headers = []
 
-    def probe(address, port, server_name, timeout):
+    def probe(address, port, server_name, timeout, proxy_protocol):
         asked.append((address, port))
+        headers.append(proxy_protocol)
         answers = script[address]
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
@@ -44,7 +46,7 @@ def wire(monkeypatch):
 
     monkeypatch.setattr(served_certificate_info, "ServedWait", Wait)
     monkeypatch.setattr(served_certificate_info, "SystemClock", lambda: clock)
-    script["asked"], script["clock"] = asked, clock
+    script["asked"], script["headers"], script["clock"] = asked, headers, clock
     return script
 
 
@@ -59,6 +61,12 @@ def test_it_tells_what_is_served_and_what_is_not(monkeypatch, wire):
     ]
     assert found["cause"] == "[2001:db8::1]:8443 for app.example.com serves no certificate: connection refused"
     assert found["observations"] == 2
+
+
+def test_each_endpoint_says_whether_it_expects_a_proxy_header(monkeypatch, wire):
+    wire["192.0.2.1"] = wire["2001:db8::1"] = [served(0xABC)]
+    run(monkeypatch, served_certificate_info, endpoints=[dict(ENDPOINTS[0], proxy_protocol=True), ENDPOINTS[1]])
+    assert sorted(wire["headers"]) == [False, True]
 
 
 def test_it_waits_for_the_expected_serial_and_asks_again_only_where_it_is_not(monkeypatch, wire):

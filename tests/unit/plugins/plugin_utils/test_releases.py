@@ -66,6 +66,23 @@ def test_values_of_all_and_of_one():
 
 
 @pytest.mark.parametrize(
+    ("given", "topology"),
+    [
+        ({"trusted_proxies": "2"}, '{"gatewayTopology":{"numTrustedProxies":2}}'),
+        ({"proxy_protocol": "true"}, '{"gatewayTopology":{"proxyProtocol":{}}}'),
+        ({"trusted_proxies": 1, "proxy_protocol": True}, '{"gatewayTopology":{"numTrustedProxies":1,"proxyProtocol":{}}}'),
+    ],
+)
+def test_proxies_in_front_are_an_annotation_of_the_pods(given, topology):
+    (found,) = releases(dict(INGRESS, **given), common={"podAnnotations": {"a": "b"}})
+    assert found["values"]["podAnnotations"] == {"proxy.istio.io/config": topology, "a": "b"}
+
+
+def test_without_proxies_the_pods_are_what_they_were():
+    assert releases(dict(INGRESS, trusted_proxies="0", proxy_protocol="false")) == releases(INGRESS)
+
+
+@pytest.mark.parametrize(
     ("gateways", "expected"),
     [
         ("ingress", "istio_gateways is 'ingress'; it must be a list of gateways"),
@@ -73,6 +90,12 @@ def test_values_of_all_and_of_one():
         ([dict(INGRESS, replica=1)], "istio_gateways[0] (istio-ingress): key 'replica' is not known; did you mean 'replicas'?"),
         ([dict(INGRESS, kind="StatefulSet")], "istio_gateways[0] (istio-ingress): kind is 'StatefulSet', which is not known;"),
         ([dict(INGRESS, ports=[{"name": "x", "port": 0}])], "istio_gateways[0].ports[0] (istio-ingress): port is '0'; it must be a number"),
+        ([dict(INGRESS, trusted_proxies=-1)], "istio_gateways[0] (istio-ingress): trusted_proxies is '-1'; it must be a number from 0 to 16"),
+        ([dict(INGRESS, proxy_protocol="v2")], "istio_gateways[0] (istio-ingress): proxy_protocol is 'v2'; it must be true or false"),
+        (
+            [dict(INGRESS, trusted_proxies=1, values={"podAnnotations": {"proxy.istio.io/config": "{}"}})],
+            "istio_gateways[0] (istio-ingress): values have an annotation proxy.istio.io/config of their own, which would replace",
+        ),
         ([dict(INGRESS, ports=[443])], "istio_gateways[0] (istio-ingress): ports[0] is 443; it must be a dictionary"),
         ([INGRESS, dict(INGRESS, ports=[])], "istio_gateways[1] (istio-ingress): another gateway has the same name and namespace"),
         ([INGRESS, dict(INGRESS, name="b")], "istio_gateways[1] (b): node port 30443 is already that of gateway 'istio-ingress'"),

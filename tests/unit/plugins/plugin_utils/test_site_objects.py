@@ -82,6 +82,29 @@ def test_the_redirect_is_a_virtual_service_of_its_own_without_any_match():
     }
 
 
+def test_behind_a_proxy_port_80_serves_what_was_asked_over_tls_and_redirects_the_rest():
+    """And neither takes the path of challenges: rules with conditions are not put behind the solver's."""
+    challenge = {":path": {"prefix": "/.well-known/acme-challenge/"}}
+    secure = {"x-forwarded-proto": {"exact": "https"}}
+    api = dict(ROUTE, prefix="/api/", service="api.default")
+    routes, port80 = objects.virtual_services(sites(routes=[api, ROUTE]), NS, "edge-http", behind_proxy=True)
+    first, second, redirect = port80["spec"]["http"]
+    assert first["match"] == [{"uri": {"prefix": "/api/"}, "headers": secure, "withoutHeaders": challenge}]
+    assert second["match"] == [{"uri": {"prefix": "/"}, "headers": secure, "withoutHeaders": challenge}]
+    assert [rule["route"] for rule in (first, second)] == [rule["route"] for rule in routes["spec"]["http"]]
+    assert redirect == {
+        "match": [{"withoutHeaders": {**secure, **challenge}}],
+        "redirect": {"scheme": "https", "redirectCode": 301},
+    }
+
+
+def test_a_route_that_takes_all_leaves_challenges_out_too():
+    (rule, _redirect) = objects.virtual_services(sites(routes=[{"service": "web.default", "port": 80}]), NS, "edge-http", 443, True)[1][
+        "spec"
+    ]["http"]
+    assert ":path" in rule["match"][0]["withoutHeaders"]
+
+
 def test_a_site_may_go_without_redirect_and_without_routes():
     assert objects.virtual_services(sites(redirect=False, routes=[]), NS, "edge-http") == []
     assert len(objects.virtual_services(sites(), NS, "")) == 1

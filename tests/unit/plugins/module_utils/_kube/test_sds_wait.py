@@ -55,6 +55,7 @@ class ScriptedProber:
         self.script = {}
         self.dumps = {}
         self.asked = []
+        self.headers = {}
 
     def answer(self, where, *probes, pod="gw-a"):
         self.script[(pod, where)] = list(probes)
@@ -62,6 +63,7 @@ class ScriptedProber:
     def handshake(self, pod, port, server_name, timeout, proxy_protocol=False):
         where = "listener" if port == 443 else "primer"
         self.asked.append((pod, where, server_name))
+        self.headers[pod, where] = proxy_protocol
         probes = self.script.get((pod, where)) or [Probe(REFUSED, detail="nothing listens on that port in the pod")]
         probe = probes.pop(0) if len(probes) > 1 else probes[0]
         if isinstance(probe, BaseException):
@@ -94,10 +96,11 @@ class World:
         self.pod("gw-a")
         self.api.apply(kinds.SECRETS, make.secret())
 
-    def pod(self, name, ready=True, account="ingress"):
+    def pod(self, name, ready=True, account="ingress", proxy_config="{}"):
+        proxy = {"name": "istio-proxy", "env": [{"name": "PROXY_CONFIG", "value": proxy_config}]}
         found = {
             "metadata": {"name": name, "namespace": NS, "labels": {"istio": "ingress"}},
-            "spec": {"nodeName": "node-of-" + name, "serviceAccountName": account},
+            "spec": {"nodeName": "node-of-" + name, "serviceAccountName": account, "containers": [proxy]},
             "status": {"phase": "Running", "conditions": [make.condition("Ready", str(ready), message="containers not ready")]},
         }
         self.api.apply(kinds.PODS, found)
@@ -136,6 +139,15 @@ def test_pods_that_serve_already_need_no_primer(world):
     assert outcome.method == "listener"
     assert not [r for r in world.api.requests if r[0] == "POST" and r[1].endswith("gateways")]
     assert outcome.requests == len(world.api.requests) + 1
+
+
+def test_each_pod_gets_the_proxy_header_that_it_expects(world):
+    """Listener and primer alike, and pods that differ while a rollout goes on."""
+    world.pod("gw-b", proxy_config='{"gatewayTopology":{"proxyProtocol":{}}}')
+    for pod in ("gw-a", "gw-b"):
+        world.prober.answer("primer", served(), pod=pod)
+    assert world.wait().served
+    assert world.prober.headers == {("gw-a", "listener"): False, ("gw-a", "primer"): False, ("gw-b", "primer"): True}
 
 
 def test_a_primer_is_made_asked_and_removed(world):
@@ -479,7 +491,7 @@ def test_each_credential_has_a_port_of_its_own_and_none_that_a_service_names(wor
     world.api.apply(kinds.SERVICES, {"metadata": {"name": "busy", "namespace": NS}, "spec": {"ports": used}})
     world.api.apply(kinds.SECRETS, make.secret("b", names=("b.example.com",), serial=5))
     seen = []
-    world.prober.handshake = lambda pod, port, name, timeout: (
+    world.prober.handshake = lambda pod, port, name, timeout, proxy_protocol: (
         seen.append(port) or Probe(REFUSED) if port == 443 else (seen.append(port) or served(**BY_NAME[name]))
     )
     assert world.wait(APP, Credential("b", ("b.example.com",))).good
