@@ -115,6 +115,7 @@ probes:
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -124,6 +125,12 @@ from ansible_collections.baremesh.edge.plugins.module_utils._http01 import Probe
 
 def _shown(found: Probe) -> dict[str, Any]:
     return {name: value for name, value in dataclasses.asdict(found).items() if name != "closed"}
+
+
+def _problem(found: Probe, proxies: Sequence[str]) -> str:
+    if found.server and found.address in proxies:
+        return found.problem + " (an HTTP proxy must pass the gateway's header server on; in nginx: proxy_pass_header Server;)"
+    return found.problem
 
 
 def main() -> None:
@@ -145,7 +152,7 @@ def main() -> None:
     hosts, how = params["hosts"], (params["port"], params["path_token"], params["timeout"])
     expects = params["proxy_protocol"]
     probes = probe_all(hosts, params["addresses"], *how, proxy_protocol=expects) + probe_all(hosts, params["proxies"], *how)
-    problems = ["%s at %s:%d: %s" % (p.host, p.address, params["port"], p.problem) for p in probes if p.problem]
+    problems = ["%s at %s:%d: %s" % (p.host, p.address, params["port"], _problem(p, params["proxies"])) for p in probes if p.problem]
     findings = dns_findings(hosts, params["addresses"], *how, proxy_protocol=expects) if params["dns"] else []
     for finding in findings:
         module.warn(finding)

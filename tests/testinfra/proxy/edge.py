@@ -56,9 +56,9 @@ def gateway_pods():
     return Pods(int(revision), frozenset(pod["metadata"]["uid"] for pod in running))
 
 
-def site_run(variables):
+def site_run(variables, *arguments):
     """A run of site.yml that must succeed; returns how it ended."""
-    found = run(variables)
+    found = run(variables, *arguments)
     assert found.status == 0, "\n".join(f"{failure.host}: {failure.task}: {failure.message}" for failure in found.failures) or found.output
     return found
 

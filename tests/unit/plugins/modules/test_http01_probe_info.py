@@ -124,6 +124,12 @@ def test_proxies_are_asked_without_a_header(monkeypatch, serve):
     assert [p["problem"] for p in found["probes"]] == ["", WANTED]
 
 
+def test_a_proxy_that_hides_the_gateway_is_told_how_not_to(monkeypatch, serve):
+    server = serve(404, "nginx")
+    (found,) = probe(monkeypatch, server.port, addresses=[], proxies=["127.0.0.1"])["problems"]
+    assert "server 'nginx' answers with 404 instead of the gateway (an HTTP proxy must pass" in found
+
+
 def test_a_name_that_leads_past_the_proxy_is_told(serve):
     server = serve(proxy_protocol=True)
     found = _http01.dns_findings(["here"], ["127.0.0.1"], server.port, "x", 1.0, lambda _name: ["127.0.0.1"], proxy_protocol=True)
