@@ -111,7 +111,7 @@ class Turning:
     def __call__(self, connection, namespace):
         return self
 
-    def handshake(self, pod, port, server_name, timeout):
+    def handshake(self, pod, port, server_name, timeout, proxy_protocol=False):
         self.asked.append((pod, port, server_name))
         found = self.probes[pod]
         return found.pop(0) if len(found) > 1 else found[0]
