@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -99,6 +100,31 @@ def _reason(exc: BaseException) -> str:
     if isinstance(exc, http.client.HTTPException):
         return "what answers is no HTTP server (%s)" % type(exc).__name__
     return (getattr(exc, "strerror", None) or str(exc) or type(exc).__name__).lower()
+
+
+def challenge_answer(host: str, port: int = 80, timeout: float = 2.0) -> str | None:
+    """Where the name leads and who answers there, as seen from here; None where nothing can be said in time."""
+    said: list[str] = []
+
+    def look() -> None:
+        with contextlib.suppress(OSError):
+            said.append(_answer_of(host, port, timeout))
+
+    # A resolver may take its time and cannot be interrupted; a daemon does not keep the process from ending.
+    looker = threading.Thread(target=look, name="challenge-answer", daemon=True)
+    looker.start()
+    looker.join(3 * timeout)
+    return said[0] if said else None
+
+
+def _answer_of(host: str, port: int, timeout: float) -> str | None:
+    address = resolve(host)[0]
+    seen = probe(host, address, port, "seen-from-here", timeout)
+    if seen.problem:
+        return "%s leads to %s, and there %s" % (host, address, seen.problem)
+    if seen.status == 404:
+        return "%s leads to %s, where the gateway has no route to cert-manager's solver" % (host, address)
+    return "%s leads to %s, where the gateway answers with %d" % (host, address, seen.status)
 
 
 def probe_all(

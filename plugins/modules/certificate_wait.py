@@ -24,7 +24,9 @@ description:
     A refusal by RBAC is a failure at once.
 notes:
   - Reads Certificates, Secrets and, where something is not ready, CertificateRequests, Orders, Challenges and issuers.
-    At most six requests, whatever the number of Certificates; private keys never leave the host where the module runs.
+    At most six requests, whatever the number of Certificates, and at most two more at the end of a wait in which cert-manager said nothing:
+    then its pods and the log of its controller are looked at. Private keys never leave the host where the module runs.
+  - Where the self check of a challenge gets a wrong answer, the module asks the name once itself when it fails, to tell who answers.
   - While it waits, progress is shown on the terminal and in the job log, not in check mode and not with the variable
     C(edge_live_progress) set to V(false).
   - In check mode it looks once, tells what it would wait for, and never fails because something is not there yet.
@@ -246,6 +248,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import parse_renewals, select
+from ansible_collections.baremesh.edge.plugins.module_utils._http01 import challenge_answer
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait, Outcome
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
@@ -284,6 +287,7 @@ def wait(params: dict[str, Any], look_only: bool) -> Outcome:
         renewals=renewals,
         crd_grace=params["crd_grace"],
         progress=progress_writer(params["progress_file"]),
+        sight=challenge_answer,
     )
     return waiter.look() if look_only else waiter.run()
 

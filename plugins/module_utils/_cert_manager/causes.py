@@ -39,6 +39,9 @@ _FIRST_BACKOFF = dt.timedelta(hours=1)
 _LONGEST_BACKOFF = dt.timedelta(hours=32)
 _ISSUER_CONFIGURATION = frozenset(("InvalidConfig", "InvalidURL", "InvalidSolver"))
 _ACME_REFUSAL = re.compile(r"\b4\d\d urn:ietf:params:acme:error:(?!badNonce)")
+_REDIRECTED = re.compile(r"failed to perform self check GET request '(\S+)': Get \"(?!\1\")(\S+)\": ")
+# How a CertificateRequest begins that waits for its issuer.
+_ISSUER_AWAITED = "Referenced "
 _RETRY_AFTER = re.compile(r"retry after (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 
 
@@ -120,6 +123,11 @@ def request_is_failed(request: Json | None) -> bool:
     return request is not None and request_state(request) in ("Denied", "InvalidRequest", "Failed")
 
 
+def names_issuer(request: Json) -> bool:
+    """True if the CertificateRequest says that its issuer is missing or not ready."""
+    return str((condition(request, "Ready") or {}).get("message") or "").startswith(_ISSUER_AWAITED)
+
+
 def _attempt_cause(found: Walk) -> Cause | None:
     """The reason within Challenge, Order and CertificateRequest, deepest first."""
     if found.request is None or not request_is_of_present_attempt(found.certificate, found.request):
@@ -131,7 +139,8 @@ def _attempt_cause(found: Walk) -> Cause | None:
         state, reason = status.get("state"), status.get("reason")
         if state == "valid" or not (reason or state in FAILED_STATES):
             continue
-        text = "Challenge %s: %s" % (challenge["spec"].get("dnsName"), _sentence(reason or "it is %s" % state))
+        said = _REDIRECTED.sub(r"the self check is redirected to \2, and there: ", _sentence(reason or "it is %s" % state))
+        text = "Challenge %s: %s" % (challenge["spec"].get("dnsName"), said)
         return _with_limit(text, FINAL if state in FAILED_STATES else HEALS)
     order = found.order
     if order is not None:

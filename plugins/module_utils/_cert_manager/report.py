@@ -40,7 +40,7 @@ _ADVICE = (
         "Create DNS records of that name which point at the hosts of this site, and check that the cluster's DNS sees them.",
     ),
     (
-        re.compile(r"^Challenge .*(wrong status code '[345]\d\d'|did not get expected response|error:unauthorized)"),
+        re.compile(r"^Challenge .*(wrong status code '[345]\d\d'|is redirected to|did not get expected response|error:unauthorized)"),
         (
             "Something else answers http://<name>/.well-known/acme-challenge/: another web server on port 80, a redirect that "
             "swallows that path, or DNS that points elsewhere."
@@ -55,6 +55,22 @@ _ADVICE = (
     (
         re.compile(r"Issuer \S+ is not ready: .*(dial tcp|no such host|timeout|deadline exceeded|x509:)"),
         "The cluster must reach the ACME server of that issuer, and trust its certificate (caBundle of the issuer).",
+    ),
+    (
+        re.compile(r"Issuer \S+ is not ready: .*urn:ietf:params:acme:error:(invalidContact|unsupportedContact)"),
+        "Correct spec.acme.email of that issuer (edge_email, where this collection made it).",
+    ),
+    (
+        re.compile(r"Issuer \S+ is not ready: .*secrets? \S+ not found"),
+        "Create that Secret: for a ClusterIssuer in cert-manager's own namespace, for an Issuer beside it.",
+    ),
+    (
+        re.compile(r"log says: error creating new order: "),
+        "The cluster must reach the ACME server of that issuer; cert-manager goes on trying.",
+    ),
+    (
+        re.compile(r"cert-manager's (controller|webhook) does not run"),
+        "Look at the pods of cert-manager's namespace; playbook baremesh.edge.cert_manager brings them back.",
     ),
     (
         re.compile(r"Issuer \S+ does not exist"),
@@ -143,12 +159,18 @@ def failure_text(subjects: list[Subject], about: str) -> str:
     if len(subjects) > 10:
         lines.append("%d more are not ready." % (len(subjects) - 10))
     cause = subjects[0].cause
-    if cause is not None and cause.retry_at:
-        lines.append("The next attempt is due at %s; baremesh.edge.certificate_renew asks for one at once." % cause.retry_at)
     helps = advice(cause.text) if cause is not None else None
+    if cause is not None and cause.retry_at:
+        sooner = "" if is_limited(cause.text) else "; baremesh.edge.certificate_renew asks for one at once"
+        lines.append("The next attempt is due at %s%s." % (cause.retry_at, sooner))
     if helps:
         lines.append(helps)
     return "\n".join(lines)
+
+
+def is_limited(text: str) -> bool:
+    """True for a rate limit of the ACME server: to ask sooner would count against it again."""
+    return "urn:ietf:params:acme:error:rateLimited" in text
 
 
 def advice(text: str) -> str | None:

@@ -12,19 +12,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes import FINAL, Cause
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes import FINAL, names_issuer
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.ledger import Ledger
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import issuer_ref
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.progress import Teller
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import Renewal
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import Subject, failure_text, view
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import certificate_state, is_valid
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.silence import is_unplaced
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import is_valid
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.controller import controller_problem
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Change, Follower, slim
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.last_look import Sight, explain_answer, explain_silence
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import (
     CERTIFICATE_REQUESTS,
     CERTIFICATES,
@@ -40,8 +41,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadlin
 # How long other watches may add to a final cause after their last news, and in all.
 SETTLE = 0.3
 LONGEST_SETTLE = 2.5
-# cert-manager places an Order within this time; without one the issuer is worth a look.
-ORDER_GRACE = 0.5
+# cert-manager makes an Order within this time, or says that it waits for the issuer; without either the issuer is worth a look.
+ORDER_GRACE = 3.0
 
 
 @dataclass
@@ -79,6 +80,7 @@ class CertificateWait:
 
     A kind is followed only once there is something to learn from it, so that a wait costs at most six requests:
     Certificates (LIST, WATCH), Secrets, CertificateRequests, Orders, Challenges or the issuers (one WATCH each).
+    A wait that fails without a word of cert-manager costs two more.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class CertificateWait:
         renewals: Mapping[str, Renewal] | None = None,
         crd_grace: float = 0.0,
         progress: Callable[[str], None] = lambda _unused: None,
+        sight: Sight = lambda _unused: None,
     ) -> None:
         self._client = client
         self._feed = feed
@@ -98,6 +101,7 @@ class CertificateWait:
         self._deadline = deadline
         self._fail_fast = fail_fast
         self._crd_grace = crd_grace
+        self._sight = sight
         self._ledger = Ledger(selection, renewals or {}, deadline.wall_end)
         self._teller = Teller(progress)
         self._followed: dict[str, float] = {}
@@ -193,16 +197,17 @@ class CertificateWait:
             self._follow(CERTIFICATE_REQUESTS)
         if any(s.walk is not None and s.walk.request is not None for s in pending):
             self._follow(ORDERS)
-        if any(s.walk is not None and s.walk.order is not None and not is_valid(s.walk.order) for s in pending):
+        placed = [s for s in pending if s.walk is not None and s.walk.order is not None and not is_unplaced(s)]
+        if any(s.walk is not None and s.walk.order is not None and not is_valid(s.walk.order) for s in placed):
             self._follow(CHALLENGES)
-        lowest = ORDERS if ORDERS.kind in self._followed else CERTIFICATE_REQUESTS
-        if self._ledger.kinds_read.get(lowest.kind) and self._followed_for(lowest) >= ORDER_GRACE:
-            self._follow_issuers([s for s in pending if s.walk is None or s.walk.order is None])
+        self._follow_issuers([s for s in pending if s.walk is not None and s.walk.order is None])
 
     def _follow_issuers(self, orderless: list[Subject]) -> None:
+        overdue = bool(self._ledger.kinds_read.get(ORDERS.kind)) and self._followed_for(ORDERS) >= ORDER_GRACE
         for subject in orderless:
+            request = subject.walk.request if subject.walk is not None else None
             ref = issuer_ref(subject.certificate or {})
-            if ref["group"] == CERTIFICATES.group:
+            if ref["group"] == CERTIFICATES.group and request is not None and (overdue or names_issuer(request)):
                 self._follow(CLUSTER_ISSUERS if ref["kind"] == "ClusterIssuer" else ISSUERS)
 
     def _followed_for(self, resource: Resource) -> float:
@@ -268,8 +273,9 @@ class CertificateWait:
         if trouble is not None and not final:
             text = "%s is not ready: %s" % (ordered[0].title, trouble) if ordered else str(trouble)
             return self._outcome(False, text, str(trouble))
-        if ordered and not final:
-            self._ask_for_controller(ordered)
+        if not final:
+            explain_silence(self._client, ordered, self._deadline.elapsed)
+        explain_answer(ordered, self._sight)
         about = "There is no %s" % self._selection.description
         cause = ordered[0].cause if ordered else None
         outcome = self._outcome(False, failure_text(ordered, about), cause.text if cause is not None else about)
@@ -277,16 +283,6 @@ class CertificateWait:
         if not final and self._deadline.expired:
             outcome.message += "\nWaited %d s." % round(self._deadline.elapsed)
         return outcome
-
-    def _ask_for_controller(self, waiting: list[Subject]) -> None:
-        """Where cert-manager has not reacted to a spec, see whether its controller runs at all; only to explain."""
-        silent = [s for s in waiting if s.certificate is not None and certificate_state(s.certificate) in ("New", "Stale")]
-        if not silent:
-            return
-        why = controller_problem(self._client)
-        for subject in silent if why else []:
-            text = subject.cause.text if subject.cause is not None else "it is not ready"
-            subject.cause = Cause("%s; %s" % (text, why))
 
     def _outcome(self, ready: bool, message: str, cause: str | None = None) -> Outcome:
         return Outcome(

@@ -52,6 +52,15 @@ class KubeClient:
         attempt = "list %s" % _where(resource, namespace)
         return self._call("GET", resource.path(namespace), query, None, attempt, timeout)
 
+    def text(
+        self, resource: Resource, namespace: str, name: str, subresource: str, query: Mapping[str, str], timeout: float = ANSWER_TIMEOUT
+    ) -> str:
+        """A subresource that is plain text, such as the log of a pod."""
+        attempt = "read the %s of %s" % (subresource, _where(resource, namespace, name))
+        return self._answer("GET", resource.path(namespace, name, subresource), query, None, attempt, timeout).body.decode(
+            "utf-8", "replace"
+        )
+
     def create(self, resource: Resource, namespace: str | None, body: Json, timeout: float = ANSWER_TIMEOUT) -> Json:
         """Create an object and return it as stored."""
         name = body.get("metadata", {}).get("name")
@@ -93,10 +102,7 @@ class KubeClient:
         timeout: float,
         content_type: str = "application/json",
     ) -> Json:
-        self.requests += 1
-        answer = self._transport.request(method, path, query, body, content_type, max(1.0, timeout))
-        if answer.status >= 300:
-            raise self._error(answer, attempt)
+        answer = self._answer(method, path, query, body, attempt, timeout, content_type)
         try:
             found = json.loads(answer.body)
         except ValueError as exc:
@@ -104,6 +110,22 @@ class KubeClient:
         if not isinstance(found, dict):
             raise ConnectionLost("Could not %s: the answer is no object" % attempt)
         return found
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Json | None,
+        attempt: str,
+        timeout: float,
+        content_type: str = "application/json",
+    ) -> Answer:
+        self.requests += 1
+        answer = self._transport.request(method, path, query, body, content_type, max(1.0, timeout))
+        if answer.status >= 300:
+            raise self._error(answer, attempt)
+        return answer
 
     def _error(self, answer: Answer, attempt: str) -> ApiError:
         reason, message = "", answer.body.decode("utf-8", "replace").strip()

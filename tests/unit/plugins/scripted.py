@@ -12,10 +12,13 @@ import copy
 import heapq
 import itertools
 import json
+import re
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConnectionLost
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Answer
 
+#: ``key=value`` or ``key in (value,value)``.
+SELECTOR = re.compile(r"([^\s,=]+)(?:=([^,]+)| in \(([^)]*)\))")
 #: 2026-11-21T08:00:00Z
 NOW = 1795248000.0
 
@@ -192,9 +195,8 @@ class FakeApi:
     @staticmethod
     def fits(found, query):
         labels = found["metadata"].get("labels") or {}
-        for part in filter(None, query.get("labelSelector", "").split(",")):
-            key, value = part.split("=")
-            if labels.get(key) != value:
+        for key, value, values in SELECTOR.findall(query.get("labelSelector", "")):
+            if labels.get(key) not in (values.split(",") if values else [value]):
                 return False
         for part in filter(None, query.get("fieldSelector", "").split(",")):
             if part.startswith("metadata.name="):

@@ -24,7 +24,10 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import g
     ],
 )
 def test_it_is_read_from_the_configuration_in_the_pod(config, expected):
-    containers = [{"name": "other"}, {"name": "istio-proxy", "env": [{"name": "A", "value": "b"}, {"name": "PROXY_CONFIG", "value": config}]}]
+    containers = [
+        {"name": "other"},
+        {"name": "istio-proxy", "env": [{"name": "A", "value": "b"}, {"name": "PROXY_CONFIG", "value": config}]},
+    ]
     assert gateway_pod({"spec": {"containers": containers}}).proxy_protocol is expected
 
 

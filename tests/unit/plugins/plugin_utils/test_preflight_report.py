@@ -308,4 +308,8 @@ def test_no_finding_is_told_twice():
 def test_what_is_wrong_with_proxies_is_told_with_the_rest():
     proxies = {"edge_trusted_proxies": "many", "edge_proxy_addresses": ["192.0.2.10"]}
     settings = dict(SETTINGS, proxies=proxies, host_addresses=["192.0.2.10"], k3s_version="latest")
-    assert [error.split(" ", 1)[0] for error in report(settings)["errors"]] == ["k3s_version", "edge_trusted_proxies", "edge_proxy_addresses"]
+    assert [error.split(" ", 1)[0] for error in report(settings)["errors"]] == [
+        "k3s_version",
+        "edge_trusted_proxies",
+        "edge_proxy_addresses",
+    ]

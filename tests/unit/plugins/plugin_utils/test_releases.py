@@ -90,7 +90,10 @@ def test_without_proxies_the_pods_are_what_they_were():
         ([dict(INGRESS, replica=1)], "istio_gateways[0] (istio-ingress): key 'replica' is not known; did you mean 'replicas'?"),
         ([dict(INGRESS, kind="StatefulSet")], "istio_gateways[0] (istio-ingress): kind is 'StatefulSet', which is not known;"),
         ([dict(INGRESS, ports=[{"name": "x", "port": 0}])], "istio_gateways[0].ports[0] (istio-ingress): port is '0'; it must be a number"),
-        ([dict(INGRESS, trusted_proxies=-1)], "istio_gateways[0] (istio-ingress): trusted_proxies is '-1'; it must be a number from 0 to 16"),
+        (
+            [dict(INGRESS, trusted_proxies=-1)],
+            "istio_gateways[0] (istio-ingress): trusted_proxies is '-1'; it must be a number from 0 to 16",
+        ),
         ([dict(INGRESS, proxy_protocol="v2")], "istio_gateways[0] (istio-ingress): proxy_protocol is 'v2'; it must be true or false"),
         (
             [dict(INGRESS, trusted_proxies=1, values={"podAnnotations": {"proxy.istio.io/config": "{}"}})],

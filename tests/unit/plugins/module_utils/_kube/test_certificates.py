@@ -12,6 +12,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.select
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Answer
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, ScriptedFeed, answer, status
@@ -124,28 +125,136 @@ def test_ready_of_the_old_generation_does_not_count(world):
     )
 
 
-def test_a_controller_that_runs_is_not_blamed(world):
+NOT_PLACED = 'E1125 22:33:34.7 1 controller.go:155] "re-queuing item due to error processing" err="error creating new order: %s" logger="x"'
+REFUSED = r"Get \"https://acme/dir\": dial tcp 10.0.0.2:443: connect: connection refused"
+
+
+def pods(*parts, ready="True"):
+    names = {"controller": "cert-manager", "webhook": "webhook"}
+    return [
+        {
+            "metadata": {
+                "name": f"{part}-1",
+                "namespace": "cert-manager",
+                "labels": {"app.kubernetes.io/component": part, "app.kubernetes.io/name": names[part]},
+            },
+            "status": {"conditions": [make.condition("Ready", ready)]},
+        }
+        for part in parts
+    ]
+
+
+@pytest.fixture
+def cert_manager(world):
+    """Let cert-manager run, with this in its controller's log."""
+
+    def start(log="", *, parts=("controller", "webhook"), ready="True"):
+        world.put(kinds.PODS, *pods(*parts, ready=ready))
+        plain = world.api.request
+
+        def request(method, path, query, *rest):
+            if path.endswith("/log"):
+                world.api.requests.append((method, path, dict(query), None))
+                return Answer(200, {}, log.encode())
+            if path == "/api/v1/pods":
+                world.api.requests.append((method, path, dict(query), None))
+                return answer(200, {"items": world.api.select(kinds.PODS.path("cert-manager"), query)})
+            return plain(method, path, query, *rest)
+
+        world.api.request = request
+
+    return start
+
+
+def test_a_controller_that_runs_is_not_blamed(world, cert_manager):
+    cert_manager()
     world.put(kinds.CERTIFICATES, make.certificate(conditions=[]))
-    pod = {
-        "metadata": {
-            "name": "cert-manager",
-            "namespace": "cert-manager",
-            "labels": {"app.kubernetes.io/component": "controller", "app.kubernetes.io/name": "cert-manager"},
-        },
-        "status": {"conditions": [make.condition("Ready", "True")]},
-    }
-    plain = world.api.request
-
-    def request(method, path, query, *rest):
-        if path == "/api/v1/pods":
-            world.api.requests.append((method, path, dict(query), None))
-            return answer(200, {"items": [pod]})
-        return plain(method, path, query, *rest)
-
-    world.api.request = request
     outcome = world.wait(timeout=60)
     assert outcome.cause == "cert-manager has not set its Ready condition"
+    # Certificates twice, Secrets, requests; at the end pods and a log
     assert len(world.api.requests) == 6
+
+
+@pytest.mark.parametrize(
+    ("parts", "ready", "why"),
+    [
+        ((), "True", "controller does not run: no pod has the labels "),
+        (("webhook",), "True", "controller does not run: no pod has the labels app.kubernetes.io/component=controller,"),
+        (("controller",), "True", "webhook does not run: no pod has the labels app.kubernetes.io/component=webhook,"),
+        (("controller", "webhook"), "False", "controller does not run: none of its pods is Ready"),
+    ],
+)
+def test_a_part_of_cert_manager_that_does_not_run_is_named(world, cert_manager, parts, ready, why):
+    cert_manager(parts=parts, ready=ready)
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    outcome = world.wait(timeout=5)
+    assert "Issuing certificate as Secret does not exist; cert-manager's " + why in first_line(outcome)
+    assert "Look at the pods of cert-manager's namespace" in outcome.message
+
+
+def test_an_order_that_is_not_placed_is_explained_by_the_log(world, cert_manager):
+    other = NOT_PLACED.replace("error creating new order: %s", r"orders \"app-1-12345\" not found")
+    cert_manager("\n".join([NOT_PLACED % "old", NOT_PLACED % REFUSED, other, "I1125 nothing"]))
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put(kinds.CERTIFICATE_REQUESTS, make.request())
+    world.put(kinds.ORDERS, make.order(state=""))
+    outcome = world.wait(timeout=60)
+    assert first_line(outcome) == (
+        "Certificate istio-ingress/app is not ready: Order app-1-1234: it is not yet placed; cert-manager's log says: error creating new "
+        'order: Get "https://acme/dir": dial tcp 10.0.0.2:443: connect: connection refused'
+    )
+    assert len(world.api.requests) == 7
+    assert world.api.asked("/log")[0][1:3] == (
+        "/api/v1/namespaces/cert-manager/pods/controller-1/log",
+        {"tailLines": "1000", "sinceSeconds": "120"},
+    )
+
+
+def test_a_log_that_may_not_be_read_takes_nothing_away(world, cert_manager):
+    cert_manager()
+    world.api.fail("/log", status(403, "Forbidden", "no right"))
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[]))
+    assert world.wait(timeout=5).cause == "cert-manager has not set its Ready condition"
+
+
+def test_who_answers_instead_is_told_once_and_only_for_a_wrong_answer(world):
+    asked = []
+
+    def sight(host):
+        asked.append(host)
+        return f"{host} leads to 192.0.2.1"
+
+    world.put(kinds.CERTIFICATES, *(make.certificate(n, conditions=[make.MISSING, make.ISSUING]) for n in ("app", "b")))
+    world.put(kinds.CERTIFICATE_REQUESTS, make.request(), make.request("b"))
+    world.put(kinds.ORDERS, make.order(), make.order("b-1"))
+    wrong = "Waiting for HTTP-01 challenge propagation: wrong status code '404', expected '200'"
+    world.put(kinds.CHALLENGES, make.challenge(reason=wrong), make.challenge("b-1-1234", reason=wrong, dns_name="b.example.com"))
+    outcome = world.wait(names=("app", "b"), timeout=5, sight=sight)
+    assert first_line(outcome).endswith("wrong status code '404', expected '200'; seen from here, app.example.com leads to 192.0.2.1")
+    assert asked == ["app.example.com"]
+    assert len(world.api.requests) == 6
+
+
+def test_a_request_that_waits_for_its_issuer_makes_it_worth_a_look_at_once(world):
+    pending = make.condition(
+        "Ready", "False", "Pending", 'Referenced "ClusterIssuer" not found: clusterissuer.cert-manager.io "x" not found'
+    )
+    approved = make.condition("Approved", "True", "cert-manager.io")
+    world.api.remove(kinds.CLUSTER_ISSUERS, None, "letsencrypt")
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put(kinds.CERTIFICATE_REQUESTS, make.request(conditions=[approved, pending]))
+    outcome = world.wait(timeout=300)
+    assert first_line(outcome) == "Certificate istio-ingress/app is not ready: ClusterIssuer letsencrypt does not exist"
+    assert outcome.elapsed < 3.6
+    assert len(world.api.requests) == 6
+
+
+def test_an_order_that_comes_late_costs_no_look_at_the_issuer(world):
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put(kinds.CERTIFICATE_REQUESTS, make.request())
+    world.put_at(2.0, kinds.ORDERS, make.order())
+    world.wait(timeout=60)
+    assert not world.api.asked("issuers")
 
 
 def test_the_secret_must_hold_what_the_certificate_says(world):
