@@ -8,43 +8,11 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import Renewal
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Answer
-from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
-from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, ScriptedFeed, answer, status
-
-NS = make.NS
-
-
-class World:
-    def __init__(self):
-        self.clock = ScriptedClock()
-        self.api = FakeApi(self.clock)
-        self.lines = []
-
-    def put(self, resource, *objects):
-        for found in objects:
-            self.api.apply(resource, found)
-
-    def put_at(self, moment, resource, *objects):
-        self.clock.at(moment, lambda: self.put(resource, *objects))
-
-    def waiter(self, names=("app",), selector=None, timeout=60, **options):
-        return CertificateWait(
-            KubeClient(self.api, self.clock),
-            ScriptedFeed(self.clock),
-            Selection(NS, tuple(names), selector),
-            Deadline(self.clock, timeout),
-            progress=self.lines.append,
-            **options,
-        )
-
-    def wait(self, *args, **options):
-        return self.waiter(*args, **options).run()
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, answer, status
+from ansible_collections.baremesh.edge.tests.unit.plugins.worlds import World
 
 
 @pytest.fixture
