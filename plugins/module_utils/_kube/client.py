@@ -57,9 +57,8 @@ class KubeClient:
     ) -> str:
         """A subresource that is plain text, such as the log of a pod."""
         attempt = "read the %s of %s" % (subresource, _where(resource, namespace, name))
-        return self._answer("GET", resource.path(namespace, name, subresource), query, None, attempt, timeout).body.decode(
-            "utf-8", "replace"
-        )
+        answer = self._answer("GET", resource.path(namespace, name, subresource), query, None, attempt, timeout)
+        return answer.body.decode("utf-8", "replace")
 
     def create(self, resource: Resource, namespace: str | None, body: Json, timeout: float = ANSWER_TIMEOUT) -> Json:
         """Create an object and return it as stored."""

@@ -179,3 +179,39 @@ def test_names_that_lead_elsewhere_are_told(serve):
 
 def test_nothing_to_ask(monkeypatch):
     assert probe(monkeypatch, 80, hosts=[])["probes"] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "expected"),
+    [
+        (404, "istio-envoy", "where the gateway has no route to cert-manager's solver"),
+        (301, "istio-envoy", "where the gateway answers with 301"),
+        (404, "nginx", "and there server 'nginx' answers with 404 instead of the gateway"),
+    ],
+)
+def test_who_answers_for_a_name_is_told_in_one_sentence(monkeypatch, serve, code, name, expected):
+    monkeypatch.setattr(_http01, "resolve", lambda host: ["127.0.0.1"])
+    assert _http01.challenge_answer(HOST, serve(code, name).port, 1) == f"{HOST} leads to 127.0.0.1, {expected}"
+
+
+def test_a_name_that_is_not_known_here_says_nothing(monkeypatch):
+    def unknown(host):
+        raise socket.gaierror("no such name")
+
+    monkeypatch.setattr(_http01, "resolve", unknown)
+    assert _http01.challenge_answer(HOST) is None
+
+
+def test_a_resolver_that_does_not_answer_is_not_waited_for(monkeypatch):
+    hanging = threading.Event()
+
+    def hang(host):
+        hanging.wait(30)
+        raise socket.gaierror("no answer")
+
+    monkeypatch.setattr(_http01, "resolve", hang)
+    try:
+        assert _http01.challenge_answer(HOST, timeout=0.01) is None
+        assert not hanging.is_set()
+    finally:
+        hanging.set()

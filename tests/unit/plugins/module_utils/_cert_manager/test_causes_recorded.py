@@ -13,12 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes import FINAL, GRACE, HEALS, failure_of, find_cause
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes import (
+    FINAL,
+    GRACE,
+    HEALS,
+    failure_of,
+    find_cause,
+    rate_limit_end,
+)
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import Inventory
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import condition_problems
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import advice
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import advice, failure_text, subject_of
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.silence import is_silent
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import chain, walk
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import parse_time
+from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso, parse_time
 
 RECORDED = Path(__file__).parent / "recorded"
 #: Moments after the recordings.
@@ -44,6 +52,26 @@ def read(name):
         ("secret_of_another", "Secret shared is also claimed by Certificate modules-test/one", GRACE, None),
         ("challenge_invalid", "Challenge fails.example.com: Error accepting authorization: acme: ", FINAL, "Port 80"),
         ("self_check_404", "Challenge notfound.example.com: Waiting for HTTP-01 challenge propagation: wrong", HEALS, "Something else"),
+        (
+            "self_check_redirect",
+            "Challenge redirect.fault.example.com: Waiting for HTTP-01 challenge propagation: the self check is redirected to https://",
+            HEALS,
+            "Something else",
+        ),
+        ("order_not_placed", "Order down-1-1837658695: it is not yet placed", HEALS, None),
+        ("contact_rejected", "Issuer contact is not ready: Failed to register ACME account: 400 urn", FINAL, "spec.acme.email"),
+        (
+            "ca_without_secret",
+            'Issuer no-ca is not ready: Error getting keypair for CA issuer: secrets "no-such',
+            HEALS,
+            "Create that Secret",
+        ),
+        (
+            "rate_limited",
+            "Order limit-1-1193261699: Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: ",
+            FINAL,
+            "staging",
+        ),
         ("self_check_no_dns", "Challenge nodns.example.com: Waiting for HTTP-01 challenge propagation: failed", HEALS, "DNS records"),
         ("self_check_no_route", "Challenge elsewhere.example.com: Waiting for HTTP-01 challenge propagation", HEALS, "Port 80"),
     ],
@@ -64,6 +92,24 @@ def test_a_failed_attempt_knows_when_the_next_is_due():
 def test_a_failed_attempt_whose_back_off_ends_in_time_is_waited_for():
     walked, problems = read("challenge_invalid")
     assert find_cause(walked, problems, THEN + 4000, failure_of(walked.certificate)).outlook == HEALS
+
+
+def test_a_rate_limit_outlasts_the_back_off_and_is_not_to_be_asked_again():
+    """In the words of Let's Encrypt, from a fake before a real Pebble."""
+    walked, problems = read("rate_limited")
+    cause = find_cause(walked, problems, THEN, failure_of(walked.certificate))
+    subject = subject_of(walked.certificate)
+    subject.cause = cause
+    assert cause.retry_at == iso(rate_limit_end(cause.text))
+    assert "The next attempt is due at %s.\n" % cause.retry_at in failure_text([subject], "")
+
+
+@pytest.mark.parametrize(("name", "silent"), [("order_not_placed", True), ("self_check_redirect", False), ("contact_rejected", False)])
+def test_where_cert_manager_says_nothing(name, silent):
+    walked, _problems = read(name)
+    subject = subject_of(walked.certificate)
+    subject.walk = walked
+    assert is_silent(subject) is silent
 
 
 def test_the_chain_goes_from_certificate_to_challenge():
