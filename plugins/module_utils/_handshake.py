@@ -13,7 +13,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Protocol
 
-from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol import HEADER, other_way
+from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol import opening, other_way
 
 SERVED, REFUSED, RESET, FORWARD_FAILED = "served", "refused", "reset", "forward_failed"
 
@@ -45,13 +45,18 @@ class ForwardError(Exception):
     """The way to the port is broken; nothing is known of the port itself."""
 
 
-def shake_hands(channel: Channel, server_name: str, proxy_protocol: bool = False) -> Probe:
-    """Handshake far enough to see the certificate. A server that wants one of ours is seen too, in TLS 1.3."""
+def shake_hands(channel: Channel, server_name: str, first: bytes = b"") -> Probe:
+    """Handshake far enough to see the certificate. A server that wants one of ours is seen too, in TLS 1.3.
+
+    Args:
+        channel: the connection.
+        server_name: the name to ask for.
+        first: what goes before the handshake.
+    """
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    outgoing.write(first)
     tls = _context().wrap_bio(incoming, outgoing, server_hostname=server_name)
     try:
-        if proxy_protocol:
-            channel.send(HEADER)
         while not _advance(tls):
             channel.send(outgoing.read())
             data = channel.recv()
@@ -121,7 +126,7 @@ def _probe_once(address: str, port: int, server_name: str, timeout: float, proxy
     except OSError as exc:
         return Probe(FORWARD_FAILED, detail=(exc.strerror or str(exc)).lower())
     with connected:
-        return shake_hands(SocketChannel(connected), server_name, proxy_protocol)
+        return shake_hands(SocketChannel(connected), server_name, opening(proxy_protocol))
 
 
 def _context() -> ssl.SSLContext:

@@ -117,7 +117,7 @@ def challenge_answer(host: str, port: int = 80, timeout: float = 2.0) -> str | N
     return said[0] if said else None
 
 
-def _answer_of(host: str, port: int, timeout: float) -> str | None:
+def _answer_of(host: str, port: int, timeout: float) -> str:
     address = resolve(host)[0]
     seen = probe(host, address, port, "seen-from-here", timeout)
     if seen.problem:

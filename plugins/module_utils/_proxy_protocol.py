@@ -25,6 +25,11 @@ UNWANTED = (
 )
 
 
+def opening(proxy_protocol: bool) -> bytes:
+    """What a connection begins with."""
+    return HEADER if proxy_protocol else b""
+
+
 def other_way(proxy_protocol: bool) -> str:
     """What is wrong where a connection works without the header, or with it, only."""
     return UNWANTED if proxy_protocol else WANTED

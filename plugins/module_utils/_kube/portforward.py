@@ -29,6 +29,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection imp
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, ConnectionLost, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import PODS
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import describe
+from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol import opening
 
 # Comes with kubernetes, whose absence the modules report.
 with contextlib.suppress(ImportError):
@@ -135,7 +136,7 @@ class PodProber:
         except KubeError as exc:
             return Probe(FORWARD_FAILED, detail=str(exc))
         try:
-            return shake_hands(channel, server_name, proxy_protocol)
+            return shake_hands(channel, server_name, opening(proxy_protocol))
         finally:
             channel.close()
 

@@ -100,22 +100,26 @@ class _To(http.client.HTTPConnection):
 
 def ask(address, name, path, *, tls, headers=None, cafile=None):
     """One request to port 443 or 80 of an address. With cafile the certificate must be valid for the name."""
-    with socket.create_connection((address, 443 if tls else 80), timeout=10) as connected:
-        client, serial = connected.getsockname()[0], ""
-        if tls:
-            context = ssl.create_default_context(cafile=cafile)
-            if cafile is None:
-                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            connected = context.wrap_socket(connected, server_hostname=name)
-            serial = f"{x509.load_der_x509_certificate(connected.getpeercert(binary_form=True)).serial_number:x}"
-        with connected:
-            connection = _To(connected, name)
-            connection.request("GET", path, headers=headers or {})
-            answer = connection.getresponse()
-            backend, _, rest = answer.read().decode(errors="replace").partition("\n")
-            fields = dict(line.split(": ", 1) for line in rest.splitlines() if ": " in line)
-            lower = {key.lower(): value for key, value in answer.getheaders()}
-            return Answer(answer.status, lower, backend, fields, serial, client)
+    with socket.create_connection((address, 443 if tls else 80), timeout=10) as plain:
+        if not tls:
+            return _exchange(plain, name, path, headers)
+        context = ssl.create_default_context(cafile=cafile)
+        if cafile is None:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with context.wrap_socket(plain, server_hostname=name) as secured:
+            served = x509.load_der_x509_certificate(secured.getpeercert(binary_form=True))
+            return _exchange(secured, name, path, headers, f"{served.serial_number:x}")
+
+
+def _exchange(connected, name, path, headers, serial=""):
+    client = connected.getsockname()[0]
+    connection = _To(connected, name)
+    connection.request("GET", path, headers=headers or {})
+    answer = connection.getresponse()
+    backend, _, rest = answer.read().decode(errors="replace").partition("\n")
+    fields = dict(line.split(": ", 1) for line in rest.splitlines() if ": " in line)
+    lower = {key.lower(): value for key, value in answer.getheaders()}
+    return Answer(answer.status, lower, backend, fields, serial, client)
 
 
 def renew(name):

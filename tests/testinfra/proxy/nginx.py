@@ -49,7 +49,8 @@ systemctl daemon-reload
 ip route del {address}/32 2> /dev/null || true
 ip link del proxy0 2> /dev/null || true
 ip netns del {namespace} 2> /dev/null || true
-sysctl -qw net.ipv4.conf.eth0.proxy_arp=0
+sysctl -qw net.ipv4.conf.eth0.proxy_arp=0 net.ipv4.neigh.eth0.proxy_delay=80
+test ! -e /usr/sbin/nginx
 """
 
 
@@ -103,14 +104,8 @@ class Nginx:
                 lines.append(line.replace("app.example.com", self.name))
         text = "\n".join(lines)
         assert "192.0.2." not in text
-        lab(
-            "shell",
-            HOST,
-            "--",
-            "sh",
-            "-c",
-            f"cat > /etc/nginx/nginx.conf <<'END'\n{text}\nEND\nnginx -t -q && systemctl restart nginx.service",
-        )
+        script = f"cat > /etc/nginx/nginx.conf <<'END'\n{text}\nEND\nnginx -t -q && systemctl restart nginx.service"
+        lab("shell", HOST, "--", "sh", "-c", script)
 
     def log(self):
         """Requests that it has seen."""
