@@ -22,8 +22,12 @@ description:
     a credential only after a listener asks for it. The primer is removed on success, on failure, at the end of O(timeout) and on signals.
   - Serial numbers on the wire are compared with those in the Secrets. Log lines, configuration dumps and the readiness of pods prove
     nothing.
+  - Where no primer may be made, O(method=xds) asks istiod instead what it would send to the pods. That proves less.
 notes:
-  - Reads Pods, Services and Secrets, creates SubjectAccessReviews and C(pods/portforward), lists, creates and deletes Gateways.
+  - Reads Pods, Services and Secrets, creates SubjectAccessReviews and C(pods/portforward), lists, creates, patches and deletes Gateways.
+  - With O(method=xds) Gateways are left alone. It reads Services and Pods of O(istio_namespace) and the ConfigMap C(istio-ca-root-cert) of
+    O(namespace), creates C(pods/portforward) to istiod and C(serviceaccounts/token) of the gateway pods' ServiceAccount, and needs the
+    Python library C(h2). While it lasts, istiod counts one proxy more.
   - Primers have the label C(baremesh.edge/primer=true), and in annotations the process that made them and the time at which they expire.
     What a killed run left behind is removed by the next run on the same host at once, by one on another host after it has expired.
   - Where no pod has the labels, also lists Pods, Deployments, DaemonSets and StatefulSets of O(namespace), to tell a rollout that has
@@ -82,9 +86,25 @@ options:
     type: dict
     default: {istio: ingress}
   port:
-    description: Port in the pods on which the real listener is, or will be. Set this to V(0) to look at primers only.
+    description:
+      - Port in the pods on which the real listener is, or will be. Set this to V(0) to look at primers only.
+      - Not used with O(method=xds).
     type: int
     default: 443
+  method:
+    description:
+      - How to see that the credentials will be served.
+      - V(primer) sees Envoy serve them, with a primer where no listener does yet.
+      - V(xds) makes nothing in the cluster. It subscribes at istiod as the pods' ServiceAccount does, and compares the certificates that
+        istiod sends with those in the Secrets. Whether Envoy takes and serves them is not seen, and RV(served) stays V(false).
+        Private keys, which istiod sends along, are skipped unread.
+    type: str
+    choices: [primer, xds]
+    default: primer
+  istio_namespace:
+    description: Namespace of istiod, for O(method=xds).
+    type: str
+    default: istio-system
   primer_port:
     description: First port of the primer, from V(1024). By default free ports from 20000 to 29999 that differ from run to run.
     type: int
@@ -144,6 +164,13 @@ EXAMPLES = r"""
         namespace: istio-ingress
         primer: absent
         primer_names: "{{ primed.primers | default([]) }}"
+
+- name: Where Gateways may not be made early, ask istiod what it would send
+  baremesh.edge.sds_secret_wait:
+    kubeconfig: /etc/rancher/k3s/k3s.yaml
+    method: xds
+    credentials:
+      - {name: app, hosts: [app.example.com]}
 """
 
 RETURN = r"""
@@ -163,19 +190,21 @@ pods:
       description: Name of the credential.
       type: str
     sni:
-      description: The server name asked for.
+      description: The server name asked for, empty with O(method=xds).
       type: str
     serial:
-      description: Serial number that was served, lower-case hexadecimal.
+      description: Serial number that was served or offered, lower-case hexadecimal.
       type: str
     state:
-      description: C(served), C(refused), C(reset), C(other_serial), C(forward_failed) or C(unknown).
+      description:
+        - C(served), C(refused), C(reset), C(other_serial), C(forward_failed) or C(unknown).
+        - With O(method=xds) C(offered), C(withheld), C(other_serial) or C(unknown).
       type: str
     detail:
-      description: More on a state other than C(served).
+      description: More on a state other than C(served) and C(offered).
       type: str
 served:
-  description: Whether all of them serve what the Secrets hold.
+  description: Whether all of them serve what the Secrets hold. Always V(false) with O(method=xds), which cannot see that.
   type: bool
   returned: always
 offered:
@@ -183,7 +212,7 @@ offered:
   type: bool
   returned: always
 method:
-  description: What was asked, the real C(listener) or a C(primer).
+  description: What was asked, the real C(listener), a C(primer), or istiod by C(xds).
   type: str
   returned: always
 primers:
@@ -205,7 +234,7 @@ observations:
   type: int
   returned: always
 requests:
-  description: Requests made to the API, handshakes included.
+  description: Requests made to the API, handshakes and subscriptions included.
   type: int
   returned: always
 cause:
@@ -253,10 +282,9 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import 
     progress_writer,
     raise_on_signals,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.primers import Primers
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_choice import choose_wait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_outcome import SdsOutcome
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import SdsWait
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 EMPTY_RESULT: dict[str, Any] = {
@@ -287,6 +315,8 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "namespace": {"type": "str", "default": "istio-ingress"},
         "selector": {"type": "dict", "default": {"istio": "ingress"}},
         "port": {"type": "int", "default": 443},
+        "method": {"type": "str", "choices": ["primer", "xds"], "default": "primer"},
+        "istio_namespace": {"type": "str", "default": "istio-system"},
         "primer_port": {"type": "int"},
         "primer": {"type": "str", "choices": ["removed", "kept", "absent"], "default": "removed"},
         "primer_names": {"type": "list", "elements": "str"},
@@ -315,19 +345,8 @@ def wait(params: dict[str, Any], look_only: bool) -> SdsOutcome:
     """Do what the options say. Raises KubeError before the wait and, with look_only, from it."""
     credentials = parse_credentials(params["credentials"])
     client, connection = open_client(params)
-    waiter = SdsWait(
-        client,
-        PodProber(connection, params["namespace"]),
-        credentials,
-        params["namespace"],
-        {str(k): str(v) for k, v in params["selector"].items()},
-        Deadline(SystemClock(), 5 if look_only else params["timeout"]),
-        port=params["port"],
-        primer_port=params["primer_port"],
-        keep_primer=params["primer"] == "kept",
-        fail_fast=params["fail_fast"],
-        progress=progress_writer(params["progress_file"]),
-    )
+    deadline = Deadline(SystemClock(), 5 if look_only else params["timeout"])
+    waiter = choose_wait(params, credentials, client, connection, deadline, progress_writer(params["progress_file"]))
     return waiter.preflight() if look_only else waiter.run()
 
 

@@ -13,30 +13,25 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, SERVED, Probe
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential, Finding
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import OTHER_SERIAL, GatewayPod, Seen, sentence
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.gateway_pods import Patience, Reader
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.primers import Primers
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_base import SdsBase
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_explain import Prober, ask_envoy
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_outcome import SdsOutcome, walked
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_preflight import (
-    FIRST_PAUSE,
-    LONGEST_PAUSE,
-    Preflight,
-    Reporter,
-    failure,
-    names_of,
-)
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_outcome import SdsOutcome
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_preflight import FIRST_PAUSE, LONGEST_PAUSE, names_of
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
 
 HANDSHAKE_TIMEOUT = 5.0
 PARALLEL = 8
 
 
-class SdsWait:
+class SdsWait(SdsBase):
     """Preflight, handshakes with the real listener if there is one, else with a primer."""
+
+    method = "listener"
 
     def __init__(
         self,
@@ -52,31 +47,12 @@ class SdsWait:
         fail_fast: bool = True,
         progress: Callable[[str], None] = lambda _unused: None,
     ) -> None:
-        self._client = client
+        super().__init__(client, credentials, namespace, selector, deadline, fail_fast, progress)
         self._prober = prober
-        self._credentials = list(credentials)
-        self._deadline = deadline
         self._port = port
         self._primer_port = primer_port
         self._keep_primer = keep_primer
-        self._fail_fast = fail_fast
-        self._say = Reporter(self._credentials, deadline, progress).say
-        self._patience = Patience(deadline, self._say)
-        self._reader = Reader(client, namespace, selector, self._patience)
-        self._preflight = Preflight(self._reader, self._credentials, deadline, self._say)
         self._primers = Primers(client, namespace, selector, deadline.clock)
-        self._seen: list[Seen] = []
-        self._swept: list[str] = []
-        self._method = "listener"
-        self._handshakes = 0
-
-    def preflight(self) -> SdsOutcome:
-        """Only look at what istiod and Envoy look at. Raises KubeError."""
-        pods, findings = self._preflight.look()
-        if findings:
-            return self._failed(findings)
-        text = "%d gateway pods can be given %d credentials" % (sum(p.ready for p in pods), len(self._credentials))
-        return self._outcome(True, text)
 
     def run(self) -> SdsOutcome:
         """Wait. The primer is gone at the end, however the wait ends, unless it is to be kept after a success."""
@@ -90,7 +66,7 @@ class SdsWait:
             problems = self._primers.keep() if keep else self._primers.remove(self._primers.made)
         outcome.primers = list(self._primers.made) if keep else []
         outcome.warnings += problems
-        outcome.requests = self._client.requests + self._handshakes
+        outcome.requests = self._client.requests + self._asked
         return outcome
 
     def _wait(self) -> SdsOutcome:
@@ -100,7 +76,7 @@ class SdsWait:
             return self._failed(findings)
         if self._port and self._round(pods, dict.fromkeys((c.name for c in self._credentials), self._port), once=True):
             return self._succeeded()
-        self._method = "primer"
+        self.method = "primer"
         ports = self._primers.create(self._credentials, self._primer_port, self._reader.taken_ports() | {self._port}, self._patience)
         return self._probe(pods, ports)
 
@@ -142,12 +118,12 @@ class SdsWait:
         # The first alone: where the right to forward is missing, one refusal is enough.
         probes = [shake(s) for s in waiting[:1]]
         if once and probes and probes[0].state != SERVED:
-            self._handshakes += 1
+            self._asked += 1
             return False
         if len(waiting) > 1:
             with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
                 probes += list(pool.map(shake, waiting[1:]))
-        self._handshakes += len(probes)
+        self._asked += len(probes)
         for seen, probe in zip(waiting, probes):
             seen.take(probe, self._preflight.serials.get(seen.credential.name, []))
         done = all(s.state == SERVED for s in self._seen)
@@ -176,25 +152,7 @@ class SdsWait:
         lines.append("%d of %d handshakes succeeded in %d s." % (done, len(self._seen), lasted))
         return self._outcome(False, "\n".join(lines), cause)
 
-    def _failed(self, findings: Sequence[Finding]) -> SdsOutcome:
-        return self._outcome(False, failure(self._credentials, findings), findings[0].text)
-
     def _succeeded(self) -> SdsOutcome:
         pods = len({s.pod.name for s in self._seen})
         text = "%d credentials are served by %d gateway pods" % (len(self._credentials), pods)
         return self._outcome(True, text)
-
-    def _outcome(self, good: bool, message: str, cause: str | None = None) -> SdsOutcome:
-        return SdsOutcome(
-            good=good,
-            message=message,
-            seen=self._seen,
-            elapsed=self._deadline.elapsed,
-            observations=self._reader.observations + self._handshakes,
-            requests=self._client.requests + self._handshakes,
-            method=self._method,
-            cause=cause,
-            chain=walked(self._credentials, self._preflight.serials, self._seen),
-            swept=self._swept,
-            warnings=self._reader.warnings,
-        )

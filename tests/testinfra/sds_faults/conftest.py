@@ -82,11 +82,11 @@ def secret(cluster):
     """Make Secrets that are gone after the test."""
     made = []
 
-    def make(name, pair, *, namespace=NAMESPACE, key=None):
-        data = {"tls.crt": pair.certificate, "tls.key": key or pair.key}
+    def make(name, pair, *, namespace=NAMESPACE, key=None, entries=None):
+        data = entries or {"tls.crt": pair.certificate, "tls.key": key or pair.key}
         body = {
             "metadata": {"name": name},
-            "type": "kubernetes.io/tls",
+            "type": "Opaque" if entries else "kubernetes.io/tls",
             "data": {k: base64.b64encode(v).decode() for k, v in data.items()},
         }
         made.append((name, namespace))
@@ -116,3 +116,15 @@ def wait(host):
             return run
 
         yield start
+
+
+@pytest.fixture
+def istiod_down(cluster):
+    """Scale istiod to nothing; the value starts it again, which happens after the test in any case."""
+
+    def start():
+        cluster.scale("istio-system", "istiod", 1)
+
+    cluster.scale("istio-system", "istiod", 0)
+    yield start
+    start()

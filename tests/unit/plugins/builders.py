@@ -49,6 +49,16 @@ def cert_pem(names=("app.example.com",), serial=0x1001, start=NOW - DAY, end=NOW
     return builder.sign(new_key("root"), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
+def self_signed(name):
+    """A certificate that is its own root, valid now on any clock, for the key of a TLS server in memory."""
+    now = dt.datetime.now(dt.timezone.utc)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(new_key("peer").public_key())
+    builder = builder.serial_number(7).not_valid_before(now - dt.timedelta(days=1)).not_valid_after(now + dt.timedelta(days=1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    return builder.sign(new_key("peer"), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
 def secret(
     name="app",
     namespace=NS,

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.baremesh.edge.plugins.module_utils._handshake import REFUSED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import LABEL
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import sds_choice
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError
 from ansible_collections.baremesh.edge.plugins.modules import sds_secret_wait
@@ -38,7 +39,7 @@ def api(monkeypatch):
     clock = ScriptedClock()
     found = FakeApi(clock)
     monkeypatch.setattr(sds_secret_wait, "open_client", lambda params: (KubeClient(found, clock), None))
-    monkeypatch.setattr(sds_secret_wait, "PodProber", lambda connection, namespace: Refusing())
+    monkeypatch.setattr(sds_choice, "PodProber", lambda connection, namespace: Refusing())
     monkeypatch.setattr(sds_secret_wait, "SystemClock", lambda: clock)
     kept = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     yield found
@@ -107,7 +108,7 @@ def test_only_the_named_primers_are_removed(monkeypatch, api):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_the_wait_and_removes_the_primer(monkeypatch, api, number):
-    monkeypatch.setattr(sds_secret_wait, "PodProber", lambda connection, namespace: Refusing(number))
+    monkeypatch.setattr(sds_choice, "PodProber", lambda connection, namespace: Refusing(number))
     api.apply(kinds.SECRETS, make.secret())
     pod = {
         "metadata": {"name": "gw", "namespace": make.NS, "labels": {"istio": "ingress"}},
