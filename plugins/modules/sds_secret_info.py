@@ -161,10 +161,12 @@ served:
       description: The server name asked for.
       type: str
     state:
-      description: C(served), C(refused), C(reset) or C(forward_failed).
+      description:
+        - C(served); C(refused), nothing listens; C(reset), the pod has no certificate for that name; or C(forward_failed), the pod could
+          not be asked.
       type: str
     serial:
-      description: Serial number that was served.
+      description: Serial number that was served, lower-case hexadecimal.
       type: str
     fingerprint_sha256:
       description: Fingerprint that was served.
@@ -183,7 +185,7 @@ served:
       description: More on a state other than C(served).
       type: str
 errors:
-  description: Pods that could not be asked, with the reason.
+  description: Pods that could not be asked, with the reason; also that there are none.
   type: list
   elements: str
   returned: always

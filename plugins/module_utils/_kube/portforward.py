@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import ssl
 from typing import Any
@@ -37,6 +38,8 @@ with contextlib.suppress(ImportError):
     import websocket
 
 _DATA, _ERROR = 0, 1
+# The kubelet's own connection to the port, inside the pod's network: there it is the pod that resets.
+_RESET = re.compile(r"(127\.0\.0\.1|\[::1\]):\d+: (read|write): (connection reset by peer|broken pipe)")
 
 
 class PodChannel:
@@ -55,7 +58,7 @@ class PodChannel:
             raise ForwardError("the forwarded connection broke: %s" % describe(exc)) from exc
 
     def recv(self) -> bytes:
-        """The next bytes of the pod. Raises RefusedError or ForwardError."""
+        """The next bytes of the pod. Raises RefusedError, ForwardError or ConnectionResetError."""
         while True:
             try:
                 opcode, frame = self._stream.recv_data(control_frame=False)
@@ -157,7 +160,7 @@ class PodProber:
                 if not data:
                     break
                 answer += data
-        except (RefusedError, ForwardError) as exc:
+        except (RefusedError, ForwardError, OSError) as exc:
             raise KubeError("Envoy's admin port %d in pod %s cannot be read: %s" % (port, pod, exc)) from exc
         finally:
             channel.close()
@@ -189,6 +192,8 @@ def _refusal(text: str) -> Exception:
     words = " ".join(text.split())
     if "connection refused" in words:
         return RefusedError("nothing listens on that port in the pod")
+    if _RESET.search(words):
+        return ConnectionResetError("the pod reset the connection")
     return ForwardError(words or "the forwarded connection broke")
 
 

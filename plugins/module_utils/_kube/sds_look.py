@@ -60,6 +60,8 @@ class GatewayLook:
     ) -> None:
         self._prober = prober
         self._port = port
+        self._labels = ",".join("%s=%s" % item for item in sorted(selector.items()))
+        self._namespace = namespace
         self._deadline = deadline
         self._reader = Reader(client, namespace, selector, Patience(deadline))
 
@@ -87,7 +89,7 @@ class GatewayLook:
 
     def _seen(self, pods: list[GatewayPod], served: list[Entry], problems: list[str], read_secrets: bool) -> Seen:
         secrets: list[Entry] = []
-        errors: list[str] = []
+        errors = [] if pods else ["no pod in namespace %s has the labels %s" % (self._namespace, self._labels)]
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
             for found, error in pool.map(self._dump, pods if read_secrets else []):
                 secrets += found

@@ -128,3 +128,17 @@ def istiod_down(cluster):
     cluster.scale("istio-system", "istiod", 0)
     yield start
     start()
+
+
+@pytest.fixture
+def info(host):
+    """What sds_secret_info returns."""
+
+    def look(**options):
+        run = Wait(host.backend.get_hostname(), module="sds_secret_info", **options)
+        try:
+            return run.result()
+        finally:
+            run.end()
+
+    return look

@@ -60,6 +60,18 @@ def test_the_pod_that_is_cut_off_is_named(pods, cut_off, credential, wait, clust
     assert cluster.primers() == []
 
 
+def test_what_each_pod_holds_and_serves_is_told(pods, info, site):
+    known, unknown = site["hosts"][0], "none.example.com"
+    found = info(server_names=[known, unknown])
+    assert found["errors"] == []
+    held = {(each["pod"], each["name"], each["kind"], each["state"], each["serial"]) for each in found["secrets"]}
+    served = {(each["pod"], each["sni"], each["state"], each["serial"]) for each in found["served"]}
+    (serial,) = {each["serial"] for each in found["served"] if each["sni"] == known}
+    names = [pod.metadata.name for pod in pods]
+    assert {(name, f"kubernetes://{site['name']}", "certificate", "active", serial) for name in names} <= held
+    assert served == {(name, known, "served", serial) for name in names} | {(name, unknown, "reset", None) for name in names}
+
+
 def end_module(host, signal):
     """Send a signal to the module's process, and to nothing else."""
     process = host.check_output(f"pgrep --full --exact '{PYTHON}( .*)?'")

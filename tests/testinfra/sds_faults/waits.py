@@ -20,15 +20,15 @@ KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 
 
 class Wait:
-    """One run of ``sds_secret_wait`` on a host of the lab, through Ansible as users have it."""
+    """One run of a module on a host of the lab, through Ansible as users have it."""
 
-    def __init__(self, host, **options):
+    def __init__(self, host, *, module="sds_secret_wait", **options):
         inventory = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "lab"
         arguments = json.dumps({"kubeconfig": KUBECONFIG, **options})
         command = ["ansible", host, "--inventory", str(inventory), "--extra-vars", f"ansible_python_interpreter={PYTHON}"]
         settings = {"ANSIBLE_LOAD_CALLBACK_PLUGINS": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
-            [*command, "--module-name", "baremesh.edge.sds_secret_wait", "--args", arguments],
+            [*command, "--module-name", f"baremesh.edge.{module}", "--args", arguments],
             env={k: v for k, v in os.environ.items() if k != "ANSIBLE_LOG_PATH"} | settings,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -79,6 +79,12 @@ def test_what_pods_hold_and_serve(monkeypatch, api):
     assert found["errors"] == ["Pod gw-b: Envoy's admin port 15000 in pod gw-b cannot be read: no answer"]
 
 
+def test_no_pods_are_an_error_and_no_failure(monkeypatch, api):
+    found = run(monkeypatch, sds_secret_info, selector={"istio": "nowhere"}, server_names=["app.example.com"])
+    assert not found["failed"]
+    assert (found["served"], found["errors"]) == ([], ["no pod in namespace istio-ingress has the labels istio=nowhere"])
+
+
 def test_no_private_key_is_returned(monkeypatch, api):
     assert "PRIVATE" not in json.dumps(run(monkeypatch, sds_secret_info))
     assert "redacted" not in json.dumps(run(monkeypatch, sds_secret_info))

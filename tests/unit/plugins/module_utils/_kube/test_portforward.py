@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, REFUSED, ForwardError, RefusedError
+from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, REFUSED, RESET, ForwardError, RefusedError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import portforward
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
@@ -18,6 +18,14 @@ BINARY, CLOSE = websocket.ABNF.OPCODE_BINARY, websocket.ABNF.OPCODE_CLOSE
 OPENING = [(BINARY, b"\x00\x50\x00"), (BINARY, b"\x01\x50\x00")]
 # As containerd says it.
 REFUSAL = b"\x01error forwarding port 80 to pod 1, uid : failed to connect: dial tcp4 127.0.0.1:80: connect: connection refused"
+
+
+# Recorded on the lab, with containerd 1.6: Envoy has no certificate for the name.
+RESET_IN_POD = (
+    b"\x01error forwarding port 443 to pod 6e80eddca4249ad3a102d876a30964afd0618f38c8903f65603f6812e7653e30, uid : failed to execute "
+    b'portforward in network namespace "/var/run/netns/cni-e923c32a-580d-88dc-2ad6-c1f52a1ac119": '
+    b"read tcp4 127.0.0.1:33888->127.0.0.1:443: read: connection reset by peer"
+)
 
 
 class Configuration:
@@ -77,6 +85,15 @@ def test_refused_in_the_pod_is_told_from_a_broken_way():
     with pytest.raises(ForwardError, match="in time"):
         PodChannel(FakeStream([websocket.WebSocketTimeoutException()])).recv()
     assert PodChannel(FakeStream([websocket.WebSocketConnectionClosedException()])).recv() == b""
+
+
+def test_a_pod_that_resets_is_told_from_a_broken_way(monkeypatch):
+    opened(monkeypatch, (BINARY, RESET_IN_POD))
+    probe = PodProber(Connection(Configuration()), "ns").handshake("gw", 443, "none.example.com", 5)
+    assert (probe.state, probe.detail) == (RESET, "the connection was reset during the handshake")
+    # The same between other addresses is between the API server and the node.
+    opened(monkeypatch, (BINARY, b"\x01read tcp 10.0.0.1:40000->10.0.0.2:10250: read: connection reset by peer"))
+    assert PodProber(Connection(Configuration()), "ns").handshake("gw", 443, "a.b", 5).state == FORWARD_FAILED
 
 
 def test_the_token_goes_in_a_header_and_never_in_the_url(monkeypatch):
