@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_ports
-short_description: Lead TCP ports of a host to NodePorts
+short_description: Lead TCP ports of a host to NodePorts or to programs on it
 version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
@@ -39,6 +39,15 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  backend:
+    description:
+      - How the ports are led. What the other backend has on the host is removed.
+      - V(nftables) leads to NodePorts and to programs on the host.
+      - V(iptables) is a redirect in the nat table, in chains of its own. It leads to programs on the host only, and refuses a NodePort,
+        which a redirect cannot reach under kube-proxy.
+    type: str
+    choices: [nftables, iptables]
+    default: nftables
   ports:
     description: The host ports. Needed for O(state=present).
     type: list
@@ -50,9 +59,11 @@ options:
         type: int
         required: true
       node_port:
-        description: NodePort of the Service to which it leads.
+        description: NodePort of the Service to which it leads. Either this or O(ports[].target_port).
         type: int
-        required: true
+      target_port:
+        description: Port on which a program listens on the host itself, such as a gateway with C(hostNetwork).
+        type: int
       sources:
         description:
           - Addresses and networks that may use the port; everybody unless set. The others are refused as if nothing listened.
@@ -74,7 +85,9 @@ options:
     elements: str
     default: []
   path:
-    description: File that holds the rules for C(nft -f).
+    description:
+      - File that holds the rules for C(nft -f).
+      - With V(iptables) the rules are beside it, with the suffixes C(.iptables) and C(.ip6tables), for C(iptables-restore --noflush).
     type: path
     default: /etc/baremesh/host_ports.nft
   files:
@@ -142,6 +155,12 @@ EXAMPLES = r"""
     close_nodeports: true
     verify: auto
 
+- name: Redirect to a gateway that listens on the host itself
+  baremesh.edge.host_ports:
+    backend: iptables
+    ports:
+      - {port: 80, target_port: 18080}
+
 - name: Remove them
   baremesh.edge.host_ports:
     state: absent
@@ -182,6 +201,11 @@ cluster_ports:
   type: list
   elements: int
   returned: success
+leftovers:
+  description: What the other backend has left on the host, one sentence each; removed, or would be.
+  type: list
+  elements: str
+  returned: success
 checks:
   description: Connections that were tried, with O(verify).
   type: list
@@ -195,7 +219,7 @@ checks:
       description: Host port.
       type: int
     node_port:
-      description: NodePort behind it.
+      description: NodePort or port of the host behind it.
       type: int
     state:
       description: V(works), V(pending) if nothing answers on the NodePort either, or V(fails).
@@ -218,30 +242,26 @@ nft:
   type: str
   returned: always
   sample: /usr/sbin/nft
+redirects:
+  description: Paths of iptables and of the file of its rules, of ip6tables and of its file, as far as there are NAT tables here.
+  type: list
+  elements: str
+  returned: always
+  sample: [/usr/sbin/iptables, /etc/baremesh/host_ports.iptables]
 """
 
 import contextlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, live, model, nat, proof, rules
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, model, nat, proof
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.backends import Iptables, Nftables
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import File, Host
 
-
-def _rules_drift(host: Host, output: str | None, wanted: model.Wanted) -> list[str]:
-    if not host.nft:
-        return ["live rules: none, nft is not installed"]
-    if output is None:
-        return [f"live rules: there is no table inet {rules.TABLE}"]
-    return [f"live rules: {line}" for line in live.differences(live.parse_table(output), rules.chains(wanted))]
-
-
-def _lines(output: str | None) -> list[str]:
-    found = live.parse_wanted(output) if output else None
-    return found.lines() if found else []
+Backend = Union[Nftables, Iptables]
 
 
 def _text(lines: list[str]) -> str:
@@ -273,58 +293,72 @@ def _prove(module: AnsibleModule, wanted: model.Wanted, rewritten: bool) -> dict
     return {**result, "msg": "; ".join(failures), "failed": True} if failures else result
 
 
-def present(module: AnsibleModule, host: Host) -> dict[str, Any]:
+def _store(host: Host, backend: Backend, other: Backend, wanted: model.Wanted, files: list[File], load: bool) -> None:
+    """Write files and load rules; what the other backend left goes last, so that the ports are never without."""
+    if load:
+        backend.check(wanted)
+    for item in files:
+        host.store(item)
+    if load:
+        backend.load(wanted)
+    for path in other.paths():
+        path.unlink(missing_ok=True)
+    other.delete()
+
+
+def present(module: AnsibleModule, host: Host, backend: Backend, other: Backend) -> dict[str, Any]:
     """Bring the host ports in place and return the module's result.
 
     Raises:
-        HostPortsError: the options contradict each other, or nft refuses the rules.
+        HostPortsError: the options contradict each other, or the rules are refused.
     """
     p = module.params
     wanted = model.parse(p["ports"], p["close_nodeports"], p["nodeport_sources"], p["ports_label"])
-    file = File(Path(p["path"]), rules.render(wanted))
-    output = host.live_table()
-    wrong_rules = _rules_drift(host, output, wanted)
-    wrong_files = {item: item.state() for item in (file, *_files(p)) if item.state()}
+    backend.refuse(wanted, p["ports_label"])
+    own_files = backend.files(wanted)
+    wrong_rules = backend.drift(wanted)
+    wrong_files = {item: item.state() for item in (*own_files, *_files(p)) if item.state()}
     files_drift = [f"file {item.path}: {state}" for item, state in wrong_files.items()]
+    leftovers = _leftovers(other)
     idle = host.idle_units(p["units"])
     holders, cluster_ports = _holders(host, wanted)
-    before = _lines(output)
+    before = [*backend.lines(wanted), *other.lines(wanted)]
     # Where host ports themselves differ, single rules say nothing more.
     details = wrong_rules if before in ([], wanted.lines()) else []
     result: dict[str, Any] = {
-        "changed": bool(wrong_rules or wrong_files),
+        "changed": bool(wrong_rules or wrong_files or leftovers),
         "host_ports": wanted.lines(),
-        "drift": [*wrong_rules, *files_drift, *(f"unit {unit}: {state}" for unit, state in idle.items())],
+        "drift": [*wrong_rules, *files_drift, *leftovers, *(f"unit {unit}: {state}" for unit, state in idle.items())],
         "files_written": [str(item.path) for item in wrong_files],
         "idle_units": list(idle),
         "holders": holders,
         "cluster_ports": cluster_ports,
-        "diff": {"before": _text([*before, *details, *files_drift]), "after": _text(wanted.lines())},
+        "leftovers": leftovers,
+        "diff": {"before": _text([*before, *details, *files_drift, *leftovers]), "after": _text(wanted.lines())},
     }
     if holders and p["refuse_held_ports"]:
         return {**result, "changed": False, "files_written": [], "msg": _held(holders), "failed": True}
     if not module.check_mode:
-        if wrong_rules or file in wrong_files:
-            host.check(file.content)
-        for item in wrong_files:
-            host.store(item)
-        if wrong_rules or file in wrong_files:
-            host.load(file.path)
+        _store(host, backend, other, wanted, list(wrong_files), bool(wrong_rules or set(own_files) & set(wrong_files)))
     if p["verify"] != "never" and not (module.check_mode and wrong_rules):
         result |= _prove(module, wanted, rewritten=True)
     return result
 
 
-def absent(module: AnsibleModule, host: Host) -> dict[str, Any]:
+def _leftovers(backend: Backend) -> list[str]:
+    return [*backend.leftovers(), *(f"file {path}: present" for path in backend.paths() if path.exists())]
+
+
+def absent(module: AnsibleModule, *backends: Backend) -> dict[str, Any]:
     """Remove the host ports and return the module's result."""
-    output = host.live_table()
-    paths = [path for path in (Path(module.params["path"]), *(item.path for item in _files(module.params))) if path.exists()]
-    found = [f"live rules: table inet {rules.TABLE}"] * (output is not None) + [f"file {path}: present" for path in paths]
+    paths = [item.path for item in _files(module.params) if item.path.exists()]
+    found = [line for backend in backends for line in _leftovers(backend)] + [f"file {path}: present" for path in paths]
+    before = [line for backend in backends for line in backend.lines()]
     if not module.check_mode:
-        if output is not None:
-            host.delete_table()
-        for path in paths:
-            path.unlink()
+        for path in (*paths, *(path for backend in backends for path in backend.paths())):
+            path.unlink(missing_ok=True)
+        for backend in backends:
+            backend.delete()
         with contextlib.suppress(OSError):  # others may keep files there
             Path(module.params["path"]).parent.rmdir()
     result: dict[str, Any] = {
@@ -335,7 +369,8 @@ def absent(module: AnsibleModule, host: Host) -> dict[str, Any]:
         "idle_units": [],
         "holders": [],
         "cluster_ports": [],
-        "diff": {"before": _text([*_lines(output), *found]), "after": ""},
+        "leftovers": [],
+        "diff": {"before": _text([*before, *found]), "after": ""},
     }
     if module.params["verify"] != "never":
         result |= _prove(module, model.parse(module.params["ports"], name=module.params["ports_label"]), rewritten=False)
@@ -357,13 +392,15 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "backend": {"type": "str", "choices": ["nftables", "iptables"], "default": "nftables"},
             "ports": {
                 "type": "list",
                 "elements": "dict",
                 "default": [],
                 "options": {
                     "port": {"type": "int", "required": True},
-                    "node_port": {"type": "int", "required": True},
+                    "node_port": {"type": "int"},
+                    "target_port": {"type": "int"},
                     "sources": {"type": "list", "elements": "str", "default": []},
                 },
             },
@@ -396,7 +433,10 @@ def main() -> None:
     )
     known: dict[str, Any] = {"nft": host.nft, "python": _python(), "checks": [], "pending": []}
     try:
-        result = {**known, **(present if module.params["state"] == "present" else absent)(module, host)}
+        ways: list[Backend] = [Nftables(host, module.params["path"]), Iptables(host, module.params["path"])]
+        ways.sort(key=lambda way: way.name != module.params["backend"])
+        known["redirects"] = next(way for way in ways if isinstance(way, Iptables)).tools_and_files()
+        result = {**known, **(present(module, host, *ways) if module.params["state"] == "present" else absent(module, *ways))}
     except (model.HostPortsError, OSError) as error:
         module.fail_json(msg=str(error), **known)
     if result.pop("failed", False):

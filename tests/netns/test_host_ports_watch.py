@@ -25,7 +25,7 @@ class Kept:
     def __init__(self, topology: Topology, path: Path) -> None:
         self.topology = topology
         self.path = path
-        self.keeper = topology.spawn("node", sys.executable, "-I", "-S", str(KEEPER), NFT, rules.TABLE, str(path))
+        self.keeper = topology.spawn("node", sys.executable, "-I", "-S", str(KEEPER), "watch", "nftables", NFT, rules.TABLE, str(path))
         self._told = 0
 
     def nft(self, *arguments: str) -> None:

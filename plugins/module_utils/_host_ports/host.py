@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from . import model, rules
+from . import model, redirects, rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ class Host:
     def __init__(self, find: Callable[[str], str], run: Run, move: Move, folder: str) -> None:
         self.nft = find("nft")
         self._systemctl = find("systemctl")
-        self._savers = [tool for tool in map(find, ("iptables-save", "ip6tables-save")) if tool]
+        self.tables = {family: find(tool) for family, tool in redirects.TOOLS.items()}
         self._run = run
         self._move = move
         self._folder = folder
@@ -85,11 +85,35 @@ class Host:
 
     def nat_rules(self) -> str:
         """Return the NAT rules of both families as ``iptables-save`` prints them; empty where there is no iptables."""
-        texts = []
-        for tool in self._savers:
-            code, out, _err = self._run([tool, "-t", "nat"])
-            texts.append(out if code == 0 else "")
-        return "\n".join(texts)
+        return "\n".join(self.saved(family) or "" for family in self.tables)
+
+    def saved(self, family: int) -> str | None:
+        """Return the NAT rules of one family; ``None`` where there is no iptables, or the kernel has no NAT for the family."""
+        if not self.tables[family]:
+            return None
+        code, out, _err = self._run([f"{self.tables[family]}-save", "-t", "nat"])
+        return out if code == 0 else None
+
+    def served_by_kube_proxy(self) -> str:
+        """Return NodePorts of a kube-proxy in its nftables mode, as nft lists them; empty if there is none."""
+        if not self.nft:
+            return ""
+        code, out, _err = self._run([self.nft, "list", "map", "ip", "kube-proxy", "service-nodeports"])
+        return out if code == 0 else ""
+
+    def restore(self, family: int, text: str, check: bool = False) -> None:
+        """Have ``iptables-restore`` load a text in one transaction, and leave alone what is not in it.
+
+        Raises:
+            HostPortsError: it refuses; nothing was changed then.
+        """
+        name = self._part(text)
+        try:
+            code, _out, err = self._run([f"{self.tables[family]}-restore", "--wait", "--noflush", *["--test"] * check, name])
+        finally:
+            Path(name).unlink()
+        if code:
+            raise model.HostPortsError(f"`{redirects.TOOLS[family]}-restore --noflush` fails: {_first_line(err)}")
 
     def check(self, text: str) -> None:
         """Ask nft whether it would load these rules.

@@ -19,11 +19,19 @@ class HostPortsError(Exception):
 
 @dataclass(frozen=True)
 class HostPort:
-    """One port of the host that leads to a NodePort; no sources means everybody."""
+    """One port of the host that leads to a NodePort, or ``on_host`` to a port where a program of the host listens.
+
+    No sources means everybody.
+    """
 
     port: int
     node_port: int
     sources: tuple[str, ...] = ()
+    on_host: bool = False
+
+    def target(self) -> str:
+        """Say where it leads."""
+        return f"host's own port {self.node_port}" if self.on_host else f"NodePort {self.node_port}"
 
     def sources_of(self, family: int) -> tuple[str, ...]:
         """Return the sources of one address family, 4 or 6."""
@@ -38,7 +46,7 @@ class HostPort:
     def __str__(self) -> str:
         names = ", ".join(f"IPv{family}" for family in self.families())
         origin = f" from {', '.join(self.sources)}" if self.sources else ""
-        return f"{self.port}/tcp -> NodePort {self.node_port} ({names}){origin}"
+        return f"{self.port}/tcp -> {self.target()} ({names}){origin}"
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,16 @@ def networks(values: Iterable[Any], name: str) -> tuple[str, ...]:
     return tuple(str(network.network_address) if network.num_addresses == 1 else str(network) for network in collapsed)
 
 
+def _target_key(raw: Mapping[str, Any], where: str) -> str:
+    given = [key for key in ("node_port", "target_port") if raw.get(key) not in (None, "")]
+    if len(given) != 1:
+        named = " and ".join(given) or "neither node_port nor target_port"
+        raise HostPortsError(
+            f"{where} has {named}; allowed is one of node_port (a Service's) and target_port (where a program of the host listens)"
+        )
+    return given[0]
+
+
 def parse(
     ports: Sequence[Mapping[str, Any]], close_nodeports: bool = False, nodeport_sources: Sequence[Any] = (), name: str = "ports"
 ) -> Wanted:
@@ -106,13 +124,14 @@ def parse(
     for index, raw in enumerate(ports):
         where = f"{name}[{index}]"
         port = port_number(raw.get("port"), f"{where}.port")
+        key = _target_key(raw, where)
         entry = HostPort(
-            port, port_number(raw.get("node_port"), f"{where}.node_port"), networks(raw.get("sources") or (), f"{where}.sources")
+            port, port_number(raw[key], f"{where}.{key}"), networks(raw.get("sources") or (), f"{where}.sources"), key == "target_port"
         )
         if entry.port in entries:
             raise HostPortsError(f"{where}.port is {port}, which {name} names twice; allowed is one entry a port")
         if entry.port == entry.node_port:
-            raise HostPortsError(f"{where}.node_port is {port}, its own port; allowed is the NodePort of a Service, for example 30080")
+            raise HostPortsError(f"{where}.{key} is {port}, its own port; allowed is another one, for example 30080")
         entries[port] = entry
     if not entries:
         raise HostPortsError(
@@ -121,8 +140,6 @@ def parse(
     for entry in entries.values():
         # The rules run one after another, so a chain of ports would be walked to its end.
         if entry.node_port in entries:
-            raise HostPortsError(
-                f"{name} sends port {entry.port} to {entry.node_port}, a port of the list itself; allowed are NodePorts of Services"
-            )
+            raise HostPortsError(f"{name} sends port {entry.port} to {entry.node_port}, a port of the list itself; allowed are others")
     sources = networks(nodeport_sources, "nodeport_sources")
     return Wanted(tuple(entries[port] for port in sorted(entries)), close_nodeports, sources if close_nodeports else ())

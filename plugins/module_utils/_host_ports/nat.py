@@ -9,6 +9,8 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from . import redirects
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -63,7 +65,7 @@ def _claimant(rule: Rule, addresses: Collection[str]) -> tuple[str, bool]:
     if rule.chain == "KUBE-SERVICES" and rule.comment.endswith((" external IP", " loadbalancer IP")):
         service, _space, kind = rule.comment.partition(" ")
         return f"Service {service.rpartition(':')[0] or service} ({kind} {rule.destination})", True
-    if rule.target not in ("DNAT", "REDIRECT"):
+    if rule.target not in ("DNAT", "REDIRECT") or rule.chain in (redirects.FROM_NETWORK, redirects.FROM_HOST):
         return "", False
     if rule.chain.startswith("CNI-DN-"):
         return f"the hostPort of a pod at {rule.argument} (K3s's ServiceLB makes such pods)", True

@@ -32,6 +32,7 @@ class Check:
     node_port: int
     state: str
     text: str
+    target: str = ""
 
     def as_result(self) -> dict[str, Any]:
         """Return plain data for a module's result."""
@@ -53,22 +54,24 @@ def connect(address: str, port: int, timeout: float = 3.0) -> str | None:
 
 def check(entry: HostPort, address: str, connect_to: Connect, rewritten: bool = True) -> Check:
     """Try one host port at one address; what is wrong with a ``rewritten`` one is told apart by trying the NodePort too."""
+    told = (address, entry.port, entry.node_port)
+    target = entry.target()
     # Brackets as in a URL, so that the port does not read as part of an IPv6 address.
     shown = f"[{address}]" if ":" in address else address
     host_port = connect_to(address, entry.port)
     if host_port is None:
-        return Check(address, entry.port, entry.node_port, "works", f"{shown}:{entry.port} answers")
+        return Check(*told, "works", f"{shown}:{entry.port} answers", target)
     if not rewritten:
-        return Check(address, entry.port, entry.node_port, "pending", f"{shown}:{entry.port} does not answer ({host_port})")
+        return Check(*told, "pending", f"{shown}:{entry.port} does not answer ({host_port})", target)
     node_port = connect_to(address, entry.node_port)
     if node_port is None:
         reason = (
-            f"{shown}:{entry.port} does not answer ({host_port}) though NodePort {entry.node_port} does: packets to port {entry.port} do "
+            f"{shown}:{entry.port} does not answer ({host_port}) though {target} does: packets to port {entry.port} do "
             "not reach the rewrite; look for rules before it with `nft list ruleset` (hooks prerouting and output, priority below -300)"
         )
-        return Check(address, entry.port, entry.node_port, "fails", reason)
-    reason = f"nothing answers on NodePort {entry.node_port} ({node_port}), so {shown}:{entry.port} cannot either ({host_port})"
-    return Check(address, entry.port, entry.node_port, "pending", reason)
+        return Check(*told, "fails", reason, target)
+    reason = f"nothing answers on {target} ({node_port}), so {shown}:{entry.port} cannot either ({host_port})"
+    return Check(*told, "pending", reason, target)
 
 
 def check_all(entries: Iterable[HostPort], addresses: Iterable[str], connect_to: Connect = connect, rewritten: bool = True) -> list[Check]:
@@ -88,12 +91,12 @@ def _sentence(tried: list[Check], silent: list[Check], rewritten: bool) -> str:
     where = ", ".join(item.address for item in silent)
     works = ", ".join(item.address for item in tried if item.state == "works" and item.address not in LOOPBACK)
     if works:
-        why = f"the Service answers at {works} only, so no DNS name should point to the other address"
+        why = f"the gateway answers at {works} only, so no DNS name should point to the other address"
     elif rewritten:
-        why = "the gateway's Service does not exist yet or has no ready pod"
+        why = "the gateway does not exist yet or has no ready pod"
     else:
         why = "no Service of type LoadBalancer has an address of this host and a ready pod yet"
-    what = f"nothing answers on NodePort {silent[0].node_port} there" if rewritten else "nothing answers"
+    what = f"nothing answers on {silent[0].target} there" if rewritten else "nothing answers"
     return f"port {silent[0].port} is not proved at {where}: {what}; {why}"
 
 

@@ -74,7 +74,7 @@ def end(result, failed):
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     fake = FakeHost(tmp_path)
-    paths = {"nft": lambda: fake.nft, "systemctl": lambda: "/usr/bin/systemctl", "iptables-save": lambda: "/usr/sbin/iptables-save"}
+    paths = {"nft": lambda: fake.nft, "systemctl": lambda: "/usr/bin/systemctl", "iptables": lambda: "/usr/sbin/iptables"}
     monkeypatch.setattr(basic.AnsibleModule, "get_bin_path", lambda _self, name, **_options: paths.get(name, str)())
     monkeypatch.setattr(basic.AnsibleModule, "run_command", lambda _self, arguments, **_options: fake.run(arguments))
     monkeypatch.setattr(basic.AnsibleModule, "exit_json", lambda _self, **result: end(result, False))

@@ -40,7 +40,7 @@ def test_pending_is_one_sentence_a_port():
     assert proof.pending(proof.check_all([ENTRY], ["192.0.2.1", "2001:db8::1", "127.0.0.1"], network())) == [
         (
             "port 80 is not proved at 192.0.2.1, 2001:db8::1: nothing answers on NodePort 30080 there; "
-            "the gateway's Service does not exist yet or has no ready pod"
+            "the gateway does not exist yet or has no ready pod"
         )
     ]
 
@@ -54,7 +54,7 @@ def test_a_service_of_one_family_is_named_because_of_dns():
     assert proof.pending(checks) == [
         (
             "port 80 is not proved at 2001:db8::1: nothing answers on NodePort 30080 there; "
-            "the Service answers at 192.0.2.1 only, so no DNS name should point to the other address"
+            "the gateway answers at 192.0.2.1 only, so no DNS name should point to the other address"
         )
     ]
     assert proof.failures(checks, required=True) == []

@@ -1,0 +1,121 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection. Openings in firewalld: ports in zones, at runtime and permanent, each looked at and changed by itself.
+
+firewalld has no place for a comment, so that whose an opening is has to be recorded elsewhere. Nothing here reloads firewalld: with its
+default FlushAllOnReload a reload takes kube-proxy's rules away for seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .model import HostPortsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .host import Run
+
+#: Services of firewalld that open a port which people open by that name.
+_SERVICES = {80: "http", 443: "https"}
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A port in a zone, in what firewalld does now or in what it loads."""
+
+    zone: str
+    port: int
+    permanent: bool
+
+    def __str__(self) -> str:
+        return f"firewalld zone {self.zone}: {self.port}/tcp{' (permanent)' if self.permanent else ''}"
+
+    def as_record(self) -> dict[str, Any]:
+        """Return plain data for the record."""
+        return {"zone": self.zone, "port": self.port, "permanent": self.permanent}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Opening:
+        """Read what ``as_record`` has written."""
+        return cls(str(record["zone"]), int(record["port"]), bool(record["permanent"]))
+
+
+def uplinks(proc: Path = Path("/proc")) -> list[str]:
+    """Return the interfaces with a default route, of either family."""
+    found: dict[str, None] = {}
+    for name, column, nothing in (("route", 1, "00000000"), ("ipv6_route", 0, "0" * 32)):
+        path = proc / "net" / name
+        for line in path.read_text(encoding="ascii").splitlines() if path.exists() else []:
+            fields = line.split()
+            device = fields[0] if name == "route" else fields[-1]
+            # The route of IPv6 that refuses everything is on lo; a mask or prefix length of zero makes it the default.
+            mask = fields[7] if name == "route" else fields[1]
+            if fields[column] == nothing and int(mask, 16) == 0 and device != "lo":
+                found[device] = None
+    return list(found)
+
+
+def opened(listing: str) -> tuple[set[str], set[str]]:
+    """Read the ports and services of ``--list-all``."""
+    fields = dict(line.strip().split(":", 1) for line in listing.splitlines() if ":" in line)
+    return set(fields.get("ports", "").split()), set(fields.get("services", "").split())
+
+
+class Firewalld:
+    """firewalld of this host."""
+
+    def __init__(self, programs: Mapping[str, str], run: Run) -> None:
+        self._online = programs.get("firewall-cmd", "")
+        self._offline = programs.get("firewall-offline-cmd", "")
+        self._run = run
+
+    def is_active(self) -> bool:
+        """Tell whether it filters now."""
+        return bool(self._online) and self._run([self._online, "--state"])[0] == 0
+
+    def zones(self, interfaces: Iterable[str]) -> list[str]:
+        """Return the zones that packets of these interfaces and of pods belong to: an interface without a zone is in the default one."""
+        found = {self._cmd("--get-default-zone").strip(): None}
+        for interface in interfaces:
+            code, out, _err = self._run([self._online, f"--get-zone-of-interface={interface}"])
+            if code == 0:
+                found[out.strip()] = None
+        return list(found)
+
+    def there(self, zone: str, ports: Iterable[int]) -> set[Opening]:
+        """Return which of the ports are open in a zone, by whomever and by number or service.
+
+        Raises:
+            HostPortsError: firewalld knows no such zone.
+        """
+        found = set()
+        for permanent in (False, True):
+            numbers, services = opened(self._cmd(*["--permanent"] * permanent, f"--zone={zone}", "--list-all"))
+            for port in ports:
+                if f"{port}/tcp" in numbers or _SERVICES.get(port) in services:
+                    found.add(Opening(zone, port, permanent))
+        return found
+
+    def add(self, opening: Opening) -> None:
+        """Open a port."""
+        self._cmd(*["--permanent"] * opening.permanent, f"--zone={opening.zone}", f"--add-port={opening.port}/tcp")
+
+    def remove(self, opening: Opening) -> None:
+        """Close a port; where firewalld does not run there is nothing but what it would load."""
+        arguments = [f"--zone={opening.zone}", f"--remove-port={opening.port}/tcp"]
+        if self.is_active():
+            self._cmd(*["--permanent"] * opening.permanent, *arguments)
+        elif opening.permanent and self._offline:
+            self._run([self._offline, *arguments])
+
+    def _cmd(self, *arguments: str) -> str:
+        code, out, err = self._run([self._online, *arguments])
+        if code:
+            lines = (err or out).strip().splitlines() or ["no message"]
+            raise HostPortsError(f"`firewall-cmd {' '.join(arguments)}` fails: {lines[-1]}")
+        return out
