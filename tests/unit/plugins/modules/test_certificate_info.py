@@ -26,6 +26,7 @@ def api(monkeypatch):
 def test_a_certificate_that_is_not_ready_is_no_failure(monkeypatch, api):
     api.apply(kinds.CERTIFICATES, make.certificate())
     api.apply(kinds.CERTIFICATES, make.certificate("b", conditions=[make.MISSING, make.ISSUING]))
+    api.apply(kinds.CERTIFICATE_REQUESTS, make.request("b"))
     api.apply(kinds.SECRETS, make.secret())
     found = run(monkeypatch, certificate_info, namespace=make.NS)
     assert found["failed"] is False
