@@ -27,6 +27,8 @@ def cluster(host):
     try:
         yield found
     finally:
+        # Challenges first: in a namespace that is going cert-manager cannot take back what it made for them.
+        found.kubectl("delete", "certificate", "--all", "--cascade=foreground", "--timeout=90s")
         found.kubectl("delete", "namespace", objects.NAMESPACE, "--timeout=90s")
 
 

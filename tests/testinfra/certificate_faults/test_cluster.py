@@ -85,8 +85,9 @@ def test_the_webhook_is_down_and_comes_back(cluster, begin):
 
 
 def test_the_api_server_restarts_during_the_wait(cluster, begin):
-    call = begin(restart={"names": ["late"]})
-    cluster.host.check_output("timeout 60 sh -c 'until pgrep -f AnsiballZ_certificate_wait; do sleep 0.1; done'")
+    told = "/run/certificate-faults-progress"
+    call = begin(restart={"names": ["late"], "progress_file": told})
+    cluster.host.check_output(f"timeout 60 sh -c 'until grep -qs \"does not exist yet\" {told}; do sleep 0.1; done'")
     before = time.time()
     cluster.host.check_output("systemctl restart k3s.service")
     cluster.apply(own("late"))
