@@ -164,23 +164,27 @@ def is_ready(found: Json) -> bool:
 
 
 class Waiting(threading.Thread):
-    """A contender that waits: when it returned, how, and with how much memory at its peak."""
+    """A contender that waits: when it had said all, when and how it ended, and with how much memory at its peak."""
 
     def __init__(self, command: list[str]) -> None:
         super().__init__(daemon=True)
-        self._log = (FOLDER / "log").open("ab")
         self._begin = time.monotonic()
         environment = {"PATH": os.environ["PATH"], "HOME": "/root", "PYTHONPATH": str(FOLDER / "python")}
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=environment)
-        self.returned_at = self.seconds = self.megabytes = 0.0
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
+        self._output = b""
+        self.said_at = self.ended_at = self.seconds = self.megabytes = 0.0
         self.status = -1
         self.start()
 
     def run(self) -> None:
         """Wait for its end."""
+        assert self._process.stdout is not None
+        while chunk := os.read(self._process.stdout.fileno(), 1 << 20):
+            self.said_at = time.monotonic()
+            self._output = chunk
         _pid, status, usage = os.wait4(self._process.pid, 0)
-        self.returned_at = time.monotonic()
-        self.seconds = self.returned_at - self._begin
+        self.ended_at = time.monotonic()
+        self.seconds = self.ended_at - self._begin
         self.megabytes = usage.ru_maxrss / 1024
         self.status = os.waitstatus_to_exitcode(status)
         self._process.returncode = self.status
@@ -189,9 +193,9 @@ class Waiting(threading.Thread):
         """Wait for it, and insist on success."""
         self.join(LIMIT)
         if self.status != 0:
-            self._process.kill()
-            tail = (FOLDER / "log").read_text(encoding="utf-8", errors="replace")[-2000:]
-            raise SystemExit(f"{self._process.args} ended with {self.status}: {tail}")
+            if self.is_alive():
+                self._process.kill()
+            raise SystemExit(f"{self._process.args} ended with {self.status}: {self._output[-2000:].decode(errors='replace')}")
         return self
 
 
@@ -280,9 +284,11 @@ def measure_one(field: Field, configs: dict[str, str], rounds: int, found: Json)
             time.sleep(SETTLED + POLL * turn / rounds)
             field.release(issuer)
             event = field.ready()
-            late = waiting.finish().returned_at - event
-            found[contender].setdefault("late", []).append(late)
-            say(f"  round {turn + 1} {contender}: {late:.3f} s after the event, {waiting.megabytes:.0f} MB")
+            waiting.finish()
+            said, ended = waiting.said_at - event, waiting.ended_at - event
+            found[contender].setdefault("said", []).append(said)
+            found[contender].setdefault("ended", []).append(ended)
+            say(f"  round {turn + 1} {contender}: result {said:.3f} s after the event, end {ended:.3f} s, {waiting.megabytes:.0f} MB")
             field.clear()
 
 
@@ -300,8 +306,9 @@ def measure_together(field: Field, configs: dict[str, str], found: Json) -> None
     say(f"  the last became Ready {event - began:.1f} s after the issuer was made")
     for contender in CONTENDERS:
         done = waiting[contender].finish()
-        found[contender] |= {"together_late": done.returned_at - event, "megabytes": done.megabytes}
-        say(f"  {contender}: {done.returned_at - event:.3f} s after the last event, {done.megabytes:.0f} MB")
+        late = done.ended_at - event
+        found[contender] |= {"together": late, "megabytes": done.megabytes}
+        say(f"  {contender}: end {late:.3f} s after the last event, {done.megabytes:.0f} MB")
     after = requests()
     for contender in CONTENDERS:
         found[contender] |= {"window": during[contender] - before[contender], "requests": after[contender] - before[contender]}

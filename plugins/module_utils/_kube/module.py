@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import os
 import signal
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
@@ -59,6 +60,9 @@ def open_transport(params: dict[str, Any]) -> HttpTransport:
 def open_client(params: dict[str, Any]) -> tuple[KubeClient, Connection]:
     """A client for that API server, and the connection for what is no request. Raises KubeError."""
     require_libraries()
+    # The client library makes some hundred thousand objects that live as long as the process. Neither collections nor the
+    # end of the process need to look at them, which is a tenth of a second after the last event of a wait.
+    gc.freeze()
     connection = connect(params)
     return KubeClient(HttpTransport(connection)), connection
 
