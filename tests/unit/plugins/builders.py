@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import functools
+import threading
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -18,6 +19,7 @@ from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW
 
 NS = "istio-ingress"
 DAY = 86400.0
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def stamp(wall):
@@ -25,8 +27,14 @@ def stamp(wall):
 
 
 @functools.cache
-def new_key(label="leaf"):
+def _made(label):
     return ec.generate_private_key(ec.SECP256R1())
+
+
+def new_key(label="leaf"):
+    # Probes run in several threads, of which each would get a key of its own from the cache alone.
+    with _ONE_AT_A_TIME:
+        return _made(label)
 
 
 def key_pem(label="leaf"):
