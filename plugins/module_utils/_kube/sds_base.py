@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Callable
 
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential, Finding
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential, Finding, wanted_secrets
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import Seen
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.gateway_pods import Patience, Reader
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_news import News
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_outcome import SdsOutcome, walked
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_preflight import Preflight, Reporter, failure
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
@@ -34,6 +36,7 @@ class SdsBase:
         deadline: Deadline,
         fail_fast: bool = True,
         progress: Callable[[str], None] = lambda _unused: None,
+        feed: Feed | None = None,
     ) -> None:
         self._client = client
         self._credentials = list(credentials)
@@ -42,7 +45,9 @@ class SdsBase:
         self._say = Reporter(self._credentials, deadline, progress).say
         self._patience = Patience(deadline, self._say)
         self._reader = Reader(client, namespace, selector, self._patience)
-        self._preflight = Preflight(self._reader, self._credentials, deadline, self._say)
+        names = wanted_secrets(self._credentials)
+        news = News(client, feed or ThreadFeed(), namespace, names, self._reader.selector_text, deadline)
+        self._preflight = Preflight(self._reader, self._credentials, deadline, self._say, news)
         self._seen: list[Seen] = []
         self._swept: list[str] = []
         # What was learnt from elsewhere than the API, each by a connection of its own.

@@ -14,9 +14,12 @@ from typing import Callable
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential, Finding
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import GatewayPod
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.gateway_pods import Reader
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_news import News
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+# Of Secrets and pods there is news; that a right was granted is seen by asking again.
+LONGEST_WITH_NEWS = 5.0
 REPORT_EVERY = 10.0
 
 
@@ -40,8 +43,11 @@ class Reporter:
 class Preflight:
     """Looks at Secrets, rights and pods; remembers the serial numbers that the Secrets hold."""
 
-    def __init__(self, reader: Reader, credentials: Sequence[Credential], deadline: Deadline, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, reader: Reader, credentials: Sequence[Credential], deadline: Deadline, say: Callable[[str], None], news: News
+    ) -> None:
         self._reader = reader
+        self._news = news
         self._credentials = credentials
         self._deadline = deadline
         self._say = say
@@ -59,7 +65,13 @@ class Preflight:
 
     def until_clear(self, fail_fast: bool, secrets: bool = True) -> tuple[list[GatewayPod], list[Finding]]:
         """Look until nothing is in the way, or until waiting is over; without secrets, what these lack is no matter. Raises KubeError."""
-        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+        try:
+            return self._until_clear(fail_fast, secrets)
+        finally:
+            self._news.close()
+
+    def _until_clear(self, fail_fast: bool, secrets: bool) -> tuple[list[GatewayPod], list[Finding]]:
+        backoff = Backoff(FIRST_PAUSE, LONGEST_WITH_NEWS)
         while True:
             pods, found = self.look()
             # Only what the Secrets lack belongs to one credential.
@@ -69,7 +81,7 @@ class Preflight:
             self._say(findings[0].text)
             if self._deadline.expired or (fail_fast and any(f.final for f in findings)):
                 return pods, findings
-            self._deadline.clock.sleep(backoff.next(self._deadline))
+            self._news.wait(backoff.next(self._deadline))
 
     def read_serials(self) -> None:
         """Read the Secrets again: one may have been renewed meanwhile."""

@@ -17,6 +17,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials i
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import OTHER_SERIAL, GatewayPod, Seen, sentence
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.primers import Primers
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_base import SdsBase
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_explain import Prober, ask_envoy
@@ -46,8 +47,9 @@ class SdsWait(SdsBase):
         keep_primer: bool = False,
         fail_fast: bool = True,
         progress: Callable[[str], None] = lambda _unused: None,
+        feed: Feed | None = None,
     ) -> None:
-        super().__init__(client, credentials, namespace, selector, deadline, fail_fast, progress)
+        super().__init__(client, credentials, namespace, selector, deadline, fail_fast, progress, feed)
         self._prober = prober
         self._port = port
         self._primer_port = primer_port

@@ -19,6 +19,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import O
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.xds import Offer
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_base import SdsBase
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_outcome import SdsOutcome
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_preflight import FIRST_PAUSE, LONGEST_PAUSE, REPORT_EVERY, names_of
@@ -60,8 +61,9 @@ class XdsWait(SdsBase):
         deadline: Deadline,
         fail_fast: bool = True,
         progress: Callable[[str], None] = lambda _unused: None,
+        feed: Feed | None = None,
     ) -> None:
-        super().__init__(client, credentials, namespace, selector, deadline, fail_fast, progress)
+        super().__init__(client, credentials, namespace, selector, deadline, fail_fast, progress, feed)
         self._istiod = istiod
         self._names = resource_names(self._credentials)
 

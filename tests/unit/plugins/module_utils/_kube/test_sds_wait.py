@@ -23,7 +23,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait impor
 from ansible_collections.baremesh.edge.plugins.module_utils._process import own_identity
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
-from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, answer, status
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, ScriptedFeed, answer, status
 
 NS = make.NS
 RECORDED = Path(__file__).parent.parent / "_istio" / "recorded"
@@ -109,6 +109,7 @@ class World:
         return [o for (p, _n), o in self.api.objects.items() if p.endswith("gateways")]
 
     def waiter(self, *credentials, timeout=60, **options):
+        self.feed = ScriptedFeed(self.clock)
         return SdsWait(
             KubeClient(self.api, self.clock),
             self.prober,
@@ -116,6 +117,7 @@ class World:
             NS,
             {"istio": "ingress"},
             Deadline(self.clock, timeout),
+            feed=self.feed,
             **options,
         )
 
@@ -338,7 +340,33 @@ def test_fail_fast_off_waits_for_the_secret(world):
     world.prober.answer("primer", served())
     outcome = world.wait(fail_fast=False)
     assert outcome.good
-    assert 9.0 <= outcome.elapsed <= 11.1
+    # Seen when it came, and not at the next look.
+    assert outcome.elapsed == 9.0
+    assert world.feed.closed
+
+
+def test_a_pod_that_gets_ready_is_seen_when_it_does(world):
+    world.pod("gw-a", ready=False)
+    world.clock.at(7.0, lambda: world.pod("gw-a"))
+    world.prober.answer("listener", served())
+    assert world.wait().elapsed == 7.0
+
+
+def test_without_the_right_to_watch_secrets_they_are_looked_at(world):
+    world.api.remove(kinds.SECRETS, NS, "app")
+    world.api.fail("/secrets", status(403, "Forbidden", "no"), times=99, watch=True)
+    world.clock.at(9.0, lambda: world.api.apply(kinds.SECRETS, make.secret()))
+    world.prober.answer("primer", served())
+    outcome = world.wait(fail_fast=False)
+    assert outcome.good
+    assert 9.0 < outcome.elapsed <= 14.0
+
+
+def test_a_wait_of_a_minute_asks_little(world):
+    world.api.remove(kinds.SECRETS, NS, "app")
+    outcome = world.wait(fail_fast=False, timeout=60)
+    assert outcome.elapsed == 60.0
+    assert outcome.requests <= 100
 
 
 def maker(name, replicas, **labels):

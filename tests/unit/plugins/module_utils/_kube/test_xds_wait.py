@@ -15,7 +15,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.xds_wait import XdsWait
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
-from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, answer
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, ScriptedFeed, answer
 
 APP = Credential("app", ("app.example.com",))
 
@@ -81,7 +81,16 @@ class World:
 
     def wait(self, credential=APP, timeout=60, **options):
         client = KubeClient(self.api, self.clock)
-        return XdsWait(client, self, [credential], make.NS, {"istio": "ingress"}, Deadline(self.clock, timeout), **options).run()
+        return XdsWait(
+            client,
+            self,
+            [credential],
+            make.NS,
+            {"istio": "ingress"},
+            Deadline(self.clock, timeout),
+            feed=ScriptedFeed(self.clock),
+            **options,
+        ).run()
 
 
 @pytest.fixture
