@@ -24,7 +24,8 @@ description:
     nothing.
   - Where no primer may be made, O(method=xds) asks istiod instead what it would send to the pods. That proves less.
 notes:
-  - Reads and watches Pods and Secrets, reads Services, creates SubjectAccessReviews and C(pods/portforward), lists, creates, patches and deletes Gateways.
+  - Reads and watches Pods and Secrets, reads Services, creates SubjectAccessReviews and C(pods/portforward), lists, creates, patches and
+    deletes Gateways. Without the right to watch it looks every five seconds.
   - With O(method=xds) Gateways are left alone. It reads Services and Pods of O(istio_namespace) and the ConfigMap C(istio-ca-root-cert) of
     O(namespace), creates C(pods/portforward) to istiod and C(serviceaccounts/token) of the gateway pods' ServiceAccount, and needs the
     Python library C(h2). While it lasts, istiod counts one proxy more.
