@@ -354,20 +354,23 @@ def wait(params: dict[str, Any], look_only: bool) -> SdsOutcome:
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    xds = module.params["method"] == "xds"
+    nothing = dict(EMPTY_RESULT, method="xds" if xds else "listener")
     raise_on_signals()
     try:
         if module.params["primer"] == "absent":
             module.exit_json(changed=False, **remove_primers(module.params, module.check_mode))
         outcome = wait(module.params, module.check_mode)
     except ValueError as exc:
-        module.fail_json(msg=str(exc), cause=str(exc), **EMPTY_RESULT)
+        module.fail_json(msg=str(exc), cause=str(exc), **nothing)
     except InterruptedRunError as exc:
-        module.fail_json(msg="The wait was %s; its primer is removed" % exc, cause=str(exc), **EMPTY_RESULT)
+        text = "The wait was %s" if xds else "The wait was %s; its primer is removed"
+        module.fail_json(msg=text % exc, cause=str(exc), **nothing)
     except KubeError as exc:
         if module.check_mode:
             text = "Would wait until the gateway pods serve the credentials; the API cannot tell their state now: %s" % exc
-            module.exit_json(changed=False, msg=text, cause=str(exc), **EMPTY_RESULT)
-        fail(module, exc, cause=str(exc), **EMPTY_RESULT)
+            module.exit_json(changed=False, msg=text, cause=str(exc), **nothing)
+        fail(module, exc, cause=str(exc), **nothing)
     for warning in outcome.warnings:
         module.warn(warning)
     result = dict(outcome.result(), changed=False)

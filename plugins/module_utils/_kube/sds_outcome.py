@@ -38,9 +38,9 @@ class SdsOutcome:
         """As module result."""
         return {
             "pods": [s.result() for s in self.seen],
-            # What istiod would send was not seen to be served.
-            "served": self.good and self.method != "xds",
-            "offered": self.good,
+            # Seen, each of them: a preflight without findings is neither, and what istiod would send is not served.
+            "served": self.good and self._all(SERVED),
+            "offered": self.good and self._all(SERVED, OFFERED),
             "method": self.method,
             "primers": self.primers,
             "swept": self.swept,
@@ -51,6 +51,9 @@ class SdsOutcome:
             "chain": self.chain,
             "retry_at": None,
         }
+
+    def _all(self, *states: str) -> bool:
+        return bool(self.seen) and all(s.state in states for s in self.seen)
 
 
 def walked(credentials: Sequence[Credential], serials: Mapping[str, Sequence[str]], seen: Sequence[Seen]) -> list[dict[str, str]]:

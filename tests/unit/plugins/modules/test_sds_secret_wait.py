@@ -14,6 +14,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube import resourc
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import sds_choice
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import LibraryMissingError
 from ansible_collections.baremesh.edge.plugins.modules import sds_secret_wait
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
@@ -131,3 +132,18 @@ def allow_all(plain):
         return plain(self, method, path, query, body, content_type, timeout)
 
     return request
+
+
+def test_method_xds_is_named_in_every_result_and_needs_its_library_only_then(monkeypatch, api):
+    found = run(monkeypatch, sds_secret_wait, method="xds", credentials=[])
+    assert (found["failed"], found["method"], found["served"], found["offered"]) == (True, "xds", False, False)
+
+    def missing():
+        raise LibraryMissingError("Failed to import the required Python library (h2)", "trace")
+
+    monkeypatch.setattr(sds_choice, "require_h2", missing)
+    found = run(monkeypatch, sds_secret_wait, method="xds", credentials=CREDENTIALS)
+    assert (found["failed"], found["method"]) == (True, "xds")
+    assert found["msg"] == "Failed to import the required Python library (h2)"
+    assert api.requests == []
+    assert "Secret app does not exist" in run(monkeypatch, sds_secret_wait, credentials=CREDENTIALS)["msg"]

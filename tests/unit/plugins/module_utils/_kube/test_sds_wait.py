@@ -529,6 +529,8 @@ def test_each_credential_has_a_port_of_its_own_and_none_that_a_service_names(wor
 def test_only_looking_makes_nothing(world):
     outcome = world.waiter().preflight()
     assert outcome.good
+    # Nothing was seen to be served.
+    assert (outcome.result()["served"], outcome.result()["offered"]) == (False, False)
     assert {r[0] for r in world.api.requests} == {"GET", "POST"}
     assert world.prober.asked == []
     world.api.remove(kinds.SECRETS, NS, "app")
