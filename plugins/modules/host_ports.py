@@ -124,6 +124,8 @@ options:
   verify:
     description:
       - Whether to open a connection to each host port at each of O(verify_addresses).
+      - What answers the host is tried from a pod of the host too, by a process that enters the pod's network for that one connection. Ports
+        with sources are not.
       - With O(state=absent) too, to see whether something else serves the ports.
       - With V(auto) a port behind whose NodePort nothing answers yet is reported only; with V(always) it fails.
     type: str
@@ -227,6 +229,14 @@ checks:
     text:
       description: What happened, in a sentence.
       type: str
+    origin:
+      description: Where the connection came from, V(host) or V(pod).
+      type: str
+untried:
+  description: Where no connection could be tried from, and why, with O(verify).
+  type: list
+  elements: str
+  returned: always
 pending:
   description: Host ports that could not be proved because nothing answers on the NodePort yet, one sentence each.
   type: list
@@ -257,7 +267,7 @@ from typing import Any, Union
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, model, nat, proof
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, model, nat, pods, proof
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.backends import Iptables, Nftables
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import File, Host
 
@@ -288,8 +298,17 @@ def _held(holders: list[str]) -> str:
 def _prove(module: AnsibleModule, wanted: model.Wanted, rewritten: bool) -> dict[str, Any]:
     addresses = module.params["verify_addresses"]
     checks = proof.check_all(wanted.ports, addresses or [*listeners.own_addresses(), "127.0.0.1"], rewritten=rewritten)
-    result: dict[str, Any] = {"checks": [check.as_result() for check in checks], "pending": proof.pending(checks, rewritten)}
+    pod = pods.find()
+    # A port with sources is not for every pod.
+    unlimited = {entry.port for entry in wanted.ports if not entry.sources}
+    from_pod = proof.from_pod([check for check in checks if check.port in unlimited], pods.connect_from(pod, proof.connect)) if pod else []
+    result: dict[str, Any] = {
+        "checks": [check.as_result() for check in (*checks, *from_pod)],
+        "pending": proof.pending(checks, rewritten),
+        "untried": [] if pod else ["from a pod: no pod with a network of its own runs on this host yet"],
+    }
     failures = proof.failures(checks, module.params["verify"] == "always", bool(addresses), rewritten)
+    failures += [check.text for check in from_pod if check.state == "fails"]
     return {**result, "msg": "; ".join(failures), "failed": True} if failures else result
 
 
@@ -431,7 +450,7 @@ def main() -> None:
         module.atomic_move,
         module.tmpdir,
     )
-    known: dict[str, Any] = {"nft": host.nft, "python": _python(), "checks": [], "pending": []}
+    known: dict[str, Any] = {"nft": host.nft, "python": _python(), "checks": [], "pending": [], "untried": []}
     try:
         ways: list[Backend] = [Nftables(host, module.params["path"]), Iptables(host, module.params["path"])]
         ways.sort(key=lambda way: way.name != module.params["backend"])

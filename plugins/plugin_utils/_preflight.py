@@ -170,6 +170,26 @@ def _listed(ours: t.Iterable[_Address], version: int) -> str:
     return ", ".join(str(address) for address in chosen) or "a host (none has such an address now)"
 
 
+def judge_families(
+    where: str, sites: t.Sequence[Facts], resolved: t.Mapping[str, Facts], addresses: t.Iterable[str], found: Findings
+) -> None:
+    """Judge names that lead to an IPv6 address of the hosts, for a cluster that has IPv4 only: nothing answers there.
+
+    Browsers fall back to IPv4 after a while, an ACME authority does not if something refuses the connection.
+    """
+    ours = {ipaddress.ip_address(address) for address in addresses}
+    for entry in sites:
+        answer = resolved.get(entry["host"]) or {}
+        silent = sorted(address for address in answer.get("aaaa", ()) if ipaddress.ip_address(address.split("%")[0]) in ours)
+        if silent:
+            (found.error if entry["acme"] else found.warn)(
+                where,
+                f"host {entry['host']} of site {entry['site']} leads to {', '.join(silent)} (AAAA), where nothing will answer: the cluster has "
+                "no IPv6, as cluster-cidr in k3s_server_config names none",
+                "remove the AAAA record, or give cluster-cidr and service-cidr both families before K3s is installed",
+            )
+
+
 def judge_dns(where: str, sites: t.Sequence[Facts], resolved: t.Mapping[str, Facts], addresses: t.Iterable[str], found: Findings) -> None:
     """Judge whether the names of the sites lead to the hosts.
 

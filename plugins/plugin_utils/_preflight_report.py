@@ -234,6 +234,10 @@ def _judge_network(
             addresses += [*answer.get("a", ()), *answer.get("aaaa", ())]
         if not settings.get("addresses_are_final"):
             addresses += [address for host in hosts.values() for address in host["addresses"]]
-        judge.judge_dns(where, _site_hosts(sites, issuers), resolved, [a for a in addresses if _is_address(a)], found)
+        known = [address for address in addresses if _is_address(address)]
+        judge.judge_dns(where, _site_hosts(sites, issuers), resolved, known, found)
+        # Another machine may answer at addresses that were given, and a program of the host needs no network of pods.
+        if settings.get("serves_ipv6") is False and not settings.get("addresses_are_final"):
+            judge.judge_families(where, _site_hosts(sites, issuers), resolved, known, found)
     if "acme" not in skip:
         judge.judge_acme(where, _used_acme(sites, issuers), network.get("fetched") or {}, found)

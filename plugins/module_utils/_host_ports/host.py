@@ -48,6 +48,7 @@ class Host:
         self.nft = find("nft")
         self._systemctl = find("systemctl")
         self.tables = {family: find(tool) for family, tool in redirects.TOOLS.items()}
+        self._saved: dict[int, str | None] = {}
         self._run = run
         self._move = move
         self._folder = folder
@@ -88,11 +89,12 @@ class Host:
         return "\n".join(self.saved(family) or "" for family in self.tables)
 
     def saved(self, family: int) -> str | None:
-        """Return the NAT rules of one family; ``None`` where there is no iptables, or the kernel has no NAT for the family."""
-        if not self.tables[family]:
-            return None
-        code, out, _err = self._run([f"{self.tables[family]}-save", "-t", "nat"])
-        return out if code == 0 else None
+        """Return the NAT rules of one family as they were first seen; ``None`` where there is no iptables, or the kernel has no NAT for the family."""
+        if family not in self._saved:
+            tool = self.tables[family]
+            code, out, _err = self._run([f"{tool}-save", "-t", "nat"]) if tool else (1, "", "")
+            self._saved[family] = out if code == 0 else None
+        return self._saved[family]
 
     def served_by_kube_proxy(self) -> str:
         """Return NodePorts of a kube-proxy in its nftables mode, as nft lists them; empty if there is none."""

@@ -102,12 +102,18 @@ def networks(values: Iterable[Any], name: str) -> tuple[str, ...]:
     return tuple(str(network.network_address) if network.num_addresses == 1 else str(network) for network in collapsed)
 
 
+_ALLOWED = {
+    "node_port": "the NodePort of a Service, for example 30080",
+    "target_port": "another port, on which a program of the host listens, for example 18080",
+}
+
+
 def _target_key(raw: Mapping[str, Any], where: str) -> str:
     given = [key for key in ("node_port", "target_port") if raw.get(key) not in (None, "")]
     if len(given) != 1:
         named = " and ".join(given) or "neither node_port nor target_port"
         raise HostPortsError(
-            f"{where} has {named}; allowed is one of node_port (a Service's) and target_port (where a program of the host listens)"
+            f"{where} has {named}; allowed is one of node_port (of a Service) and target_port (where a program of the host listens)"
         )
     return given[0]
 
@@ -131,7 +137,7 @@ def parse(
         if entry.port in entries:
             raise HostPortsError(f"{where}.port is {port}, which {name} names twice; allowed is one entry a port")
         if entry.port == entry.node_port:
-            raise HostPortsError(f"{where}.{key} is {port}, its own port; allowed is another one, for example 30080")
+            raise HostPortsError(f"{where}.{key} is {port}, its own port; allowed is {_ALLOWED[key]}")
         entries[port] = entry
     if not entries:
         raise HostPortsError(
@@ -140,6 +146,8 @@ def parse(
     for entry in entries.values():
         # The rules run one after another, so a chain of ports would be walked to its end.
         if entry.node_port in entries:
-            raise HostPortsError(f"{name} sends port {entry.port} to {entry.node_port}, a port of the list itself; allowed are others")
+            raise HostPortsError(
+                f"{name} sends port {entry.port} to {entry.node_port}, a port of the list itself; allowed are NodePorts of Services"
+            )
     sources = networks(nodeport_sources, "nodeport_sources")
     return Wanted(tuple(entries[port] for port in sorted(entries)), close_nodeports, sources if close_nodeports else ())

@@ -8,8 +8,10 @@ The connections are made by a function that is passed in, so that the reasoning 
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from .model import HostPort
 
 LOOPBACK = ("127.0.0.1", "::1")
+_NO_SUCH_FAMILY = tuple(map(os.strerror, (errno.ENETUNREACH, errno.EADDRNOTAVAIL)))
 
 Connect = Callable[[str, int], Optional[str]]
 """Opens and closes a connection to address and port; ``None`` if that worked, else the reason in words."""
@@ -33,10 +36,18 @@ class Check:
     state: str
     text: str
     target: str = ""
+    origin: str = "host"
 
     def as_result(self) -> dict[str, Any]:
         """Return plain data for a module's result."""
-        return {"address": self.address, "port": self.port, "node_port": self.node_port, "state": self.state, "text": self.text}
+        return {
+            "address": self.address,
+            "port": self.port,
+            "node_port": self.node_port,
+            "state": self.state,
+            "text": self.text,
+            "origin": self.origin,
+        }
 
 
 def connect(address: str, port: int, timeout: float = 3.0) -> str | None:
@@ -78,6 +89,27 @@ def check_all(entries: Iterable[HostPort], addresses: Iterable[str], connect_to:
     """Try every host port at every address."""
     listed = list(addresses)
     return [check(entry, address, connect_to, rewritten) for entry in entries for address in listed]
+
+
+def from_pod(checks: Iterable[Check], connect_to: Connect) -> list[Check]:
+    """Try from a pod what works from the host, except on loopback, where a pod finds itself."""
+    found = []
+    for item in checks:
+        if item.state != "works" or item.address in LOOPBACK:
+            continue
+        failure = connect_to(item.address, item.port)
+        shown = f"[{item.address}]" if ":" in item.address else item.address
+        state, text = "works", f"{shown}:{item.port} answers a pod"
+        if failure in _NO_SUCH_FAMILY:
+            state, text = "pending", f"{shown}:{item.port} could not be tried from a pod, which has no address of this family"
+        elif failure:
+            state = "fails"
+            text = (
+                f"{shown}:{item.port} answers the host but not a pod on it ({failure}), so cert-manager's self-check would fail; look at the"
+                " firewall's rules for the pods' bridge, and at host_ports_ports[].sources"
+            )
+        found.append(replace(item, state=state, text=text, origin="pod"))
+    return found
 
 
 def _by_port(checks: Iterable[Check]) -> dict[int, list[Check]]:

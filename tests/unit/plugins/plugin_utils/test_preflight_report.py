@@ -215,6 +215,29 @@ def test_names_that_do_not_lead_to_the_hosts(answer, said):
     assert judge({"skip": ["dns"]}, network=network) == ([], [])
 
 
+SILENT = "leads to 2001:db8::10 (AAAA), where nothing will answer: the cluster has no IPv6"
+
+
+def test_a_name_with_an_ipv6_address_that_the_cluster_does_not_serve():
+    errors, warnings = judge({"serves_ipv6": False})
+    assert warnings == []
+    assert len(errors) == 1
+    assert SILENT in errors[0]
+    assert "remove the AAAA record" in errors[0]
+    assert judge({"serves_ipv6": True}) == ([], [])
+
+
+def test_an_ipv6_address_of_a_machine_in_front_is_its_own_matter():
+    settings = {"serves_ipv6": False, "addresses": ["192.0.2.10", "2001:db8::10"], "addresses_are_final": True}
+    assert judge(settings) == ([], [])
+
+
+def test_an_unserved_ipv6_address_is_a_warning_where_no_authority_looks():
+    errors, warnings = judge({"serves_ipv6": False, "issuers": [{"name": "lab", "type": "selfsigned"}]})
+    assert errors == []
+    assert SILENT in warnings[0]
+
+
 def test_names_matter_less_where_no_authority_looks_them_up():
     network = {**NETWORK, "resolved": {"app.example.com": {"name": "app.example.com", "a": [], "aaaa": [], "error": ""}}}
     errors, warnings = judge({"issuers": [{"name": "lab", "type": "selfsigned"}]}, network=network)

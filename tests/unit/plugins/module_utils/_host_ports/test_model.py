@@ -61,7 +61,10 @@ def test_sources_of_node_ports_mean_nothing_while_they_are_open():
         (ports((0, 30080)), "ports[0].port is 0; allowed is a TCP port, 1 to 65535"),
         (ports((80, 65536)), "ports[0].node_port is 65536; allowed is a TCP port, 1 to 65535"),
         (ports((True, 30080)), "ports[0].port is True; allowed is a TCP port, 1 to 65535"),
-        ([{"port": 80}], "ports[0].node_port is None; allowed is a TCP port, 1 to 65535"),
+        (
+            [{"port": 80}],
+            "ports[0] has neither node_port nor target_port; allowed is one of node_port (of a Service) and target_port (where a program of the host listens)",
+        ),
         (ports((80, 30080), (80, 30081)), "ports[1].port is 80, which ports names twice; allowed is one entry a port"),
         (ports((80, 80)), "ports[0].node_port is 80, its own port; allowed is the NodePort of a Service, for example 30080"),
         (ports((80, 443), (443, 30443)), "ports sends port 80 to 443, a port of the list itself; allowed are NodePorts of Services"),
