@@ -184,8 +184,8 @@ def judge_families(
         if silent:
             (found.error if entry["acme"] else found.warn)(
                 where,
-                f"host {entry['host']} of site {entry['site']} leads to {', '.join(silent)} (AAAA), where nothing will answer: the cluster has "
-                "no IPv6, as cluster-cidr in k3s_server_config names none",
+                f"host {entry['host']} of site {entry['site']} leads to {', '.join(silent)} (AAAA), where nothing will answer: the "
+                "cluster has no IPv6, as cluster-cidr in k3s_server_config names none",
                 "remove the AAAA record, or give cluster-cidr and service-cidr both families before K3s is installed",
             )
 

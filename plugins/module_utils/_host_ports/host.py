@@ -89,7 +89,7 @@ class Host:
         return "\n".join(self.saved(family) or "" for family in self.tables)
 
     def saved(self, family: int) -> str | None:
-        """Return the NAT rules of one family as they were first seen; ``None`` where there is no iptables, or the kernel has no NAT for the family."""
+        """Return the NAT rules of one family as they were first seen; ``None`` where there is no iptables or no NAT for the family."""
         if family not in self._saved:
             tool = self.tables[family]
             code, out, _err = self._run([f"{tool}-save", "-t", "nat"]) if tool else (1, "", "")

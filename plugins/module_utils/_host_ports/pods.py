@@ -45,7 +45,7 @@ def _cgroup(process: Path) -> str:
 
 
 def _enter(pid: int) -> None:
-    with open(f"/proc/{pid}/ns/net", "rb") as namespace:  # noqa: PTH123  its number is needed, not its content
+    with open(f"/proc/{pid}/ns/net", "rb") as namespace:
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.setns(namespace.fileno(), _CLONE_NEWNET):
             number = ctypes.get_errno()

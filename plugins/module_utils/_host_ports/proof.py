@@ -105,8 +105,8 @@ def from_pod(checks: Iterable[Check], connect_to: Connect) -> list[Check]:
         elif failure:
             state = "fails"
             text = (
-                f"{shown}:{item.port} answers the host but not a pod on it ({failure}), so cert-manager's self-check would fail; look at the"
-                " firewall's rules for the pods' bridge, and at host_ports_ports[].sources"
+                f"{shown}:{item.port} answers the host but not a pod on it ({failure}), so cert-manager's self-check would fail; look for "
+                "rules of a firewall that drop what comes from the pods' bridge"
             )
         found.append(replace(item, state=state, text=text, origin="pod"))
     return found

@@ -8,6 +8,11 @@ import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model
 
+NO_TARGET = (
+    "ports[0] has neither node_port nor target_port; allowed is one of node_port (of a Service) and target_port"
+    " (where a program of the host listens)"
+)
+
 
 def ports(*pairs):
     return [{"port": port, "node_port": node_port} for port, node_port in pairs]
@@ -63,7 +68,7 @@ def test_sources_of_node_ports_mean_nothing_while_they_are_open():
         (ports((True, 30080)), "ports[0].port is True; allowed is a TCP port, 1 to 65535"),
         (
             [{"port": 80}],
-            "ports[0] has neither node_port nor target_port; allowed is one of node_port (of a Service) and target_port (where a program of the host listens)",
+            NO_TARGET,
         ),
         (ports((80, 30080), (80, 30081)), "ports[1].port is 80, which ports names twice; allowed is one entry a port"),
         (ports((80, 80)), "ports[0].node_port is 80, its own port; allowed is the NodePort of a Service, for example 30080"),
