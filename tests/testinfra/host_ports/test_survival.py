@@ -125,6 +125,21 @@ def test_a_redirect_to_a_node_port_is_refused_before_anything_changes(survival):
         assert "changed=0" in output
 
 
+def test_a_port_that_kubernetes_serves_is_refused_with_the_name_of_the_service(survival):
+    variables = {"host_ports_ports": [{"port": 81, "node_port": 30080}]}
+    status, output = survival.edge.play(survival.edge.PLAYBOOK, variables)
+    assert status != 0
+    assert "port 81 is served by Service default/balanced (loadbalancer IP" in " ".join(output.split())
+    assert "changed=0" in output
+
+
+def test_auto_leaves_to_kubernetes_what_it_serves(survival):
+    output = survival.edge.role(BALANCED | {"host_ports_backend": "auto"}, "--check")
+    assert "backend loadbalancer, because" in " ".join(output.split())
+    output = survival.edge.role(ROUNDS["nftables"] | {"host_ports_backend": "auto"}, "--check")
+    assert "backend nftables, because nothing of Kubernetes serves port 80, 82" in " ".join(output.split())
+
+
 def test_removal_leaves_nothing(survival):
     """Rules, files, units and openings, of any backend."""
     survival.edge.remove()
