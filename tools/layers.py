@@ -20,7 +20,12 @@ LINKED = ".collections/ansible_collections/baremesh/edge"
 REPORTS = checkout.cache() / f"reports-{checkout.key()}"
 #: Scenarios of the layer molecule, the main path first. Those of a chain run one after the other on one lab, so that only the first has
 #: to install everything. default only raises and removes the lab; online needs the internet.
-CHAINS = (("site", "reboot", "neighbour", "bad_input"), ("killed",))
+CHAINS = (
+    ("site", "renew", "sds_faults", "certificate_faults", "neighbour"),
+    ("host_ports",),
+    ("proxy", "reboot", "bad_input"),
+    ("killed",),
+)
 #: Where ansible-test leaves its own.
 UNIT_REPORTS = checkout.stage_path("units") / "tests" / "output" / "junit"
 

@@ -148,7 +148,7 @@ def test_each_pod_gets_the_proxy_header_that_it_expects(world):
     world.pod("gw-b", proxy_config='{"gatewayTopology":{"proxyProtocol":{}}}')
     for pod in ("gw-a", "gw-b"):
         world.prober.answer("primer", served(), pod=pod)
-    assert world.wait().served
+    assert world.wait().good
     assert world.prober.headers == {("gw-a", "listener"): False, ("gw-a", "primer"): False, ("gw-b", "primer"): True}
 
 
