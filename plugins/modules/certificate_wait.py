@@ -24,8 +24,9 @@ description:
     A refusal by RBAC is a failure at once.
 notes:
   - Reads Certificates, Secrets and, where something is not ready, CertificateRequests, Orders, Challenges and issuers.
-    At most six requests, whatever the number of Certificates, and at most two more at the end of a wait in which cert-manager said nothing:
-    then its pods and the log of its controller are looked at. Private keys never leave the host where the module runs.
+    At most six requests, whatever the number of Certificates; private keys never leave the host where the module runs.
+  - At the end of a wait in which cert-manager said nothing, its pods and the log of its controller are looked at, where the
+    credentials allow it. That costs at most two requests more.
   - Where the self check of a challenge gets a wrong answer, the module asks the name once itself when it fails, to tell who answers.
   - While it waits, progress is shown on the terminal and in the job log, not in check mode and not with the variable
     C(edge_live_progress) set to V(false).
