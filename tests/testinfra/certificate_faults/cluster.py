@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shlex
-
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import parse_time
 
 NAMESPACE = "certificate-faults"
 
@@ -90,4 +89,4 @@ def condition(found, kind):
 
 def moment(stamp):
     """A time of the API as seconds since 1970."""
-    return parse_time(stamp).timestamp()
+    return dt.datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
