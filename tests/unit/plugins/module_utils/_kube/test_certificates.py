@@ -123,7 +123,7 @@ def cert_manager(world):
         def request(method, path, query, *rest):
             if path.endswith("/log"):
                 world.api.requests.append((method, path, dict(query), None))
-                return Answer(200, {}, log.encode())
+                return world.api._fault(path, False) or Answer(200, {}, log.encode())
             if path == "/api/v1/pods":
                 world.api.requests.append((method, path, dict(query), None))
                 return answer(200, {"items": world.api.select(kinds.PODS.path("cert-manager"), query)})
@@ -178,11 +178,13 @@ def test_an_order_that_is_not_placed_is_explained_by_the_log(world, cert_manager
     )
 
 
-def test_a_log_that_may_not_be_read_takes_nothing_away(world, cert_manager):
-    cert_manager()
-    world.api.fail("/log", status(403, "Forbidden", "no right"))
+@pytest.mark.parametrize("reply", [status(403, "Forbidden", "no right"), status(503, "ServiceUnavailable", "busy"), "lost"])
+def test_a_log_that_cannot_be_read_takes_nothing_away(world, cert_manager, reply):
+    cert_manager(NOT_PLACED.replace("error creating new order: %s", "certificates app: boom"))
+    world.api.fail("/log", reply)
     world.put(kinds.CERTIFICATES, make.certificate(conditions=[]))
     assert world.wait(timeout=5).cause == "cert-manager has not set its Ready condition"
+    assert "certificates app: boom" in world.wait(timeout=5).cause
 
 
 def test_who_answers_instead_is_told_once_and_only_for_a_wrong_answer(world):
