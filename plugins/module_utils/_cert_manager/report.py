@@ -217,4 +217,7 @@ def _short(text: str) -> str:
     match = re.match(r"(Challenge \S+): .*failed to perform self check.*\": (.+)$", text)
     if match:
         text = "%s: self check: %s" % match.groups()
+    match = re.match(r"(Challenge \S+): .*the self check is redirected to (\S+)/\.well-known/\S+, and there: (?:.*: )?(.+)$", text)
+    if match:
+        text = "%s: self check is redirected to %s: %s" % match.groups()
     return text if len(text) <= 160 else text[:157] + "..."

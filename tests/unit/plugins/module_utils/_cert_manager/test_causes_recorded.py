@@ -23,7 +23,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import Inventory
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import condition_problems
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import advice, failure_text, subject_of
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import advice, failure_text, phrase, subject_of
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.silence import is_silent
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import chain, walk
 from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso, parse_time
@@ -110,6 +110,16 @@ def test_where_cert_manager_says_nothing(name, silent):
     subject = subject_of(walked.certificate)
     subject.walk = walked
     assert is_silent(subject) is silent
+
+
+def test_live_progress_tells_of_a_redirect_in_a_few_words():
+    walked, problems = read("self_check_redirect")
+    subject = subject_of(walked.certificate)
+    subject.walk, subject.cause = walked, find_cause(walked, problems, THEN + 300, failure_of(walked.certificate))
+    assert phrase(subject) == (
+        "Order pending, Challenge redirect.fault.example.com: self check is redirected to https://redirect.fault.example.com: "
+        "connection reset by peer"
+    )
 
 
 def test_the_chain_goes_from_certificate_to_challenge():
