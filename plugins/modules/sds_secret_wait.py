@@ -329,6 +329,14 @@ def argument_spec() -> dict[str, dict[str, Any]]:
     return spec
 
 
+def nothing_seen(params: dict[str, Any]) -> dict[str, Any]:
+    """The result before anything was asked."""
+    found = dict(EMPTY_RESULT)
+    if params["method"] == "xds":
+        found["method"] = "xds"
+    return found
+
+
 def remove_primers(params: dict[str, Any], look_only: bool) -> dict[str, Any]:
     """Do what primer=absent says. Raises KubeError."""
     if params["primer_names"] == []:
@@ -355,7 +363,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     xds = module.params["method"] == "xds"
-    nothing = dict(EMPTY_RESULT, method="xds" if xds else "listener")
+    nothing = nothing_seen(module.params)
     raise_on_signals()
     try:
         if module.params["primer"] == "absent":
