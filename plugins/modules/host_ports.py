@@ -124,8 +124,8 @@ options:
   verify:
     description:
       - Whether to open a connection to each host port at each of O(verify_addresses).
-      - What answers the host is tried from a pod of the host too, by a process that enters the pod's network for that one connection. Ports
-        with sources are not.
+      - What answers the host is tried from pods of the host too, until one of a few can, by a process that enters the pod's network for that
+        one connection. Ports with sources are not.
       - With O(state=absent) too, to see whether something else serves the ports.
       - With V(auto) a port behind whose NodePort nothing answers yet is reported only; with V(always) it fails.
     type: str
@@ -298,14 +298,16 @@ def _held(holders: list[str]) -> str:
 def _prove(module: AnsibleModule, wanted: model.Wanted, rewritten: bool) -> dict[str, Any]:
     addresses = module.params["verify_addresses"]
     checks = proof.check_all(wanted.ports, addresses or [*listeners.own_addresses(), "127.0.0.1"], rewritten=rewritten)
-    pod = pods.find()
+    found = pods.find()
     # A port with sources is not for every pod.
     unlimited = {entry.port for entry in wanted.ports if not entry.sources}
-    from_pod = proof.from_pod([check for check in checks if check.port in unlimited], pods.connect_from(pod, proof.connect)) if pod else []
+    from_pod = proof.from_pod(
+        [check for check in checks if check.port in unlimited] if found else [], pods.connect_from_any(found, proof.connect)
+    )
     result: dict[str, Any] = {
         "checks": [check.as_result() for check in (*checks, *from_pod)],
         "pending": proof.pending(checks, rewritten),
-        "untried": [] if pod else ["from a pod: no pod with a network of its own runs on this host yet"],
+        "untried": [] if found else ["from a pod: no pod with a network of its own runs on this host yet"],
     }
     failures = proof.failures(checks, module.params["verify"] == "always", bool(addresses), rewritten)
     failures += [check.text for check in from_pod if check.state == "fails"]

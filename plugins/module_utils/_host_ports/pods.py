@@ -20,14 +20,18 @@ _CLONE_NEWNET = 0x40000000
 _LONGEST_ANSWER = 4096
 
 
-def find(proc: Path = Path("/proc")) -> int:
-    """Return the lowest process of a pod with a network of its own; 0 if there is none here, or it cannot be seen."""
+def find(proc: Path = Path("/proc"), most: int = 3) -> list[int]:
+    """Return a process of each of a few pods with a network of their own; none if there are none here, or they cannot be seen."""
     own = _namespace(proc / "1")
+    found: dict[str, int] = {}
     for pid in sorted(int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()):
         process = proc / str(pid)
-        if _namespace(process) not in ("", own) and "kubepods" in _cgroup(process):
-            return pid
-    return 0
+        namespace = _namespace(process)
+        if namespace not in ("", own) and "kubepods" in _cgroup(process):
+            found.setdefault(namespace, pid)
+        if len(found) == most:
+            break
+    return list(found.values())
 
 
 def _namespace(process: Path) -> str:
@@ -50,6 +54,20 @@ def _enter(pid: int) -> None:
         if libc.setns(namespace.fileno(), _CLONE_NEWNET):
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
+
+
+def connect_from_any(pids: list[int], connect: Connect) -> Connect:
+    """Return a function that connects from one network after the other until one can: a pod may be kept in by a NetworkPolicy."""
+
+    def inside(address: str, port: int) -> str | None:
+        failure: str | None = "no pod"
+        for pid in pids:
+            failure = connect_from(pid, connect)(address, port)
+            if failure is None:
+                break
+        return failure
+
+    return inside
 
 
 def connect_from(pid: int, connect: Connect) -> Connect:
