@@ -124,7 +124,7 @@ options:
   verify:
     description:
       - Whether to open a connection to each host port at each of O(verify_addresses).
-      - What answers the host is tried from pods of the host too, until one of a few can, by a process that enters the pod's network for that
+      - What answers the host is tried from its pods too, until one of a few can, by a process that enters the pod's network for that
         one connection. Ports with sources are not.
       - With O(state=absent) too, to see whether something else serves the ports.
       - With V(auto) a port behind whose NodePort nothing answers yet is reported only; with V(always) it fails.

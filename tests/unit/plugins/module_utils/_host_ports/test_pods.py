@@ -16,7 +16,7 @@ KUBEPODS = "0::/kubepods.slice/kubepods-besteffort.slice/cri-containerd-1.scope\
 
 @pytest.fixture
 def proc(tmp_path):
-    """A /proc with a process of the host, one of a hostNetwork pod, one of a container that is no pod, two of one pod and one of another."""
+    """A /proc with processes of the host, of a hostNetwork pod, of a container that is no pod, and of two pods, two of the first."""
     for pid, namespace, cgroup in [
         (1, "net:[1]", "0::/init.scope\n"),
         (20, "net:[1]", KUBEPODS),
