@@ -170,7 +170,9 @@ class Waiting(threading.Thread):
         super().__init__(daemon=True)
         self._begin = time.monotonic()
         environment = {"PATH": os.environ["PATH"], "HOME": "/root", "PYTHONPATH": str(FOLDER / "python")}
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+        )
         self._output = b""
         self.said_at = self.ended_at = self.seconds = self.megabytes = 0.0
         self.status = -1
@@ -248,7 +250,9 @@ class Field:
     def hold(self, issuer: str) -> None:
         """Make the Certificates, and wait until each has a request that waits for the issuer."""
         apply(*(self._certificate(f"c-{number}", issuer) for number in range(self._count)))
-        self._requests.until("every Certificate has a request", lambda w: sum(waits_for_issuer(r, issuer) for r in w.objects.values()) >= self._count)
+        self._requests.until(
+            "every Certificate has a request", lambda w: sum(waits_for_issuer(r, issuer) for r in w.objects.values()) >= self._count
+        )
 
     def release(self, issuer: str) -> None:
         """Make the issuer."""
