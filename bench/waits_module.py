@@ -10,7 +10,7 @@ import sys
 
 from ansible.module_utils import basic
 
-basic._ANSIBLE_ARGS = sys.argv[2].encode()
+basic._ANSIBLE_ARGS = sys.argv[2].encode()  # noqa: SLF001
 # From ansible-core 2.19 on arguments name how they are encoded.
-basic._ANSIBLE_PROFILE = "legacy"
+basic._ANSIBLE_PROFILE = "legacy"  # noqa: SLF001
 importlib.import_module(sys.argv[1]).main()

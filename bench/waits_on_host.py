@@ -242,7 +242,7 @@ class Field:
         metadata = {"name": name, "namespace": self.namespace}
         return {"apiVersion": "cert-manager.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
 
-    def _certificate(self, name: str, issuer: str, **more: Any) -> Json:
+    def _certificate(self, name: str, issuer: str, **more: object) -> Json:
         key = {"algorithm": "ECDSA", "size": 256}
         names = {"dnsNames": [f"{name}.example.com"], "secretName": name, "issuerRef": {"kind": "Issuer", "name": issuer}}
         return self._object("Certificate", name, {"privateKey": key, **names, **more})

@@ -11,7 +11,8 @@ version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
 description:
-  - Chooses certificates by name and by the time that is left of them, and puts them into batches, those that expire first before the others.
+  - Chooses certificates by name and by the time that is left of them, and puts them into batches, those that expire first
+    before the others.
 positional: certificates, now
 options:
   _input:

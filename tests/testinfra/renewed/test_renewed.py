@@ -132,10 +132,12 @@ def test_everything_that_is_wrong_is_said_before_anything_changes(cluster, site)
     before = [cluster.revision(name) for name in (site["name"], SECOND)]
     run = renew({"renewal_names": f"ghost\n{site['name']}, wraith", "renewal_batch_size": "0", "renewal_within_days": "soon"})
     assert run.status != 0
-    assert [failure.message for failure in run.failures] == [
-        f"renewal_names has ghost, wraith; it may have {site['name']}, {SECOND}.\n"
-        "renewal_batch_size is '0'; it must be a whole number from 1.\n"
-        "renewal_within_days is 'soon'; it must be a number of days, or empty for all."
+    assert [failure.message.splitlines() for failure in run.failures] == [
+        [
+            f"renewal_names has ghost, wraith; it may have {site['name']}, {SECOND}.",
+            "renewal_batch_size is '0'; it must be a whole number from 1.",
+            "renewal_within_days is 'soon'; it must be a number of days, or empty for all.",
+        ]
     ]
     assert run.changed == 0
     assert [cluster.revision(name) for name in (site["name"], SECOND)] == before
