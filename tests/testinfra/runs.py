@@ -31,10 +31,10 @@ def bare_hosts():
     lab("up")
 
 
-def command(*arguments):
+def command(*arguments, playbook=PLAYBOOK):
     """Command line of a run with the example's variables."""
     inventory = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "lab"
-    return ["ansible-playbook", "--inventory", str(inventory), "--extra-vars", f"@{ROOT / 'lab/demo/vars.yml'}", *arguments, str(PLAYBOOK)]
+    return ["ansible-playbook", "--inventory", str(inventory), "--extra-vars", f"@{ROOT / 'lab/demo/vars.yml'}", *arguments, str(playbook)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,11 +56,11 @@ class Run:
     output: str
 
 
-def run(variables, *arguments):
+def run(variables, *arguments, playbook=PLAYBOOK):
     """Run to the end with further variables, and tell what failed."""
     settings = {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_LOG_PATH": ""}
     result = subprocess.run(
-        command("--extra-vars", json.dumps(variables), *arguments),
+        command("--extra-vars", json.dumps(variables), *arguments, playbook=playbook),
         env=os.environ | settings,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -97,9 +97,7 @@ class Renewal:
 
 def renew(variables, *arguments):
     """Run the playbook with the example's sites and the second certificate."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "PLAYBOOK", PLAYBOOK)
-        return runs.run({"certificate_certificates": [CERTIFICATE]} | variables, *arguments)
+    return runs.run({"certificate_certificates": [CERTIFICATE]} | variables, *arguments, playbook=PLAYBOOK)
 
 
 @pytest.fixture(scope="module")
