@@ -112,7 +112,10 @@ def archive(files: Mapping[str, bytes], links: Mapping[str, str] | None = None) 
             entry = tarfile.TarInfo(path.lstrip("/"))
             entry.type, entry.linkname = tarfile.SYMTYPE, target
             tar.addfile(entry)
-    return buffer.getvalue()
+        end = tar.offset + 2 * tarfile.BLOCKSIZE
+    # Nothing behind the two blocks that end a tar: who unpacks it in podman may be gone before it has got what Python fills up with,
+    # and then `podman cp` fails with "broken pipe".
+    return buffer.getvalue()[:end]
 
 
 def ensure(spec: Spec, have: podman.Container | None, links: Mapping[str, str] | None = None) -> str:

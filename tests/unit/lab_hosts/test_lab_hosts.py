@@ -77,6 +77,14 @@ def test_private_files_are_private():
     }
 
 
+@pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 20000])
+def test_an_archive_ends_with_its_end(size):
+    """Whoever reads it to its end marker has read it all."""
+    packed = hosts.archive({"/f": bytes(range(1, 256)) * (size // 255) + b"x" * (size % 255)})
+    assert packed.endswith(bytes(1024))
+    assert len(packed) == 512 + -(-size // 512) * 512 + 1024
+
+
 def test_systemd_is_told_of_cgroup_v1_only_where_it_refuses_it(monkeypatch):
     monkeypatch.setattr(hosts.Path, "exists", lambda _self: False)
     assert hosts.systemd_cmdline("bookworm") == ""
