@@ -125,7 +125,7 @@ def _sentence(tried: list[Check], silent: list[Check], rewritten: bool) -> str:
     if works:
         why = f"the gateway answers at {works} only, so no DNS name should point to the other address"
     elif rewritten:
-        why = "the gateway does not exist yet or has no ready pod"
+        why = "the gateway has no ready pod yet, or no site has opened the port on it"
     else:
         why = "no Service of type LoadBalancer has an address of this host and a ready pod yet"
     what = f"nothing answers on {silent[0].target} there" if rewritten else "nothing answers"

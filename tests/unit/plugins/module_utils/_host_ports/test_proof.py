@@ -40,7 +40,7 @@ def test_pending_is_one_sentence_a_port():
     assert proof.pending(proof.check_all([ENTRY], ["192.0.2.1", "2001:db8::1", "127.0.0.1"], network())) == [
         (
             "port 80 is not proved at 192.0.2.1, 2001:db8::1: nothing answers on NodePort 30080 there; "
-            "the gateway does not exist yet or has no ready pod"
+            "the gateway has no ready pod yet, or no site has opened the port on it"
         )
     ]
 
