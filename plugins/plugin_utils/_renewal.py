@@ -98,11 +98,15 @@ def renewal_proof(
     port: int,
     addresses: t.Sequence[str],
     address_port: int = 443,
+    proxy_protocol: bool = False,
+    proxies: t.Sequence[str] = (),
 ) -> dict[str, t.Any]:
     """Return what must be served after a renewal, and where.
 
     :arg gateways: manifests of the Gateways; those for other pods or on other ports are not looked at.
     :arg certificates: C(certificates) of M(baremesh.edge.certificate_wait).
+    :arg proxy_protocol: whether the gateway expects a PROXY header at the addresses.
+    :arg proxies: addresses of proxies in front that pass TLS on.
     :returns: C(serials) by server name, and C(endpoints): every server name at every address.
     """
     issued = {str(c["secret_name"]): str(c["serial"]) for c in certificates if c.get("serial")}
@@ -115,10 +119,9 @@ def renewal_proof(
             name = (server.get("tls") or {}).get("credentialName")
             if name in issued and int((server.get("port") or {}).get("number") or 0) == port:
                 serials.update({server_name(host): issued[name] for host in server.get("hosts") or []})
-    return {
-        "serials": serials,
-        "endpoints": [{"address": address, "port": address_port, "server_name": name} for name in serials for address in addresses],
-    }
+    direct = {"port": address_port, "proxy_protocol": True} if proxy_protocol else {"port": address_port}
+    places = [{"address": address, **direct} for address in addresses] + [{"address": proxy, "port": 443} for proxy in proxies]
+    return {"serials": serials, "endpoints": [{**place, "server_name": name} for name in serials for place in places]}
 
 
 def _endpoint(record: Record) -> str:

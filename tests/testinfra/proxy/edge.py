@@ -56,9 +56,9 @@ def gateway_pods():
     return Pods(int(revision), frozenset(pod["metadata"]["uid"] for pod in running))
 
 
-def site_run(variables, *arguments):
-    """A run of site.yml that must succeed; returns how it ended."""
-    found = run(variables, *arguments)
+def site_run(variables, *arguments, **options):
+    """A run that must succeed, of site.yml unless the options name another playbook; returns how it ended."""
+    found = run(variables, *arguments, **options)
     assert found.status == 0, "\n".join(f"{failure.host}: {failure.task}: {failure.message}" for failure in found.failures) or found.output
     return found
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import tempfile
 
@@ -169,6 +170,15 @@ def test_a_probe_that_comes_without_the_header_says_that_it_is_missing(nginx, pa
     assert served["msg"].startswith(f"{address}:443 for {NAME} serves no certificate: {why}")
     probed = edge.module("http01_probe_info", {"hosts": [NAME], "addresses": [address]})
     assert probed["msg"].startswith(f"{NAME} at {address}:80: {why}")
+
+
+def test_certificates_are_renewed_behind_the_proxy_protocol(nginx, passing_tls):
+    """By the playbook, which looks at the way of challenges before, and at pods, hosts and proxy after."""
+    (address, *_others) = nginx.hosts
+    output = edge.site_run(l4(nginx), playbook="baremesh.edge.renew").output
+    (line,) = re.findall(rf"{SITE['name']}: \w+ -> \w+, valid until [^\"]*", output)
+    assert "served by gateway pod" in line
+    assert {f"{address}:443", f"{nginx.address}:443"} <= set(line.split(", "))
 
 
 def test_a_second_run_behind_the_proxy_protocol_changes_nothing(nginx, passing_tls):

@@ -106,6 +106,15 @@ def test_what_must_be_served_and_where():
     ]
 
 
+def test_a_proxy_in_front_serves_it_too_and_the_hosts_expect_its_header():
+    gateways = [gateway("app-tls", "app.example.com")]
+    proof = _renewal.renewal_proof(gateways, CERTIFICATES, SELECTOR, 443, ["192.0.2.1"], proxy_protocol=True, proxies=["192.0.2.9"])
+    assert proof["endpoints"] == [
+        {"address": "192.0.2.1", "port": 443, "proxy_protocol": True, "server_name": "app.example.com"},
+        {"address": "192.0.2.9", "port": 443, "server_name": "app.example.com"},
+    ]
+
+
 @pytest.mark.parametrize(
     "other",
     [
