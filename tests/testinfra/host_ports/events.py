@@ -20,6 +20,19 @@ LIMIT = 90.0
 #: The lines of K3s's kill script that filter the rules, as K3s's documentation has them; the lab's stand-in for K3s brings no script.
 KILLALL = "for t in iptables ip6tables; do $t-save | grep -v KUBE- | grep -v CNI- | grep -iv flannel | $t-restore; done"
 
+#: On the host itself: how long a port does not answer, or nothing. A service manager calls K3s started before kube-proxy has looked at all.
+FROM_HOST = f"""
+import socket, sys, time
+begin = time.monotonic()
+while time.monotonic() - begin < {LIMIT}:
+    try:
+        socket.create_connection((sys.argv[1], int(sys.argv[2])), 1).close()
+    except OSError:
+        time.sleep(0.1)
+    else:
+        sys.exit(print(round(time.monotonic() - begin, 1)))
+"""
+
 #: In the order in which they happen. Firewalls come with a run of the role, which opens the ports in their terms.
 PLAIN = {
     "nft flush ruleset": "nft flush ruleset",
@@ -103,8 +116,6 @@ def watch(edge, event, ports):
     found = {}
     for (port, family), started in watches.items():
         started.join()
-        inside = edge.shell(
-            f"python3 -c 'import socket; socket.create_connection((\"{edge.addresses[family]}\", {port}), 3)' && echo yes", check=False
-        )
-        found[port, family] = Away(started.away, started.back, "yes" in inside)
+        inside = edge.shell(f"python3 -c '{FROM_HOST}' {edge.addresses[family]} {port}", check=False).strip()
+        found[port, family] = Away(max(started.away, float(inside or 0)), started.back, bool(inside))
     return found

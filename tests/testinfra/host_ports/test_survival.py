@@ -89,7 +89,9 @@ def test_survives(survival, capsys, way, event, family):
     with capsys.disabled():
         print(f" away {away.seconds:4.1f} s", end="")
     assert away.back, f"port {port} does not answer at {survival.edge.addresses[family]} within {events.LIMIT} s after: {event}"
-    assert away.from_host, f"port {port} at {survival.edge.addresses[family]} does not answer the host itself after: {event}"
+    assert away.from_host, (
+        f"port {port} at {survival.edge.addresses[family]} does not answer the host itself within {events.LIMIT} s after: {event}"
+    )
 
 
 TRACES = {"nftables": {"table inet baremesh_host_ports", "host_ports.nft"}, "iptables": {":BAREMESH-PORTS-IN", "host_ports.iptables"}}
