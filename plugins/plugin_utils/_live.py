@@ -24,6 +24,8 @@ display = Display()
 
 # Shorter waits show nothing and open no second connection.
 FIRST_LOOK_AFTER = 2.0
+# Far longer than a read takes whose file is gone; only a connection that hangs comes so far.
+LAST_READ = 15.0
 # Waits on the host until the file has grown past what was read, or is gone, or some seconds have passed.
 READ = (
     'f=%s; n=0; while [ -e "$f" ] && [ "$(wc -c < "$f")" -le %d ] && [ $n -lt 20 ]; do sleep 0.25; n=$((n+1)); done; '
@@ -93,17 +95,20 @@ class Follower:
         self._first_after = first_after
         self._pause = pause
         self._stop = threading.Event()
-        # A line that is being shown holds a lock that all worker processes share: never leave in the middle of one.
-        self._showing = threading.Lock()
+        self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
 
     def start(self) -> None:
         """Begin, after a while, to show lines."""
-        threading.Thread(target=self._follow, name="progress", daemon=True).start()
+        self._thread.start()
 
     def stop(self) -> None:
-        """Show nothing more from now on."""
-        with self._showing:
-            self._stop.set()
+        """Show nothing more from now on, and end.
+
+        Whatever is displayed, by a connection plug-in with -vvv too, holds a lock that all worker processes share. A worker that ended
+        while this thread holds it would leave all others waiting for ever.
+        """
+        self._stop.set()
+        self._thread.join(LAST_READ)
 
     def _follow(self) -> None:
         offset = 0
@@ -123,8 +128,7 @@ class Follower:
             self._show_lines(["no progress can be shown: %s" % exc])
 
     def _show_lines(self, lines: list[str]) -> None:
-        with self._showing:
-            for line in lines:
-                if self._stop.is_set():
-                    return
-                self._show(line)
+        for line in lines:
+            if self._stop.is_set():
+                return
+            self._show(line)

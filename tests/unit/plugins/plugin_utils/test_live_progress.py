@@ -63,8 +63,28 @@ def test_a_broken_connection_is_said_once_and_ends_it():
 def test_nothing_is_shown_after_the_end():
     lines = []
     follower = _live.Follower(lambda offset: (0, b"late\n"), lines.append, first_after=0)
-    follower.stop()
+    follower._stop.set()
     follower._follow()
+    assert lines == []
+
+
+def test_the_end_waits_for_a_read_that_is_under_way():
+    """The connection may be displaying something, under a lock that it would take along."""
+    reading, release = threading.Event(), threading.Event()
+
+    def read(offset):
+        reading.set()
+        assert release.wait(10)
+        return 0, b"late\n"
+
+    lines = []
+    follower = _live.Follower(read, lines.append, first_after=0)
+    follower.start()
+    assert reading.wait(10)
+    threading.Timer(0.05, release.set).start()
+    follower.stop()
+    assert release.is_set()
+    assert not follower._thread.is_alive()
     assert lines == []
 
 
