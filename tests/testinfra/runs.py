@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -113,6 +114,9 @@ def watch(kill_at=None, delay=0.0):
         start_new_session=True,
     )
     tasks, last, lines = 0, "", []
+    # A run that hangs is a failure, and not the end of all tests.
+    limit = threading.Timer(TIMEOUT, os.killpg, (process.pid, signal.SIGKILL))
+    limit.start()
     for line in process.stdout:
         lines.append(line)
         if line.startswith("TASK ["):
@@ -122,6 +126,7 @@ def watch(kill_at=None, delay=0.0):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             break
+    limit.cancel()
     process.stdout.close()
     return Watched(process.wait(TIMEOUT), tasks, last, "".join(lines))
 
