@@ -70,6 +70,23 @@ def test_a_wait_of_60_seconds_costs_six_requests_for_500_certificates(world):
     assert "490 more are not ready." in outcome.message
 
 
+def test_news_of_many_is_gathered_before_it_is_judged(world):
+    """Each judgement goes over all of them; with a burst of news, as an issuer that was awaited makes, most would be in vain."""
+    for number in range(100):
+        name = f"c{number}"
+        world.put(kinds.CERTIFICATES, make.certificate(name, conditions=[make.MISSING, make.ISSUING]))
+        secret = make.secret(name, certificate_name=name, names=(f"{name}.example.com",))
+        world.put_at(10 + number / 1000, kinds.SECRETS, secret)
+        world.put_at(10 + number / 1000, kinds.CERTIFICATES, make.certificate(name))
+    waiter, decisions = world.waiter(names=()), []
+    decide = waiter._decide
+    waiter._decide = lambda: decisions.append(None) or decide()
+    outcome = waiter.run()
+    assert outcome.ready
+    assert 10.09 < outcome.elapsed < 10.2
+    assert len(decisions) < 25
+
+
 def test_a_certificate_that_never_appears_is_a_failure(world):
     outcome = world.wait(timeout=30)
     assert not outcome.ready
