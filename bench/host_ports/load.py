@@ -61,7 +61,8 @@ def connect(family: int, address: str, port: int) -> bool:
 def load(address: str, seconds: float, ports: list[int]) -> None:
     """Open connections one after the other, to each port in turn; tell per port how many a second, how long each took, how many failed.
 
-    In turn, connection by connection, because what else the machine does then hits every port alike.
+    In turn, connection by connection, because what else the machine does then hits every port alike. The order is reversed every time,
+    because what one connection leaves to be done falls to the one after it.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     times: dict[int, list[float]] = {port: [] for port in ports}
@@ -69,6 +70,7 @@ def load(address: str, seconds: float, ports: list[int]) -> None:
     clock = time.perf_counter
     end = clock() + seconds
     while clock() < end:
+        ports.reverse()
         for port in ports:
             begin = clock()
             failed[port] += not connect(family, address, port)
@@ -83,8 +85,29 @@ def load(address: str, seconds: float, ports: list[int]) -> None:
     print(json.dumps(report))
 
 
+def hold(address: str, port: int, count: int) -> None:
+    """Open connections, keep them until a line is read, then use them; tell how many were lost."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    clients = [socket.socket(family, socket.SOCK_STREAM) for _number in range(count)]
+    for client in clients:
+        client.settimeout(5)
+        client.connect((address, port))
+    print("open", flush=True)
+    sys.stdin.readline()
+    lost = 0
+    for client in clients:
+        try:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            lost += client.recv(256) != ANSWER
+        except OSError:
+            lost += 1
+    print(json.dumps({"connections": count, "failed": lost}))
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(int(sys.argv[2]))
+    elif sys.argv[1] == "hold":
+        hold(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     else:
         load(sys.argv[2], float(sys.argv[3]), [int(port) for port in sys.argv[4:]])
