@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -26,6 +27,18 @@ from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, 
 Json = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Request:
+    """One request; what it attempts is a verb with its object, for the sentence when it fails."""
+
+    attempt: str
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Json | None = None
+    content_type: str = "application/json"
+
+
 class KubeClient:
     """Reads and writes objects; turns every bad answer into one exception with one sentence."""
 
@@ -37,7 +50,7 @@ class KubeClient:
     def get(self, resource: Resource, namespace: str | None, name: str, timeout: float = ANSWER_TIMEOUT) -> Json:
         """One object. Raises ApiError (404 where it does not exist) or ConnectionLost."""
         attempt = "read %s" % _where(resource, namespace, name)
-        return self._call("GET", resource.path(namespace, name), {}, None, attempt, timeout)
+        return self._call(Request(attempt, "GET", resource.path(namespace, name)), timeout)
 
     def list(
         self,
@@ -50,37 +63,38 @@ class KubeClient:
         """The List object of a collection, in one request."""
         query = _selectors(label_selector, field_selector)
         attempt = "list %s" % _where(resource, namespace)
-        return self._call("GET", resource.path(namespace), query, None, attempt, timeout)
+        return self._call(Request(attempt, "GET", resource.path(namespace), query), timeout)
 
     def text(
         self, resource: Resource, namespace: str, name: str, subresource: str, query: Mapping[str, str], timeout: float = ANSWER_TIMEOUT
     ) -> str:
         """A subresource that is plain text, such as the log of a pod."""
         attempt = "read the %s of %s" % (subresource, _where(resource, namespace, name))
-        answer = self._answer("GET", resource.path(namespace, name, subresource), query, None, attempt, timeout)
+        answer = self._answer(Request(attempt, "GET", resource.path(namespace, name, subresource), query), timeout)
         return answer.body.decode("utf-8", "replace")
 
     def create(self, resource: Resource, namespace: str | None, body: Json, timeout: float = ANSWER_TIMEOUT) -> Json:
         """Create an object and return it as stored."""
         name = body.get("metadata", {}).get("name")
         attempt = "create %s" % _where(resource, namespace, name)
-        return self._call("POST", resource.path(namespace), {}, body, attempt, timeout)
+        return self._call(Request(attempt, "POST", resource.path(namespace), body=body), timeout)
 
     def delete(self, resource: Resource, namespace: str | None, name: str, timeout: float = ANSWER_TIMEOUT) -> Json:
         """Delete an object."""
         attempt = "delete %s" % _where(resource, namespace, name)
-        return self._call("DELETE", resource.path(namespace, name), {}, None, attempt, timeout)
+        return self._call(Request(attempt, "DELETE", resource.path(namespace, name)), timeout)
 
     def replace_status(self, resource: Resource, namespace: str | None, body: Json, timeout: float = ANSWER_TIMEOUT) -> Json:
         """Write the status subresource; the resourceVersion in it guards against overwriting others."""
         name = body["metadata"]["name"]
         attempt = "update the status of %s" % _where(resource, namespace, name)
-        return self._call("PUT", resource.path(namespace, name, "status"), {}, body, attempt, timeout)
+        return self._call(Request(attempt, "PUT", resource.path(namespace, name, "status"), body=body), timeout)
 
     def merge(self, resource: Resource, namespace: str | None, name: str, change: Json, timeout: float = ANSWER_TIMEOUT) -> Json:
         """Change the given fields of an object; None removes one."""
         attempt = "change %s" % _where(resource, namespace, name)
-        return self._call("PATCH", resource.path(namespace, name), {}, change, attempt, timeout, "application/merge-patch+json")
+        request = Request(attempt, "PATCH", resource.path(namespace, name), body=change, content_type="application/merge-patch+json")
+        return self._call(request, timeout)
 
     def issue_token(self, namespace: str, account: str, audience: str, seconds: int) -> str:
         """A token of a ServiceAccount, for one audience and for a while."""
@@ -90,7 +104,8 @@ class KubeClient:
             "kind": "TokenRequest",
             "spec": {"audiences": [audience], "expirationSeconds": seconds},
         }
-        found = self._call("POST", SERVICE_ACCOUNTS.path(namespace, account, "token"), {}, body, attempt, ANSWER_TIMEOUT)
+        request = Request(attempt, "POST", SERVICE_ACCOUNTS.path(namespace, account, "token"), body=body)
+        found = self._call(request, ANSWER_TIMEOUT)
         return str((found.get("status") or {}).get("token") or "")
 
     def watch(self, resource: Resource, namespace: str | None, query: Mapping[str, str], timeout: float) -> Stream:
@@ -102,39 +117,21 @@ class KubeClient:
             raise self._error(stream.answer, attempt)
         return stream
 
-    def _call(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Json | None,
-        attempt: str,
-        timeout: float,
-        content_type: str = "application/json",
-    ) -> Json:
-        answer = self._answer(method, path, query, body, attempt, timeout, content_type)
+    def _call(self, request: Request, timeout: float) -> Json:
+        answer = self._answer(request, timeout)
         try:
             found = json.loads(answer.body)
         except ValueError as exc:
-            raise ConnectionLost("Could not %s: the answer is not JSON (%s)" % (attempt, exc)) from exc
+            raise ConnectionLost("Could not %s: the answer is not JSON (%s)" % (request.attempt, exc)) from exc
         if not isinstance(found, dict):
-            raise ConnectionLost("Could not %s: the answer is no object" % attempt)
+            raise ConnectionLost("Could not %s: the answer is no object" % request.attempt)
         return found
 
-    def _answer(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Json | None,
-        attempt: str,
-        timeout: float,
-        content_type: str = "application/json",
-    ) -> Answer:
+    def _answer(self, request: Request, timeout: float) -> Answer:
         self.requests += 1
-        answer = self._transport.request(method, path, query, body, content_type, max(1.0, timeout))
+        answer = self._transport.request(request.method, request.path, request.query, request.body, request.content_type, max(1.0, timeout))
         if answer.status >= 300:
-            raise self._error(answer, attempt)
+            raise self._error(answer, request.attempt)
         return answer
 
     def _error(self, answer: Answer, attempt: str) -> ApiError:
