@@ -9,6 +9,7 @@ Private to baremesh.edge: other collections must not import it; it changes witho
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential, Finding, wanted_secrets
@@ -22,32 +23,38 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_preflight 
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 
 
+def _unseen(_line: str) -> None:
+    """Progress that nobody looks at."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which credentials the gateway's pods are to have, and when to stop waiting for it."""
+
+    credentials: Sequence[Credential]
+    namespace: str
+    selector: Mapping[str, str]
+    deadline: Deadline
+    fail_fast: bool = True
+    progress: Callable[[str], None] = _unseen
+
+
 class SdsBase:
     """Preflight and result."""
 
     method = ""
 
-    def __init__(
-        self,
-        client: KubeClient,
-        credentials: Sequence[Credential],
-        namespace: str,
-        selector: Mapping[str, str],
-        deadline: Deadline,
-        fail_fast: bool = True,
-        progress: Callable[[str], None] = lambda _unused: None,
-        feed: Feed | None = None,
-    ) -> None:
+    def __init__(self, client: KubeClient, wanted: Wanted, feed: Feed | None = None) -> None:
         self._client = client
-        self._credentials = list(credentials)
-        self._deadline = deadline
-        self._fail_fast = fail_fast
-        self._say = Reporter(self._credentials, deadline, progress).say
-        self._patience = Patience(deadline, self._say)
-        self._reader = Reader(client, namespace, selector, self._patience)
+        self._credentials = list(wanted.credentials)
+        self._deadline = wanted.deadline
+        self._fail_fast = wanted.fail_fast
+        self._say = Reporter(self._credentials, wanted.deadline, wanted.progress).say
+        self._patience = Patience(wanted.deadline, self._say)
+        self._reader = Reader(client, wanted.namespace, wanted.selector, self._patience)
         names = wanted_secrets(self._credentials)
-        news = News(client, feed or ThreadFeed(), namespace, names, self._reader.selector_text, deadline)
-        self._preflight = Preflight(self._reader, self._credentials, deadline, self._say, news)
+        news = News(client, feed or ThreadFeed(), wanted.namespace, names, self._reader.selector_text, wanted.deadline)
+        self._preflight = Preflight(self._reader, self._credentials, wanted.deadline, self._say, news)
         self._seen: list[Seen] = []
         self._swept: list[str] = []
         # What was learnt from elsewhere than the API, each by a connection of its own.

@@ -16,6 +16,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.istiod import Istiod, require_h2
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import PodProber
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_base import Wanted
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import SdsWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.xds_wait import XdsWait
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
@@ -32,20 +33,16 @@ def choose_wait(
     """The wait. Raises LibraryMissingError where the method needs one that is not there."""
     namespace = params["namespace"]
     selector = {str(k): str(v) for k, v in params["selector"].items()}
+    wanted = Wanted(credentials, namespace, selector, deadline, params["fail_fast"], progress)
     if params["method"] == "xds":
         require_h2()
         istiod = Istiod(client, connection, params["istio_namespace"], namespace)
-        return XdsWait(client, istiod, credentials, namespace, selector, deadline, params["fail_fast"], progress)
+        return XdsWait(client, istiod, wanted)
     return SdsWait(
         client,
         PodProber(connection, namespace),
-        credentials,
-        namespace,
-        selector,
-        deadline,
+        wanted,
         port=params["port"],
         primer_port=params["primer_port"],
         keep_primer=params["primer"] == "kept",
-        fail_fast=params["fail_fast"],
-        progress=progress,
     )

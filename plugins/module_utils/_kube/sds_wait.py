@@ -10,20 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, SERVED, Probe
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import OTHER_SERIAL, GatewayPod, Seen, sentence
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.primers import Primers
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_base import SdsBase
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_base import SdsBase, Wanted
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_explain import Prober, ask_envoy
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_outcome import SdsOutcome
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_preflight import FIRST_PAUSE, LONGEST_PAUSE, names_of
-from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff
 
 HANDSHAKE_TIMEOUT = 5.0
 PARALLEL = 8
@@ -38,23 +36,18 @@ class SdsWait(SdsBase):
         self,
         client: KubeClient,
         prober: Prober,
-        credentials: Sequence[Credential],
-        namespace: str,
-        selector: Mapping[str, str],
-        deadline: Deadline,
+        wanted: Wanted,
         port: int = 443,
         primer_port: int | None = None,
         keep_primer: bool = False,
-        fail_fast: bool = True,
-        progress: Callable[[str], None] = lambda _unused: None,
         feed: Feed | None = None,
     ) -> None:
-        super().__init__(client, credentials, namespace, selector, deadline, fail_fast, progress, feed)
+        super().__init__(client, wanted, feed)
         self._prober = prober
         self._port = port
         self._primer_port = primer_port
         self._keep_primer = keep_primer
-        self._primers = Primers(client, namespace, selector, deadline.clock)
+        self._primers = Primers(client, wanted.namespace, wanted.selector, wanted.deadline.clock)
 
     def run(self) -> SdsOutcome:
         """Wait. The primer is gone at the end, however the wait ends, unless it is to be kept after a success."""

@@ -11,19 +11,19 @@ Private to baremesh.edge: other collections must not import it; it changes witho
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, Protocol
+from typing import Any, Protocol
 
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential, Finding
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Finding
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.offers import judge, resource_names
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import OFFERED, GatewayPod, Seen, sentence
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.xds import Offer
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_base import SdsBase
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_base import SdsBase, Wanted
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_outcome import SdsOutcome
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_preflight import FIRST_PAUSE, LONGEST_PAUSE, REPORT_EVERY, names_of
-from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff
 
 # istiod pushes what changes in Secrets, but says nothing when a right is granted: then only asking anew helps.
 ASK_ANEW_AFTER = 20.0
@@ -51,19 +51,8 @@ class XdsWait(SdsBase):
 
     method = "xds"
 
-    def __init__(
-        self,
-        client: KubeClient,
-        istiod: ControlPlane,
-        credentials: Sequence[Credential],
-        namespace: str,
-        selector: Mapping[str, str],
-        deadline: Deadline,
-        fail_fast: bool = True,
-        progress: Callable[[str], None] = lambda _unused: None,
-        feed: Feed | None = None,
-    ) -> None:
-        super().__init__(client, credentials, namespace, selector, deadline, fail_fast, progress, feed)
+    def __init__(self, client: KubeClient, istiod: ControlPlane, wanted: Wanted, feed: Feed | None = None) -> None:
+        super().__init__(client, wanted, feed)
         self._istiod = istiod
         self._names = resource_names(self._credentials)
 

@@ -19,6 +19,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube import resourc
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import InterruptedRunError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_base import Wanted
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import SdsWait
 from ansible_collections.baremesh.edge.plugins.module_utils._process import own_identity
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
@@ -108,18 +109,10 @@ class World:
     def primers(self):
         return [o for (p, _n), o in self.api.objects.items() if p.endswith("gateways")]
 
-    def waiter(self, *credentials, timeout=60, **options):
+    def waiter(self, *credentials, timeout=60, fail_fast=True, progress=lambda _unused: None, **options):
         self.feed = ScriptedFeed(self.clock)
-        return SdsWait(
-            KubeClient(self.api, self.clock),
-            self.prober,
-            credentials or (APP,),
-            NS,
-            {"istio": "ingress"},
-            Deadline(self.clock, timeout),
-            feed=self.feed,
-            **options,
-        )
+        wanted = Wanted(credentials or (APP,), NS, {"istio": "ingress"}, Deadline(self.clock, timeout), fail_fast, progress)
+        return SdsWait(KubeClient(self.api, self.clock), self.prober, wanted, feed=self.feed, **options)
 
     def wait(self, *credentials, **options):
         return self.waiter(*credentials, **options).run()

@@ -12,6 +12,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.xds import Of
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConnectionLost, KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_base import Wanted
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.xds_wait import XdsWait
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
@@ -81,16 +82,8 @@ class World:
 
     def wait(self, credential=APP, timeout=60, **options):
         client = KubeClient(self.api, self.clock)
-        return XdsWait(
-            client,
-            self,
-            [credential],
-            make.NS,
-            {"istio": "ingress"},
-            Deadline(self.clock, timeout),
-            feed=ScriptedFeed(self.clock),
-            **options,
-        ).run()
+        wanted = Wanted([credential], make.NS, {"istio": "ingress"}, Deadline(self.clock, timeout), **options)
+        return XdsWait(client, self, wanted, ScriptedFeed(self.clock)).run()
 
 
 @pytest.fixture
