@@ -254,7 +254,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments impo
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait, Outcome
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client, progress_writer
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, finish_wait, open_client, progress_writer
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 
@@ -319,14 +319,7 @@ def main() -> None:
             text = "Would wait for %s; the API cannot tell their state now: %s" % (what, exc)
             module.exit_json(changed=False, msg=text, cause=str(exc), **EMPTY_RESULT)
         fail(module, exc, cause=str(exc), **EMPTY_RESULT)
-    for warning in outcome.warnings:
-        module.warn(warning)
-    result = dict(outcome.result(), changed=False)
-    if module.check_mode and not outcome.ready:
-        module.exit_json(msg="Would wait: %s" % outcome.message, **result)
-    if not outcome.ready:
-        module.fail_json(msg=outcome.message, **result)
-    module.exit_json(msg=outcome.message, **result)
+    finish_wait(module, outcome.ready, outcome.warnings, outcome.message, outcome.result())
 
 
 if __name__ == "__main__":

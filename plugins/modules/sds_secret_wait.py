@@ -279,6 +279,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import (
     InterruptedRunError,
     fail,
+    finish_wait,
     open_client,
     progress_writer,
     raise_on_signals,
@@ -379,14 +380,7 @@ def main() -> None:
             text = "Would wait until the gateway pods serve the credentials; the API cannot tell their state now: %s" % exc
             module.exit_json(changed=False, msg=text, cause=str(exc), **nothing)
         fail(module, exc, cause=str(exc), **nothing)
-    for warning in outcome.warnings:
-        module.warn(warning)
-    result = dict(outcome.result(), changed=False)
-    if module.check_mode:
-        module.exit_json(msg=outcome.message if outcome.good else "Would wait: %s" % outcome.message, **result)
-    if not outcome.good:
-        module.fail_json(msg=outcome.message, **result)
-    module.exit_json(msg=outcome.message, **result)
+    finish_wait(module, outcome.good, outcome.warnings, outcome.message, outcome.result())
 
 
 if __name__ == "__main__":

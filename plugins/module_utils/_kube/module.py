@@ -13,6 +13,7 @@ import contextlib
 import gc
 import os
 import signal
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
 from ansible.module_utils.basic import missing_required_lib
@@ -73,6 +74,18 @@ def fail(module: AnsibleModule, error: KubeError, **result: Any) -> NoReturn:
         module.fail_json(msg=str(error), exception=error.details, **result)
     module.fail_json(msg=str(error), **result)
     raise SystemExit(1)
+
+
+def finish_wait(module: AnsibleModule, good: bool, warnings: Sequence[str], message: str, result: dict[str, Any]) -> NoReturn:
+    """End a waiting module with what it has seen; in check mode nothing was waited for, so nothing has failed."""
+    for warning in warnings:
+        module.warn(warning)
+    if module.check_mode:
+        module.exit_json(changed=False, msg=message if good else "Would wait: %s" % message, **result)
+    if not good:
+        module.fail_json(changed=False, msg=message, **result)
+    module.exit_json(changed=False, msg=message, **result)
+    raise SystemExit(0)
 
 
 def raise_on_signals() -> None:
