@@ -18,13 +18,14 @@ VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 LINKED = ".collections/ansible_collections/baremesh/edge"
 #: Where pytest's reports go.
 REPORTS = checkout.cache() / f"reports-{checkout.key()}"
-#: Scenarios of the layer molecule, the main path first. Those of a chain run one after the other on one lab, so that only the first has
-#: to install everything. default only raises and removes the lab; online needs the internet.
+#: Scenarios of the layer molecule. Those of a chain run one after the other on one lab, so that only the first has to install everything.
+#: The main path first, and longer chains before shorter ones, so that two at a time end together. default only raises and removes the
+#: lab; online needs the internet.
 CHAINS = (
     ("site", "renew", "sds_faults", "certificate_faults", "neighbour"),
-    ("host_ports",),
     ("proxy", "reboot", "bad_input"),
     ("killed",),
+    ("host_ports",),
 )
 #: Where ansible-test leaves its own.
 UNIT_REPORTS = checkout.stage_path("units") / "tests" / "output" / "junit"
