@@ -260,142 +260,15 @@ redirects:
   sample: [/usr/sbin/iptables, /etc/baremesh/host_ports.iptables]
 """
 
-import contextlib
 import sys
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, model, nat, pods, proof
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import ensure, model
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.backends import Iptables, Nftables
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import File, Host
-
-Backend = Union[Nftables, Iptables]
-
-
-def _text(lines: list[str]) -> str:
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _files(params: dict[str, Any]) -> list[File]:
-    return [File(Path(entry["path"]), entry["content"], int(entry["mode"], 8)) for entry in params["files"]]
-
-
-def _holders(host: Host, wanted: model.Wanted) -> tuple[list[str], list[int]]:
-    """Return who else serves a host port, in words, and the ports that Kubernetes serves by itself."""
-    ports = [entry.port for entry in wanted.ports]
-    claims = nat.claims(host.nat_rules(), ports, [*listeners.own_addresses(), *proof.LOOPBACK])
-    named = [*map(str, listeners.holders(ports)), *map(str, claims)]
-    return named, sorted({claim.port for claim in claims if claim.cluster})
-
-
-def _held(holders: list[str]) -> str:
-    named = "; ".join(holders)
-    return f"{named}: the host ports would take its connections away. Stop it or give it another port (or set refuse_held_ports to false)"
-
-
-def _prove(module: AnsibleModule, wanted: model.Wanted, rewritten: bool) -> dict[str, Any]:
-    addresses = module.params["verify_addresses"]
-    checks = proof.check_all(wanted.ports, addresses or [*listeners.own_addresses(), "127.0.0.1"], rewritten=rewritten)
-    found = pods.find()
-    # A port with sources is not for every pod.
-    unlimited = {entry.port for entry in wanted.ports if not entry.sources}
-    from_pod = proof.from_pod(
-        [check for check in checks if check.port in unlimited] if found else [], pods.connect_from_any(found, proof.connect)
-    )
-    result: dict[str, Any] = {
-        "checks": [check.as_result() for check in (*checks, *from_pod)],
-        "pending": proof.pending(checks, rewritten),
-        "untried": [] if found else ["from a pod: no pod with a network of its own runs on this host yet"],
-    }
-    failures = proof.failures(checks, module.params["verify"] == "always", bool(addresses), rewritten)
-    failures += [check.text for check in from_pod if check.state == "fails"]
-    return {**result, "msg": "; ".join(failures), "failed": True} if failures else result
-
-
-def _store(host: Host, backend: Backend, other: Backend, wanted: model.Wanted, files: list[File], load: bool) -> None:
-    """Write files and load rules; what the other backend left goes last, so that the ports are never without."""
-    if load:
-        backend.check(wanted)
-    for item in files:
-        host.store(item)
-    if load:
-        backend.load(wanted)
-    for path in other.paths():
-        path.unlink(missing_ok=True)
-    other.delete()
-
-
-def present(module: AnsibleModule, host: Host, backend: Backend, other: Backend) -> dict[str, Any]:
-    """Bring the host ports in place and return the module's result.
-
-    Raises:
-        HostPortsError: the options contradict each other, or the rules are refused.
-    """
-    p = module.params
-    wanted = model.parse(p["ports"], p["close_nodeports"], p["nodeport_sources"], p["ports_label"])
-    backend.refuse(wanted, p["ports_label"])
-    own_files = backend.files(wanted)
-    wrong_rules = backend.drift(wanted)
-    wrong_files = {item: item.state() for item in (*own_files, *_files(p)) if item.state()}
-    files_drift = [f"file {item.path}: {state}" for item, state in wrong_files.items()]
-    leftovers = _leftovers(other)
-    idle = host.idle_units(p["units"])
-    holders, cluster_ports = _holders(host, wanted)
-    before = [*backend.lines(wanted), *other.lines(wanted)]
-    # Where host ports themselves differ, single rules say nothing more.
-    details = wrong_rules if before in ([], wanted.lines()) else []
-    result: dict[str, Any] = {
-        "changed": bool(wrong_rules or wrong_files or leftovers),
-        "host_ports": wanted.lines(),
-        "drift": [*wrong_rules, *files_drift, *leftovers, *(f"unit {unit}: {state}" for unit, state in idle.items())],
-        "files_written": [str(item.path) for item in wrong_files],
-        "idle_units": list(idle),
-        "holders": holders,
-        "cluster_ports": cluster_ports,
-        "leftovers": leftovers,
-        "diff": {"before": _text([*before, *details, *files_drift, *leftovers]), "after": _text(wanted.lines())},
-    }
-    if holders and p["refuse_held_ports"]:
-        return {**result, "changed": False, "files_written": [], "msg": _held(holders), "failed": True}
-    if not module.check_mode:
-        _store(host, backend, other, wanted, list(wrong_files), bool(wrong_rules or set(own_files) & set(wrong_files)))
-    if p["verify"] != "never" and not (module.check_mode and wrong_rules):
-        result |= _prove(module, wanted, rewritten=True)
-    return result
-
-
-def _leftovers(backend: Backend) -> list[str]:
-    return [*backend.leftovers(), *(f"file {path}: present" for path in backend.paths() if path.exists())]
-
-
-def absent(module: AnsibleModule, *backends: Backend) -> dict[str, Any]:
-    """Remove the host ports and return the module's result."""
-    paths = [item.path for item in _files(module.params) if item.path.exists()]
-    found = [line for backend in backends for line in _leftovers(backend)] + [f"file {path}: present" for path in paths]
-    before = [line for backend in backends for line in backend.lines()]
-    if not module.check_mode:
-        for path in (*paths, *(path for backend in backends for path in backend.paths())):
-            path.unlink(missing_ok=True)
-        for backend in backends:
-            backend.delete()
-        with contextlib.suppress(OSError):  # others may keep files there
-            Path(module.params["path"]).parent.rmdir()
-    result: dict[str, Any] = {
-        "changed": bool(found),
-        "host_ports": [],
-        "drift": found,
-        "files_written": [],
-        "idle_units": [],
-        "holders": [],
-        "cluster_ports": [],
-        "leftovers": [],
-        "diff": {"before": _text([*before, *found]), "after": ""},
-    }
-    if module.params["verify"] != "never":
-        result |= _prove(module, model.parse(module.params["ports"], name=module.params["ports_label"]), rewritten=False)
-    return result
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Host
 
 
 def _python() -> str:
@@ -408,44 +281,49 @@ def _run_command(module: AnsibleModule, arguments: list[str]) -> tuple[int, str,
     return int(code), str(out), str(err)
 
 
+def argument_spec() -> dict[str, dict[str, Any]]:
+    """The module's options."""
+    port: dict[str, dict[str, Any]] = {
+        "port": {"type": "int", "required": True},
+        "node_port": {"type": "int"},
+        "target_port": {"type": "int"},
+        "sources": {"type": "list", "elements": "str", "default": []},
+    }
+    file: dict[str, dict[str, Any]] = {
+        "path": {"type": "path", "required": True},
+        "content": {"type": "str", "default": "", "no_log": True},
+        "mode": {"type": "str", "default": "0644"},
+    }
+    return {
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "backend": {"type": "str", "choices": ["nftables", "iptables"], "default": "nftables"},
+        "ports": {"type": "list", "elements": "dict", "default": [], "options": port},
+        "ports_label": {"type": "str", "default": "ports"},
+        "close_nodeports": {"type": "bool", "default": False},
+        "nodeport_sources": {"type": "list", "elements": "str", "default": []},
+        "path": {"type": "path", "default": "/etc/baremesh/host_ports.nft"},
+        "files": {"type": "list", "elements": "dict", "default": [], "options": file},
+        "units": {"type": "list", "elements": "str", "default": []},
+        "refuse_held_ports": {"type": "bool", "default": True},
+        "verify": {"type": "str", "choices": ["never", "auto", "always"], "default": "never"},
+        "verify_addresses": {"type": "list", "elements": "str", "default": []},
+    }
+
+
+def ensure_state(params: dict[str, Any], look_only: bool, host: Host, backends: list[ensure.Backend]) -> dict[str, Any]:
+    """Do what the options say. Raises HostPortsError."""
+    options = ensure.Options.of(params, look_only)
+    ports, label = params["ports"], params["ports_label"]
+    if params["state"] == "present":
+        wanted = model.parse(ports, params["close_nodeports"], params["nodeport_sources"], label)
+        return ensure.present(wanted, options, host, *backends)
+    return ensure.absent(model.parse(ports, name=label) if options.verify != "never" else None, options, *backends)
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "backend": {"type": "str", "choices": ["nftables", "iptables"], "default": "nftables"},
-            "ports": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "port": {"type": "int", "required": True},
-                    "node_port": {"type": "int"},
-                    "target_port": {"type": "int"},
-                    "sources": {"type": "list", "elements": "str", "default": []},
-                },
-            },
-            "ports_label": {"type": "str", "default": "ports"},
-            "close_nodeports": {"type": "bool", "default": False},
-            "nodeport_sources": {"type": "list", "elements": "str", "default": []},
-            "path": {"type": "path", "default": "/etc/baremesh/host_ports.nft"},
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "path": {"type": "path", "required": True},
-                    "content": {"type": "str", "default": "", "no_log": True},
-                    "mode": {"type": "str", "default": "0644"},
-                },
-            },
-            "units": {"type": "list", "elements": "str", "default": []},
-            "refuse_held_ports": {"type": "bool", "default": True},
-            "verify": {"type": "str", "choices": ["never", "auto", "always"], "default": "never"},
-            "verify_addresses": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    params = module.params
     host = Host(
         lambda name: module.get_bin_path(name, opt_dirs=["/usr/sbin", "/sbin"]) or "",
         lambda arguments: _run_command(module, arguments),
@@ -454,10 +332,10 @@ def main() -> None:
     )
     known: dict[str, Any] = {"nft": host.nft, "python": _python(), "checks": [], "pending": [], "untried": []}
     try:
-        ways: list[Backend] = [Nftables(host, module.params["path"]), Iptables(host, module.params["path"])]
-        ways.sort(key=lambda way: way.name != module.params["backend"])
-        known["redirects"] = next(way for way in ways if isinstance(way, Iptables)).tools_and_files()
-        result = {**known, **(present(module, host, *ways) if module.params["state"] == "present" else absent(module, *ways))}
+        nftables, iptables = Nftables(host, params["path"]), Iptables(host, params["path"])
+        known["redirects"] = iptables.tools_and_files()
+        backends: list[ensure.Backend] = [iptables, nftables] if params["backend"] == "iptables" else [nftables, iptables]
+        result = {**known, **ensure_state(params, module.check_mode, host, backends)}
     except (model.HostPortsError, OSError) as error:
         module.fail_json(msg=str(error), **known)
     if result.pop("failed", False):

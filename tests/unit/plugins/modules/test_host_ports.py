@@ -13,7 +13,7 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, model, rules
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, model, proof, rules
 from ansible_collections.baremesh.edge.plugins.modules import host_ports
 
 SAMPLE = next((Path(__file__).parents[1] / "module_utils/_host_ports/samples").glob("nft-*-plain.json")).read_text()
@@ -216,15 +216,15 @@ def test_a_held_port_can_be_taken_on_purpose(host):
 
 def test_proof(host):
     host.has_everything()
-    with patch.object(host_ports.proof, "check_all") as check_all:
-        check_all.return_value = [host_ports.proof.Check("192.0.2.1", 80, 30080, "fails", "it does not")]
+    with patch.object(proof, "check_all") as check_all:
+        check_all.return_value = [proof.Check("192.0.2.1", 80, 30080, "fails", "it does not")]
         result = run(host, verify="auto", verify_addresses=["192.0.2.1"])
     assert (result["failed"], result["msg"]) == (True, "it does not")
     assert result["checks"][0]["state"] == "fails"
 
 
 def test_no_proof_of_rules_that_are_not_there_yet(host):
-    with patch.object(host_ports.proof, "check_all") as check_all:
+    with patch.object(proof, "check_all") as check_all:
         result = run(host, check=True, verify="always")
     check_all.assert_not_called()
     assert result["checks"] == []
