@@ -88,8 +88,8 @@ def _judge_filters(name: str, host: Facts, found: Findings) -> None:
             found.warn(
                 name,
                 f"filters with {what}",
-                "let 6443/tcp, 10250/tcp and 8472/udp in from the other hosts, 80 and 443 from everywhere, and trust the pod and "
-                "service networks (10.42.0.0/16, 10.43.0.0/16)",
+                "let 6443/tcp, 10250/tcp and 8472/udp in from the other hosts, and trust the pod and service networks (10.42.0.0/16, "
+                "10.43.0.0/16); the host ports are opened by the role host_ports (host_ports_firewall)",
             )
 
 
