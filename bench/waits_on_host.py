@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import re
+import shlex
 import ssl
 import statistics
 import subprocess
@@ -172,6 +173,7 @@ class Waiting(threading.Thread):
 
     def __init__(self, command: list[str]) -> None:
         super().__init__(daemon=True)
+        self._command = shlex.join(command)
         self._begin = time.monotonic()
         environment = {"PATH": os.environ["PATH"], "HOME": "/root", "PYTHONPATH": str(FOLDER / "python")}
         self._process = subprocess.Popen(
@@ -201,7 +203,7 @@ class Waiting(threading.Thread):
         if self.status != 0:
             if self.is_alive():
                 self._process.kill()
-            raise SystemExit(f"{self._process.args} ended with {self.status}: {self._output[-2000:].decode(errors='replace')}")
+            raise SystemExit(f"{self._command} ended with {self.status}: {self._output[-2000:].decode(errors='replace')}")
         return self
 
 

@@ -16,6 +16,18 @@ PYTHON = sys.executable
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 #: The checkout under the name that its imports use.
 LINKED = ".collections/ansible_collections/baremesh/edge"
+#: What has types throughout.
+TYPED = (
+    "tools",
+    "lab/edge_lab",
+    f"{LINKED}/plugins",
+    "tests/netns",
+    "bench/host_ports",
+    "bench/site",
+    "bench/waits",
+    "bench/waits_module.py",
+    "bench/waits_on_host.py",
+)
 #: Where pytest's reports go.
 REPORTS = checkout.cache() / f"reports-{checkout.key()}"
 #: Scenarios of the layer molecule. Those of a chain run one after the other on one lab, so that only the first has to install everything.
@@ -83,7 +95,7 @@ def lint(_: Sequence[str]) -> Layer:
         (
             Check("ansible-lint", ("ansible-lint", "--offline", "--strict")),
             Check("galaxy-importer", (PYTHON, "tools/galaxy_import.py")),
-            Check("mypy", (PYTHON, "-m", "mypy", "tools", "lab/edge_lab", f"{LINKED}/plugins")),
+            Check("mypy", (PYTHON, "-m", "mypy", "--scripts-are-modules", *TYPED)),
             Check("antsibull-docs", antsibull_docs),
             pytest("contracts", "contract.xml", "tests/unit/contract"),
             Check("yamllint", ("yamllint", "--strict", ".")),

@@ -152,16 +152,16 @@ def main() -> int:
     finally:
         topology.close()
     missed = []
-    for family, rows in ((key, value) for key, value in figures.items() if key.startswith("IPv")):
-        print(f"{family:10}  new/s   ratio   p50 ms   p99 ms   ratio   failed")
-        for name, row in rows.items():
+    for name, rows in ((key, value) for key, value in figures.items() if key.startswith("IPv")):
+        print(f"{name:10}  new/s   ratio   p50 ms   p99 ms   ratio   failed")
+        for way, row in rows.items():
             print(
-                f"{name:10} {row['rate']:6.0f}  {row['rate ratio']:6.3f}  {row['p50'] * 1e3:7.3f}  {row['p99'] * 1e3:7.3f}"
+                f"{way:10} {row['rate']:6.0f}  {row['rate ratio']:6.3f}  {row['p50'] * 1e3:7.3f}  {row['p99'] * 1e3:7.3f}"
                 f"  {row['p99 ratio']:6.3f}  {row['failed']:6.0f}"
             )
         ours = rows["host port"]
-        missed += [f"{family}: new connections at {ours['rate ratio']:.3f} of the NodePort's"] * (ours["rate ratio"] < BARS["rate"])
-        missed += [f"{family}: p99 at {ours['p99 ratio']:.3f} of the NodePort's"] * (ours["p99 ratio"] > BARS["p99"])
+        missed += [f"{name}: new connections at {ours['rate ratio']:.3f} of the NodePort's"] * (ours["rate ratio"] < BARS["rate"])
+        missed += [f"{name}: p99 at {ours['p99 ratio']:.3f} of the NodePort's"] * (ours["p99 ratio"] > BARS["p99"])
     lost = figures["replacements"]
     print("rules replaced {replaced} times while {opened} connections were opened and {stood} stood: {lost} lost".format(**lost))
     missed += [f"{lost['lost']} connections lost"] * bool(lost["lost"])
