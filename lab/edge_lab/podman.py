@@ -134,9 +134,11 @@ def image_exists(reference: str) -> bool:
 
 
 def networks() -> list[dict[str, Any]]:
-    """Every podman network as podman describes it."""
-    names = podman("network", "ls", "--quiet").split()
-    return list(json.loads(podman("network", "inspect", *names))) if names else []
+    """Every podman network as podman describes it.
+
+    In one call: another lab may remove its network at any moment.
+    """
+    return list(json.loads(podman("network", "ls", "--format", "json") or "[]"))
 
 
 def exec_argv(name: str, command: Sequence[str], *, tty: bool, env: Mapping[str, str]) -> list[str]:

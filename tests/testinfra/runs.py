@@ -23,7 +23,9 @@ TIMEOUT = 900
 
 def lab(*arguments):
     """Run a command of the lab that Molecule raised, and return what it printed."""
-    return subprocess.run([ROOT / "lab/lab", *arguments], check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+    done = subprocess.run([ROOT / "lab/lab", *arguments], check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, f"lab/lab {' '.join(arguments)}\n{done.stdout}{done.stderr}"
+    return done.stdout
 
 
 def bare_hosts():

@@ -101,3 +101,15 @@ def test_a_shell_gets_a_terminal_only_if_there_is_one():
     argv = podman.exec_argv("c", ["ls", "-l"], tty=False, env={})
     assert "--tty" not in argv
     assert argv[-3:] == ["c", "ls", "-l"]
+
+
+def test_networks_are_read_in_one_call_since_another_lab_may_remove_its_own_between_two(monkeypatch):
+    calls = []
+
+    def answer(*arguments):
+        calls.append(arguments)
+        return json.dumps([{"name": "podman"}, {"name": "edge-x"}])
+
+    monkeypatch.setattr(podman, "podman", answer)
+    assert [network["name"] for network in podman.networks()] == ["podman", "edge-x"]
+    assert len(calls) == 1
