@@ -135,6 +135,19 @@ def test_a_port_that_kubernetes_serves_is_refused_with_the_name_of_the_service(s
     assert "changed=0" in output
 
 
+def test_the_host_port_of_a_pod_is_recognised(survival):
+    """K3s's ServiceLB makes such pods. Their rules do not come back after a flush until the pod is made anew."""
+    survival.edge.shell("k3s kubectl rollout restart daemonset/behind && k3s kubectl rollout status --timeout=120s daemonset/behind")
+    variables = {"host_ports_ports": [{"port": 83, "node_port": 30080}]}
+    status, output = survival.edge.play(survival.edge.PLAYBOOK, variables)
+    assert status != 0
+    assert "port 83 is served by the hostPort of a pod at 10.42." in " ".join(output.split())
+    assert "changed=0" in output
+    output = survival.edge.role(variables | {"host_ports_backend": "auto"})
+    assert "backend loadbalancer, because" in " ".join(output.split())
+    assert traces(survival.edge) == set()
+
+
 def test_auto_leaves_to_kubernetes_what_it_serves(survival):
     output = survival.edge.role(BALANCED | {"host_ports_backend": "auto"}, "--check")
     assert "backend loadbalancer, because" in " ".join(output.split())
