@@ -64,15 +64,19 @@ def prepare(topology: Topology) -> dict[str, int]:
     return ways
 
 
+def load(topology: Topology, family: int, seconds: float, *ports: int) -> dict[int, dict[str, Any]]:
+    """Open connections to the ports in turn; what the client tells of each."""
+    done = topology.exec("client", sys.executable, LOAD, "load", NODE[family], str(seconds), *map(str, ports))
+    return {int(port): told for port, told in json.loads(done.stdout).items()}
+
+
 def compare(topology: Topology, ways: dict[str, int], family: int, rounds: int, seconds: float) -> dict[str, dict[str, float]]:
     """Measure all ways in turn, connection by connection; medians over the rounds, also of each round's ratio to the NodePort."""
     seen: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
     for _round in range(rounds):
-        ports = [str(port) for port in ways.values()]
-        done = topology.exec("client", sys.executable, LOAD, "load", NODE[family], str(seconds), *ports)
-        report = json.loads(done.stdout)
+        report = load(topology, family, seconds, *ways.values())
         for name, port in ways.items():
-            seen[name].append(report[str(port)])
+            seen[name].append(report[port])
     result = {}
     for name, samples in seen.items():
         row = {key: statistics.median(sample[key] for sample in samples) for key in ("rate", "p50", "p99")}
@@ -84,7 +88,7 @@ def compare(topology: Topology, ways: dict[str, int], family: int, rounds: int, 
     return result
 
 
-def through_proxy(topology: Topology, node_port: int) -> dict[str, float]:
+def through_proxy(topology: Topology) -> dict[str, float]:
     """Measure a user-space proxy on the node, once, after everything else.
 
     Its connections to the NodePort are masqueraded and stay tracked for two minutes after their end. Some 10,000 of them make every new
@@ -99,8 +103,7 @@ def through_proxy(topology: Topology, node_port: int) -> dict[str, float]:
     )
     topology.spawn("node", sys.executable, "-c", activate)
     wait_until(lambda: topology.connect("client", NODE[4], PROXY_PORT)["result"] != "refused", "the proxy")
-    base = compare(topology, {"NodePort": node_port}, 4, 1, 2.0)["NodePort"]
-    row = compare(topology, {"NodePort": PROXY_PORT}, 4, 1, 2.0)["NodePort"]
+    base, row = (load(topology, 4, 2.0, port)[port] for port in (NODE_PORT, PROXY_PORT))
     return row | {f"{key} ratio": row[key] / base[key] for key in ("rate", "p99")}
 
 
@@ -148,7 +151,7 @@ def main() -> int:
             figures[f"IPv{family}"] = compare(topology, ways, family, options.rounds, options.seconds)
         figures["replacements"] = replace_under_load(topology, 100)
         if Path(PROXY).exists():
-            figures["IPv4"]["proxy"] = through_proxy(topology, ways["NodePort"])
+            figures["IPv4"]["proxy"] = through_proxy(topology)
     finally:
         topology.close()
     missed = []

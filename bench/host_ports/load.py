@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 
+REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 ANSWER = b"HTTP/1.0 200 OK\r\n\r\n"
 
 
@@ -44,6 +45,11 @@ def serve(port: int) -> None:
                 client.close()
 
 
+def family_of(address: str) -> int:
+    """Return the address family that a socket to this address has."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def connect(family: int, address: str, port: int) -> bool:
     """Open one connection, send, receive, close; tell whether the answer came."""
     try:
@@ -52,7 +58,7 @@ def connect(family: int, address: str, port: int) -> bool:
             # A reset at the end frees the client's port at once, so that the ports last.
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
             client.connect((address, port))
-            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            client.sendall(REQUEST)
             return client.recv(256) == ANSWER
     except OSError:
         return False
@@ -64,7 +70,7 @@ def load(address: str, seconds: float, ports: list[int]) -> None:
     In turn, connection by connection, because what else the machine does then hits every port alike. The order is reversed every time,
     because what one connection leaves to be done falls to the one after it.
     """
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    family = family_of(address)
     times: dict[int, list[float]] = {port: [] for port in ports}
     failed = dict.fromkeys(ports, 0)
     clock = time.perf_counter
@@ -87,8 +93,7 @@ def load(address: str, seconds: float, ports: list[int]) -> None:
 
 def hold(address: str, port: int, count: int) -> None:
     """Open connections, keep them until a line is read, then use them; tell how many were lost."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    clients = [socket.socket(family, socket.SOCK_STREAM) for _number in range(count)]
+    clients = [socket.socket(family_of(address), socket.SOCK_STREAM) for _number in range(count)]
     for client in clients:
         client.settimeout(5)
         client.connect((address, port))
@@ -97,7 +102,7 @@ def hold(address: str, port: int, count: int) -> None:
     lost = 0
     for client in clients:
         try:
-            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            client.sendall(REQUEST)
             lost += client.recv(256) != ANSWER
         except OSError:
             lost += 1
