@@ -10,12 +10,12 @@ import json
 import os
 import socket
 import ssl
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
+import runs
 import yaml
 from cryptography import x509
 
@@ -50,9 +50,8 @@ def site():
 @pytest.fixture(scope="session")
 def root_certificate():
     """Path of the certificate that the ACME authority issues under."""
-    pem = subprocess.run([ROOT / "lab/lab", "ca"], check=True, capture_output=True, text=True).stdout
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(pem)
+        file.write(runs.lab("ca"))
         file.flush()
         yield file.name
 
