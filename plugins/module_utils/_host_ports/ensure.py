@@ -31,7 +31,7 @@ class Options:
     units: Sequence[str]
     refuse_held_ports: bool
     verify: str
-    verify_addresses: Sequence[str]
+    verify_addresses: list[str]
     label: str
     look_only: bool
 
@@ -62,7 +62,7 @@ def present(wanted: model.Wanted, options: Options, host: Host, backend: Backend
     wrong_files = {item: item.state() for item in (*own_files, *options.files) if item.state()}
     files_drift = [f"file {item.path}: {state}" for item, state in wrong_files.items()]
     leftovers = _leftovers(other)
-    idle = host.idle_units(list(options.units))
+    idle = host.idle_units(options.units)
     holders, cluster_ports = _holders(host, wanted)
     before = [*backend.lines(wanted), *other.lines(wanted)]
     # Where host ports themselves differ, single rules say nothing more.
@@ -137,7 +137,7 @@ def _held(holders: list[str]) -> str:
 
 
 def _prove(wanted: model.Wanted, options: Options, rewritten: bool) -> Result:
-    addresses = list(options.verify_addresses)
+    addresses = options.verify_addresses
     checks = proof.check_all(wanted.ports, addresses or [*listeners.own_addresses(), "127.0.0.1"], rewritten=rewritten)
     found = pods.find()
     # A port with sources is not for every pod.

@@ -23,10 +23,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_preflight 
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 
 
-def _unseen(_line: str) -> None:
-    """Progress that nobody looks at."""
-
-
 @dataclass(frozen=True)
 class Wanted:
     """Which credentials the gateway's pods are to have, and when to stop waiting for it."""
@@ -36,7 +32,7 @@ class Wanted:
     selector: Mapping[str, str]
     deadline: Deadline
     fail_fast: bool = True
-    progress: Callable[[str], None] = _unseen
+    progress: Callable[[str], None] = lambda _unused: None
 
 
 class SdsBase:
