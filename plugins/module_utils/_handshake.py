@@ -45,10 +45,6 @@ class ForwardError(Exception):
     """The way to the port is broken; nothing is known of the port itself."""
 
 
-class SilenceError(ForwardError):
-    """Nothing came in time; the way itself may be whole."""
-
-
 def shake_hands(channel: Channel, server_name: str, first: bytes = b"") -> Probe:
     """Handshake far enough to see the certificate. A server that wants one of ours is seen too, in TLS 1.3.
 

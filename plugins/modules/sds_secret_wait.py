@@ -22,13 +22,9 @@ description:
     a credential only after a listener asks for it. The primer is removed on success, on failure, at the end of O(timeout) and on signals.
   - Serial numbers on the wire are compared with those in the Secrets. Log lines, configuration dumps and the readiness of pods prove
     nothing.
-  - Where no primer may be made, O(method=xds) asks istiod instead what it would send to the pods. That proves less.
 notes:
   - Reads and watches Pods and Secrets, reads Services, creates SubjectAccessReviews and C(pods/portforward), lists, creates, patches and
     deletes Gateways. Without the right to watch it looks every five seconds.
-  - With O(method=xds) Gateways are left alone. It reads Services and Pods of O(istio_namespace) and the ConfigMap C(istio-ca-root-cert) of
-    O(namespace), creates C(pods/portforward) to istiod and C(serviceaccounts/token) of the gateway pods' ServiceAccount, and needs the
-    Python library C(h2). While it lasts, istiod counts one proxy more.
   - Primers have the label C(baremesh.edge/primer=true), and in annotations the process that made them and the time at which they expire.
     What a killed run left behind is removed by the next run on the same host at once, by one on another host after it has expired.
   - Where no pod has the labels, also lists Pods, Deployments, DaemonSets and StatefulSets of O(namespace), to tell a rollout that has
@@ -87,25 +83,9 @@ options:
     type: dict
     default: {istio: ingress}
   port:
-    description:
-      - Port in the pods on which the real listener is, or will be. Set this to V(0) to look at primers only.
-      - Not used with O(method=xds).
+    description: Port in the pods on which the real listener is, or will be. Set this to V(0) to look at primers only.
     type: int
     default: 443
-  method:
-    description:
-      - How to see that the credentials will be served.
-      - V(primer) sees Envoy serve them, with a primer where no listener does yet.
-      - V(xds) makes nothing in the cluster. It subscribes at istiod as the pods' ServiceAccount does, and compares the certificates that
-        istiod sends with those in the Secrets. Whether Envoy takes and serves them is not seen, and RV(served) stays V(false).
-        Private keys, which istiod sends along, are skipped unread.
-    type: str
-    choices: [primer, xds]
-    default: primer
-  istio_namespace:
-    description: Namespace of istiod, for O(method=xds).
-    type: str
-    default: istio-system
   primer_port:
     description: First port of the primer, from V(1024). By default free ports from 20000 to 29999 that differ from run to run.
     type: int
@@ -165,13 +145,6 @@ EXAMPLES = r"""
         namespace: istio-ingress
         primer: absent
         primer_names: "{{ primed.primers | default([]) }}"
-
-- name: Where Gateways may not be made early, ask istiod what it would send
-  baremesh.edge.sds_secret_wait:
-    kubeconfig: /etc/rancher/k3s/k3s.yaml
-    method: xds
-    credentials:
-      - {name: app, hosts: [app.example.com]}
 """
 
 RETURN = r"""
@@ -191,29 +164,23 @@ pods:
       description: Name of the credential.
       type: str
     sni:
-      description: The server name asked for, empty with O(method=xds).
+      description: The server name asked for.
       type: str
     serial:
-      description: Serial number that was served or offered, lower-case hexadecimal.
+      description: Serial number that was served, lower-case hexadecimal.
       type: str
     state:
-      description:
-        - C(served), C(refused), C(reset), C(other_serial), C(forward_failed) or C(unknown).
-        - With O(method=xds) C(offered), C(withheld), C(other_serial) or C(unknown).
+      description: C(served), C(refused), C(reset), C(other_serial), C(forward_failed) or C(unknown).
       type: str
     detail:
-      description: More on a state other than C(served) and C(offered).
+      description: More on a state other than C(served).
       type: str
 served:
-  description: Whether all of them serve what the Secrets hold. Always V(false) with O(method=xds), which cannot see that.
-  type: bool
-  returned: always
-offered:
-  description: Whether istiod sends what the Secrets hold. Where RV(served) is V(true), so is this.
+  description: Whether all of them serve what the Secrets hold.
   type: bool
   returned: always
 method:
-  description: What was asked, the real C(listener), a C(primer), or istiod by C(xds).
+  description: What was asked, the real C(listener) or a C(primer).
   type: str
   returned: always
 primers:
@@ -235,7 +202,7 @@ observations:
   type: int
   returned: always
 requests:
-  description: Requests made to the API, handshakes and subscriptions included.
+  description: Requests made to the API, handshakes included.
   type: int
   returned: always
 cause:
@@ -284,15 +251,16 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import 
     progress_writer,
     raise_on_signals,
 )
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.primers import Primers
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_choice import choose_wait
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_base import Wanted
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_outcome import SdsOutcome
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import SdsWait
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 EMPTY_RESULT: dict[str, Any] = {
     "pods": [],
     "served": False,
-    "offered": False,
     "method": "listener",
     "primers": [],
     "swept": [],
@@ -317,8 +285,6 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "namespace": {"type": "str", "default": "istio-ingress"},
         "selector": {"type": "dict", "default": {"istio": "ingress"}},
         "port": {"type": "int", "default": 443},
-        "method": {"type": "str", "choices": ["primer", "xds"], "default": "primer"},
-        "istio_namespace": {"type": "str", "default": "istio-system"},
         "primer_port": {"type": "int"},
         "primer": {"type": "str", "choices": ["removed", "kept", "absent"], "default": "removed"},
         "primer_names": {"type": "list", "elements": "str"},
@@ -328,14 +294,6 @@ def argument_spec() -> dict[str, dict[str, Any]]:
     }
     spec.update(auth_argument_spec())
     return spec
-
-
-def nothing_seen(params: dict[str, Any]) -> dict[str, Any]:
-    """The result before anything was asked."""
-    found = dict(EMPTY_RESULT)
-    if params["method"] == "xds":
-        found["method"] = "xds"
-    return found
 
 
 def remove_primers(params: dict[str, Any], look_only: bool) -> dict[str, Any]:
@@ -356,30 +314,35 @@ def wait(params: dict[str, Any], look_only: bool) -> SdsOutcome:
     credentials = parse_credentials(params["credentials"])
     client, connection = open_client(params)
     deadline = Deadline(SystemClock(), 5 if look_only else params["timeout"])
-    waiter = choose_wait(params, credentials, client, connection, deadline, progress_writer(params["progress_file"]))
+    selector = {str(k): str(v) for k, v in params["selector"].items()}
+    waiter = SdsWait(
+        client,
+        PodProber(connection, params["namespace"]),
+        Wanted(credentials, params["namespace"], selector, deadline, params["fail_fast"], progress_writer(params["progress_file"])),
+        port=params["port"],
+        primer_port=params["primer_port"],
+        keep_primer=params["primer"] == "kept",
+    )
     return waiter.preflight() if look_only else waiter.run()
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    xds = module.params["method"] == "xds"
-    nothing = nothing_seen(module.params)
     raise_on_signals()
     try:
         if module.params["primer"] == "absent":
             module.exit_json(changed=False, **remove_primers(module.params, module.check_mode))
         outcome = wait(module.params, module.check_mode)
     except ValueError as exc:
-        module.fail_json(msg=str(exc), cause=str(exc), **nothing)
+        module.fail_json(msg=str(exc), cause=str(exc), **EMPTY_RESULT)
     except InterruptedRunError as exc:
-        text = "The wait was %s" if xds else "The wait was %s; its primer is removed"
-        module.fail_json(msg=text % exc, cause=str(exc), **nothing)
+        module.fail_json(msg="The wait was %s; its primer is removed" % exc, cause=str(exc), **EMPTY_RESULT)
     except KubeError as exc:
         if module.check_mode:
             text = "Would wait until the gateway pods serve the credentials; the API cannot tell their state now: %s" % exc
-            module.exit_json(changed=False, msg=text, cause=str(exc), **nothing)
-        fail(module, exc, cause=str(exc), **nothing)
+            module.exit_json(changed=False, msg=text, cause=str(exc), **EMPTY_RESULT)
+        fail(module, exc, cause=str(exc), **EMPTY_RESULT)
     finish_wait(module, outcome.good, outcome.warnings, outcome.message, outcome.result())
 
 

@@ -18,8 +18,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol impo
 from ansible_collections.baremesh.edge.plugins.module_utils._tls import TlsError, leaf_of_der
 
 OTHER_SERIAL = "other_serial"
-# What istiod would send is a state of its own: nobody saw it served.
-OFFERED, WITHHELD = "offered", "withheld"
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,6 @@ class GatewayPod:
     uid: str = ""
     restarts: int = 0
     proxy_protocol: bool = False
-    address: str = ""
-    # How the pod names itself to istiod, and which istiod that is.
-    cluster: str = "Kubernetes"
-    revision: str = ""
-    version: str = ""
 
 
 @dataclass
@@ -95,10 +88,6 @@ def gateway_pod(pod: Mapping[str, Any]) -> GatewayPod:
         uid=str(metadata.get("uid") or ""),
         restarts=sum(int(c.get("restartCount") or 0) for c in status.get("containerStatuses") or []),
         proxy_protocol=pod_expects_header(pod),
-        address=str(status.get("podIP") or ""),
-        cluster=_cluster(spec),
-        revision=str((metadata.get("annotations") or {}).get("istio.io/rev") or ""),
-        version=_version(spec),
     )
 
 
@@ -128,22 +117,6 @@ def absence(
     return Finding("", "%s, and nothing there makes such pods; set selector to the labels of the gateway pods%s" % (text, hint))
 
 
-def _cluster(spec: Mapping[str, Any]) -> str:
-    for container in spec.get("containers") or []:
-        for variable in container.get("env") or []:
-            if variable.get("name") == "ISTIO_META_CLUSTER_ID" and variable.get("value"):
-                return str(variable["value"])
-    return "Kubernetes"
-
-
-def _version(spec: Mapping[str, Any]) -> str:
-    """The tag of the proxy's image, which is Istio's version unless somebody built their own."""
-    for container in spec.get("containers") or []:
-        if container.get("name") == "istio-proxy":
-            return str(container.get("image") or "").partition("@")[0].rpartition("/")[2].partition(":")[2]
-    return ""
-
-
 def sentence(seen: Seen, held: str = "") -> str:
     """Why a pod does not serve a credential.
 
@@ -157,7 +130,6 @@ def sentence(seen: Seen, held: str = "") -> str:
         RESET: "%s ends TLS connections for %s without a certificate" % (pod, seen.sni),
         OTHER_SERIAL: "%s answers for %s with another certificate: %s" % (pod, seen.sni, seen.detail),
         FORWARD_FAILED: "%s cannot be asked: %s" % (pod, seen.detail),
-        WITHHELD: "%s, which is for %s and ServiceAccount %s" % (seen.detail, pod, seen.pod.service_account),
         "": "%s has not been asked" % pod,
     }.get(seen.state, "%s: %s" % (pod, seen.detail))
     return "%s; %s" % (words, held) if held else words

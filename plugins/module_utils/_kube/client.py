@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, ConnectionLost
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SERVICE_ACCOUNTS, Resource
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import Resource
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import (
     ANSWER_TIMEOUT,
     Answer,
@@ -95,18 +95,6 @@ class KubeClient:
         attempt = "change %s" % _where(resource, namespace, name)
         request = Request(attempt, "PATCH", resource.path(namespace, name), body=change, content_type="application/merge-patch+json")
         return self._call(request, timeout)
-
-    def issue_token(self, namespace: str, account: str, audience: str, seconds: int) -> str:
-        """A token of a ServiceAccount, for one audience and for a while."""
-        attempt = "issue a token of %s" % _where(SERVICE_ACCOUNTS, namespace, account)
-        body = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {"audiences": [audience], "expirationSeconds": seconds},
-        }
-        request = Request(attempt, "POST", SERVICE_ACCOUNTS.path(namespace, account, "token"), body=body)
-        found = self._call(request, ANSWER_TIMEOUT)
-        return str((found.get("status") or {}).get("token") or "")
 
     def watch(self, resource: Resource, namespace: str | None, query: Mapping[str, str], timeout: float) -> Stream:
         """Open a watch; the caller reads its lines and closes it."""

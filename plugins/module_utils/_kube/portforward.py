@@ -24,7 +24,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._handshake import (
     ForwardError,
     Probe,
     RefusedError,
-    SilenceError,
     shake_hands,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection
@@ -63,7 +62,7 @@ class PodChannel:
             try:
                 opcode, frame = self._stream.recv_data(control_frame=False)
             except websocket.WebSocketTimeoutException as exc:
-                raise SilenceError("no answer from the pod in time") from exc
+                raise ForwardError("no answer from the pod in time") from exc
             except websocket.WebSocketConnectionClosedException:
                 return b""
             except (websocket.WebSocketException, OSError) as exc:
@@ -79,10 +78,6 @@ class PodChannel:
                 raise _refusal(payload.decode("utf-8", "replace"))
             if channel == _DATA and payload:
                 return payload
-
-    def wait_at_most(self, seconds: float) -> None:
-        """How long recv may wait from now on."""
-        self._stream.settimeout(seconds)
 
     def close(self) -> None:
         """Give the connection up."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._handshake import SERVED
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import OFFERED, Seen, sentence
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import Seen, sentence
 
 
 @dataclass
@@ -38,9 +38,8 @@ class SdsOutcome:
         """As module result."""
         return {
             "pods": [s.result() for s in self.seen],
-            # Seen, each of them: a preflight without findings is neither, and what istiod would send is not served.
-            "served": self.good and self._all(SERVED),
-            "offered": self.good and self._all(SERVED, OFFERED),
+            # Seen, each of them: a preflight without findings is not enough.
+            "served": self.good and bool(self.seen) and all(s.state == SERVED for s in self.seen),
             "method": self.method,
             "primers": self.primers,
             "swept": self.swept,
@@ -52,9 +51,6 @@ class SdsOutcome:
             "retry_at": None,
         }
 
-    def _all(self, *states: str) -> bool:
-        return bool(self.seen) and all(s.state in states for s in self.seen)
-
 
 def walked(credentials: Sequence[Credential], serials: Mapping[str, Sequence[str]], seen: Sequence[Seen]) -> list[dict[str, str]]:
     """What was looked at: every Secret, and every pod that is not as it should be."""
@@ -64,6 +60,6 @@ def walked(credentials: Sequence[Credential], serials: Mapping[str, Sequence[str
         for name in credential.secret_names:
             state = "Usable" if held else "Unusable"
             found.append({"kind": "Secret", "name": name, "state": state, "reason": "", "message": ", ".join(held)})
-    bad = [s for s in seen if s.state not in (SERVED, OFFERED)]
+    bad = [s for s in seen if s.state != SERVED]
     found += [{"kind": "Pod", "name": s.pod.name, "state": s.state, "reason": "", "message": sentence(s)} for s in bad]
     return found

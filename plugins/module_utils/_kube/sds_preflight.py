@@ -63,19 +63,17 @@ class Preflight:
         findings += self._reader.right_findings(ready or pods) + self._reader.pod_findings(pods)
         return ready, sorted(findings, key=lambda f: not f.final)
 
-    def until_clear(self, fail_fast: bool, secrets: bool = True) -> tuple[list[GatewayPod], list[Finding]]:
-        """Look until nothing is in the way, or until waiting is over; without secrets, what these lack is no matter. Raises KubeError."""
+    def until_clear(self, fail_fast: bool) -> tuple[list[GatewayPod], list[Finding]]:
+        """Look until nothing is in the way, or until waiting is over. Raises KubeError."""
         try:
-            return self._until_clear(fail_fast, secrets)
+            return self._until_clear(fail_fast)
         finally:
             self._news.close()
 
-    def _until_clear(self, fail_fast: bool, secrets: bool) -> tuple[list[GatewayPod], list[Finding]]:
+    def _until_clear(self, fail_fast: bool) -> tuple[list[GatewayPod], list[Finding]]:
         backoff = Backoff(FIRST_PAUSE, LONGEST_WITH_NEWS)
         while True:
-            pods, found = self.look()
-            # Only what the Secrets lack belongs to one credential.
-            findings = [f for f in found if secrets or not f.credential]
+            pods, findings = self.look()
             if not findings:
                 return pods, findings
             self._say(findings[0].text)

@@ -24,26 +24,14 @@ def served(run, pair, since):
     return found
 
 
-def offered(run, pair, since):
-    """As served, where istiod was asked: nobody saw it served."""
-    found = run.result()
-    assert not found.get("failed"), found["msg"]
-    print(f"xds returned {run.ended_at - since:.2f} s after the event, end of Ansible included; waited {found['elapsed']} s in all")
-    assert {(each["state"], each["serial"]) for each in found["pods"]} == {("offered", pair.serial)}
-    assert (found["method"], found["offered"], found["served"]) == ("xds", True, False)
-    return found
-
-
 def test_a_secret_that_is_made_during_the_wait(name, secret, wait, cluster):
     given = {"name": name, "hosts": [f"{name}.example.com"]}
-    primer, xds = wait(given, fail_fast=False), wait(given, fail_fast=False, method="xds")
-    primer.says(f"Secret {name} does not exist in namespace {NAMESPACE}")
-    xds.says(f"istiod has not sent kubernetes://{name}, which is for gateway pod ")
+    run = wait(given, fail_fast=False)
+    run.says(f"Secret {name} does not exist in namespace {NAMESPACE}")
     pair = make_pair(f"{name}.example.com")
     since = time.time()
     secret(name, pair)
-    offered(xds, pair, since)
-    served(primer, pair, since)
+    served(run, pair, since)
     assert cluster.primers() == []
 
 
@@ -62,26 +50,21 @@ def test_an_api_server_that_restarts_during_the_wait(name, secret, wait, host, c
 @pytest.mark.usefixtures("istiod_down")
 def test_istiod_that_is_down_is_named_at_the_deadline(credential, wait, cluster):
     given, _ = credential
-    primer, xds = wait(given, timeout=5), wait(given, timeout=5, method="xds")
+    run = wait(given, timeout=5)
     assert re.fullmatch(
         f"Credential {given['name']} is not served: istiod does not answer: its webhook (rev.)?validation.istio.io, without which no "
         r'Gateway can be made, fails \((no endpoints available for service "istiod"|dial tcp [0-9.]+:443: connect: connection refused)\); '
         r"does istiod run in namespace istio-system\?",
-        first_line(primer.result()),
-    )
-    assert first_line(xds.result()) == (
-        f"Credential {given['name']} is not offered by istiod: no pod of Service istiod in namespace istio-system is Ready"
+        first_line(run.result()),
     )
     assert cluster.primers() == []
 
 
 def test_istiod_that_comes_back(istiod_down, credential, wait, cluster):
     given, pair = credential
-    primer, xds = wait(given), wait(given, method="xds")
-    primer.says("istiod does not answer")
-    xds.says("istiod cannot be asked")
+    run = wait(given)
+    run.says("istiod does not answer")
     istiod_down()
     since = time.time()
-    offered(xds, pair, since)
-    served(primer, pair, since)
+    served(run, pair, since)
     assert cluster.primers() == []

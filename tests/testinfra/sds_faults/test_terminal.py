@@ -87,10 +87,9 @@ def _no_right_to_list_secrets(cluster):
 
 
 @pytest.mark.usefixtures("_no_right_to_list_secrets")
-@pytest.mark.parametrize("method", ["primer", "xds"])
-def test_a_service_account_that_may_not_list_secrets(credential, wait, method):
+def test_a_service_account_that_may_not_list_secrets(credential, wait):
     given, _ = credential
-    assert failed_at_once(wait(given, method=method)) == (
+    assert failed_at_once(wait(given)) == (
         f"Credential {given['name']} cannot be served: ServiceAccount istio-ingress of the gateway pods may not list Secrets in namespace "
         f"{NAMESPACE}, so istiod gives them none; grant it the verb list on secrets there, as Istio's gateway chart does "
         "(istiod remembers a refusal for a minute)"

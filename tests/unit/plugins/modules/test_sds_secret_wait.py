@@ -11,10 +11,8 @@ import pytest
 from ansible_collections.baremesh.edge.plugins.module_utils._handshake import REFUSED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import LABEL
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
-from ansible_collections.baremesh.edge.plugins.module_utils._kube import sds_choice
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import LibraryMissingError
 from ansible_collections.baremesh.edge.plugins.modules import sds_secret_wait
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
@@ -40,7 +38,7 @@ def api(monkeypatch):
     clock = ScriptedClock()
     found = FakeApi(clock)
     monkeypatch.setattr(sds_secret_wait, "open_client", lambda params: (KubeClient(found, clock), None))
-    monkeypatch.setattr(sds_choice, "PodProber", lambda connection, namespace: Refusing())
+    monkeypatch.setattr(sds_secret_wait, "PodProber", lambda connection, namespace: Refusing())
     monkeypatch.setattr(sds_secret_wait, "SystemClock", lambda: clock)
     kept = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     yield found
@@ -109,7 +107,7 @@ def test_only_the_named_primers_are_removed(monkeypatch, api):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_the_wait_and_removes_the_primer(monkeypatch, api, number):
-    monkeypatch.setattr(sds_choice, "PodProber", lambda connection, namespace: Refusing(number))
+    monkeypatch.setattr(sds_secret_wait, "PodProber", lambda connection, namespace: Refusing(number))
     api.apply(kinds.SECRETS, make.secret())
     pod = {
         "metadata": {"name": "gw", "namespace": make.NS, "labels": {"istio": "ingress"}},
@@ -132,18 +130,3 @@ def allow_all(plain):
         return plain(self, method, path, query, body, content_type, timeout)
 
     return request
-
-
-def test_method_xds_is_named_in_every_result_and_needs_its_library_only_then(monkeypatch, api):
-    found = run(monkeypatch, sds_secret_wait, method="xds", credentials=[])
-    assert (found["failed"], found["method"], found["served"], found["offered"]) == (True, "xds", False, False)
-
-    def missing():
-        raise LibraryMissingError("Failed to import the required Python library (h2)", "trace")
-
-    monkeypatch.setattr(sds_choice, "require_h2", missing)
-    found = run(monkeypatch, sds_secret_wait, method="xds", credentials=CREDENTIALS)
-    assert (found["failed"], found["method"]) == (True, "xds")
-    assert found["msg"] == "Failed to import the required Python library (h2)"
-    assert api.requests == []
-    assert "Secret app does not exist" in run(monkeypatch, sds_secret_wait, credentials=CREDENTIALS)["msg"]
