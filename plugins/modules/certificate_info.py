@@ -158,9 +158,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client

@@ -107,11 +107,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.renewal import renew
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.renewal import renew
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import SystemClock
 
 

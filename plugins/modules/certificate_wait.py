@@ -248,13 +248,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait, Outcome
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import parse_renewals, select
-from ansible_collections.baremesh.edge.plugins.module_utils._http01 import challenge_answer
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait, Outcome
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, finish_wait, open_client, progress_writer
+from ansible_collections.baremesh.edge.plugins.module_utils._net.http01 import challenge_answer
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 

@@ -65,10 +65,10 @@ observations:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.dry_run import wait_accepted
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_transport
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.dry_run import wait_accepted
 
 
 def main() -> None:

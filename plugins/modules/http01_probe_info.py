@@ -120,7 +120,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._http01 import Probe, dns_findings, probe_all
+from ansible_collections.baremesh.edge.plugins.module_utils._net.http01 import Probe, dns_findings, probe_all
 
 
 def _shown(found: Probe) -> dict[str, Any]:

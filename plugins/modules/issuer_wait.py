@@ -98,9 +98,9 @@ observations:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.issuer_wait import IssuerWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.issuers import IssuerWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 

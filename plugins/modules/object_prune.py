@@ -90,8 +90,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_transport
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.prune import Prune
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import SystemClock
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.prune import Prune
 
 
 def main() -> None:

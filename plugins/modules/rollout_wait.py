@@ -108,7 +108,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_transport
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout import KINDS
-from ansible_collections.baremesh.edge.plugins.module_utils._workload.wait import RolloutWait
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout_wait import RolloutWait
 
 
 def main() -> None:

@@ -204,12 +204,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_look import GatewayLook, Seen
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import PodProber
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_look import GatewayLook, Seen
-from ansible_collections.baremesh.edge.plugins.module_utils._served import parse_expected
+from ansible_collections.baremesh.edge.plugins.module_utils._net.served import parse_expected
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 # Seconds for which one look puts up with an API that does not answer.

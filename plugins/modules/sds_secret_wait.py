@@ -241,6 +241,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.options import parse_credentials
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.primers import Primers
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_base import Wanted
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_outcome import SdsOutcome
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_wait import SdsWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import (
@@ -252,10 +256,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import 
     raise_on_signals,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import PodProber
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.primers import Primers
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_base import Wanted
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_outcome import SdsOutcome
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import SdsWait
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 EMPTY_RESULT: dict[str, Any] = {

@@ -145,8 +145,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.baremesh.edge.plugins.module_utils._served import ServedWait, parse_endpoints, parse_expected
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import CRYPTOGRAPHY_IMPORT_ERROR
+from ansible_collections.baremesh.edge.plugins.module_utils._net.served import ServedWait, parse_endpoints, parse_expected
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import CRYPTOGRAPHY_IMPORT_ERROR
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 

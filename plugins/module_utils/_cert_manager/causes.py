@@ -30,7 +30,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk i
     request_is_of_present_attempt,
     request_state,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import UTC, iso, parse_time
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import UTC, iso, parse_time
 
 # Does waiting help? HEALS: it may. GRACE: not if it stays so for some seconds. FINAL: no.
 HEALS, GRACE, FINAL = "heals", "grace", "final"

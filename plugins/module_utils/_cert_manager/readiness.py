@@ -21,7 +21,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.object
     namespace_of,
     status_of,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import Leaf, iso, parse_time
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import Leaf, iso, parse_time
 
 
 @dataclass(frozen=True)

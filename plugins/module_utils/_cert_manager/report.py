@@ -28,7 +28,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk i
     chain,
     failed_attempt,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import iso
 
 _ADVICE = (
     (

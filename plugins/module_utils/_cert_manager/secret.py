@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import annotations_of, name_of
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import SecretFacts
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import TlsError, key_matches, leaf_of_pem
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import TlsError, key_matches, leaf_of_pem
 
 
 def absent_secret(name: str) -> SecretFacts:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import Renewal
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import TlsError, normal_serial
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import TlsError, normal_serial
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.object
     namespace_of,
     status_of,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import parse_time
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import parse_time
 
 FAILED_STATES = frozenset(("invalid", "expired", "errored"))
 

@@ -27,7 +27,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS, Resource
-from ansible_collections.baremesh.edge.plugins.module_utils._settle import Verdict, settle
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Verdict, settle
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, Deadline, SystemClock
 
 Json = dict[str, Any]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Istio credentials and Envoy state as plain data. No input or output.
+"""Istio's gateway pods, the credentials that they serve, and the primers that make them fetch these.
 
 Private to baremesh.edge: other collections must not import it; it changes without notice.
 """

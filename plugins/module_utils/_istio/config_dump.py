@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import Leaf, TlsError, leaf_of_pem
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import Leaf, TlsError, leaf_of_pem
 
 
 @dataclass(frozen=True)

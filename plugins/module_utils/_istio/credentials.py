@@ -14,7 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import Leaf, TlsError, covers, iso, key_matches, leaf_of_pem, probe_name
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import (
+    Leaf,
+    TlsError,
+    covers,
+    iso,
+    key_matches,
+    leaf_of_pem,
+    probe_name,
+)
 
 MUTUAL_MODES = frozenset(("MUTUAL", "OPTIONAL_MUTUAL"))
 CA_SUFFIX = "-cacert"

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, REFUSED, RESET, SERVED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential, Finding
-from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol import pod_expects_header
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import TlsError, leaf_of_der
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, REFUSED, RESET, SERVED, Probe
+from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import pod_expects_header
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import TlsError, leaf_of_der
 
 OTHER_SERIAL = "other_serial"
 

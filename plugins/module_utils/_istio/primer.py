@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso_wall, parse_time
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import iso_wall, parse_time
 
 LABEL = "baremesh.edge/primer"
 DEADLINE = "baremesh.edge/primer-deadline"

@@ -26,7 +26,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection imp
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import HttpTransport
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import CRYPTOGRAPHY_IMPORT_ERROR
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import CRYPTOGRAPHY_IMPORT_ERROR
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

@@ -19,18 +19,18 @@ import ssl
 from typing import Any
 from urllib.parse import urlparse
 
-from ansible_collections.baremesh.edge.plugins.module_utils._handshake import (
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, ConnectionLost, KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import PODS
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import describe
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import (
     FORWARD_FAILED,
     ForwardError,
     Probe,
     RefusedError,
     shake_hands,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, ConnectionLost, KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import PODS
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import describe
-from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol import opening
+from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import opening
 
 # Comes with kubernetes, whose absence the modules report.
 with contextlib.suppress(ImportError):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deployments and DaemonSets as plain dictionaries: rolled out or not, and why. No input or output.
+"""Workloads and objects in general: rollouts, dry runs, pruning.
 
 Private to baremesh.edge: other collections must not import it; it changes without notice.
 """

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.certificates import CertificateWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.tests.unit.plugins.builders import NS

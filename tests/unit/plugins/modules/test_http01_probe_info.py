@@ -11,8 +11,8 @@ import threading
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils import _http01
-from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol import UNWANTED, WANTED
+from ansible_collections.baremesh.edge.plugins.module_utils._net import http01 as _http01
+from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import UNWANTED, WANTED
 from ansible_collections.baremesh.edge.plugins.modules import http01_probe_info
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 

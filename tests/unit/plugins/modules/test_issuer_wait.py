@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._kube import issuers as kube_issuers
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager import issuer_wait as kube_issuers
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import CLUSTER_ISSUERS
 from ansible_collections.baremesh.edge.plugins.modules import issuer_wait

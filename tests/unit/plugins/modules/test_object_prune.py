@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._kube import prune as kube_prune
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import GATEWAYS
+from ansible_collections.baremesh.edge.plugins.module_utils._workload import prune as kube_prune
 from ansible_collections.baremesh.edge.plugins.modules import object_prune
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, ScriptedFeed, answer, status

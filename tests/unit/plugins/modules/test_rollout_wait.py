@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._workload import wait as workload_wait
+from ansible_collections.baremesh.edge.plugins.module_utils._workload import rollout_wait as workload_wait
 from ansible_collections.baremesh.edge.plugins.modules import rollout_wait
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, ScriptedFeed

@@ -8,11 +8,11 @@ import signal
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._handshake import REFUSED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import LABEL
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import REFUSED, Probe
 from ansible_collections.baremesh.edge.plugins.modules import sds_secret_wait
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run

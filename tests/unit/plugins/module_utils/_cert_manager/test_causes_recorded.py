@@ -26,7 +26,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readin
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import advice, failure_text, phrase, subject_of
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.silence import is_silent
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import chain, walk
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso, parse_time
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import iso, parse_time
 
 RECORDED = Path(__file__).parent / "recorded"
 #: Moments after the recordings.

@@ -19,7 +19,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import Inventory
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import parse_renewals
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import request_state, walk
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import iso
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, REFUSED, RESET
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.config_dump import (
     held_secrets,
     listener_errors,
@@ -36,7 +35,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import
     primer_gateway,
     service_ports,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import TlsError
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, REFUSED, RESET
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import TlsError
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, REFUSED, RESET, ForwardError, RefusedError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import portforward
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import PodChannel, PodProber
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, REFUSED, RESET, ForwardError, RefusedError
 
 websocket = pytest.importorskip("websocket")
 BINARY, CLOSE = websocket.ABNF.OPCODE_BINARY, websocket.ABNF.OPCODE_CLOSE

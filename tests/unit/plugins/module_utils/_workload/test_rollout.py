@@ -12,7 +12,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources impo
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Answer
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout import problem
-from ansible_collections.baremesh.edge.plugins.module_utils._workload.wait import RESOURCES, RolloutWait
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout_wait import RESOURCES, RolloutWait
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, ScriptedFeed
 
 NS = "istio-system"

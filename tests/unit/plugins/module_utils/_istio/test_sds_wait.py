@@ -12,15 +12,15 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, REFUSED, RESET, SERVED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import DEADLINE, LABEL, OWNER
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_base import Wanted
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_wait import SdsWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import InterruptedRunError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_base import Wanted
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import SdsWait
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, REFUSED, RESET, SERVED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._process import own_identity
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make

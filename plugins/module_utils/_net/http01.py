@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol import HEADER, other_way
+from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import HEADER, other_way
 
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
 ENVOY = "istio-envoy"

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from ansible_collections.baremesh.edge.plugins.module_utils._handshake import SERVED, Probe, probe_address
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import Leaf, TlsError, iso, leaf_of_der, normal_serial, probe_name
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import SERVED, Probe, probe_address
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import Leaf, TlsError, iso, leaf_of_der, normal_serial, probe_name
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0

@@ -16,7 +16,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import CLUSTER_ISSUERS, ISSUERS
-from ansible_collections.baremesh.edge.plugins.module_utils._settle import Outcome, Verdict, settle
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Outcome, Verdict, settle
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 
 Json = dict[str, Any]

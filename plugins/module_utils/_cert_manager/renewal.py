@@ -23,7 +23,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.select
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import CERTIFICATES, SECRETS
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso_wall
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import iso_wall
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock
 
 CONFLICT_TRIES = 5

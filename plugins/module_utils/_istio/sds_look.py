@@ -13,17 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.config_dump import HeldSecret, held_secrets
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_pods import Patience, Reader
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import GatewayPod
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_explain import ADMIN_PORT, SECRETS_PATH, Prober
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_preflight import FIRST_PAUSE, LONGEST_PAUSE
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_wait import HANDSHAKE_TIMEOUT, PARALLEL
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.gateway_pods import Patience, Reader
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_explain import ADMIN_PORT, SECRETS_PATH, Prober
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_preflight import FIRST_PAUSE, LONGEST_PAUSE
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_wait import HANDSHAKE_TIMEOUT, PARALLEL
-from ansible_collections.baremesh.edge.plugins.module_utils._served import describe_probe
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import iso, probe_name
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, Probe
+from ansible_collections.baremesh.edge.plugins.module_utils._net.served import describe_probe
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import iso, probe_name
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
 
 Entry = dict[str, Any]

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, SERVED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import OTHER_SERIAL, GatewayPod, Seen, sentence
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.primers import Primers
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_base import SdsBase, Wanted
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_explain import Prober, ask_envoy
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_outcome import SdsOutcome
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_preflight import FIRST_PAUSE, LONGEST_PAUSE, names_of
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.primers import Primers
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_base import SdsBase, Wanted
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_explain import Prober, ask_envoy
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_outcome import SdsOutcome
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_preflight import FIRST_PAUSE, LONGEST_PAUSE, names_of
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, SERVED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff
 
 HANDSHAKE_TIMEOUT = 5.0

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._handshake import SERVED
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import Seen, sentence
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import SERVED
 
 
 @dataclass

@@ -16,8 +16,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import EVENTS, PODS, Resource
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Outcome, Verdict, settle
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Transport
-from ansible_collections.baremesh.edge.plugins.module_utils._settle import Outcome, Verdict, settle
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout import Cause, cause_of, pods_of
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import (
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import (
     TlsError,
     covers,
     iso,

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_pods import Patience
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import (
     LABEL,
     choose_ports,
@@ -25,7 +26,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KindAbsent, KubeError, WebhookSilent
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.gateway_pods import Patience
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import GATEWAYS
 from ansible_collections.baremesh.edge.plugins.module_utils._process import has_ended, own_identity
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, Deadline

@@ -31,7 +31,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources impo
     STATEFUL_SETS,
     SUBJECT_ACCESS_REVIEWS,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import TlsError
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import TlsError
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
 
 # What makes pods that stay.

@@ -18,8 +18,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import Resource
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Verdict, settle
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Transport
-from ansible_collections.baremesh.edge.plugins.module_utils._settle import Verdict, settle
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, Deadline
 
 Json = dict[str, Any]

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential, Finding, wanted_secrets
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_pods import Patience, Reader
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import Seen
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_news import News
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_outcome import SdsOutcome, walked
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_preflight import Preflight, Reporter, failure
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.gateway_pods import Patience, Reader
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_news import News
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_outcome import SdsOutcome, walked
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_preflight import Preflight, Reporter, failure
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 
 

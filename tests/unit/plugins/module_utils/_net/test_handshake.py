@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._handshake import (
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import (
     FORWARD_FAILED,
     REFUSED,
     RESET,
@@ -22,8 +22,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._handshake import (
     probe_address,
     shake_hands,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol import UNWANTED, WANTED
-from ansible_collections.baremesh.edge.plugins.module_utils._tls import leaf_of_der
+from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import UNWANTED, WANTED
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import leaf_of_der
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 
 

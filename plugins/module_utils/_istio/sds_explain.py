@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ansible_collections.baremesh.edge.plugins.module_utils._handshake import FORWARD_FAILED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.config_dump import held_secrets, listener_errors
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import resource_name
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import Seen
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, Probe
 
 ADMIN_PORT = 15000
 ADMIN_TIMEOUT = 3.0

@@ -13,7 +13,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Protocol
 
-from ansible_collections.baremesh.edge.plugins.module_utils._proxy_protocol import opening, other_way
+from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import opening, other_way
 
 SERVED, REFUSED, RESET, FORWARD_FAILED = "served", "refused", "reset", "forward_failed"
 

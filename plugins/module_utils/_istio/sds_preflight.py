@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential, Finding
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_pods import Reader
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import GatewayPod
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.gateway_pods import Reader
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.sds_news import News
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_news import News
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes import FINAL, names_issuer
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.last_look import Sight, explain_answer, explain_silence
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.ledger import Ledger
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import issuer_ref
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.progress import Teller
@@ -25,7 +26,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Change, Follower, slim
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.last_look import Sight, explain_answer, explain_silence
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import (
     CERTIFICATE_REQUESTS,
     CERTIFICATES,
