@@ -62,6 +62,7 @@ attributes:
       - baremesh.edge.edge
 requirements:
   - python >= 3.9
-  - kubernetes >= 24.2.0
-  - cryptography >= 3.3
+  - PyYAML, to read a kubeconfig
+  - cryptography >= 3.3, for modules that read certificates
+  - kubernetes >= 24.2.0, only for kubeconfigs that need more than a certificate or a token, such as exec plug-ins
 """

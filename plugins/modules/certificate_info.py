@@ -160,10 +160,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 
@@ -179,8 +181,9 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def look(params: dict[str, Any]) -> dict[str, Any]:
-    """The view as result. Raises KubeError."""
+    """The view as result. Raises EdgeError."""
     selection = select(params)
+    require_cryptography()
     client, _connection = open_client(params)
     waiter = CertificateWait(client, ThreadFeed(), selection, Deadline(SystemClock(), 30))
     try:
@@ -198,7 +201,7 @@ def main() -> None:
         result = look(module.params)
     except ValueError as exc:
         module.fail_json(msg=str(exc))
-    except KubeError as exc:
+    except EdgeError as exc:
         fail(module, exc)
     module.exit_json(changed=False, **result)
 

@@ -109,9 +109,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.renewal import renew
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import SystemClock
 
 
@@ -132,11 +133,12 @@ def main() -> None:
     params = module.params
     try:
         selection = select(params)
+        require_cryptography()
         client, _connection = open_client(params)
         entries = renew(client, selection, SystemClock(), dry_run=module.check_mode)
     except ValueError as exc:
         module.fail_json(msg=str(exc))
-    except KubeError as exc:
+    except EdgeError as exc:
         if module.check_mode:
             text = "Would ask for new certificates; the API cannot tell which now: %s" % exc
             module.exit_json(changed=False, msg=text, certificates=[], renewed_since={})

@@ -250,11 +250,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait, Outcome
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import parse_renewals, select
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, finish_wait, open_client, progress_writer
 from ansible_collections.baremesh.edge.plugins.module_utils._net.http01 import challenge_answer
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 
@@ -275,9 +276,10 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def wait(params: dict[str, Any], look_only: bool) -> Outcome:
-    """Do what the options say. Raises KubeError before the first look and, with look_only, from it."""
+    """Do what the options say. Raises EdgeError before the first look and, with look_only, from it."""
     selection = select(params)
     renewals = parse_renewals(params["renewed_since"])
+    require_cryptography()
     client, _connection = open_client(params)
     waiter = CertificateWait(
         client,
@@ -313,7 +315,7 @@ def main() -> None:
         outcome = wait(module.params, module.check_mode)
     except ValueError as exc:
         module.fail_json(msg=str(exc), cause=str(exc), **EMPTY_RESULT)
-    except KubeError as exc:
+    except EdgeError as exc:
         if module.check_mode:
             what = ", ".join(module.params["names"]) or "the Certificates of namespace %s" % module.params["namespace"]
             text = "Would wait for %s; the API cannot tell their state now: %s" % (what, exc)

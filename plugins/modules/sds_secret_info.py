@@ -204,12 +204,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_look import GatewayLook, Seen
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._net.served import parse_expected
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 # Seconds for which one look puts up with an API that does not answer.
@@ -232,10 +233,11 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def look(params: dict[str, Any], look_only: bool) -> Seen:
-    """Do what the options say. Raises ValueError with the sentence for the user, and KubeError."""
+    """Do what the options say. Raises ValueError with the sentence for the user, and EdgeError."""
     names = params["server_names"]
     expected = parse_expected(params["expected_serials"], names, "server_names does not")
     selector = {str(k): str(v) for k, v in params["selector"].items()}
+    require_cryptography()
     client, connection = open_client(params)
     waits = bool(expected) and not look_only
     deadline = Deadline(SystemClock(), params["timeout"] if waits else PATIENCE)
@@ -253,7 +255,7 @@ def main() -> None:
         seen = look(module.params, module.check_mode)
     except ValueError as exc:
         module.fail_json(msg=str(exc), cause=str(exc), errors=[], **EMPTY_RESULT)
-    except KubeError as exc:
+    except EdgeError as exc:
         if module.check_mode:
             text = "Would ask the gateway pods; the API cannot be asked now: %s" % exc
             module.exit_json(changed=False, msg=text, cause=str(exc), errors=[str(exc)], **EMPTY_RESULT)

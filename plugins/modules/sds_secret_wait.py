@@ -240,13 +240,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.options import parse_credentials
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.primers import Primers
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_base import Wanted
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_outcome import SdsOutcome
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_wait import SdsWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import (
     InterruptedRunError,
     fail,
@@ -255,7 +256,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import 
     progress_writer,
     raise_on_signals,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import PodProber
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 EMPTY_RESULT: dict[str, Any] = {
@@ -297,21 +298,23 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def remove_primers(params: dict[str, Any], look_only: bool) -> dict[str, Any]:
-    """Do what primer=absent says. Raises KubeError."""
+    """Do what primer=absent says. Raises EdgeError."""
     if params["primer_names"] == []:
         return dict(EMPTY_RESULT, cause=None)
+    require_cryptography()
     client, _connection = open_client(params)
     primers = Primers(client, params["namespace"], params["selector"], SystemClock())
     names = params["primer_names"] if params["primer_names"] is not None else primers.find(stale_only=False)
     problems = [] if look_only else primers.remove(names)
     if problems:
-        raise KubeError(problems[0])
+        raise EdgeError(problems[0])
     return dict(EMPTY_RESULT, primers=names, requests=client.requests, cause=None)
 
 
 def wait(params: dict[str, Any], look_only: bool) -> SdsOutcome:
-    """Do what the options say. Raises KubeError before the wait and, with look_only, from it."""
+    """Do what the options say. Raises EdgeError before the wait and, with look_only, from it."""
     credentials = parse_credentials(params["credentials"])
+    require_cryptography()
     client, connection = open_client(params)
     deadline = Deadline(SystemClock(), 5 if look_only else params["timeout"])
     selector = {str(k): str(v) for k, v in params["selector"].items()}
@@ -338,7 +341,7 @@ def main() -> None:
         module.fail_json(msg=str(exc), cause=str(exc), **EMPTY_RESULT)
     except InterruptedRunError as exc:
         module.fail_json(msg="The wait was %s; its primer is removed" % exc, cause=str(exc), **EMPTY_RESULT)
-    except KubeError as exc:
+    except EdgeError as exc:
         if module.check_mode:
             text = "Would wait until the gateway pods serve the credentials; the API cannot tell their state now: %s" % exc
             module.exit_json(changed=False, msg=text, cause=str(exc), **EMPTY_RESULT)

@@ -143,10 +143,12 @@ cause:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import LibraryMissingError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail
 from ansible_collections.baremesh.edge.plugins.module_utils._net.served import ServedWait, parse_endpoints, parse_expected
-from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import CRYPTOGRAPHY_IMPORT_ERROR
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 
@@ -171,14 +173,15 @@ def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
     empty: dict[str, Any] = {"endpoints": [], "elapsed": 0.0, "observations": 0}
-    if CRYPTOGRAPHY_IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("cryptography"), exception=CRYPTOGRAPHY_IMPORT_ERROR, cause=None, **empty)
     try:
+        require_cryptography()
         endpoints = parse_endpoints(params["endpoints"])
         names = {e.server_name for e in endpoints}
         expected = parse_expected(params["expected_serials"], names, "no endpoint has that server_name")
     except ValueError as exc:
         module.fail_json(msg=str(exc), cause=str(exc), **empty)
+    except LibraryMissingError as exc:
+        fail(module, exc, cause=str(exc), **empty)
     # In check mode what is awaited may not have been made: look once and report.
     seconds = 0 if module.check_mode else params["timeout"]
     look = ServedWait(endpoints, expected, Deadline(SystemClock(), seconds), params["connect_timeout"]).run()

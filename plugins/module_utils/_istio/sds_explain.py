@@ -8,27 +8,16 @@ Private to baremesh.edge: other collections must not import it; it changes witho
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.config_dump import held_secrets, listener_errors
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import resource_name
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import Seen
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import Prober
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, Probe
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED
 
 ADMIN_PORT = 15000
 ADMIN_TIMEOUT = 3.0
 SECRETS_PATH = "/config_dump?mask=dynamic_active_secrets,dynamic_warming_secrets"
-
-
-class Prober(Protocol):
-    """Handshakes with ports inside pods; unit tests script one."""
-
-    def handshake(self, pod: str, port: int, server_name: str, timeout: float, proxy_protocol: bool = False) -> Probe:
-        """One handshake. Raises ApiError where the right to forward is missing."""
-
-    def read_json(self, pod: str, port: int, path: str, timeout: float) -> Any:
-        """GET of a JSON document. Raises KubeError."""
 
 
 def ask_envoy(prober: Prober, seen: Seen, port: int) -> str:

@@ -16,7 +16,8 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.config_dump import HeldSecret, held_secrets
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_pods import Patience, Reader
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import GatewayPod
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_explain import ADMIN_PORT, SECRETS_PATH, Prober
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import Prober
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_explain import ADMIN_PORT, SECRETS_PATH
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_preflight import FIRST_PAUSE, LONGEST_PAUSE
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_wait import HANDSHAKE_TIMEOUT, PARALLEL
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient

@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import OTHER_SERIAL, GatewayPod, Seen, sentence
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.primers import Primers
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import Prober
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_base import SdsBase, Wanted
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_explain import Prober, ask_envoy
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_explain import ask_envoy
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_outcome import SdsOutcome
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_preflight import FIRST_PAUSE, LONGEST_PAUSE, names_of
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient

@@ -12,27 +12,29 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.dial import Dialer
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.kubeconfig import (
-    Settings,
-    can_do_without_client,
-    read_plain,
-)
-
-KUBERNETES_IMPORT_ERROR: str | None = None if importlib.util.find_spec("kubernetes") else "No module named 'kubernetes'"
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.kubeconfig import NotPlainError, Settings, read_plain
 
 _SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 
 class Connection:
-    """Where the API is and how to log in. Credentials are asked for at each request, since tokens expire."""
+    """Where the API is and how to log in. Credentials are read again at each request, since tokens expire."""
 
     def __init__(self, configuration: Any) -> None:
         self.configuration = configuration
         self.host: str = str(configuration.host).rstrip("/")
+
+    @cached_property
+    def dialer(self) -> Dialer:
+        """Opens connections. Raises ConfigError where the connection data cannot be used."""
+        return Dialer(self.configuration)
 
     def headers(self) -> dict[str, str]:
         """Authentication headers for the next request."""
@@ -52,16 +54,28 @@ def connect(params: Mapping[str, Any]) -> Connection:
     Raises:
         ConfigError: the options, or the file they name, cannot be used.
     """
-    configuration = _without_client(params) or _by_client(params)
+    try:
+        configuration = _without_client(params)
+    except NotPlainError as exc:
+        configuration = _by_client(params, exc)
     _override(configuration, params)
     return Connection(configuration)
 
 
-def _without_client(params: Mapping[str, Any]) -> Settings | None:
-    path = _kubeconfig(params)
+def _without_client(params: Mapping[str, Any]) -> Any:
+    path, context = _kubeconfig(params), params.get("context")
+    if path and not os.path.exists(path):
+        raise ConfigError(f"kubeconfig is {path!r}, but there is no such file on this host")
     if path:
-        return read_plain(path, params.get("context"))
-    return Settings(params["host"]) if params.get("host") and can_do_without_client() else None
+        return read_plain(path, context)
+    if params.get("host"):
+        return Settings(params["host"])
+    if not os.path.exists(_SERVICE_ACCOUNT):
+        raise ConfigError(
+            "the connection to the Kubernetes API is not known: set kubeconfig or host (neither is set, ~/.kube/config does not exist, "
+            "and this is not a pod)"
+        )
+    raise NotPlainError("the ServiceAccount of this pod is used", needs_client=True)
 
 
 def _kubeconfig(params: Mapping[str, Any]) -> str | None:
@@ -71,26 +85,25 @@ def _kubeconfig(params: Mapping[str, Any]) -> str | None:
     return default if not params.get("host") and os.path.exists(default) else None
 
 
-def _by_client(params: Mapping[str, Any]) -> Any:
+def _by_client(params: Mapping[str, Any], reason: NotPlainError) -> Any:
+    path, context = _kubeconfig(params), params.get("context")
+    what = (f"kubeconfig {path}" if path else "the connection to the Kubernetes API") + (f" with context {context!r}" if context else "")
+    if not importlib.util.find_spec("kubernetes"):
+        help_ = f"; that needs the Python library kubernetes, which {sys.executable} does not have" if reason.needs_client else ""
+        raise ConfigError(f"{what} cannot be used: {reason}{help_}") from reason
     import kubernetes.client  # noqa: PLC0415 (the import that kubeconfig.py spares most modules)
     import kubernetes.config  # noqa: PLC0415
 
     configuration = kubernetes.client.Configuration()
-    path, context = _kubeconfig(params), params.get("context")
+    # Variables of the environment are read by the dialer, for all connections in the same way.
+    configuration.proxy = None
     try:
         if path:
-            if not os.path.exists(path):
-                raise ConfigError("kubeconfig is %r, but there is no such file on this host" % path)
             kubernetes.config.load_kube_config(config_file=path, context=context, client_configuration=configuration, persist_config=False)
-        elif not params.get("host"):
-            if not os.path.exists(_SERVICE_ACCOUNT):
-                raise ConfigError(
-                    "no way to the Kubernetes API is known: give kubeconfig or host (neither is set, ~/.kube/config does not "
-                    "exist, and this is not a pod)"
-                )
+        else:
             kubernetes.config.load_incluster_config(client_configuration=configuration)
     except (kubernetes.config.ConfigException, OSError, ValueError, TypeError, KeyError) as exc:
-        raise ConfigError("kubeconfig %s cannot be used%s: %s" % (path, " with context %r" % context if context else "", exc)) from exc
+        raise ConfigError(f"{what} cannot be used: {exc}") from exc
     return configuration
 
 
@@ -107,8 +120,8 @@ def _override(configuration: Any, params: Mapping[str, Any]) -> None:
     for option in ("ca_cert", "client_cert", "client_key"):
         path = params.get(option)
         if path and not os.path.exists(path):
-            raise ConfigError("%s is %r, but there is no such file on this host" % (option, path))
+            raise ConfigError(f"{option} is {path!r}, but there is no such file on this host")
     if params.get("api_key"):
-        configuration.api_key = {"authorization": "Bearer %s" % params["api_key"]}
+        configuration.api_key = {"authorization": f"Bearer {params['api_key']}"}
         configuration.api_key_prefix = {}
         configuration.refresh_api_key_hook = None

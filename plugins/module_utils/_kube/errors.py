@@ -8,10 +8,12 @@ Private to baremesh.edge: other collections must not import it; it changes witho
 
 from __future__ import annotations
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+
 TRANSIENT_STATUS = frozenset((408, 410, 429, 500, 502, 503, 504))
 
 
-class KubeError(Exception):
+class KubeError(EdgeError):
     """Base of all errors of this package; its text is one sentence for the user."""
 
     transient = False

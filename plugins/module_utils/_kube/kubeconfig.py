@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kubeconfigs that say all by themselves, read without the kubernetes client.
+"""Kubeconfigs that are complete in themselves, read without the kubernetes client.
 
-To import that client takes longer than most modules need for their work, and each module is a process of its own. What needs more than
-reading a file (exec plug-ins, providers, proxies), and what is wrong in a file, is left to the client.
+To import that client takes longer than most modules need for their work, and hosts have no need of it. What takes more than reading a
+file (exec plug-ins, providers) is left to the client.
 
 Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
@@ -13,26 +13,38 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# Comes with kubernetes, whose absence the modules report.
-with contextlib.suppress(ImportError):
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError
+
+try:
     import yaml
+except ImportError:
+    yaml = None  # type: ignore[assignment]
 
 _CLUSTER_KEYS = frozenset(
-    ("server", "certificate-authority", "certificate-authority-data", "insecure-skip-tls-verify", "tls-server-name", "extensions")
+    (
+        "server",
+        "certificate-authority",
+        "certificate-authority-data",
+        "insecure-skip-tls-verify",
+        "tls-server-name",
+        "proxy-url",
+        "extensions",
+    )
 )
 _USER_KEYS = frozenset(("token", "client-certificate", "client-certificate-data", "client-key", "client-key-data", "extensions"))
-# The client's Configuration reads them.
-_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 
-class _NotPlainError(Exception):
-    """The file needs the client."""
+class NotPlainError(Exception):
+    """The file is one for the client, or cannot be used at all; the text says why."""
+
+    def __init__(self, reason: str, needs_client: bool = False) -> None:
+        super().__init__(reason)
+        self.needs_client = needs_client
 
 
 @dataclass
@@ -53,45 +65,49 @@ class Settings:
         return {"BearerToken": {"in": "header", "key": "authorization", "value": self.api_key.get("authorization")}}
 
 
-def read_plain(path: str, context: str | None = None) -> Settings | None:
-    """What the kubeconfig says, or None where only the client can tell."""
-    if not can_do_without_client():
-        return None
+def read_plain(path: str, context: str | None = None) -> Settings:
+    """What the kubeconfig says.
+
+    Raises:
+        NotPlainError: only the client may be able to read it.
+        ConfigError: nothing can be read here.
+    """
+    if yaml is None:
+        raise ConfigError(f"kubeconfig {path} cannot be read: the Python library PyYAML is missing on this host")
     try:
         with open(path, "rb") as file:
             document = yaml.safe_load(file)
-        return _settings(document, context, os.path.dirname(os.path.abspath(path)))
-    except (_NotPlainError, OSError, yaml.YAMLError, UnicodeError, binascii.Error):
-        return None
-
-
-def can_do_without_client() -> bool:
-    """Whether this process has neither proxies to obey nor a system that lacks files in memory."""
-    return hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd") and not any(os.environ.get(n) for n in _PROXY_VARIABLES)
+    except OSError as exc:
+        raise NotPlainError(exc.strerror or str(exc)) from exc
+    except (yaml.YAMLError, UnicodeError) as exc:
+        raise NotPlainError("it is not valid YAML") from exc
+    return _settings(document, context, os.path.dirname(os.path.abspath(path)))
 
 
 def _settings(document: Any, context: str | None, folder: str) -> Settings:
-    chosen = _named(document, "contexts", context or _field(document, "current-context"), "context")
-    cluster = _named(document, "clusters", _field(chosen, "cluster"), "cluster")
-    user = _named(document, "users", _field(chosen, "user"), "user")
-    if set(cluster) - _CLUSTER_KEYS or set(user) - _USER_KEYS:
-        raise _NotPlainError
+    chosen = _named(document, "contexts", context or _field(document, "current-context", "it"), "context")
+    cluster = _named(document, "clusters", _field(chosen, "cluster", "its context"), "cluster")
+    user = _named(document, "users", _field(chosen, "user", "its context"), "user")
+    unusual = sorted({*cluster} - _CLUSTER_KEYS | {*user} - _USER_KEYS)
+    if unusual:
+        raise NotPlainError(f"it uses {', '.join(unusual)}", needs_client=True)
     token = user.get("token")
     return Settings(
-        host=_field(cluster, "server"),
+        host=_field(cluster, "server", "its cluster"),
         verify_ssl=not cluster.get("insecure-skip-tls-verify", False),
         ssl_ca_cert=_file(cluster, "certificate-authority", folder),
         cert_file=_file(user, "client-certificate", folder),
         key_file=_file(user, "client-key", folder),
         tls_server_name=cluster.get("tls-server-name"),
-        api_key={"authorization": "Bearer %s" % token} if token else {},
+        proxy=cluster.get("proxy-url"),
+        api_key={"authorization": f"Bearer {token}"} if token else {},
     )
 
 
-def _field(owner: Any, key: str) -> str:
+def _field(owner: Any, key: str, name: str) -> str:
     value = owner.get(key) if isinstance(owner, Mapping) else None
     if not value or not isinstance(value, str):
-        raise _NotPlainError
+        raise NotPlainError(f"{name} has no {key}")
     return value
 
 
@@ -101,15 +117,21 @@ def _named(document: Any, section: str, name: str, key: str) -> Mapping[str, Any
         if isinstance(entry, Mapping) and entry.get("name") == name and isinstance(entry.get(key), Mapping):
             found: Mapping[str, Any] = entry[key]
             return found
-    raise _NotPlainError
+    raise NotPlainError(f"it has no {key} {name!r}")
 
 
 def _file(owner: Mapping[str, Any], key: str, folder: str) -> str | None:
-    """Path of a PEM file. What the kubeconfig holds itself stays in memory: a private key is no matter for a disk."""
-    data = owner.get(key + "-data")
-    if data:
-        descriptor = os.memfd_create(key)
-        os.write(descriptor, base64.b64decode(data, validate=True))
-        return "/proc/self/fd/%d" % descriptor
-    path = owner.get(key)
-    return os.path.join(folder, path) if path else None
+    """Path of a PEM file. What the kubeconfig holds itself stays in memory: a private key must not be written to a disk."""
+    data = owner.get(f"{key}-data")
+    if not data:
+        path = owner.get(key)
+        return os.path.join(folder, path) if path else None
+    if not hasattr(os, "memfd_create") or not os.path.isdir("/proc/self/fd"):
+        raise NotPlainError("this system has no files in memory", needs_client=True)
+    try:
+        content = base64.b64decode(data, validate=True)
+    except (binascii.Error, TypeError, ValueError) as exc:
+        raise NotPlainError(f"{key}-data is not base64") from exc
+    descriptor = os.memfd_create(key)
+    os.write(descriptor, content)
+    return f"/proc/self/fd/{descriptor}"

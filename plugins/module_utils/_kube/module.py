@@ -16,59 +16,34 @@ import signal
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
-from ansible.module_utils.basic import missing_required_lib
-
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError, LibraryMissingError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import (
-    KUBERNETES_IMPORT_ERROR,
-    Connection,
-    connect,
-)
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection, connect
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import HttpTransport
-from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import CRYPTOGRAPHY_IMPORT_ERROR
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-
-
-class LibraryMissingError(KubeError):
-    """A Python library that the modules need is not there."""
-
-    def __init__(self, text: str, details: str) -> None:
-        super().__init__(text)
-        self.details = details
 
 
 class InterruptedRunError(Exception):
     """The process was asked to end. An exception, so that what was made for the run is removed on the way out."""
 
 
-def require_libraries(kubernetes: bool = True) -> None:
-    """Raise LibraryMissingError, naming library and interpreter."""
-    if kubernetes and KUBERNETES_IMPORT_ERROR:
-        raise LibraryMissingError(missing_required_lib("kubernetes"), KUBERNETES_IMPORT_ERROR)
-    if CRYPTOGRAPHY_IMPORT_ERROR:
-        raise LibraryMissingError(missing_required_lib("cryptography"), CRYPTOGRAPHY_IMPORT_ERROR)
-
-
 def open_transport(params: dict[str, Any]) -> HttpTransport:
     """HTTP to the API server that the options name. Raises KubeError; the server is first spoken to by the first request."""
-    require_libraries()
     return HttpTransport(connect(params))
 
 
 def open_client(params: dict[str, Any]) -> tuple[KubeClient, Connection]:
     """A client for that API server, and the connection for what is no request. Raises KubeError."""
-    require_libraries()
-    # The client library makes some hundred thousand objects that live as long as the process. Neither collections nor the
+    # Imports make objects that live as long as the process. Neither collections nor the
     # end of the process need to look at them, which is a tenth of a second after the last event of a wait.
     gc.freeze()
     connection = connect(params)
     return KubeClient(HttpTransport(connection)), connection
 
 
-def fail(module: AnsibleModule, error: KubeError, **result: Any) -> NoReturn:
+def fail(module: AnsibleModule, error: EdgeError, **result: Any) -> NoReturn:
     """End the module with the error's own sentence."""
     if isinstance(error, LibraryMissingError):
         module.fail_json(msg=str(error), exception=error.details, **result)

@@ -8,23 +8,18 @@ Private to baremesh.edge: other collections must not import it; it changes witho
 
 from __future__ import annotations
 
+import http.client
 import json
-import socket
+import select
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Callable, Protocol
 from urllib.parse import urlencode
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError, ConnectionLost
-
-try:
-    import urllib3
-    import urllib3.exceptions
-except ImportError:
-    # Comes with kubernetes, whose absence the modules report.
-    pass
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.dial import Dialer
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConnectionLost
 
 CONNECT_TIMEOUT = 5.0
 ANSWER_TIMEOUT = 30.0
@@ -62,74 +57,106 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """The real one, on urllib3."""
+    """The real one. Threads may share it: each request has a connection of its own, which the next one uses again."""
 
     def __init__(self, connection: Connection, user_agent: str = "baremesh.edge") -> None:
         self._connection = connection
         self._user_agent = user_agent
-        self._pool = _pool(connection.configuration)
+        self._dialer = connection.dialer
+        self._idle: list[_HttpConnection] = []
 
     def request(self, method: str, path: str, query: Mapping[str, str], body: Any | None, content_type: str, timeout: float) -> Answer:
         """One request, one answer."""
         data = None if body is None else json.dumps(body).encode()
+        used, reply = self._ask(method, path, query, data, content_type, timeout)
         try:
-            reply = self._pool.request(
-                method,
-                self._url(path, query),
-                body=data,
-                headers=self._headers(content_type if data is not None else None),
-                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout),
-                retries=False,
-                redirect=False,
-            )
-        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            found = Answer(reply.status, _lower(reply), reply.read())
+        except (OSError, http.client.HTTPException) as exc:
             raise ConnectionLost(self._sentence(exc)) from exc
-        return Answer(reply.status, {k.lower(): v for k, v in reply.headers.items()}, reply.data)
+        finally:
+            if reply.isclosed() and not reply.will_close:
+                self._idle.append(used)
+            else:
+                used.close()
+        return found
 
     def stream(self, path: str, query: Mapping[str, str], timeout: float) -> Stream:
         """A GET whose answer is read line by line."""
+        used, reply = self._ask("GET", path, query, None, "", timeout)
+        if reply.status == 200:
+            return _Lines(used, reply, self._sentence)
         try:
-            reply = self._pool.request(
-                "GET",
-                self._url(path, query),
-                headers=self._headers(None),
-                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
-            headers = {k.lower(): v for k, v in reply.headers.items()}
-            if reply.status != 200:
-                answer = Answer(reply.status, headers, reply.read(65536, decode_content=True))
-                reply.release_conn()
-                return _Lines(answer, None, self._sentence)
-        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            return _Refused(Answer(reply.status, _lower(reply), reply.read(65536)))
+        except (OSError, http.client.HTTPException) as exc:
             raise ConnectionLost(self._sentence(exc)) from exc
-        return _Lines(Answer(reply.status, headers), reply, self._sentence)
+        finally:
+            used.close()
 
-    def _url(self, path: str, query: Mapping[str, str]) -> str:
-        return self._connection.host + path + ("?" + urlencode(query) if query else "")
-
-    def _headers(self, content_type: str | None) -> dict[str, str]:
-        headers = {"accept": "application/json", "user-agent": self._user_agent}
-        headers.update(self._connection.headers())
-        if content_type:
+    def _ask(
+        self, method: str, path: str, query: Mapping[str, str], data: bytes | None, content_type: str, timeout: float
+    ) -> tuple[_HttpConnection, http.client.HTTPResponse]:
+        target = self._dialer.prefix + path + (f"?{urlencode(query)}" if query else "")
+        headers = {"accept": "application/json", "user-agent": self._user_agent, **self._connection.headers()}
+        if data is not None:
             headers["content-type"] = content_type
-        return headers
+        used = self._take()
+        try:
+            used.await_at_most(timeout)
+            used.request(method, target, data, headers)
+            return used, used.getresponse()
+        except (OSError, http.client.HTTPException) as exc:
+            used.close()
+            raise ConnectionLost(self._sentence(exc)) from exc
+        except BaseException:
+            used.close()
+            raise
+
+    def _take(self) -> _HttpConnection:
+        """A connection that the server has not closed meanwhile, or a new one."""
+        while True:
+            try:
+                used = self._idle.pop()
+            except IndexError:
+                return _HttpConnection(self._dialer)
+            if used.is_quiet():
+                return used
+            used.close()
 
     def _sentence(self, exc: BaseException) -> str:
-        return "The Kubernetes API at %s cannot be reached: %s" % (self._connection.host, describe(exc))
+        return f"The Kubernetes API at {self._connection.host} cannot be reached: {describe(exc)}"
+
+
+class _HttpConnection(http.client.HTTPConnection):
+    """HTTP over a socket of the dialer."""
+
+    def __init__(self, dialer: Dialer) -> None:
+        super().__init__(dialer.host, dialer.port)
+        self._dialer = dialer
+
+    def await_at_most(self, seconds: float) -> None:
+        """Connect if need be, and set how long one read may last."""
+        if self.sock is None:
+            self.sock = self._dialer.open(min(CONNECT_TIMEOUT, seconds))
+        self.sock.settimeout(seconds)
+
+    def is_quiet(self) -> bool:
+        """False where the server has closed the connection, or sent what nothing was asked for."""
+        if self.sock is None:
+            return False
+        poller = select.poll()
+        poller.register(self.sock, select.POLLIN)
+        return not poller.poll(0)
 
 
 class _Lines:
     """Lines out of the chunks of a streamed answer."""
 
-    def __init__(self, answer: Answer, reply: Any, sentence: Any) -> None:
-        self.answer = answer
+    def __init__(self, used: _HttpConnection, reply: http.client.HTTPResponse, sentence: Callable[[BaseException], str]) -> None:
+        self.answer = Answer(reply.status, _lower(reply))
+        self._used = used
         self._reply = reply
         self._sentence = sentence
         self._buffer = bytearray()
-        self._chunks: Iterator[bytes] = iter(()) if reply is None else reply.stream(65536, decode_content=True)
 
     def readline(self) -> bytes | None:
         """The next line, or None at the end; a last line without its end is not one."""
@@ -140,70 +167,45 @@ class _Lines:
                 del self._buffer[: end + 1]
                 return line
             try:
-                chunk = next(self._chunks)
-            except StopIteration:
-                return None
-            except (urllib3.exceptions.HTTPError, OSError, ValueError) as exc:
+                chunk = self._reply.read1(65536)
+            except (OSError, http.client.HTTPException, ValueError) as exc:
                 raise ConnectionLost(self._sentence(exc)) from exc
+            if not chunk:
+                return None
             self._buffer += chunk
 
     def close(self) -> None:
         """Give the connection up; it is in the middle of an answer and cannot be used again."""
-        if self._reply is not None:
-            self._reply.close()
+        self._reply.close()
+        self._used.close()
+
+
+class _Refused:
+    """An answer that has no lines."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    def readline(self) -> bytes | None:
+        """None: this is the end."""
+        return None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _lower(reply: http.client.HTTPResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in reply.getheaders()}
 
 
 def describe(exc: BaseException) -> str:
-    """The innermost reason of a network error, in one line without object addresses."""
-    seen = exc
-    for _unused in range(8):
-        inner = getattr(seen, "reason", None)
-        if not isinstance(inner, BaseException):
-            inner = seen.__cause__ or next((a for a in seen.args if isinstance(a, BaseException)), None)
-        if inner is None:
-            break
-        seen = inner
-    if isinstance(seen, ConnectionRefusedError):
-        return "connection refused"
-    if isinstance(seen, (socket.timeout, TimeoutError)) or "timed out" in str(seen):
+    """The reason of a network error in one line."""
+    if isinstance(exc, ConnectionRefusedError):
+        return str(exc) if len(exc.args) == 1 else "connection refused"
+    if isinstance(exc, TimeoutError) or "timed out" in str(exc):
         return "no answer in time"
-    if isinstance(seen, ssl.SSLCertVerificationError):
-        return "its certificate is not trusted (%s)" % seen.verify_message
-    if isinstance(seen, OSError) and seen.strerror:
-        return seen.strerror.lower()
-    text = str(seen).split(">: ", 1)[-1]
-    return text.replace("\n", " ") or type(seen).__name__
-
-
-def _pool(configuration: Any) -> Any:
-    for attribute in ("ssl_ca_cert", "cert_file", "key_file"):
-        path = getattr(configuration, attribute, None)
-        if path:
-            try:
-                with open(path, "rb"):
-                    pass
-            except OSError as exc:
-                raise ConfigError("%s %r cannot be read: %s" % (attribute, path, exc.strerror)) from exc
-    keepalive = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
-    # A watch is silent for long; only keep-alive tells a quiet server from a dead one.
-    for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
-        if hasattr(socket, name):
-            keepalive.append((socket.IPPROTO_TCP, getattr(socket, name), value))
-    options: dict[str, Any] = {
-        "maxsize": 16,
-        "socket_options": keepalive,
-        "cert_file": configuration.cert_file,
-        "key_file": configuration.key_file,
-        "ca_certs": configuration.ssl_ca_cert,
-        "cert_reqs": "CERT_REQUIRED" if configuration.verify_ssl else "CERT_NONE",
-    }
-    if not configuration.verify_ssl:
-        options["assert_hostname"] = False
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    if getattr(configuration, "tls_server_name", None):
-        options["server_hostname"] = configuration.tls_server_name
-    if str(configuration.host).startswith("http://"):
-        options = {"maxsize": 16, "socket_options": keepalive}
-    if getattr(configuration, "proxy", None):
-        return urllib3.ProxyManager(configuration.proxy, **options)
-    return urllib3.PoolManager(**options)
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({exc.verify_message})"
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror.lower()
+    return str(exc).replace("\n", " ") or type(exc).__name__

@@ -11,21 +11,11 @@ from __future__ import annotations
 import socket
 import ssl
 from dataclasses import dataclass
-from typing import Protocol
 
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import Channel, ForwardError, RefusedError
 from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import opening, other_way
 
 SERVED, REFUSED, RESET, FORWARD_FAILED = "served", "refused", "reset", "forward_failed"
-
-
-class Channel(Protocol):
-    """Bytes both ways; recv returns nothing at the end."""
-
-    def send(self, data: bytes) -> None:
-        """Write all of it."""
-
-    def recv(self) -> bytes:
-        """The next bytes, b"" at the end."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +25,6 @@ class Probe:
     state: str
     certificate: bytes = b""
     detail: str = ""
-
-
-class RefusedError(Exception):
-    """Nothing listens on the port."""
-
-
-class ForwardError(Exception):
-    """The way to the port is broken; nothing is known of the port itself."""
 
 
 def shake_hands(channel: Channel, server_name: str, first: bytes = b"") -> Probe:

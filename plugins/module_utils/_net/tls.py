@@ -15,6 +15,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from ansible.module_utils.basic import missing_required_lib
+
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError, LibraryMissingError
+
 CRYPTOGRAPHY_IMPORT_ERROR: str | None
 try:
     from cryptography import x509
@@ -29,8 +33,14 @@ _PEM_CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICA
 UTC = dt.timezone.utc
 
 
-class TlsError(Exception):
+class TlsError(EdgeError):
     """A certificate or key that cannot be used; the text says which part and why."""
+
+
+def require_cryptography() -> None:
+    """Raises LibraryMissingError, naming library and interpreter, where certificates cannot be read."""
+    if CRYPTOGRAPHY_IMPORT_ERROR:
+        raise LibraryMissingError(missing_required_lib("cryptography"), CRYPTOGRAPHY_IMPORT_ERROR)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import connection as connections
-from ansible_collections.baremesh.edge.plugins.module_utils._kube import kubeconfig
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import dial, kubeconfig
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError
 
 client = pytest.importorskip("kubernetes.client")
 config = pytest.importorskip("kubernetes.config")
@@ -50,7 +51,7 @@ DOCUMENT = {
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
-    for name in kubeconfig._PROXY_VARIABLES:
+    for name in dial.PROXY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -90,43 +91,76 @@ def test_the_token_is_not_shown(write):
     assert "abc" not in repr(kubeconfig.read_plain(write(DOCUMENT), "far"))
 
 
+#: What is changed, to what, whether the client is needed, and what is said where it is missing.
 CHANGES = {
-    "a plug-in": (["users", 0, "user", "exec"], {"command": "aws"}),
-    "a provider": (["users", 0, "user", "auth-provider"], {"name": "oidc"}),
-    "a token file": (["users", 0, "user", "tokenFile"], "/t"),
-    "a password": (["users", 0, "user", "username"], "admin"),
-    "another's name": (["users", 0, "user", "as"], "admin"),
-    "a proxy": (["clusters", 0, "cluster", "proxy-url"], "http://proxy"),
-    "no server": (["clusters", 0, "cluster", "server"], ""),
-    "no base64": (["clusters", 0, "cluster", "certificate-authority-data"], "?"),
-    "an unknown user": (["contexts", 0, "context", "user"], "nobody"),
-    "an unknown context": (["current-context"], "nowhere"),
-    "clusters that are no list": (["clusters"], "none"),
+    "a plug-in": (["users", 0, "user", "exec"], {"command": "aws"}, True, "it uses exec"),
+    "a provider": (["users", 0, "user", "auth-provider"], {"name": "oidc"}, True, "it uses auth-provider"),
+    "a token file": (["users", 0, "user", "tokenFile"], "/t", True, "it uses tokenFile"),
+    "a password": (["users", 0, "user", "username"], "admin", True, "it uses username"),
+    "another's name": (["users", 0, "user", "as"], "admin", True, "it uses as"),
+    "no server": (["clusters", 0, "cluster", "server"], "", False, "its cluster has no server"),
+    "no base64": (["clusters", 0, "cluster", "certificate-authority-data"], "?", False, "certificate-authority-data is not base64"),
+    "an unknown user": (["contexts", 0, "context", "user"], "nobody", False, "it has no user 'nobody'"),
+    "an unknown context": (["current-context"], "nowhere", False, "it has no context 'nowhere'"),
+    "clusters that are no list": (["clusters"], "none", False, "it has no cluster 'default'"),
 }
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_what_is_left_to_the_client(write, change):
-    keys, value = change
+@pytest.fixture(params=CHANGES.values(), ids=CHANGES)
+def changed(request, write):
+    """The path of a changed kubeconfig, whether it needs the client, and the reason."""
+    keys, value, needs_client, reason = request.param
     document = copy.deepcopy(DOCUMENT)
     owner = document
     for key in keys[:-1]:
         owner = owner[key]
     owner[keys[-1]] = value
-    assert kubeconfig.read_plain(write(document)) is None
+    return write(document), needs_client, reason
+
+
+def test_what_is_left_to_the_client(changed):
+    path, needs_client, reason = changed
+    with pytest.raises(kubeconfig.NotPlainError) as caught:
+        kubeconfig.read_plain(path)
+    assert (str(caught.value), caught.value.needs_client) == (reason, needs_client)
+
+
+def test_without_the_client_the_reason_is_named(monkeypatch, changed):
+    path, needs_client, reason = changed
+    monkeypatch.setattr(connections.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError) as caught:
+        connections.connect({"kubeconfig": path})
+    library = f"; that needs the Python library kubernetes, which {sys.executable} does not have" if needs_client else ""
+    assert str(caught.value) == f"kubeconfig {path} cannot be used: {reason}{library}"
+
+
+def test_without_yaml_the_library_is_named(monkeypatch, write):
+    monkeypatch.setattr(kubeconfig, "yaml", None)
+    path = write(DOCUMENT)
+    with pytest.raises(ConfigError, match="the Python library PyYAML is missing on this host"):
+        connections.connect({"kubeconfig": path})
 
 
 @pytest.mark.parametrize("text", ["just text", "{", "", "\x00"])
 def test_files_that_are_no_kubeconfig(tmp_path, text):
     path = tmp_path / "kubeconfig"
     path.write_text(text, encoding="utf-8")
-    assert kubeconfig.read_plain(str(path)) is None
+    with pytest.raises(kubeconfig.NotPlainError):
+        kubeconfig.read_plain(str(path))
 
 
-def test_a_proxy_in_the_environment_is_the_clients_matter(write, monkeypatch):
+def test_a_proxy_of_the_cluster(write):
+    document = copy.deepcopy(DOCUMENT)
+    document["clusters"][0]["cluster"]["proxy-url"] = "http://proxy.test:3128"
+    assert connections.connect({"kubeconfig": write(document)}).configuration.proxy == "http://proxy.test:3128"
+
+
+def test_a_proxy_in_the_environment_is_the_dialers_matter(write, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
-    assert kubeconfig.read_plain(write(DOCUMENT)) is None
-    assert connections.connect({"host": "https://192.0.2.9"}).configuration.proxy == "http://proxy.test:3128"
+    assert connections.connect({"kubeconfig": write(DOCUMENT)}).configuration.proxy is None
+    document = copy.deepcopy(DOCUMENT)
+    document["users"][0]["user"]["username"] = "admin"
+    assert connections.connect({"kubeconfig": write(document)}).configuration.proxy is None
 
 
 def test_the_client_is_not_imported_for_it(write):

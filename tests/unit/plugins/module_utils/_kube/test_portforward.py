@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import portforward
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.dial import Dialer
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import PodChannel, PodProber
-from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, REFUSED, RESET, ForwardError, RefusedError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import PodChannel
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.websocket import NotUpgradedError
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import ForwardError, RefusedError
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, REFUSED, RESET
 
-websocket = pytest.importorskip("websocket")
-BINARY, CLOSE = websocket.ABNF.OPCODE_BINARY, websocket.ABNF.OPCODE_CLOSE
-OPENING = [(BINARY, b"\x00\x50\x00"), (BINARY, b"\x01\x50\x00")]
+OPENING = [b"\x00\x50\x00", b"\x01\x50\x00"]
 # As containerd says it.
 REFUSAL = b"\x01error forwarding port 80 to pod 1, uid : failed to connect: dial tcp4 127.0.0.1:80: connect: connection refused"
 
@@ -26,6 +28,13 @@ RESET_IN_POD = (
     b'portforward in network namespace "/var/run/netns/cni-e923c32a-580d-88dc-2ad6-c1f52a1ac119": '
     b"read tcp4 127.0.0.1:33888->127.0.0.1:443: read: connection reset by peer"
 )
+
+
+class Connected:
+    closed = False
+
+    def close(self):
+        self.closed = True
 
 
 class Configuration:
@@ -43,16 +52,16 @@ class FakeStream:
         self.sent = []
         self.closed = False
 
-    def recv_data(self, control_frame):
+    def receive(self):
         frame = self.frames.pop(0)
         if isinstance(frame, Exception):
             raise frame
         return frame
 
-    def send_binary(self, data):
+    def send(self, data):
         self.sent.append(data)
 
-    def close(self, timeout):
+    def close(self):
         self.closed = True
 
 
@@ -60,16 +69,17 @@ def opened(monkeypatch, *frames):
     stream = FakeStream([*OPENING, *frames])
     calls = []
 
-    def create_connection(url, **options):
-        calls.append((url, options))
+    def upgraded(connected, target, headers):
+        calls.append((target, headers))
         return stream
 
-    monkeypatch.setattr(portforward.websocket, "create_connection", create_connection)
+    monkeypatch.setattr(Dialer, "open", lambda self, timeout: Connected())
+    monkeypatch.setattr(portforward, "WebSocket", upgraded)
     return stream, calls
 
 
 def test_data_both_ways():
-    stream = FakeStream([*OPENING, (BINARY, b"\x00abc"), (CLOSE, b"")])
+    stream = FakeStream([*OPENING, b"\x00abc", b""])
     channel = PodChannel(stream)
     channel.send(b"hello")
     assert stream.sent == [b"\x00hello"]
@@ -79,46 +89,49 @@ def test_data_both_ways():
 
 def test_refused_in_the_pod_is_told_from_a_broken_way():
     with pytest.raises(RefusedError):
-        PodChannel(FakeStream([*OPENING, (BINARY, REFUSAL)])).recv()
+        PodChannel(FakeStream([*OPENING, REFUSAL])).recv()
     with pytest.raises(ForwardError, match="no such container"):
-        PodChannel(FakeStream([*OPENING, (BINARY, b"\x01no such container")])).recv()
+        PodChannel(FakeStream([*OPENING, b"\x01no such container"])).recv()
     with pytest.raises(ForwardError, match="in time"):
-        PodChannel(FakeStream([websocket.WebSocketTimeoutException()])).recv()
-    assert PodChannel(FakeStream([websocket.WebSocketConnectionClosedException()])).recv() == b""
+        PodChannel(FakeStream([TimeoutError()])).recv()
+    assert PodChannel(FakeStream([b""])).recv() == b""
 
 
 def test_a_pod_that_resets_is_told_from_a_broken_way(monkeypatch):
-    opened(monkeypatch, (BINARY, RESET_IN_POD))
+    opened(monkeypatch, RESET_IN_POD)
     probe = PodProber(Connection(Configuration()), "ns").handshake("gw", 443, "none.example.com", 5)
     assert (probe.state, probe.detail) == (RESET, "the connection was reset during the handshake")
     # The same between other addresses is between the API server and the node.
-    opened(monkeypatch, (BINARY, b"\x01read tcp 10.0.0.1:40000->10.0.0.2:10250: read: connection reset by peer"))
+    opened(monkeypatch, b"\x01read tcp 10.0.0.1:40000->10.0.0.2:10250: read: connection reset by peer")
     assert PodProber(Connection(Configuration()), "ns").handshake("gw", 443, "a.b", 5).state == FORWARD_FAILED
 
 
 def test_the_token_goes_in_a_header_and_never_in_the_url(monkeypatch):
-    stream, calls = opened(monkeypatch, (BINARY, REFUSAL))
+    stream, calls = opened(monkeypatch, REFUSAL)
     assert PodProber(Connection(Configuration()), "istio-ingress").handshake("gw", 20001, "a.b", 5).state == REFUSED
-    url, options = calls[0]
-    assert url == "wss://203.0.113.1:6443/api/v1/namespaces/istio-ingress/pods/gw/portforward?ports=20001"
-    assert options["header"] == ["authorization: Bearer t0ken"]
-    assert options["subprotocols"] == ["v4.channel.k8s.io"]
+    assert calls == [
+        (
+            "/api/v1/namespaces/istio-ingress/pods/gw/portforward?ports=20001",
+            {"Host": "203.0.113.1:6443", "Sec-WebSocket-Protocol": "v4.channel.k8s.io", "authorization": "Bearer t0ken"},
+        )
+    ]
     assert stream.closed
 
 
 def test_a_proxy_header_is_the_first_that_a_pod_gets(monkeypatch):
-    stream, _calls = opened(monkeypatch, (BINARY, REFUSAL))
+    stream, _calls = opened(monkeypatch, REFUSAL)
     PodProber(Connection(Configuration()), "istio-ingress").handshake("gw", 20001, "a.b", 5, proxy_protocol=True)
     assert stream.sent[0].startswith(b"\x00PROXY UNKNOWN\r\n\x16\x03")
 
 
 @pytest.mark.parametrize(("code", "raises"), [(403, True), (404, False), (500, False)])
 def test_only_a_missing_right_ends_the_wait(monkeypatch, code, raises):
-    def refuse(url, **options):
-        body = b'{"reason":"Forbidden","message":"pods is forbidden"}'
-        raise websocket.WebSocketBadStatusException("Handshake status", code, "x", {}, body)
+    def refuse(connected, target, headers):
+        raise NotUpgradedError(code, b'{"reason":"Forbidden","message":"pods is forbidden"}')
 
-    monkeypatch.setattr(portforward.websocket, "create_connection", refuse)
+    connected = Connected()
+    monkeypatch.setattr(Dialer, "open", lambda self, timeout: connected)
+    monkeypatch.setattr(portforward, "WebSocket", refuse)
     prober = PodProber(Connection(Configuration()), "ns")
     if raises:
         with pytest.raises(ApiError, match="pods is forbidden"):
@@ -127,13 +140,14 @@ def test_only_a_missing_right_ends_the_wait(monkeypatch, code, raises):
         probe = prober.handshake("gw", 443, "a.b", 5)
         assert probe.state == FORWARD_FAILED
         assert f"Could not forward port 443 of pod gw in namespace ns: HTTP {code}" in probe.detail
+    assert connected.closed
 
 
 def test_an_api_that_is_away(monkeypatch):
-    def refuse(url, **options):
+    def refuse(self, timeout):
         raise ConnectionRefusedError(111, "Connection refused")
 
-    monkeypatch.setattr(portforward.websocket, "create_connection", refuse)
+    monkeypatch.setattr(Dialer, "open", refuse)
     probe = PodProber(Connection(Configuration()), "ns").handshake("gw", 443, "a.b", 5)
     assert probe.state == FORWARD_FAILED
     assert probe.detail == "The Kubernetes API at https://203.0.113.1:6443 cannot be reached: connection refused"
@@ -147,13 +161,13 @@ def test_an_api_that_is_away(monkeypatch):
     ],
 )
 def test_envoys_admin_port(monkeypatch, answer):
-    stream, _calls = opened(monkeypatch, (BINARY, b"\x00" + answer[:9]), (BINARY, b"\x00" + answer[9:]), (CLOSE, b""))
+    stream, _calls = opened(monkeypatch, b"\x00" + answer[:9], b"\x00" + answer[9:], b"")
     assert PodProber(Connection(Configuration()), "ns").read_json("gw", 15000, "/x", 5) == {"a": 1}
     assert stream.sent[0].startswith(b"\x00GET /x HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize("frame", [b"\x00HTTP/1.1 404 Not Found\r\n\r\n", REFUSAL, b"\x00HTTP/1.1 200 OK\r\n\r\nnot json"])
 def test_an_admin_port_that_does_not_answer(monkeypatch, frame):
-    opened(monkeypatch, (BINARY, frame), (CLOSE, b""))
+    opened(monkeypatch, frame, b"")
     with pytest.raises(KubeError):
         PodProber(Connection(Configuration()), "ns").read_json("gw", 15000, "/x", 5)

@@ -9,12 +9,13 @@ import http.server
 import json
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import connection as connections
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection, connect
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import connect
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, ConfigError, ConnectionLost
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
@@ -23,13 +24,13 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport impo
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import ScriptedClock
 
-pytest.importorskip("kubernetes")
-
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        self.server.clients.append(self.client_address)
+        self.server.connections.append(self.connection)
         self.server.seen.append((self.command, self.path, dict(self.headers), self.body()))
         status, headers, chunks = self.server.answers.pop(0)
         self.send_response(status)
@@ -59,7 +60,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server():
     found = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found.daemon_threads = True
-    found.seen, found.answers = [], []
+    found.seen, found.answers, found.clients, found.connections = [], [], [], []
     threading.Thread(target=found.serve_forever, daemon=True).start()
     yield found
     found.shutdown()
@@ -229,7 +230,7 @@ def test_a_kubeconfig_and_options_that_win_over_it(kubeconfig):
         ({"kubeconfig": "/nonexistent"}, "kubeconfig is '/nonexistent', but there is no such file on this host"),
         ({"host": "https://x", "ca_cert": "/nonexistent"}, "ca_cert is '/nonexistent', but there is no such file on this host"),
         ({"host": "https://x", "client_key": "/nonexistent"}, "client_key is '/nonexistent'"),
-        ({}, "no way to the Kubernetes API is known: give kubeconfig or host"),
+        ({}, "the connection to the Kubernetes API is not known: set kubeconfig or host"),
     ],
 )
 def test_connections_that_cannot_be(monkeypatch, tmp_path, params, part):
@@ -252,11 +253,47 @@ def test_a_kubeconfig_that_is_no_kubeconfig(tmp_path):
         connect({"kubeconfig": str(path)})
 
 
-def test_an_unreadable_certificate_is_named(tmp_path):
-    class Configuration:
-        host = "https://x"
-        ssl_ca_cert = str(tmp_path)
-        cert_file = key_file = None
+@pytest.mark.parametrize(
+    ("content", "part"), [(None, "cannot be read: Is a directory"), ("", "cannot be used: "), ("no certificate", "cannot be used: ")]
+)
+@pytest.mark.parametrize("option", ["ca_cert", "client_cert"])
+def test_a_certificate_that_cannot_be_used_is_named(tmp_path, option, content, part):
+    path = tmp_path / "file"
+    path.mkdir() if content is None else path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        HttpTransport(connect({"host": "https://192.0.2.1", option: str(path)}))
+    assert str(caught.value).startswith(f"{option} {str(path)!r} {part}")
 
-    with pytest.raises(ConfigError, match="ssl_ca_cert"):
-        HttpTransport(Connection(Configuration()))
+
+@pytest.mark.parametrize("host", ["192.0.2.1:6443", "https://", "ftp://192.0.2.1"])
+def test_a_host_that_is_not_a_url_is_named(host):
+    with pytest.raises(ConfigError, match=r"host is .*: give a URL such as"):
+        HttpTransport(connect({"host": host}))
+
+
+def test_a_connection_is_used_again_until_the_server_closes_it(server):
+    """The second client address differs only where a new connection was made."""
+    server.answers = [(200, {}, body({}))] * 2 + [(200, {"Connection": "close"}, body({}))] + [(200, {}, body({}))]
+    client = KubeClient(transport(server))
+    for _unused in range(4):
+        client.list(PODS, "ns")
+    first, second, third, fourth = server.clients
+    assert first == second == third != fourth
+
+
+def test_a_connection_that_the_server_has_closed_meanwhile_is_not_used(server):
+    server.answers = [(200, {}, body({}))] * 2
+    sender = transport(server)
+    client = KubeClient(sender)
+    client.list(PODS, "ns")
+    # As a server that has waited long enough does.
+    server.connections[0].shutdown(socket.SHUT_RDWR)
+    assert client.list(PODS, "ns") == {}
+
+
+def test_threads_share_a_transport(server):
+    server.answers = [(200, {}, body({"n": n})) for n in range(40)]
+    client = KubeClient(transport(server))
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _unused: client.list(PODS, "ns")["n"], range(40)))
+    assert sorted(found) == list(range(40))

@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A two-way connection, whatever it goes over, and how it fails.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+
+
+class Channel(Protocol):
+    """Bytes both ways; recv returns nothing at the end."""
+
+    def send(self, data: bytes) -> None:
+        """Write all of it."""
+
+    def recv(self) -> bytes:
+        """The next bytes, b"" at the end."""
+
+
+class RefusedError(EdgeError):
+    """Nothing listens on the port."""
+
+
+class ForwardError(EdgeError):
+    """The way to the port is broken; nothing is known of the port itself."""
