@@ -26,6 +26,9 @@ from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, 
 
 Json = dict[str, Any]
 
+# Objects in one answer; the API server's own tools ask for as many.
+PAGE = 500
+
 
 @dataclass(frozen=True)
 class Request:
@@ -65,6 +68,20 @@ class KubeClient:
         attempt = "list %s" % _where(resource, namespace)
         return self._call(Request(attempt, "GET", resource.path(namespace), query), timeout)
 
+    def items(
+        self, resource: Resource, namespace: str | None, label_selector: str | None = None, field_selector: str | None = None
+    ) -> list[Json]:
+        """All objects of a collection, page by page. Raises ApiError with status 410 where a page expires under the reader."""
+        query, found = dict(_selectors(label_selector, field_selector), limit=str(PAGE)), []
+        attempt = f"list {_where(resource, namespace)}"
+        while True:
+            page = self._call(Request(attempt, "GET", resource.path(namespace), query), ANSWER_TIMEOUT)
+            found += page.get("items") or []
+            rest = (page.get("metadata") or {}).get("continue")
+            if not rest:
+                return found
+            query = dict(query, **{"continue": rest})
+
     def text(
         self, resource: Resource, namespace: str, name: str, subresource: str, query: Mapping[str, str], timeout: float = ANSWER_TIMEOUT
     ) -> str:
@@ -94,6 +111,23 @@ class KubeClient:
         """Change the given fields of an object; None removes one."""
         attempt = "change %s" % _where(resource, namespace, name)
         request = Request(attempt, "PATCH", resource.path(namespace, name), body=change, content_type="application/merge-patch+json")
+        return self._call(request, timeout)
+
+    def apply(
+        self, resource: Resource, body: Json, manager: str, force: bool = False, dry_run: bool = False, timeout: float = ANSWER_TIMEOUT
+    ) -> Json:
+        """Apply an object on the server's side and return it as stored.
+
+        Raises ApiError with status 409 where another manager owns a field and force is False.
+        """
+        metadata = body["metadata"]
+        namespace, name = metadata.get("namespace"), metadata["name"]
+        query = {"fieldManager": manager, "force": "true" if force else "false"}
+        if dry_run:
+            query["dryRun"] = "All"
+        attempt = f"apply {resource.kind} {namespace}/{name}" if namespace else f"apply {resource.kind} {name}"
+        # JSON is YAML, and API servers before 1.34 know no other name for it.
+        request = Request(attempt, "PATCH", resource.path(namespace, name), query, body, "application/apply-patch+yaml")
         return self._call(request, timeout)
 
     def watch(self, resource: Resource, namespace: str | None, query: Mapping[str, str], timeout: float) -> Stream:

@@ -15,25 +15,41 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources impo
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import ANSWER_TIMEOUT, Transport
 
 
-def discover(transport: Transport, api_version: str, kind: str, timeout: float = ANSWER_TIMEOUT) -> Resource:
-    """The resource that serves a kind.
+class Discovery:
+    """Finds resources by kind, with one request for each apiVersion that the API server knows."""
 
-    Raises:
-        ApiError: with status 404 where the API server does not know the kind, as before its CRD is there.
-        KubeError: no answer.
-    """
-    group, _slash, version = api_version.rpartition("/")
-    path = "/apis/%s/%s" % (group, version) if group else "/api/%s" % version
-    attempt = "look up kind %s of %s" % (kind, api_version)
-    answer = transport.request("GET", path, {}, None, "application/json", timeout)
-    if answer.status not in (200, 404):
-        raise ApiError(answer.status, "", answer.body.decode("utf-8", "replace").strip()[:500], attempt)
-    if answer.status == 200:
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._known: dict[str, dict[str, Resource]] = {}
+
+    def find(self, api_version: str, kind: str, timeout: float = ANSWER_TIMEOUT) -> Resource:
+        """The resource that serves a kind.
+
+        Raises:
+            ApiError: with status 404 where the API server does not know the kind, as before its CRD is there.
+            KubeError: no answer.
+        """
+        attempt = f"look up kind {kind} of {api_version}"
+        if kind not in self._known.get(api_version, {}):
+            self._known[api_version] = self._read(api_version, attempt, timeout)
+        found = self._known[api_version].get(kind)
+        if found is None:
+            raise ApiError(404, "NotFound", "the API server does not know this kind", attempt)
+        return found
+
+    def _read(self, api_version: str, attempt: str, timeout: float) -> dict[str, Resource]:
+        group, _slash, version = api_version.rpartition("/")
+        path = f"/apis/{group}/{version}" if group else f"/api/{version}"
+        answer = self._transport.request("GET", path, {}, None, "application/json", timeout)
+        if answer.status == 404:
+            return {}
+        if answer.status != 200:
+            raise ApiError(answer.status, "", answer.body.decode("utf-8", "replace").strip()[:500], attempt)
         try:
-            known = json.loads(answer.body)["resources"]
+            return {
+                entry["kind"]: Resource(group, version, entry["name"], entry["kind"], bool(entry.get("namespaced")))
+                for entry in json.loads(answer.body)["resources"]
+                if "/" not in entry["name"]
+            }
         except (ValueError, KeyError, TypeError) as exc:
             raise ApiError(502, "Unreadable", str(exc), attempt) from exc
-        for entry in known:
-            if entry.get("kind") == kind and "/" not in entry.get("name", ""):
-                return Resource(group, version, entry["name"], kind, bool(entry.get("namespaced")))
-    raise ApiError(404, "NotFound", "the API server does not know this kind", attempt)

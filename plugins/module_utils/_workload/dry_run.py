@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.discovery import discover
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.discovery import Discovery
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Transport
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
@@ -35,7 +35,7 @@ def dry_run(transport: Transport, definition: Mapping[str, Any], timeout: float)
     metadata = dict(definition.get("metadata") or {})
     # A name of its own, so that an object that is there already does not stand in the way.
     metadata["generateName"] = "%s-" % (metadata.pop("name", None) or "dry-run")
-    resource = discover(transport, str(definition["apiVersion"]), str(definition["kind"]), timeout)
+    resource = Discovery(transport).find(str(definition["apiVersion"]), str(definition["kind"]), timeout)
     body = dict(definition, metadata=metadata)
     attempt = "create %s %s" % (resource.kind, metadata["generateName"][:-1])
     path = resource.path(metadata.get("namespace"))

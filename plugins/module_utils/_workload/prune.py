@@ -9,11 +9,11 @@ Private to baremesh.edge: other collections must not import it; it changes witho
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.discovery import discover
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.discovery import Discovery
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
@@ -33,6 +33,7 @@ class Found:
     namespace: str
     name: str
     deleting: bool
+    live: Json = field(default_factory=dict, compare=False)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -54,7 +55,7 @@ class Prune:
         labels: Mapping[str, str],
         keep: Sequence[Mapping[str, Any]],
     ) -> None:
-        self._transport = transport
+        self._discovery = Discovery(transport)
         self._client = KubeClient(transport)
         self._kinds = kinds
         self._namespace = namespace
@@ -66,15 +67,15 @@ class Prune:
         found = []
         for wanted in self._kinds:
             try:
-                resource = discover(self._transport, wanted["api_version"], wanted["kind"])
+                resource = self._discovery.find(wanted["api_version"], wanted["kind"])
             except ApiError as exc:
                 if exc.not_found:
                     continue
                 raise
-            for item in self._client.list(resource, self._namespace, self._selector)["items"]:
+            for item in self._client.items(resource, self._namespace, self._selector):
                 metadata = item["metadata"]
                 deleting = bool(metadata.get("deletionTimestamp"))
-                found.append(Found(resource, metadata.get("namespace") or "", metadata["name"], deleting))
+                found.append(Found(resource, metadata.get("namespace") or "", metadata["name"], deleting, item))
         return found
 
     def unwanted(self, found: Sequence[Found]) -> list[Found]:

@@ -1,0 +1,274 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Applying many objects: one LIST per kind, then a server-side apply of those only that differ, several at a time.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.discovery import Discovery
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import Resource
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Transport
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.compare import Display, is_current, is_same, normalized
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.prune import Found, Prune
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+MANAGER = "baremesh.edge"
+# The API server takes more at once, but gains nothing from it.
+WORKERS = 8
+# A CRD that was just applied is served within a second or two.
+KIND_GRACE = 30.0
+_NAMESPACE_MISSING = re.compile(r'namespaces "([^"]+)" not found')
+
+
+class DefinitionError(Exception):
+    """Definitions that cannot be applied; the text holds one line for each finding."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """An object that an apply made or changed, or would."""
+
+    kind: str
+    namespace: str
+    name: str
+    before: Json | None
+    after: Json
+
+
+@dataclass
+class Applied:
+    """What an apply did, or would do. Each of the failures is a sentence."""
+
+    changes: list[Change] = field(default_factory=list)
+    unchanged: int = 0
+    pruned: list[Found] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    missing_kinds: list[str] = field(default_factory=list)
+    missing_namespaces: list[str] = field(default_factory=list)
+
+    def result(self, with_diff: bool) -> Json:
+        """What the module returns."""
+        found: Json = {
+            "changed": bool(self.changes or self.pruned),
+            "applied": [
+                {"kind": each.kind, "namespace": each.namespace, "name": each.name, "action": "changed" if each.before else "created"}
+                for each in self.changes
+            ],
+            "pruned": [{"kind": each.resource.kind, "namespace": each.namespace, "name": each.name} for each in self.pruned],
+            "unchanged": self.unchanged,
+            "missing_kinds": self.missing_kinds,
+            "missing_namespaces": self.missing_namespaces,
+        }
+        return dict(found, diff=self._diff()) if with_diff else found
+
+    def _diff(self) -> list[Json]:
+        show = Display()
+        shown = [(_title(each.kind, each.namespace, each.name), each.before, each.after) for each in self.changes]
+        shown += [
+            (str(each), {"apiVersion": each.resource.api_version, "kind": each.resource.kind, **each.live}, None) for each in self.pruned
+        ]
+        return [{"before_header": title, "after_header": title, "before": show(old), "after": show(new)} for title, old, new in shown]
+
+
+def apply_objects(
+    transport: Transport,
+    definitions: Sequence[Any],
+    deadline: Deadline,
+    prune: Mapping[str, Any] | None = None,
+    check: bool = False,
+    force: bool = True,
+) -> Applied:
+    """Apply definitions, then delete what has the labels of prune and is not defined.
+
+    Raises:
+        DefinitionError: the definitions cannot be applied; nothing has changed.
+        KubeError: the API cannot be asked.
+    """
+    findings = find_mistakes(definitions)
+    if prune and not prune["labels"]:
+        findings.append("prune.labels is empty; without a label every object of the kinds would be deleted")
+    if findings:
+        raise DefinitionError("\n".join(findings))
+    applier, old = Applier(transport, deadline, check, force), []
+    if prune:
+        pruner = Prune(transport, prune["kinds"], prune["namespace"], prune["labels"], definitions)
+        found = pruner.look()
+        for each in found:
+            applier.know(each.resource, each.live)
+        old = [each for each in pruner.unwanted(found) if not each.deleting]
+    done = applier.run(definitions)
+    if old and not done.failures:
+        done.pruned = old
+        if not check:
+            pruner.delete(old)
+    return done
+
+
+def find_mistakes(definitions: Sequence[Any]) -> list[str]:
+    """One sentence for each definition that is no Kubernetes object; never its values, which may be secret."""
+    findings: list[str] = []
+    seen: dict[tuple[str, str, str, str], int] = {}
+    for index, definition in enumerate(definitions):
+        metadata = definition.get("metadata") if isinstance(definition, Mapping) else None
+        parts = {"metadata.name": metadata.get("name") if isinstance(metadata, Mapping) else None}
+        parts.update({key: definition.get(key) for key in ("apiVersion", "kind")})
+        missing = [key for key, value in sorted(parts.items()) if not value or not isinstance(value, str)]
+        if missing:
+            findings.append(
+                f"objects[{index}] lacks {' and '.join(missing)}; a definition has apiVersion, kind and metadata.name, each a text"
+            )
+            continue
+        key = (str(parts["apiVersion"]), str(parts["kind"]), str(metadata.get("namespace") or ""), str(parts["metadata.name"]))
+        if key in seen:
+            findings.append(f"objects[{index}] and objects[{seen[key]}] are both {_title(*key[1:])}; define it once")
+        seen.setdefault(key, index)
+    return findings
+
+
+class Applier:
+    """Makes the cluster's objects be as their definitions."""
+
+    def __init__(self, transport: Transport, deadline: Deadline, check: bool = False, force: bool = True) -> None:
+        self._client = KubeClient(transport, deadline.clock)
+        self._discovery = Discovery(transport)
+        self._deadline = deadline
+        self._check = check
+        self._force = force
+        self._live: dict[tuple[Resource, str, str], Json] = {}
+
+    def know(self, resource: Resource, found: Json) -> None:
+        """Take an object that the caller has already read."""
+        metadata = found["metadata"]
+        self._live[resource, metadata.get("namespace") or "", metadata["name"]] = found
+
+    def run(self, definitions: Sequence[Mapping[str, Any]]) -> Applied:
+        """Apply the definitions, kind after kind in the order in which the kinds come first. Where one fails, the next kind is not begun.
+
+        Raises:
+            DefinitionError: the definitions cannot be applied; nothing has changed.
+            KubeError: the API cannot be asked.
+        """
+        done = Applied()
+        groups = self._group([normalized(each) for each in definitions], done)
+        for resource, members in groups.items():
+            self._read(resource, members)
+        for resource, members in groups.items():
+            with ThreadPoolExecutor(WORKERS) as pool:
+                outcomes = list(pool.map(lambda each, kind=resource: self._try(kind, each, done), members))  # type: ignore[misc]
+            done.failures = [outcome for outcome in outcomes if isinstance(outcome, str)]
+            done.changes += [outcome for outcome in outcomes if isinstance(outcome, Change)]
+            done.unchanged += outcomes.count(None)
+            if done.failures:
+                break
+        return done
+
+    def _group(self, definitions: Sequence[Json], done: Applied) -> dict[Resource, list[Json]]:
+        groups: dict[Resource, list[Json]] = {}
+        findings = []
+        for index, definition in enumerate(definitions):
+            kind = f"{definition['kind']} ({definition['apiVersion']})"
+            if kind in done.missing_kinds:
+                continue
+            try:
+                resource = self._find(definition)
+            except ApiError as exc:
+                if not (exc.not_found and self._check):
+                    raise
+                done.missing_kinds.append(kind)
+                continue
+            if resource.namespaced and not definition["metadata"].get("namespace"):
+                title = _title(resource.kind, "", definition["metadata"]["name"])
+                findings.append(f"objects[{index}], {title}, lacks metadata.namespace; its kind has namespaces")
+            groups.setdefault(resource, []).append(definition)
+        if findings:
+            raise DefinitionError("\n".join(findings))
+        return groups
+
+    def _find(self, definition: Json) -> Resource:
+        grace = min(self._deadline.seconds, KIND_GRACE)
+        look = lambda: self._discovery.find(definition["apiVersion"], definition["kind"])  # noqa: E731
+        return self._retry(look, lambda exc: exc.not_found and not self._check and self._deadline.elapsed < grace)
+
+    def _read(self, resource: Resource, members: Sequence[Json]) -> None:
+        """One LIST of the kind in each namespace where an object is not known yet; of one object alone where there is no second."""
+        unknown: dict[str, list[str]] = {}
+        for each in members:
+            namespace, name = _place(resource, each)
+            if (resource, namespace, name) not in self._live:
+                unknown.setdefault(namespace, []).append(name)
+        for namespace, names in unknown.items():
+            selector = f"metadata.name={names[0]}" if len(names) == 1 else None
+            items = self._retry(lambda: self._client.items(resource, namespace or None, field_selector=selector), lambda exc: exc.gone)  # noqa: B023
+            for found in items:
+                self.know(resource, found)
+
+    def _try(self, resource: Resource, definition: Json, done: Applied) -> Change | str | None:
+        """The change, None where there is none, or the sentence that says why it was not applied."""
+        namespace, name = _place(resource, definition)
+        live = self._live.get((resource, namespace, name))
+        title = _title(resource.kind, namespace, name)
+        if live is not None and live["metadata"].get("deletionTimestamp"):
+            held = ", ".join(live["metadata"].get("finalizers") or ["the API server"])
+            return f"{title} is being deleted, held by {held}; run again when it is gone"
+        if live is not None and is_current(definition, live, MANAGER):
+            return None
+        try:
+            after = self._retry(lambda: self._send(resource, definition, title, done), lambda exc: exc.transient)
+        except KubeError as exc:
+            missing = _NAMESPACE_MISSING.search(str(exc)) if self._check else None
+            if not missing:
+                spent = f" (after {self._deadline.elapsed:.0f} s)" if exc.transient else ""
+                return f"{' '.join(str(exc).split())}{spent}"
+            if missing.group(1) not in done.missing_namespaces:
+                done.missing_namespaces.append(missing.group(1))
+            after = definition
+        if live is not None:
+            live = {"apiVersion": resource.api_version, "kind": resource.kind, **live}
+            if is_same(live, after):
+                return None
+        return Change(resource.kind, namespace, name, live, after)
+
+    def _send(self, resource: Resource, definition: Json, title: str, done: Applied) -> Json:
+        try:
+            return self._client.apply(resource, definition, MANAGER, dry_run=self._check)
+        except ApiError as exc:
+            if exc.status != 409 or not self._force:
+                raise
+            after = self._client.apply(resource, definition, MANAGER, force=True, dry_run=self._check)
+            done.conflicts.append(f"{title}: {' '.join(exc.message.split())}")
+            return after
+
+    def _retry(self, attempt: Callable[[], T], again: Callable[[Any], bool]) -> T:
+        """Call until it works, the error is another one, or the deadline comes."""
+        backoff = Backoff(first=0.2, cap=2.0)
+        while True:
+            try:
+                return attempt()
+            except KubeError as exc:
+                if self._deadline.expired or not (isinstance(exc, ApiError) or exc.transient) or not again(exc):
+                    raise
+                self._deadline.clock.sleep(backoff.next(self._deadline, getattr(exc, "retry_after", None)))
+
+
+def _place(resource: Resource, definition: Mapping[str, Any]) -> tuple[str, str]:
+    metadata = definition["metadata"]
+    return str(metadata["namespace"]) if resource.namespaced else "", metadata["name"]
+
+
+def _title(kind: str, namespace: str, name: str) -> str:
+    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"

@@ -1,0 +1,224 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: object_apply
+short_description: Apply many Kubernetes objects at once
+version_added: 0.1.0
+author:
+  - The baremesh.edge authors (@baremesh)
+description:
+  - Lists the objects of each kind in one request, compares them with the definitions, and applies only those that differ, several at a
+    time.
+  - Applies on the server's side as field manager C(baremesh.edge). The API server then removes fields that a definition had once and has
+    no longer.
+  - Can delete objects that earlier runs applied and that are no longer defined, see O(prune).
+  - Applies the kinds in the order in which O(objects) names each of them first. When an object cannot be applied, the others of its kind
+    still are; later kinds are not begun, and nothing is pruned.
+notes:
+  - In check mode the API server and its admission webhooks judge each object that differs, and store nothing.
+  - Definitions of Secrets appear in the log of the host with verbose runs. Set C(no_log) on tasks that have them. The difference that the
+    module returns never shows a value of a Secret.
+extends_documentation_fragment:
+  - baremesh.edge._kube_auth
+  - baremesh.edge._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  objects:
+    description:
+      - The definitions. Each needs C(apiVersion), C(kind), C(metadata.name), and C(metadata.namespace) if its kind has namespaces.
+      - A C(status) is left out. C(stringData) of a Secret becomes C(data).
+    type: list
+    elements: dict
+    required: true
+  prune:
+    description: Objects to delete unless O(objects) defines them.
+    type: dict
+    suboptions:
+      kinds:
+        description: Their kinds. One that the API server does not know has no objects.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          api_version:
+            description: Its API version.
+            type: str
+            required: true
+          kind:
+            description: Its name.
+            type: str
+            required: true
+      labels:
+        description: Labels that an object must have to be deleted, at least one. An object needs all of them.
+        type: dict
+        required: true
+      namespace:
+        description: Namespace to delete from. All namespaces when left out.
+        type: str
+  force_conflicts:
+    description:
+      - Whether the definitions win where another field manager owns a field.
+      - If V(true), a warning names the object, the field and the manager. If V(false), the object is not applied.
+    type: bool
+    default: true
+  timeout:
+    description:
+      - Seconds for which an apply is tried again, while an admission webhook cannot be asked or the API server does not answer.
+      - A kind that the API server does not know is looked up again for at most 30 seconds.
+    type: int
+    default: 120
+seealso:
+  - module: baremesh.edge.object_prune
+  - module: kubernetes.core.k8s
+"""
+
+EXAMPLES = r"""
+- name: Apply the Gateways of all sites and delete those of sites that were removed
+  baremesh.edge.object_apply:
+    kubeconfig: /etc/rancher/k3s/k3s.yaml
+    objects:
+      - apiVersion: networking.istio.io/v1
+        kind: Gateway
+        metadata:
+          name: app
+          namespace: istio-ingress
+          labels: {app.kubernetes.io/managed-by: baremesh.edge, app.kubernetes.io/component: site}
+        spec:
+          selector: {istio: ingress}
+          servers:
+            - port: {number: 443, name: https, protocol: HTTPS}
+              hosts: [app.example.com]
+              tls: {mode: SIMPLE, credentialName: app}
+    prune:
+      kinds:
+        - {api_version: networking.istio.io/v1, kind: Gateway}
+      labels: {app.kubernetes.io/managed-by: baremesh.edge, app.kubernetes.io/component: site}
+      namespace: istio-ingress
+
+- name: Apply a Secret without showing it
+  baremesh.edge.object_apply:
+    kubeconfig: /etc/rancher/k3s/k3s.yaml
+    objects:
+      - apiVersion: v1
+        kind: Secret
+        metadata: {name: dns-token, namespace: cert-manager}
+        stringData: {token: "{{ vault_dns_token }}"}
+  no_log: true
+"""
+
+RETURN = r"""
+applied:
+  description: Objects that were made or changed, or would be in check mode.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: Its kind.
+      type: str
+    namespace:
+      description: Its namespace, empty for a kind without namespaces.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    action:
+      description: V(created) or V(changed).
+      type: str
+pruned:
+  description: Objects that were deleted, or would be in check mode.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: Its kind.
+      type: str
+    namespace:
+      description: Its namespace, empty for a kind without namespaces.
+      type: str
+    name:
+      description: Its name.
+      type: str
+unchanged:
+  description: How many objects already were as defined.
+  returned: always
+  type: int
+missing_kinds:
+  description: Kinds that the API server does not know yet. Their objects are left out. In check mode only.
+  returned: always
+  type: list
+  elements: str
+  sample: ["Gateway (networking.istio.io/v1)"]
+missing_namespaces:
+  description: Namespaces of objects that do not exist yet. Their objects count as created. In check mode only.
+  returned: always
+  type: list
+  elements: str
+  sample: ["istio-ingress"]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_transport
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.apply import DefinitionError, apply_objects
+
+
+def argument_spec() -> dict[str, Any]:
+    """The options of the module."""
+    text = {"type": "str", "required": True}
+    prune = {
+        "kinds": {"type": "list", "elements": "dict", "required": True, "options": {"api_version": text, "kind": text}},
+        "labels": {"type": "dict", "required": True},
+        "namespace": {"type": "str"},
+    }
+    return dict(
+        auth_argument_spec(),
+        objects={"type": "list", "elements": "dict", "required": True},
+        prune={"type": "dict", "options": prune},
+        force_conflicts={"type": "bool", "default": True},
+        timeout={"type": "int", "default": 120},
+    )
+
+
+def main() -> None:
+    """Apply and return."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    params = module.params
+    try:
+        deadline = Deadline(SystemClock(), params["timeout"])
+        done = apply_objects(
+            open_transport(params), params["objects"], deadline, params["prune"], module.check_mode, params["force_conflicts"]
+        )
+    except DefinitionError as exc:
+        module.fail_json(msg=str(exc))
+    except KubeError as exc:
+        fail(module, exc)
+    for conflict in done.conflicts:
+        module.warn(f"The definition takes over fields of {conflict}")
+    result = done.result(module._diff)  # noqa: SLF001 (the name that Ansible documents)
+    if len(done.failures) > 1:
+        module.fail_json(
+            msg="\n".join([f"{len(done.failures)} objects were not applied:", *(f"- {each}" for each in done.failures)]), **result
+        )
+    if done.failures:
+        module.fail_json(msg=done.failures[0], **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

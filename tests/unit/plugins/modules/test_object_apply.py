@@ -1,0 +1,371 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An API server in memory that applies as the real one does: fields have owners, and what an owner no longer gives is removed."""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import GATEWAYS, SECRETS, Resource
+from ansible_collections.baremesh.edge.plugins.modules import object_apply
+from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, answer, merged, status
+
+NS = "istio-ingress"
+LABELS = {"managed-by": "us", "component": "site"}
+MANAGER = "baremesh.edge"
+VIRTUAL_SERVICES = Resource("networking.istio.io", "v1", "virtualservices", "VirtualService")
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+KINDS = {
+    "/apis/networking.istio.io/v1": [("gateways", "Gateway", True), ("virtualservices", "VirtualService", True)],
+    "/api/v1": [("secrets", "Secret", True), ("namespaces", "Namespace", False)],
+}
+
+
+def gateway(name, hosts=("a.example.com",), labels=LABELS, **spec):
+    metadata = {"name": name, "namespace": NS, "labels": labels}
+    return {"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": metadata, "spec": {"hosts": list(hosts), **spec}}
+
+
+def virtual_service(name):
+    return {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": name, "namespace": NS}, "spec": {}}
+
+
+def secret(name, **text):
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NS}, "stringData": text}
+
+
+def fields_of(body):
+    return {f"f:{k}": fields_of(v) if isinstance(v, dict) else {} for k, v in body.items() if k not in ("apiVersion", "kind")}
+
+
+def without(found, fields, body):
+    """The object without the owned fields that the body lacks."""
+    kept = {}
+    for key, value in found.items():
+        inner = fields.get(f"f:{key}")
+        if inner is None:
+            kept[key] = value
+        elif key in body:
+            kept[key] = without(value, inner, body[key]) if isinstance(value, dict) and isinstance(body[key], dict) else value
+        elif inner:
+            rest = without(value, inner, {}) if isinstance(value, dict) else None
+            if rest:
+                kept[key] = rest
+    return kept
+
+
+class Api(FakeApi):
+    """Every request that is not a PATCH is FakeApi's."""
+
+    def __init__(self, clock):
+        super().__init__(clock)
+        self.known = dict(KINDS)
+        self.answers = {}
+        self.owner_of = {}
+        self.namespaces = {NS}
+        self._lock = threading.Lock()
+
+    def patches(self):
+        return [path.rsplit("/", 1)[1] for method, path, _query, _body in self.requests if method == "PATCH"]
+
+    def lists(self):
+        return [r for r in self.requests if r[0] == "GET" and r[1] not in KINDS]
+
+    def request(self, method, path, query, body, content_type, timeout):
+        with self._lock:
+            if path in KINDS:
+                self.requests.append((method, path, dict(query), body))
+                listed = [{"name": plural, "kind": kind, "namespaced": spaced} for plural, kind, spaced in self.known.get(path, [])]
+                return answer(200, {"resources": listed}) if listed else status(404, "NotFound", "page not found")
+            if method != "PATCH":
+                return super().request(method, path, query, body, content_type, timeout)
+            assert content_type == "application/apply-patch+yaml"
+            self.requests.append((method, path, dict(query), body))
+            return self._apply(path, query, body)
+
+    def _apply(self, path, query, body):
+        name = path.rsplit("/", 1)[1]
+        if self.answers.get(name):
+            return self.answers[name].pop(0)
+        namespace = body["metadata"].get("namespace")
+        if namespace and namespace not in self.namespaces:
+            return status(404, "NotFound", f'namespaces "{namespace}" not found')
+        if name in self.owner_of and query["force"] != "true":
+            manager, what = self.owner_of[name]
+            return status(409, "Conflict", f'Apply failed with 1 conflict: conflict with "{manager}" using v1: {what}')
+        key = (path.rsplit("/", 1)[0], name)
+        live = copy.deepcopy(self.objects.get(key, {}))
+        managed = (live.get("metadata") or {}).pop("managedFields", [])
+        ours = [each for each in managed if each["manager"] == MANAGER]
+        if ours:
+            live = without(live, ours[0]["fieldsV1"], body)
+        found = merged(live, {k: v for k, v in body.items() if k not in ("apiVersion", "kind")})
+        found["metadata"]["managedFields"] = [
+            {"manager": query["fieldManager"], "operation": "Apply", "apiVersion": "v1", "fieldsV1": fields_of(body)}
+        ]
+        if query.get("dryRun") != "All":
+            found["metadata"]["resourceVersion"] = str(len(self.log))
+            self.objects[key] = found
+        return answer(200, {"apiVersion": body["apiVersion"], "kind": body["kind"], **found})
+
+
+@pytest.fixture
+def api(monkeypatch):
+    found = Api(ScriptedClock())
+    monkeypatch.setattr(object_apply, "open_transport", lambda params: found)
+    monkeypatch.setattr(object_apply, "SystemClock", lambda: found.clock)
+    return found
+
+
+@pytest.fixture
+def apply(monkeypatch, api):
+    def call(*objects, check=False, **options):
+        api.requests.clear()
+        return run(monkeypatch, object_apply, check=check, objects=list(objects), _ansible_diff=True, **options)
+
+    return call
+
+
+def spec_of(api, name, resource=GATEWAYS):
+    return api.objects[resource.path(NS), name]["spec"]
+
+
+def test_two_hundred_objects_cost_one_list_and_nothing_where_nothing_differs(api, apply):
+    objects = [gateway(f"g{number}") for number in range(200)]
+    first = apply(*objects)
+    assert (first["changed"], len(first["applied"]), first["unchanged"]) == (True, 200, 0)
+    assert len(api.lists()) == 1
+    second = apply(*objects)
+    assert (second["changed"], second["applied"], second["unchanged"], second["diff"]) == (False, [], 200, [])
+    assert [(method, path) for method, path, _query, _body in api.requests] == [
+        ("GET", "/apis/networking.istio.io/v1"),
+        ("GET", GATEWAYS.path(NS)),
+    ]
+
+
+def test_only_what_differs_is_applied(api, apply):
+    apply(gateway("a"), gateway("b"))
+    found = apply(gateway("a"), gateway("b", hosts=["b.example.com"]))
+    assert api.patches() == ["b"]
+    assert found["applied"] == [{"kind": "Gateway", "namespace": NS, "name": "b", "action": "changed"}]
+    assert spec_of(api, "b") == {"hosts": ["b.example.com"]}
+
+
+def test_a_field_that_is_no_longer_given_goes(api, apply):
+    apply(gateway("a", selector={"istio": "ingress", "zone": "x"}))
+    found = apply(gateway("a", selector={"istio": "ingress"}))
+    assert found["changed"] is True
+    assert spec_of(api, "a")["selector"] == {"istio": "ingress"}
+    assert apply(gateway("a", selector={"istio": "ingress"}))["changed"] is False
+
+
+def test_fields_of_others_stay_and_are_no_difference(api, apply):
+    apply(gateway("a"))
+    live = api.objects[GATEWAYS.path(NS), "a"]
+    live["metadata"]["annotations"] = {"someone": "else"}
+    live["status"] = {"conditions": []}
+    assert apply(gateway("a"))["changed"] is False
+    assert api.patches() == []
+
+
+def test_an_object_that_nobody_applied_yet_is_applied_without_being_called_changed(api, apply):
+    api.apply(GATEWAYS, {"metadata": {"name": "a", "namespace": NS, "labels": LABELS}, "spec": {"hosts": ["a.example.com"]}})
+    found = apply(gateway("a"))
+    assert api.patches() == ["a"]
+    assert (found["changed"], found["unchanged"]) == (False, 1)
+
+
+def test_true_is_not_one(api, apply):
+    apply(gateway("a", flag=1))
+    assert apply(gateway("a", flag=True))["changed"] is True
+
+
+def test_check_mode_asks_for_a_dry_run_and_stores_nothing(api, apply):
+    apply(gateway("a"))
+    found = apply(gateway("a", hosts=["new.example.com"]), gateway("b"), check=True)
+    assert [(each["name"], each["action"]) for each in found["applied"]] == [("a", "changed"), ("b", "created")]
+    assert {query.get("dryRun") for method, _path, query, _body in api.requests if method == "PATCH"} == {"All"}
+    assert spec_of(api, "a") == {"hosts": ["a.example.com"]}
+    assert (GATEWAYS.path(NS), "b") not in api.objects
+
+
+def test_check_mode_on_an_empty_cluster_names_what_is_missing(api, apply):
+    api.known.pop("/apis/networking.istio.io/v1")
+    api.namespaces.clear()
+    found = apply(gateway("a"), gateway("b"), secret("s", key="x"), check=True)
+    assert found["missing_kinds"] == ["Gateway (networking.istio.io/v1)"]
+    assert found["missing_namespaces"] == [NS]
+    assert [each["name"] for each in found["applied"]] == ["s"]
+    assert (found["failed"], found["changed"]) == (False, True)
+
+
+def test_a_kind_that_comes_late_is_waited_for(api, apply):
+    kinds = api.known.pop("/apis/networking.istio.io/v1")
+    api.clock.at(3, lambda: api.known.update({"/apis/networking.istio.io/v1": kinds}))
+    assert apply(gateway("a"))["changed"] is True
+
+
+def test_a_kind_that_never_comes_is_named(api, apply):
+    api.known.pop("/apis/networking.istio.io/v1")
+    found = apply(gateway("a"))
+    assert found["failed"]
+    assert found["msg"] == (
+        "Could not look up kind Gateway of networking.istio.io/v1: HTTP 404 NotFound: the API server does not know this kind"
+    )
+    assert 30 <= api.clock.now < 40
+
+
+def test_a_namespace_that_does_not_exist_fails_at_once(api, apply):
+    api.namespaces.clear()
+    found = apply(gateway("a"))
+    assert found["msg"] == f'Could not apply Gateway {NS}/a: HTTP 404 NotFound: namespaces "{NS}" not found'
+    assert api.clock.now == 0
+
+
+WEBHOOK = 'Internal error occurred: failed calling webhook "validation.istio.io": x509: certificate signed by unknown authority'
+
+
+def test_a_webhook_that_cannot_be_asked_yet_is_waited_for(api, apply):
+    api.answers["a"] = [status(500, "InternalError", WEBHOOK)] * 3
+    assert apply(gateway("a"))["changed"] is True
+    assert 0 < api.clock.now < 10
+
+
+def test_a_webhook_that_never_answers_is_named_with_the_time(api, apply):
+    api.answers["a"] = [status(500, "InternalError", WEBHOOK)] * 100
+    found = apply(gateway("a"), timeout=20)
+    assert found["failed"]
+    assert found["msg"] == f"Could not apply Gateway {NS}/a: HTTP 500 InternalError: {WEBHOOK} (after 20 s)"
+
+
+def test_a_webhook_that_denies_is_not_asked_again(api, apply):
+    denied = 'admission webhook "validation.istio.io" denied the request: configuration is invalid: hosts: missing'
+    api.answers["a"] = [status(400, "BadRequest", denied)]
+    assert apply(gateway("a"))["msg"] == f"Could not apply Gateway {NS}/a: HTTP 400 BadRequest: {denied}"
+    assert api.patches() == ["a"]
+
+
+def test_all_failed_objects_are_named_and_later_kinds_are_not_begun(api, apply):
+    api.objects[GATEWAYS.path(NS), "old"] = {"metadata": {"name": "old", "namespace": NS, "labels": LABELS}}
+    for name in ("b", "d"):
+        api.answers[name] = [status(422, "Invalid", f"{name} is wrong")]
+    prune = {"kinds": [{"api_version": "networking.istio.io/v1", "kind": "Gateway"}], "labels": LABELS}
+    found = apply(*[gateway(name) for name in "abcd"], virtual_service("v"), prune=prune)
+    assert found["msg"] == (
+        "2 objects were not applied:\n"
+        f"- Could not apply Gateway {NS}/b: HTTP 422 Invalid: b is wrong\n"
+        f"- Could not apply Gateway {NS}/d: HTTP 422 Invalid: d is wrong"
+    )
+    assert [each["name"] for each in found["applied"]] == ["a", "c"]
+    assert (found["changed"], found["pruned"]) == (True, [])
+    assert sorted(name for _path, name in api.objects) == ["a", "c", "old"]
+
+
+def test_kinds_keep_their_order(api, apply):
+    apply(gateway("g1"), virtual_service("v1"), gateway("g2"), virtual_service("v2"))
+    assert set(api.patches()[:2]) == {"g1", "g2"}
+
+
+def test_a_conflict_is_taken_over_with_a_warning_or_refused(api, apply, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(object_apply.AnsibleModule, "warn", lambda _self, text: warnings.append(text))
+    api.owner_of["a"] = ("kubectl-edit", ".spec.hosts")
+    conflict = 'Apply failed with 1 conflict: conflict with "kubectl-edit" using v1: .spec.hosts'
+    refused = apply(gateway("a"), force_conflicts=False)
+    assert refused["msg"] == f"Could not apply Gateway {NS}/a: HTTP 409 Conflict: {conflict}"
+    assert apply(gateway("a"))["changed"] is True
+    assert warnings == [f"The definition takes over fields of Gateway {NS}/a: {conflict}"]
+
+
+def test_an_object_that_is_being_deleted_is_not_taken_for_current(api, apply):
+    apply(gateway("a"))
+    api.objects[GATEWAYS.path(NS), "a"]["metadata"].update(deletionTimestamp="2026-11-21T08:00:00Z", finalizers=["example.com/wait"])
+    found = apply(gateway("a"))
+    assert found["msg"] == f"Gateway {NS}/a is being deleted, held by example.com/wait; run again when it is gone"
+
+
+def test_pruning_spares_what_is_defined_and_what_lacks_a_label(api, apply):
+    prune = {"kinds": [{"api_version": "networking.istio.io/v1", "kind": "Gateway"}], "labels": LABELS, "namespace": NS}
+    apply(gateway("a"), gateway("old"), gateway("foreign", labels={"managed-by": "us"}))
+    planned = apply(gateway("a"), prune=prune, check=True)
+    assert planned["pruned"] == [{"kind": "Gateway", "namespace": NS, "name": "old"}]
+    found = apply(gateway("a"), prune=prune)
+    assert (found["changed"], found["pruned"], found["applied"]) == (True, planned["pruned"], [])
+    assert len(api.lists()) == 1, "the LIST that prunes is the one that compares"
+    assert sorted(name for _path, name in api.objects) == ["a", "foreign"]
+    assert apply(gateway("a"), prune=prune)["changed"] is False
+
+
+def test_pruning_without_a_label_is_refused(api, apply):
+    prune = {"kinds": [{"api_version": "v1", "kind": "Secret"}], "labels": {}}
+    assert apply(prune=prune)["msg"] == "prune.labels is empty; without a label every object of the kinds would be deleted"
+    assert api.requests == []
+
+
+def test_the_difference_shows_no_value_of_a_secret(api, apply):
+    first = apply(secret("s", token="hunter2", user="me"))
+    assert api.objects[SECRETS.path(NS), "s"]["data"] == {"token": "aHVudGVyMg==", "user": "bWU="}
+    assert apply(secret("s", token="hunter2", user="me"))["changed"] is False
+    second = apply(secret("s", token="hunter3", user="me"))
+    (shown,) = second["diff"]
+    before, after = shown["before"].splitlines(), shown["after"].splitlines()
+    assert [line.split(":")[0] for line in before] == [line.split(":")[0] for line in after]
+    differing = [line.split(":")[0].strip() for line, other in zip(before, after) if line != other]
+    assert differing == ["token"]
+    for found in (first, second):
+        assert not any(value in json.dumps(found) for value in ("hunter", "aHVudGVy"))
+
+
+def test_the_difference_is_yaml_without_what_the_server_writes(api, apply):
+    apply(gateway("a"))
+    (shown,) = apply(gateway("a", hosts=["b.example.com"]))["diff"]
+    assert shown["before_header"] == f"Gateway {NS}/a"
+    assert shown["before"].endswith("spec:\n  hosts:\n  - a.example.com\n")
+    assert shown["after"].endswith("spec:\n  hosts:\n  - b.example.com\n")
+    assert "managedFields" not in shown["before"] + shown["after"]
+    assert "resourceVersion" not in shown["before"] + shown["after"]
+
+
+def test_all_mistakes_come_at_once_and_before_any_request(api, apply):
+    nameless = {"apiVersion": "v1", "kind": "Secret", "metadata": {}, "stringData": {"token": "hunter2"}}
+    found = apply(nameless, {"metadata": {"name": "x"}}, gateway("a"), gateway("a"))
+    assert found["msg"].splitlines() == [
+        "objects[0] lacks metadata.name; a definition has apiVersion, kind and metadata.name, each a text",
+        "objects[1] lacks apiVersion and kind; a definition has apiVersion, kind and metadata.name, each a text",
+        f"objects[3] and objects[2] are both Gateway {NS}/a; define it once",
+    ]
+    assert api.requests == []
+
+
+def test_a_namespaced_kind_needs_a_namespace(api, apply):
+    lost = gateway("a")
+    del lost["metadata"]["namespace"]
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}
+    found = apply(namespace, lost)
+    assert found["msg"] == "objects[1], Gateway a, lacks metadata.namespace; its kind has namespaces"
+    assert api.patches() == []
+    assert apply(namespace)["applied"] == [{"kind": "Namespace", "namespace": "", "name": "n", "action": "created"}]
+
+
+def test_pages_are_read_to_the_end(api, apply, monkeypatch):
+    apply(gateway("a"), gateway("b"))
+    whole = FakeApi.request
+
+    def paged(self, method, path, query, body, content_type, timeout):
+        reply = whole(self, method, path, query, body, content_type, timeout)
+        if method == "GET" and path == GATEWAYS.path(NS):
+            found = json.loads(reply.body)
+            index = int(query.get("continue", "0"))
+            rest = {"continue": str(index + 1)} if index + 1 < len(found["items"]) else {}
+            return answer(200, {"metadata": rest, "items": found["items"][index : index + 1]})
+        return reply
+
+    monkeypatch.setattr(FakeApi, "request", paged)
+    assert apply(gateway("a"), gateway("b"))["unchanged"] == 2
+    assert len(api.lists()) == 2
