@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.baremesh.edge.plugins.module_utils._helm.check import NAMESPACES
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_check import NAMESPACES
 from ansible_collections.baremesh.edge.plugins.modules import helm_release_check
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, status

@@ -11,10 +11,10 @@ import json
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._helm.check import NAMESPACES, check_releases
-from ansible_collections.baremesh.edge.plugins.module_utils._helm.releases import Wanted, decode, plan, value_differences
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_check import NAMESPACES, check_releases
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_releases import Wanted, decode, plan, value_differences
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, ScriptedFeed
 
 VALUES = {"global": {"imagePullPolicy": "IfNotPresent"}, "replicas": 1}

@@ -13,7 +13,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._helm.releases import (
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS, Resource
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Verdict, settle
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, Deadline, SystemClock
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_releases import (
     SELECTOR,
     STUCK,
     Plan,
@@ -23,12 +29,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._helm.releases impor
     plan,
     with_good_revision,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS, Resource
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Verdict, settle
-from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, Deadline, SystemClock
 
 Json = dict[str, Any]
 

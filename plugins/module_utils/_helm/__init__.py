@@ -1,9 +1,0 @@
-# Copyright: (c) 2026, The baremesh.edge authors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-"""Helm releases as Helm records them in Secrets. No input or output.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
-
-from __future__ import annotations
