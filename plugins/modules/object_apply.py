@@ -21,8 +21,7 @@ description:
     still are; later kinds are not begun, and nothing is pruned.
 notes:
   - In check mode the API server and its admission webhooks judge each object that differs, and store nothing.
-  - Definitions of Secrets appear in the log of the host with verbose runs. Set C(no_log) on tasks that have them. The difference that the
-    module returns never shows a value of a Secret.
+  - Definitions of Secrets need no C(no_log). The definitions appear in no log, and the difference never shows a value of a Secret.
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
   - baremesh.edge._attributes
@@ -104,7 +103,7 @@ EXAMPLES = r"""
       labels: {app.kubernetes.io/managed-by: baremesh.edge, app.kubernetes.io/component: site}
       namespace: istio-ingress
 
-- name: Apply a Secret without showing it
+- name: Apply a Secret
   baremesh.edge.object_apply:
     kubeconfig: /etc/rancher/k3s/k3s.yaml
     objects:
@@ -112,7 +111,6 @@ EXAMPLES = r"""
         kind: Secret
         metadata: {name: dns-token, namespace: cert-manager}
         stringData: {token: "{{ vault_dns_token }}"}
-  no_log: true
 """
 
 RETURN = r"""
@@ -188,7 +186,7 @@ def argument_spec() -> dict[str, Any]:
     }
     return dict(
         auth_argument_spec(),
-        objects={"type": "list", "elements": "dict", "required": True},
+        objects={"type": "list", "elements": "dict", "required": True, "no_log": True},
         prune={"type": "dict", "options": prune},
         force_conflicts={"type": "bool", "default": True},
         timeout={"type": "int", "default": 120},
@@ -199,11 +197,14 @@ def main() -> None:
     """Apply and return."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
+    definitions = params["objects"]
+    # no_log keeps the definitions out of the host's log. In the result it would hide each name and each word that occurs in them, so
+    # there they are replaced as a whole, and the difference hides the values of Secrets by itself.
+    params["objects"] = f"{len(definitions)} definitions"
+    module.no_log_values = {params["api_key"]} if params["api_key"] else set()
     try:
         deadline = Deadline(SystemClock(), params["timeout"])
-        done = apply_objects(
-            open_transport(params), params["objects"], deadline, params["prune"], module.check_mode, params["force_conflicts"]
-        )
+        done = apply_objects(open_transport(params), definitions, deadline, params["prune"], module.check_mode, params["force_conflicts"])
     except DefinitionError as exc:
         module.fail_json(msg=str(exc))
     except KubeError as exc:

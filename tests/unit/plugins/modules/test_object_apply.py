@@ -10,6 +10,7 @@ import json
 import threading
 
 import pytest
+from ansible.module_utils import basic
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import GATEWAYS, SECRETS, Resource
 from ansible_collections.baremesh.edge.plugins.modules import object_apply
@@ -320,6 +321,27 @@ def test_the_difference_shows_no_value_of_a_secret(api, apply):
     assert differing == ["token"]
     for found in (first, second):
         assert not any(value in json.dumps(found) for value in ("hunter", "aHVudGVy"))
+
+
+def test_definitions_reach_neither_the_log_nor_the_result(api, monkeypatch):
+    logged = []
+    monkeypatch.setattr(object_apply.AnsibleModule, "log", lambda _self, text, log_args=None: logged.append(f"{text} {log_args}"))
+    seen = []
+    monkeypatch.setattr(object_apply.AnsibleModule, "exit_json", lambda self, **result: seen.append((self.params, self.no_log_values)))
+    ended = run_to_the_end(monkeypatch, objects=[secret("s", token="hunter2")], api_key="t0ken")
+    assert ended
+    (params, hidden), text = seen[0], " ".join(logged)
+    assert "NOT_LOGGING_PARAMETER" in text
+    assert "hunter2" not in text
+    assert (params["objects"], hidden) == ("1 definitions", {"t0ken"})
+
+
+def run_to_the_end(monkeypatch, **arguments):
+    arguments = dict(arguments, _ansible_remote_tmp="/tmp", _ansible_keep_remote_files=False)
+    monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
+    monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+    object_apply.main()
+    return True
 
 
 def test_the_difference_is_yaml_without_what_the_server_writes(api, apply):
