@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import checkout
 import yaml
 
 START, END = "<!-- variables -->", "<!-- /variables -->"
+VERSION = re.compile(r"\{\{ _edge_versions\.(\w+) \}\}")
 #: Ansible's semantic markup with one argument that is code, and with one that is emphasis.
 CODE = re.compile(r"\b[COVEPM]\(((?:\\.|[^)\\])*)\)")
 EMPHASIS = re.compile(r"\b[IB]\(([^)]*)\)")
@@ -40,6 +42,14 @@ def description(option: dict[str, Any]) -> str:
     return " ".join(sentences)
 
 
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions that the roles install."""
+    path = checkout.ROOT / "roles/common/vars/main/versions.yml"
+    found: dict[str, str] = yaml.safe_load(path.read_text(encoding="utf-8"))["_edge_versions"]
+    return found
+
+
 def default(option: dict[str, Any]) -> str:
     """One cell: the default as YAML would be typed, or that there must be a value."""
     if option.get("required"):
@@ -48,7 +58,7 @@ def default(option: dict[str, Any]) -> str:
         return ""
     value = option["default"]
     if isinstance(value, str) and value:
-        text = value
+        text = VERSION.sub(lambda match: versions()[match[1]], value)
     else:
         text = yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("\n...\n").strip()
     return "`" + text.replace("|", r"\|") + "`"
@@ -74,7 +84,7 @@ def table(specs: dict[str, Any]) -> str:
     blocks = []
     for entry, spec in specs.items():
         lines = []
-        if entry != "main":
+        if entry not in ("main", "edge"):
             lines += [f"### `tasks_from: {entry}`", "", f"{markdown(spec['short_description'])}.", ""]
         options = spec.get("options") or {}
         if options:

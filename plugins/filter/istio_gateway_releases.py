@@ -12,31 +12,30 @@ author:
   - The baremesh.edge authors (@baremesh)
 description:
   - Turns entries of the variable C(istio_gateways) into releases of Istio's chart C(gateway) with their values.
-positional: namespace, version, values
+  - Fails with a sentence for everything that is wrong with them.
+positional: settings
 options:
   _input:
     description: The gateways, as in the variable C(istio_gateways).
     type: list
     elements: dict
     required: true
-  namespace:
-    description: Namespace for those that name none.
-    type: str
-    required: true
-  version:
-    description: Version of the chart.
-    type: str
-    required: true
-  values:
-    description: Values for all of them; those of a gateway itself win.
+  settings:
+    description:
+      - C(namespace) for gateways that name none, and C(version) of the chart; both are needed.
+      - C(values) for all gateways; those of a gateway itself win.
+      - C(ingress), the name of the gateway of the sites, with C(trusted_proxies) and C(proxy_protocol). Where one of the two is set, the
+        entry of that gateway must name the proxies in front.
     type: dict
-    default: {}
+    required: true
 """
 
 EXAMPLES = r"""
-- name: Compare the gateways with what is wanted
+- name: Compare the releases of the gateways with their definitions
   baremesh.edge.helm_release_check:
-    releases: "{{ (istio_gateways | baremesh.edge.istio_gateway_releases('istio-ingress', '1.31.1')).releases }}"
+    releases: "{{ (istio_gateways | baremesh.edge.istio_gateway_releases(settings)).releases }}"
+  vars:
+    settings: {namespace: istio-ingress, version: 1.31.1}
 """
 
 RETURN = r"""
@@ -54,18 +53,17 @@ _value:
       elements: dict
 """
 
-import typing as t
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import gateway_releases
 
 
-def istio_gateway_releases(
-    gateways: t.Any, namespace: str, version: str, values: t.Mapping[str, t.Any] | None = None
-) -> dict[str, list[dict[str, t.Any]]]:
+def istio_gateway_releases(gateways: Any, settings: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Return a release and a workload for each gateway."""
-    found, findings = gateway_releases(gateways, namespace, version, values or {})
+    found, findings = gateway_releases(gateways, settings)
     if findings:
         raise AnsibleFilterError("\n".join(findings))
     workloads = [{"kind": release["values"]["kind"], "name": release["name"], "namespace": release["namespace"]} for release in found]
@@ -75,6 +73,6 @@ def istio_gateway_releases(
 class FilterModule:
     """The filter istio_gateway_releases."""
 
-    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Map the name of the filter to its function."""
         return {"istio_gateway_releases": istio_gateway_releases}

@@ -191,3 +191,33 @@ def issuer_objects(issuers: t.Mapping[str, Issuer], declared: t.Iterable[str], u
             metadata["namespace"] = issuer.namespace
         found.append({"apiVersion": "cert-manager.io/v1", "kind": issuer.kind, "metadata": metadata, "spec": dict(issuer.spec)})
     return found
+
+
+def secret_objects(secrets: t.Any, namespace: str) -> tuple[list[Object], list[str]]:
+    """Return the Secrets that issuers refer to, and a sentence for everything that is wrong with them; never a value.
+
+    Args:
+        secrets: The value of cert_manager_secrets.
+        namespace: Namespace for those that name none.
+    """
+    findings: list[str] = []
+    found: list[Object] = []
+    if not isinstance(secrets, (list, tuple)):
+        return [], ["cert_manager_secrets must be a list of Secrets"]
+    for index, raw in enumerate(secrets):
+        if not isinstance(raw, t.Mapping) or not isinstance(raw.get("string_data"), t.Mapping):
+            findings.append(f"cert_manager_secrets[{index}] must be a dictionary with name and string_data, which holds keys and texts")
+            continue
+        at = Fields({key: value for key, value in raw.items() if key != "string_data"}, f"cert_manager_secrets[{index}]", findings)
+        at.only(("name", "namespace", "type"))
+        metadata = {"name": at.name("name", required=True), "namespace": at.name("namespace") or namespace, "labels": dict(LABELS)}
+        found.append(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "type": raw.get("type") or "Opaque",
+                "metadata": metadata,
+                "stringData": {str(key): str(value) for key, value in raw["string_data"].items()},
+            }
+        )
+    return found, findings

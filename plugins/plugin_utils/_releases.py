@@ -1,16 +1,16 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
 """Values of Istio's gateway chart from the short form of a gateway.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
 
 import json
-import typing as t
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw
 
@@ -42,17 +42,17 @@ PROXY_CONFIG = "proxy.istio.io/config"
 MOST_PROXIES = 16
 
 
-def merged(base: t.Any, over: t.Any) -> t.Any:
+def merged(base: Any, over: Any) -> Any:
     """Merge two trees; where both have a dictionary it is merged, else the second one wins."""
-    if isinstance(base, t.Mapping) and isinstance(over, t.Mapping):
+    if isinstance(base, Mapping) and isinstance(over, Mapping):
         return {
             key: merged(base[key], over[key]) if key in base and key in over else over.get(key, base.get(key)) for key in {**base, **over}
         }
     return over
 
 
-def _port(fields: Fields, raw: t.Any, index: int) -> dict[str, t.Any]:
-    at = Fields(raw, f"{fields.place}.ports[{index}]", fields.findings, fields.title) if isinstance(raw, t.Mapping) else None
+def _port(fields: Fields, raw: Any, index: int) -> dict[str, Any]:
+    at = Fields(raw, f"{fields.place}.ports[{index}]", fields.findings, fields.title) if isinstance(raw, Mapping) else None
     if at is None:
         fields.report(f"ports[{index}] is {raw!r}; it must be a dictionary")
         return {}
@@ -68,7 +68,7 @@ def _port(fields: Fields, raw: t.Any, index: int) -> dict[str, t.Any]:
     return {**found, "nodePort": node_port} if node_port else found
 
 
-def _spread(labels: Raw) -> list[dict[str, t.Any]]:
+def _spread(labels: Raw) -> list[dict[str, Any]]:
     """A pod on each node, at upgrades as well: the constraint counts pods of one revision, so that new ones may come first."""
     return [
         {
@@ -82,13 +82,13 @@ def _spread(labels: Raw) -> list[dict[str, t.Any]]:
     ]
 
 
-def _topology(fields: Fields) -> dict[str, t.Any]:
-    """Return what Envoy must know of the proxies in front of it.
+def _topology(fields: Fields) -> dict[str, Any]:
+    """Return what Envoy must know about the proxies in front of it.
 
     As an annotation of the pods, and not in the mesh's defaults: Envoy reads it when it starts, so that pods have to be
     replaced, and only those of this gateway are.
     """
-    topology: dict[str, t.Any] = {}
+    topology: dict[str, Any] = {}
     trusted = fields.integer("trusted_proxies", 0, MOST_PROXIES)
     if trusted:
         topology["numTrustedProxies"] = trusted
@@ -102,14 +102,14 @@ def _topology(fields: Fields) -> dict[str, t.Any]:
 def _own_topology(fields: Fields, topology: Raw, values: Raw) -> None:
     """Report an annotation of the user's that would take the place of the role's."""
     annotations = values.get("podAnnotations")
-    if topology and isinstance(annotations, t.Mapping) and PROXY_CONFIG in annotations:
+    if topology and isinstance(annotations, Mapping) and PROXY_CONFIG in annotations:
         fields.report(
             f"values have an annotation {PROXY_CONFIG} of their own, which would replace that of trusted_proxies and proxy_protocol; "
             "write gatewayTopology into it and leave these two out"
         )
 
 
-def _release(fields: Fields, namespace: str, version: str, common: Raw) -> dict[str, t.Any]:
+def _release(fields: Fields, namespace: str, version: str, common: Raw) -> dict[str, Any]:
     fields.only(_KEYS)
     name = fields.name("name", required=True) or ""
     selector = dict(fields.mapping("selector") or {"istio": name.removeprefix("istio-")})
@@ -118,7 +118,7 @@ def _release(fields: Fields, namespace: str, version: str, common: Raw) -> dict[
     policy = fields.choice("external_traffic_policy", POLICIES)
     ports = fields.sequence("ports") or list(DEFAULT_PORTS)
     replicas = fields.integer("replicas", 1, 1000)
-    values: dict[str, t.Any] = {
+    values: dict[str, Any] = {
         "kind": kind,
         "labels": selector,
         # The injected image has the tag auto, for which Kubernetes would ask the registry at every start.
@@ -144,28 +144,31 @@ def _release(fields: Fields, namespace: str, version: str, common: Raw) -> dict[
     }
 
 
-def gateway_releases(gateways: t.Any, namespace: str, version: str, common: Raw) -> tuple[list[dict[str, t.Any]], list[str]]:
+def gateway_releases(gateways: Any, settings: Raw) -> tuple[list[dict[str, Any]], list[str]]:
     """Return a Helm release for each gateway, and a sentence for everything that is wrong with them.
 
-    :arg gateways: the value of C(istio_gateways).
-    :arg namespace: namespace for those that name none.
-    :arg version: version of the chart.
-    :arg common: values for all of them.
+    Args:
+        gateways: The value of istio_gateways.
+        settings: What the filter istio_gateway_releases takes.
     """
     findings: list[str] = []
     if not isinstance(gateways, (list, tuple)):
         return [], [f"istio_gateways is {gateways!r}; it must be a list of gateways"]
-    found: list[dict[str, t.Any]] = []
+    if not gateways:
+        return [], ["istio_gateways is empty; without a gateway nothing is served"]
+    found: list[dict[str, Any]] = []
     node_ports: dict[int, str] = {}
     for index, raw in enumerate(gateways):
         place = f"istio_gateways[{index}]"
-        if not isinstance(raw, t.Mapping):
+        if not isinstance(raw, Mapping):
             findings.append(f"{place} is {raw!r}; a gateway is a dictionary with at least a name")
             continue
         title = f" ({raw['name']})" if raw.get("name") else ""
-        release = _release(Fields(raw, place, findings, title), namespace, version, common)
+        fields = Fields(raw, place, findings, title)
+        release = _release(fields, settings["namespace"], settings["version"], settings.get("values") or {})
         if any((other["name"], other["namespace"]) == (release["name"], release["namespace"]) for other in found):
             findings.append(f"{place}{title}: another gateway has the same name and namespace")
+        _report_missing_proxies(fields, release, settings)
         for port in release["values"]["service"].get("ports") or []:
             number = port.get("nodePort")
             if number in node_ports:
@@ -174,3 +177,17 @@ def gateway_releases(gateways: t.Any, namespace: str, version: str, common: Raw)
                 node_ports[number] = release["name"]
         found.append(release)
     return found, findings
+
+
+def _report_missing_proxies(fields: Fields, release: Raw, settings: Raw) -> None:
+    """Report an entry of the ingress gateway that leaves out the proxies in front.
+
+    Behind a proxy that it does not know the gateway would redirect for ever, or answer nothing at all.
+    """
+    trusted, protocol = settings.get("trusted_proxies") or 0, bool(settings.get("proxy_protocol"))
+    if release["name"] == settings.get("ingress") and (trusted or protocol) and "podAnnotations" not in release["values"]:
+        fields.report(
+            "it leaves out the proxies in front, but "
+            f"edge_trusted_proxies is {trusted} and edge_proxy_protocol is {str(protocol).lower()}; "
+            "write trusted_proxies and proxy_protocol into it"
+        )

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import gateway_releases, merged
 
+SETTINGS = {"namespace": "istio-ingress", "version": "1.31.1"}
 INGRESS = {
     "name": "istio-ingress",
     "selector": {"istio": "ingress"},
@@ -19,7 +20,7 @@ INGRESS = {
 
 
 def releases(*gateways, common=None):
-    found, findings = gateway_releases(list(gateways), "istio-ingress", "1.31.1", common or {})
+    found, findings = gateway_releases(list(gateways), {**SETTINGS, "values": common or {}})
     assert findings == []
     return found
 
@@ -105,7 +106,7 @@ def test_without_proxies_the_pods_are_what_they_were():
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(gateways, expected):
-    findings = gateway_releases(gateways, "istio-ingress", "1.31.1", {})[1]
+    findings = gateway_releases(gateways, SETTINGS)[1]
     assert len(findings) == 1
     assert findings[0].startswith(expected)
 
@@ -114,3 +115,28 @@ def test_merging_leaves_its_arguments_alone():
     base, over = {"a": {"b": 1, "c": 2}}, {"a": {"c": 3}, "d": [1]}
     assert merged(base, over) == {"a": {"b": 1, "c": 3}, "d": [1]}
     assert base == {"a": {"b": 1, "c": 2}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "entry", "finding"),
+    [
+        ({"trusted_proxies": 2}, {}, "edge_trusted_proxies is 2 and edge_proxy_protocol is false"),
+        ({"proxy_protocol": True}, {}, "edge_trusted_proxies is 0 and edge_proxy_protocol is true"),
+        ({"trusted_proxies": 2}, {"trusted_proxies": 2}, ""),
+        ({"trusted_proxies": 0, "proxy_protocol": False}, {}, ""),
+    ],
+)
+def test_the_ingress_gateway_must_know_of_the_proxies_in_front(settings, entry, finding):
+    found = gateway_releases([{**INGRESS, **entry}], {**SETTINGS, "ingress": "istio-ingress", **settings})[1]
+    if not finding:
+        assert found == []
+        return
+    (sentence,) = found
+    assert sentence == (
+        f"istio_gateways[0] (istio-ingress): it leaves out the proxies in front, but {finding}; "
+        "write trusted_proxies and proxy_protocol into it"
+    )
+
+
+def test_no_gateway_at_all():
+    assert gateway_releases([], SETTINGS)[1] == ["istio_gateways is empty; without a gateway nothing is served"]
