@@ -4,96 +4,121 @@
 
 from __future__ import annotations
 
-import sys
+import platform
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConnectionLost
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Answer
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight import api_client
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight.api_client import Host, find_problems
 from ansible_collections.baremesh.edge.plugins.modules import api_client_info
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 
+LOST = "The Kubernetes API at https://127.0.0.1:6443 cannot be reached: connection refused"
+ALL = ("yaml", "cryptography")
+
+
+class Transport:
+    def __init__(self, answer):
+        self._answer = answer
+
+    def request(self, method, path, *_rest):
+        assert (method, path) == ("GET", "/readyz")
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
 
 @pytest.fixture
-def venv(tmp_path):
-    """An environment whose Python says what answer() told it to, and notes with which arguments it ran."""
-    python = tmp_path / "venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
+def ask(monkeypatch):
+    def call(answer, **options):
+        monkeypatch.setattr(api_client_info, "open_transport", lambda params: Transport(answer))
+        return run(monkeypatch, api_client_info, **options)
 
-    def answer(verdict="", client=True, code=0):
-        python.write_text(
-            f'#!/bin/sh\necho "$#" >> {tmp_path}/ran\n'
-            f'case "$2" in *find_spec*) exit {0 if client else 3};; esac\n'
-            f"cat <<'END'\n{verdict}\nEND\nexit {code}\n"
-        )
-        python.chmod(0o755)
-        return str(python)
-
-    answer.home = tmp_path / "venv"
-    return answer
+    return call
 
 
-def ask(monkeypatch, python, **options):
-    return run(monkeypatch, api_client_info, python=python, **options)
-
-
-def test_on_a_virgin_host_nothing_is_there_and_nothing_fails(monkeypatch, tmp_path):
-    result = ask(monkeypatch, str(tmp_path / "none"), helm=str(tmp_path / "helm"), kubeconfig="/none", probe=True, requirements="x")
-    assert not result["failed"]
-    assert [result[key] for key in ("python_ready", "helm_ready", "available")] == [False] * 3
-    assert "has no Kubernetes client" in result["reason"]
-
-
-def test_an_environment_of_other_requirements_is_not_ready(monkeypatch, venv):
-    python = venv()
-    assert not ask(monkeypatch, python, requirements="wanted")["python_ready"], "a run died before its note"
-    (venv.home / ".requirements").write_text("older\n")
-    assert not ask(monkeypatch, python, requirements="wanted")["python_ready"]
-    (venv.home / ".requirements").write_text("wanted\n")
-    assert ask(monkeypatch, python, requirements="wanted")["python_ready"]
-
-
-def test_a_python_without_the_client_is_not_ready(monkeypatch, venv):
-    assert not ask(monkeypatch, venv(client=False))["python_ready"]
-
-
-def test_helm_must_be_executable(monkeypatch, venv, tmp_path):
-    helm = tmp_path / "helm"
-    helm.write_text("")
-    assert not ask(monkeypatch, venv(), helm=str(helm))["helm_ready"]
-    helm.chmod(0o755)
-    assert ask(monkeypatch, venv(), helm=str(helm))["helm_ready"]
-
-
-def test_an_api_that_answers_is_available(monkeypatch, venv, tmp_path):
-    (tmp_path / "kubeconfig").write_text("")
-    result = ask(monkeypatch, venv(""), kubeconfig=str(tmp_path / "kubeconfig"), probe=True)
-    assert result["available"]
-    assert result["reason"] == ""
+def test_an_api_that_answers_is_available(ask):
+    found = ask(Answer(200, {}, b"ok"))
+    assert (found["available"], found["reason"], found["failed"], found["changed"]) == (True, "", False, False)
+    assert found["architecture"]
 
 
 @pytest.mark.parametrize(
-    ("verdict", "code", "reason"),
-    [("HTTP 403 Forbidden", 0, "HTTP 403 Forbidden"), ("ConnectionError: refused", 0, "refused"), ("x", 1, "cannot run: no output")],
+    ("answer", "reason"),
+    [
+        (ConnectionLost(LOST), LOST),
+        (
+            Answer(500, {}, b"[-]etcd failed\nreadyz check failed"),
+            "The Kubernetes API is not ready: HTTP 500 [-]etcd failed readyz check failed",
+        ),
+        (Answer(403, {}, b""), "The Kubernetes API is not ready: HTTP 403"),
+    ],
 )
-def test_why_an_api_is_not_available(monkeypatch, venv, tmp_path, verdict, code, reason):
-    (tmp_path / "kubeconfig").write_text("")
-    result = ask(monkeypatch, venv(verdict, code=code), kubeconfig=str(tmp_path / "kubeconfig"), probe=True)
-    assert not result["available"]
-    assert reason in result["reason"]
+def test_why_an_api_is_not_available(ask, answer, reason):
+    found = ask(answer)
+    assert (found["available"], found["reason"], found["failed"]) == (False, reason, False)
 
 
-def test_a_missing_kubeconfig_is_told_without_starting_python(monkeypatch, venv, tmp_path):
-    result = ask(monkeypatch, venv(), kubeconfig=str(tmp_path / "none"), probe=True)
-    assert result["reason"].endswith("none does not exist")
-    assert (tmp_path / "ran").read_text().count("\n") == 1, "only the look for the client"
+def test_a_kubeconfig_that_is_not_there_yet(monkeypatch, tmp_path):
+    found = run(monkeypatch, api_client_info, kubeconfig=str(tmp_path / "none"))
+    assert (found["available"], found["failed"]) == (False, False)
+    assert found["reason"].endswith("but there is no such file on this host")
 
 
-def test_without_a_kubeconfig_the_environment_counts(monkeypatch, venv):
-    monkeypatch.delenv("K8S_AUTH_HOST", raising=False)
-    assert "K8S_AUTH_HOST" in ask(monkeypatch, venv(), probe=True)["reason"]
-    monkeypatch.setenv("K8S_AUTH_HOST", "https://192.0.2.10:6443")
-    assert ask(monkeypatch, venv(), probe=True)["available"]
+def test_the_architecture_is_gos(ask, monkeypatch):
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert ask(Answer(200, {}, b"ok"))["architecture"] == "arm64"
 
 
-def test_the_question_is_a_program(monkeypatch):
-    compile(api_client_info._ASK, "ask", "exec")
-    assert ask(monkeypatch, sys.executable)["can_make_venv"]
+def test_helm_must_be_executable(ask, tmp_path):
+    helm = tmp_path / "helm"
+    helm.write_text("")
+    assert not ask(Answer(200, {}), helm=str(helm), tools_dir=str(tmp_path))["helm_ready"]
+    helm.chmod(0o755)
+    found = ask(Answer(200, {}), helm=str(helm), tools_dir=str(tmp_path), install=False)
+    assert (found["helm_ready"], found["missing_libraries"], found["problems"]) == (True, [], [])
+
+
+@pytest.mark.parametrize(
+    ("host", "install", "problem"),
+    [
+        (Host("/usr/bin/python3", True, ()), True, None),
+        (Host("/usr/bin/python3", True, ALL), False, None),
+        (Host("/usr/bin/python3", True, ("yaml",)), False, "cryptography; install them"),
+        (Host("/usr/bin/python3", False, ()), True, "PyYAML and cryptography; install them"),
+        (Host("/home/me/venv/bin/python", True, ("cryptography",)), True, "/home/me/venv/bin/python -m pip install PyYAML"),
+    ],
+)
+def test_libraries_come_as_packages_of_the_distribution_or_not_at_all(tmp_path, host, install, problem):
+    helm = tmp_path / "helm"
+    helm.write_text("")
+    helm.chmod(0o755)
+    found = find_problems(host, install, str(helm), str(tmp_path))
+    if problem is None:
+        assert found == []
+    else:
+        assert problem in found[0]
+
+
+def test_helm_outside_of_the_folder_is_for_the_user_to_install(tmp_path):
+    host = Host("/usr/bin/python3", True, ALL)
+    sentence = (
+        "edge_helm is /usr/local/none/helm, which cannot be executed; install Helm 3 there, or leave edge_helm unset and "
+        "api_client_install true"
+    )
+    assert find_problems(host, True, "/usr/local/none/helm", str(tmp_path)) == [sentence]
+    assert find_problems(host, True, str(tmp_path / "bin/helm"), str(tmp_path)) == []
+    assert len(find_problems(host, False, str(tmp_path / "bin/helm"), str(tmp_path))) == 1
+
+
+def test_a_folder_that_the_user_cannot_write_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(api_client.os, "access", lambda path, mode: False)
+    (problem,) = find_problems(Host("/x/python", False, ALL), True, str(tmp_path / "new/bin/helm"), str(tmp_path / "new"))
+    assert problem.startswith(f"edge_tools_dir is {tmp_path}/new, in which user number ")
+
+
+def test_all_problems_come_at_once(ask, monkeypatch):
+    monkeypatch.setattr(api_client_info, "Host", lambda: Host("/x/python", False, ()))
+    assert len(ask(Answer(200, {}), helm="/none/helm")["problems"]) == 2

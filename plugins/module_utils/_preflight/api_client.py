@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host needs so that modules can talk to the Kubernetes API, and what of it cannot be installed.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from dataclasses import dataclass, field
+
+# Names of imports, and of the packages that pip knows for them.
+LIBRARIES = {"yaml": "PyYAML", "cryptography": "cryptography"}
+# Where distributions put the Python that their own packages belong to.
+_DISTRIBUTION_PYTHONS = ("/usr/bin/", "/usr/libexec/platform-python")
+
+
+@dataclass(frozen=True)
+class Host:
+    """What was seen on a host. Defaults are those of this process."""
+
+    python: str = sys.executable
+    root: bool = field(default_factory=lambda: os.geteuid() == 0)
+    libraries: tuple[str, ...] = field(default_factory=lambda: tuple(name for name in LIBRARIES if importlib.util.find_spec(name)))
+
+    @property
+    def missing_libraries(self) -> list[str]:
+        """Imports that this Python does not have."""
+        return [name for name in LIBRARIES if name not in self.libraries]
+
+    @property
+    def takes_packages(self) -> bool:
+        """Whether packages of the distribution can be installed and belong to this Python."""
+        return self.root and self.python.startswith(_DISTRIBUTION_PYTHONS)
+
+
+def is_executable(path: str | None) -> bool:
+    """Whether there is such a program."""
+    return bool(path) and os.path.isfile(str(path)) and os.access(str(path), os.X_OK)
+
+
+def is_writable(folder: str) -> bool:
+    """Whether the folder can be written, or made."""
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder) or "/"
+    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+
+
+def find_problems(host: Host, install: bool, helm: str, tools_dir: str) -> list[str]:
+    """A sentence for everything that is missing and cannot be installed.
+
+    Args:
+        host: what was seen.
+        install: whether anything may be installed.
+        helm: path of Helm.
+        tools_dir: folder in which Helm is installed; Helm at another path is never installed.
+    """
+    found = []
+    if host.missing_libraries and not (install and host.takes_packages):
+        packages = " ".join(LIBRARIES[name] for name in host.missing_libraries)
+        found.append(
+            f"{host.python} lacks the Python packages {packages.replace(' ', ' and ')}; install them, for example with: "
+            f"{host.python} -m pip install {packages}"
+        )
+    if not is_executable(helm):
+        if not install or not helm.startswith(tools_dir.rstrip("/") + "/"):
+            found.append(
+                f"edge_helm is {helm}, which cannot be executed; install Helm 3 there, or leave edge_helm unset and api_client_install true"
+            )
+        elif not is_writable(tools_dir):
+            found.append(
+                f"edge_tools_dir is {tools_dir}, in which user number {os.geteuid()} cannot write; set it to a folder that this user can "
+                "write, such as ~/.local/share/baremesh"
+            )
+    return found
