@@ -14,6 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
+from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
@@ -142,9 +143,10 @@ def _sentence(text: str) -> str:
 
 
 def _reason(result: t.Mapping[str, t.Any]) -> str:
-    text = str(result.get("module_stderr") or result.get("msg") or "no answer")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return re.sub(r"[.:\s]+$", "", lines[-1] if lines else "no answer")
+    # With a terminal, as ssh has it, all that a program writes is in stdout, and stderr holds the end of the session only.
+    written = "\n".join(str(result.get(key) or "") for key in ("module_stdout", "module_stderr"))
+    reason = reason_line(written, "") or reason_line(str(result.get("msg") or ""), "no answer")
+    return re.sub(r"[.:\s]+$", "", reason)
 
 
 def _judge_host(name: str, host: t.Mapping[str, t.Any], settings: Settings, found: judge.Findings) -> None:

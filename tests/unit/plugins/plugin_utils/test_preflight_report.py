@@ -186,6 +186,22 @@ def test_a_common_difference_to_the_controller_is_a_warning():
             "cannot be reached (Failed to connect to the host via ssh: timed out)",
         ),
         ({"module_stderr": "Traceback:\n  x\nImportError: y\n", "msg": "MODULE FAILURE"}, "cannot be examined (ImportError: y)"),
+        (
+            {"module_stderr": "pyenv: python3.13: command not found\n\nNote: See 'pyenv help global'\n      (at the same time).\n"},
+            "cannot be examined (pyenv: python3.13: command not found)",
+        ),
+        (
+            {
+                "module_stdout": "/bin/sh: 1: /usr/bin/python3: not found\r\n",
+                "module_stderr": "Shared connection to 192.0.2.10 closed.\r\n",
+                "msg": "MODULE FAILURE",
+            },
+            "cannot be examined (/bin/sh: 1: /usr/bin/python3: not found)",
+        ),
+        (
+            {"module_stdout": "", "module_stderr": "sudo: unable to resolve host edge1\nsudo: a password is required\n"},
+            "cannot be examined (sudo: a password is required)",
+        ),
     ],
 )
 def test_a_host_that_cannot_be_examined_is_a_finding_among_others(result, said):
