@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
+
 from .model import HostPortsError
 
 if TYPE_CHECKING:
@@ -116,6 +118,5 @@ class Firewalld:
     def _cmd(self, *arguments: str) -> str:
         code, out, err = self._run([self._online, *arguments])
         if code:
-            lines = (err or out).strip().splitlines() or ["no message"]
-            raise HostPortsError(f"`firewall-cmd {' '.join(arguments)}` fails: {lines[-1]}")
+            raise HostPortsError(f"`firewall-cmd {' '.join(arguments)}` fails: {reason_line(err or out)}")
         return out
