@@ -17,7 +17,7 @@ description:
     and IPv6, for clients outside, pods, and the host itself. The client's address is kept.
   - A redirect in a nat table cannot do this, because the first nat target that matches ends the nat hook, so that the rules of
     kube-proxy are never reached.
-  - Compares wanted and live rules through nft's JSON, and changes something only if they differ. The rules are replaced in one
+  - Compares desired and live rules through nft's JSON, and changes something only if they differ. The rules are replaced in one
     transaction, so established connections survive.
   - Writes the file from which a unit can load the same rules at boot.
 attributes:
@@ -176,7 +176,7 @@ host_ports:
   returned: success
   sample: ["80/tcp -> NodePort 30080 (IPv4, IPv6)"]
 drift:
-  description: What was found different from what is wanted, in rules, file and unit, one sentence each.
+  description: What was found different from what is desired, in rules, file and unit, one sentence each.
   type: list
   elements: str
   returned: success
@@ -315,8 +315,8 @@ def ensure_state(params: dict[str, Any], look_only: bool, host: Host, backends: 
     options = ensure.Options.of(params, look_only)
     ports, label = params["ports"], params["ports_label"]
     if params["state"] == "present":
-        wanted = model.parse(ports, params["close_nodeports"], params["nodeport_sources"], label)
-        return ensure.present(wanted, options, host, *backends)
+        desired = model.parse(ports, params["close_nodeports"], params["nodeport_sources"], label)
+        return ensure.present(desired, options, host, *backends)
     return ensure.absent(model.parse(ports, name=label) if options.verify != "never" else None, options, *backends)
 
 

@@ -105,7 +105,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.firewalld import Firewalld, Opening, uplinks
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.ufw import Ufw, wanted_rules
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.ufw import Ufw, rules_for
 
 
 def _read(path: Path) -> list[Opening]:
@@ -135,16 +135,16 @@ def firewalld(module: AnsibleModule, tool: Firewalld) -> dict[str, list[str]]:
     p = module.params
     record = Path(p["record"])
     mine = set(_read(record))
-    wanted: set[Opening] = set()
+    desired: set[Opening] = set()
     there: set[Opening] = set()
     if p["state"] == "present" and tool.is_active():
         for zone in p["zones"] or tool.zones(uplinks()):
-            wanted |= {Opening(zone, port, permanent) for port in p["ports"] for permanent in (False, True)}
+            desired |= {Opening(zone, port, permanent) for port in p["ports"] for permanent in (False, True)}
             there |= tool.there(zone, p["ports"])
     elif p["state"] == "present":
-        wanted = mine  # it filters nothing now, and may again
+        desired = mine  # it filters nothing now, and may again
         there = mine
-    add, remove = sorted(wanted - there, key=str), sorted(mine - wanted, key=str)
+    add, remove = sorted(desired - there, key=str), sorted(mine - desired, key=str)
     held = (mine | set(add)) - set(remove)
     if not module.check_mode and (add or remove):
         # The record first: what is in it and not open is closed in vain, what is open and not in it stays for ever.
@@ -161,14 +161,14 @@ def ufw(module: AnsibleModule, tool: Ufw) -> dict[str, list[str]]:
     """Open and close in ufw; what was opened, closed, and is held, in words."""
     p = module.params
     mine = tool.ours()
-    wanted = mine
+    desired = mine
     add: list[tuple[str, ...]] = []
     if p["state"] == "absent":
-        wanted = []
+        desired = []
     elif tool.is_active():
-        wanted = wanted_rules(sorted({*p["ports"], *p["ufw_ports"]}), p["networks"])
-        add = tool.missing(wanted)
-    remove = [rule for rule in mine if rule not in wanted]
+        desired = rules_for(sorted({*p["ports"], *p["ufw_ports"]}), p["networks"])
+        add = tool.missing(desired)
+    remove = [rule for rule in mine if rule not in desired]
     if not module.check_mode:
         for rule in remove:
             tool.delete(rule)

@@ -50,44 +50,44 @@ class Options:
         )
 
 
-def present(wanted: model.Wanted, options: Options, host: Host, backend: Backend, other: Backend) -> Result:
+def present(desired: model.HostPorts, options: Options, host: Host, backend: Backend, other: Backend) -> Result:
     """Bring the host ports in place and return the module's result.
 
     Raises:
         HostPortsError: the options contradict each other, or the rules are refused.
     """
-    backend.refuse(wanted, options.label)
-    own_files = backend.files(wanted)
-    wrong_rules = backend.drift(wanted)
+    backend.refuse(desired, options.label)
+    own_files = backend.files(desired)
+    wrong_rules = backend.drift(desired)
     wrong_files = {item: item.state() for item in (*own_files, *options.files) if item.state()}
     files_drift = [f"file {item.path}: {state}" for item, state in wrong_files.items()]
     leftovers = _leftovers(other)
     idle = host.idle_units(options.units)
-    holders, cluster_ports = _holders(host, wanted)
-    before = [*backend.lines(wanted), *other.lines(wanted)]
+    holders, cluster_ports = _holders(host, desired)
+    before = [*backend.lines(desired), *other.lines(desired)]
     # Where host ports themselves differ, single rules say nothing more.
-    details = wrong_rules if before in ([], wanted.lines()) else []
+    details = wrong_rules if before in ([], desired.lines()) else []
     result: Result = {
         "changed": bool(wrong_rules or wrong_files or leftovers),
-        "host_ports": wanted.lines(),
+        "host_ports": desired.lines(),
         "drift": [*wrong_rules, *files_drift, *leftovers, *(f"unit {unit}: {state}" for unit, state in idle.items())],
         "files_written": [str(item.path) for item in wrong_files],
         "idle_units": list(idle),
         "holders": holders,
         "cluster_ports": cluster_ports,
         "leftovers": leftovers,
-        "diff": {"before": _text([*before, *details, *files_drift, *leftovers]), "after": _text(wanted.lines())},
+        "diff": {"before": _text([*before, *details, *files_drift, *leftovers]), "after": _text(desired.lines())},
     }
     if holders and options.refuse_held_ports:
         return {**result, "changed": False, "files_written": [], "msg": _held(holders), "failed": True}
     if not options.look_only:
-        _store(host, backend, other, wanted, list(wrong_files), bool(wrong_rules or set(own_files) & set(wrong_files)))
+        _store(host, backend, other, desired, list(wrong_files), bool(wrong_rules or set(own_files) & set(wrong_files)))
     if options.verify != "never" and not (options.look_only and wrong_rules):
-        result |= _prove(wanted, options, rewritten=True)
+        result |= _prove(desired, options, rewritten=True)
     return result
 
 
-def absent(gone: model.Wanted | None, options: Options, *backends: Backend) -> Result:
+def absent(gone: model.HostPorts | None, options: Options, *backends: Backend) -> Result:
     """Remove all host ports, connect to those that are named and return the module's result."""
     paths = [item.path for item in options.files if item.path.exists()]
     found = [line for backend in backends for line in _leftovers(backend)] + [f"file {path}: present" for path in paths]
@@ -123,9 +123,9 @@ def _leftovers(backend: Backend) -> list[str]:
     return [*backend.leftovers(), *(f"file {path}: present" for path in backend.paths() if path.exists())]
 
 
-def _holders(host: Host, wanted: model.Wanted) -> tuple[list[str], list[int]]:
+def _holders(host: Host, desired: model.HostPorts) -> tuple[list[str], list[int]]:
     """Return who else serves a host port, in words, and the ports that Kubernetes serves by itself."""
-    ports = [entry.port for entry in wanted.ports]
+    ports = [entry.port for entry in desired.ports]
     claims = nat.claims(host.nat_rules(), ports, [*listeners.own_addresses(), *proof.LOOPBACK])
     named = [*map(str, listeners.holders(ports)), *map(str, claims)]
     return named, sorted({claim.port for claim in claims if claim.cluster})
@@ -136,12 +136,12 @@ def _held(holders: list[str]) -> str:
     return f"{named}: the host ports would take its connections away. Stop it or give it another port (or set refuse_held_ports to false)"
 
 
-def _prove(wanted: model.Wanted, options: Options, rewritten: bool) -> Result:
+def _prove(desired: model.HostPorts, options: Options, rewritten: bool) -> Result:
     addresses = options.verify_addresses
-    checks = proof.check_all(wanted.ports, addresses or [*listeners.own_addresses(), "127.0.0.1"], rewritten=rewritten)
+    checks = proof.check_all(desired.ports, addresses or [*listeners.own_addresses(), "127.0.0.1"], rewritten=rewritten)
     found = pods.find()
     # A port with sources is not for every pod.
-    unlimited = {entry.port for entry in wanted.ports if not entry.sources}
+    unlimited = {entry.port for entry in desired.ports if not entry.sources}
     from_pod = proof.from_pod(
         [check for check in checks if check.port in unlimited] if found else [], pods.connect_from_any(found, proof.connect)
     )
@@ -155,14 +155,14 @@ def _prove(wanted: model.Wanted, options: Options, rewritten: bool) -> Result:
     return {**result, "msg": "; ".join(failures), "failed": True} if failures else result
 
 
-def _store(host: Host, backend: Backend, other: Backend, wanted: model.Wanted, files: list[File], load: bool) -> None:
+def _store(host: Host, backend: Backend, other: Backend, desired: model.HostPorts, files: list[File], load: bool) -> None:
     """Write files and load rules; what the other backend left goes last, so that the ports are never without."""
     if load:
-        backend.check(wanted)
+        backend.check(desired)
     for item in files:
         host.store(item)
     if load:
-        backend.load(wanted)
+        backend.load(desired)
     for path in other.paths():
         path.unlink(missing_ok=True)
     other.delete()

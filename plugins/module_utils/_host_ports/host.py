@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. What the host has of the rules: table, files, units. Reads and writes; decides nothing."""
+"""What the host has of the rules: table, files, units. Reads and writes; decides nothing.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from . import model, redirects, rules
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model, redirects, rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. Who listens on a TCP port of this host, read from /proc: address, process and systemd unit."""
+"""Who listens on a TCP port of this host, read from /proc: address, process and systemd unit.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
 
 from __future__ import annotations
 
@@ -46,14 +49,14 @@ def address_of(text: str) -> str:
 
 def listening(table: str, ports: Iterable[int]) -> dict[int, Listener]:
     """Find the sockets that listen on some of the ports, by inode, from the text of /proc/net/tcp or tcp6."""
-    wanted = set(ports)
+    desired = set(ports)
     found: dict[int, Listener] = {}
     for line in table.splitlines()[1:]:
         fields = line.split()
         if len(fields) < 10 or fields[3] != _LISTEN:
             continue
         address, _colon, port = fields[1].rpartition(":")
-        if int(port, 16) in wanted:
+        if int(port, 16) in desired:
             found[int(fields[9])] = Listener(int(port, 16), address_of(address))
     return found
 
@@ -95,8 +98,8 @@ def _open_sockets(proc: Path) -> Iterator[tuple[int, int]]:
 
 def holders(ports: Iterable[int], proc: Path = Path("/proc")) -> list[Listener]:
     """Tell everybody who listens on one of the ports, in order; a systemd socket shows as process ``systemd``."""
-    wanted = set(ports)
-    sockets = {**listening(_read(proc / "net/tcp"), wanted), **listening(_read(proc / "net/tcp6"), wanted)}
+    desired = set(ports)
+    sockets = {**listening(_read(proc / "net/tcp"), desired), **listening(_read(proc / "net/tcp6"), desired)}
     if not sockets:
         return []
     owners: dict[int, int] = {}

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. What is wanted of a host's ports, checked and in words. No I/O."""
+"""What is desired of a host's ports, checked and in words. No I/O.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ class HostPort:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class HostPorts:
     """All that the rules of one host have to do."""
 
     ports: tuple[HostPort, ...]
@@ -120,7 +123,7 @@ def _target_key(raw: Mapping[str, Any], where: str) -> str:
 
 def parse(
     ports: Sequence[Mapping[str, Any]], close_nodeports: bool = False, nodeport_sources: Sequence[Any] = (), name: str = "ports"
-) -> Wanted:
+) -> HostPorts:
     """Check the options and put them into their canonical order.
 
     Raises:
@@ -150,4 +153,4 @@ def parse(
                 f"{name} sends port {entry.port} to {entry.node_port}, a port of the list itself; allowed are NodePorts of Services"
             )
     sources = networks(nodeport_sources, "nodeport_sources")
-    return Wanted(tuple(entries[port] for port in sorted(entries)), close_nodeports, sources if close_nodeports else ())
+    return HostPorts(tuple(entries[port] for port in sorted(entries)), close_nodeports, sources if close_nodeports else ())

@@ -1,9 +1,11 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. Whether a host port really leads to its NodePort: a connection to both, and what follows from them.
+"""Whether a host port really leads to its NodePort: a connection to both, and what follows from them.
 
 The connections are made by a function that is passed in, so that the reasoning can be tested without a network.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .model import HostPort
+    from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPort
 
 LOOPBACK = ("127.0.0.1", "::1")
 _NO_SUCH_FAMILY = tuple(map(os.strerror, (errno.ENETUNREACH, errno.EADDRNOTAVAIL)))

@@ -1,25 +1,28 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. Openings in ufw: what is wanted, what is there, and whose it is. Whose is told by the rule's comment."""
+"""Openings in ufw: what is desired, what is there, and whose it is. Whose is told by the rule's comment.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
 
 from __future__ import annotations
 
 import shlex
 from typing import TYPE_CHECKING
 
-from .model import HostPortsError
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .host import Run
+    from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Run
 
 COMMENT = "baremesh.edge host_ports"
 _ACTIONS = ("allow", "deny", "reject", "limit")
 
 
-def wanted_rules(ports: Iterable[int], networks: Iterable[str]) -> list[tuple[str, ...]]:
+def rules_for(ports: Iterable[int], networks: Iterable[str]) -> list[tuple[str, ...]]:
     """Return the rules as the words that follow ``ufw``: ports to the host, and networks to which it forwards."""
     return [("allow", f"{port}/tcp") for port in ports] + [("route", "allow", "to", network) for network in networks]
 
@@ -45,11 +48,11 @@ def _is_open(rule: tuple[str, ...], added: Iterable[tuple[str, ...]]) -> bool:
     return rule in added or wider in added
 
 
-def obstacles(wanted: Iterable[tuple[str, ...]], added: Iterable[tuple[tuple[str, ...], str]]) -> list[str]:
+def obstacles(desired: Iterable[tuple[str, ...]], added: Iterable[tuple[tuple[str, ...], str]]) -> list[str]:
     """Name the rules of somebody else that say the contrary; ``ufw allow`` would overwrite them."""
     there = {words for words, _comment in added}
     found = []
-    for rule in wanted:
+    for rule in desired:
         for action in _ACTIONS[1:]:
             opposite = tuple(action if word == "allow" else word for word in rule)
             if opposite in there:
@@ -73,13 +76,13 @@ class Ufw:
         """Return the rules that were made here."""
         return [words for words, comment in self._added if comment == COMMENT]
 
-    def missing(self, wanted: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    def missing(self, desired: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
         """Return the rules that nobody has made yet.
 
         Raises:
             HostPortsError: a rule of somebody else says the contrary.
         """
-        listed = list(wanted)
+        listed = list(desired)
         against = obstacles(listed, self._added)
         if against:
             raise HostPortsError(

@@ -36,8 +36,8 @@ def ufw_with(added, log=None):
 
 
 def test_ufw_opens_only_what_nobody_has_opened():
-    wanted = ufw.wanted_rules([80, 443], ["10.42.0.0/16", "fd42::/56"])
-    assert ufw_with(ADDED).missing(wanted) == [("allow", "80/tcp"), ("route", "allow", "to", "fd42::/56")]
+    desired = ufw.rules_for([80, 443], ["10.42.0.0/16", "fd42::/56"])
+    assert ufw_with(ADDED).missing(desired) == [("allow", "80/tcp"), ("route", "allow", "to", "fd42::/56")]
 
 
 def test_ufw_tells_its_own_rules_by_their_comment():

@@ -45,24 +45,24 @@ def test_there_are_samples():
 
 
 def test_rules_as_loaded_are_rules_as_wanted(sample):
-    output, wanted = sample
-    assert live.differences(live.parse_table(output), rules.chains(wanted)) == []
+    output, desired = sample
+    assert live.differences(live.parse_table(output), rules.chains(desired)) == []
 
 
 def test_host_ports_are_read_back(sample):
-    output, wanted = sample
-    assert live.parse_wanted(output) == wanted
+    output, desired = sample
+    assert live.parse_host_ports(output) == desired
 
 
 def test_every_rule_counts(sample):
-    """Without any one of its rules a table is not as wanted, and the rule is named."""
-    output, wanted = sample
+    """Without any one of its rules a table is not as desired, and the rule is named."""
+    output, desired = sample
     document = json.loads(output)
     positions = [index for index, item in enumerate(document["nftables"]) if "rule" in item]
     assert positions
     for position in positions:
         rest = {"nftables": [item for index, item in enumerate(document["nftables"]) if index != position]}
-        found = live.differences(live.parse_table(json.dumps(rest)), rules.chains(wanted))
+        found = live.differences(live.parse_table(json.dumps(rest)), rules.chains(desired))
         assert len(found) == 1
         assert "lacks the rule: " in found[0]
 
@@ -121,7 +121,7 @@ def test_an_unknown_statement_is_shown_as_it_is():
 
 
 def test_a_table_without_our_rules_serves_nothing():
-    assert live.parse_wanted(json.dumps({"nftables": [{"metainfo": {}}]})) is None
+    assert live.parse_host_ports(json.dumps({"nftables": [{"metainfo": {}}]})) is None
 
 
 @pytest.mark.parametrize("output", ["", "Error", "[]", '{"nftables": [{"rule": {}}]}'])

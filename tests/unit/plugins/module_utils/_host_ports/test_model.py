@@ -19,8 +19,8 @@ def ports(*pairs):
 
 
 def test_ports_are_sorted_and_told_in_words():
-    wanted = model.parse(ports((443, 30443), (80, 30080)))
-    assert wanted.lines() == ["80/tcp -> NodePort 30080 (IPv4, IPv6)", "443/tcp -> NodePort 30443 (IPv4, IPv6)"]
+    desired = model.parse(ports((443, 30443), (80, 30080)))
+    assert desired.lines() == ["80/tcp -> NodePort 30080 (IPv4, IPv6)", "443/tcp -> NodePort 30443 (IPv4, IPv6)"]
 
 
 def test_strings_from_a_survey_are_numbers():
@@ -51,8 +51,8 @@ def test_networks_have_one_spelling(given, canonical):
 
 
 def test_closed_node_ports_are_told():
-    wanted = model.parse(ports((80, 30080)), True, ["10.0.0.0/8"])
-    assert wanted.lines()[-1] == "direct access to NodePort 30080 from outside: closed, open to 10.0.0.0/8"
+    desired = model.parse(ports((80, 30080)), True, ["10.0.0.0/8"])
+    assert desired.lines()[-1] == "direct access to NodePort 30080 from outside: closed, open to 10.0.0.0/8"
 
 
 def test_sources_of_node_ports_mean_nothing_while_they_are_open():

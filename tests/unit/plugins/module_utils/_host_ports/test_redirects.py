@@ -35,8 +35,8 @@ def test_sources_limit_the_network_and_not_the_host():
 
 
 def test_a_family_without_sources_of_its_own_is_closed():
-    wanted = model.parse([{"port": 80, "target_port": 18080, "sources": ["192.0.2.0/24"]}])
-    assert [line for line in redirects.lines(wanted, 6) if redirects.FROM_NETWORK in line] == []
+    desired = model.parse([{"port": 80, "target_port": 18080, "sources": ["192.0.2.0/24"]}])
+    assert [line for line in redirects.lines(desired, 6) if redirects.FROM_NETWORK in line] == []
 
 
 def test_missing_foreign_and_double_rules_are_told():
