@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _named_alike(found: model.HostPorts | None, desired: model.HostPorts | None) -> list[str]:
-    """Return live host ports in words; rules do not tell a NodePort from a port of the host, so that comes from what is desired."""
+    """Return live host ports in words; ``desired`` says which of them are ports of the host, as rules do not."""
     if not found:
         return []
     on_host = {entry.node_port for entry in desired.ports if entry.on_host} if desired else set()
@@ -38,15 +38,15 @@ class Nftables:
         self._path = Path(path)
         self._output = host.live_table()
 
-    def refuse(self, desired: model.HostPorts, name: str) -> None:
-        """Refuse what this backend cannot do: it can do all."""
+    def refuse(self, _desired: model.HostPorts, _prefix: str) -> None:
+        """Refuse what this backend cannot do: nothing."""
 
     def lines(self, desired: model.HostPorts | None = None) -> list[str]:
-        """Tell the host ports that the live rules serve."""
+        """Return the host ports that the live rules serve."""
         return _named_alike(live.parse_host_ports(self._output) if self._output else None, desired)
 
     def drift(self, desired: model.HostPorts) -> list[str]:
-        """Tell what differs in the live rules."""
+        """Return what differs in the live rules."""
         if not self._host.nft:
             return ["live rules: none, nft is not installed"]
         if self._output is None:
@@ -70,7 +70,7 @@ class Nftables:
         self._host.load(self._path)
 
     def leftovers(self) -> list[str]:
-        """Tell what there is of live rules, for removal."""
+        """Return what there is of live rules, one sentence each."""
         return [f"live rules: table inet {rules.TABLE}"] * (self._output is not None)
 
     def delete(self) -> None:
@@ -90,24 +90,24 @@ class Iptables:
         found = {family: host.saved(family) for family in self._files}
         self._saved = {family: text for family, text in found.items() if text is not None}
 
-    def refuse(self, desired: model.HostPorts, name: str) -> None:
-        """Refuse what leads to a NodePort.
+    def refuse(self, desired: model.HostPorts, prefix: str) -> None:
+        """Refuse NodePorts as targets.
 
         Raises:
-            HostPortsError: something does.
+            HostPortsError: there is one.
         """
         of_kube_proxy = [
             f"-A KUBE-NODEPORTS -p tcp --dport {port}" for port in re.findall(r"tcp \. (\d+)", self._host.served_by_kube_proxy())
         ]
-        redirects.refuse_node_ports(desired, "\n".join([*self._saved.values(), *of_kube_proxy]), name)
+        redirects.refuse_node_ports(desired, "\n".join([*self._saved.values(), *of_kube_proxy]), prefix)
 
     def lines(self, _wanted: model.HostPorts | None = None) -> list[str]:
-        """Tell the host ports that the live rules serve."""
+        """Return the host ports that the live rules serve."""
         found = redirects.parse(self._saved)
         return found.lines() if found else []
 
     def drift(self, desired: model.HostPorts) -> list[str]:
-        """Tell what differs in the live rules."""
+        """Return what differs in the live rules."""
         if 4 not in self._saved:
             return ["live rules: none, iptables is not installed or cannot read the nat table"]
         found = []
@@ -147,7 +147,7 @@ class Iptables:
         return [text for family in self._saved for text in (self._host.tables[family], str(self._files[family]))]
 
     def leftovers(self) -> list[str]:
-        """Tell what there is of live rules, for removal."""
+        """Return what there is of live rules, one sentence each."""
         return [
             f"live rules: {redirects.TOOLS[family]} chains {redirects.FROM_NETWORK} and {redirects.FROM_HOST}"
             for family, saved in self._saved.items()

@@ -77,7 +77,7 @@ class Firewalld:
         self._run = run
 
     def is_active(self) -> bool:
-        """Tell whether it filters now."""
+        """Return whether it filters now."""
         return bool(self._online) and self._run([self._online, "--state"])[0] == 0
 
     def zones(self, interfaces: Iterable[str]) -> list[str]:

@@ -55,7 +55,7 @@ def _sources(value: Any) -> list[str]:
 
 
 def parse_host_ports(output: str) -> HostPorts | None:
-    """Tell the host ports that a live table serves, for a reader; ``None`` if there are none. Rules of others are skipped.
+    """Return the host ports that a live table serves, for a reader; ``None`` if there are none. Rules of others are skipped.
 
     Raises:
         HostPortsError: it is not nft's JSON.
@@ -89,7 +89,7 @@ def parse_host_ports(output: str) -> HostPorts | None:
 
 
 def differences(live: Iterable[rules.Chain], desired: Iterable[rules.Chain]) -> list[str]:
-    """Tell what the live chains have too little or too much, one sentence each; empty if they are as desired."""
+    """Return what the live chains have too little or too much, one sentence each; empty if they are as desired."""
     have = {chain.name: chain for chain in live}
     want = {chain.name: chain for chain in desired}
     found: list[str] = []

@@ -52,7 +52,7 @@ def _parse(line: str) -> Rule | None:
 
 @dataclass(frozen=True)
 class Claim:
-    """Somebody serves a port by NAT; ``cluster`` if Kubernetes does, by a Service with this host's address or a hostPort."""
+    """A port that is served by NAT; ``cluster`` if Kubernetes does it, for a Service with this host's address or a hostPort."""
 
     port: int
     by: str
@@ -76,15 +76,15 @@ def _claimant(rule: Rule, addresses: Collection[str]) -> tuple[str, bool]:
 
 
 def claims(saved: str, ports: Collection[int], addresses: Collection[str]) -> list[Claim]:
-    """Tell who serves one of the ports by NAT.
+    """Return who serves one of the ports by NAT.
 
     Rules for a destination count only if it is one of the ``addresses``: load balancers have addresses of their own.
     """
-    desired = {str(port) for port in ports}
+    asked = {str(port) for port in ports}
     found: dict[Claim, None] = {}
     for rule in filter(None, map(_parse, saved.splitlines())):
         by, cluster = _claimant(rule, addresses)
         for port in rule.ports:
-            if by and port in desired:
+            if by and port in asked:
                 found[Claim(int(port), by, cluster)] = None
     return list(found)

@@ -91,8 +91,8 @@ def connect_from(pid: int, connect: Connect) -> Connect:
                 os._exit(0)
         os.close(writer)
         with os.fdopen(reader, encoding="utf-8") as answers:
-            told = answers.read()
+            failure = answers.read()
         os.waitpid(child, 0)
-        return told or None
+        return failure or None
 
     return inside

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Desired host ports as iptables redirects, as ``iptables-save`` writes them. No I/O.
 
-A redirect leads to a program that listens on the host. It cannot lead to a NodePort: the first nat target that matches ends the nat
-hook for the connection, so kube-proxy's own DNAT is never asked.
+A redirect reaches a program that listens on the host. It cannot reach a NodePort: the first nat target that matches ends the nat
+hook for the connection, so kube-proxy's own DNAT never sees it.
 
 Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
@@ -52,12 +52,12 @@ def live(saved: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def is_there(saved: str) -> bool:
-    """Tell whether there is anything of ours."""
+    """Return whether there is anything of ours."""
     return any(f":{chain} " in saved for chain in _HOOKS)
 
 
 def differences(saved: str, desired: HostPorts, family: int) -> list[str]:
-    """Tell what the live rules have too little or too much, one sentence each; empty if they are as desired."""
+    """Return what the live rules lack or have too much, one sentence each; empty if they are as desired."""
     rules, jumps = live(saved)
     asked = lines(desired, family)
     tool = TOOLS[family]
@@ -67,7 +67,7 @@ def differences(saved: str, desired: HostPorts, family: int) -> list[str]:
 
 
 def parse(saved: dict[int, str]) -> HostPorts | None:
-    """Tell the host ports that live rules serve, for a reader; ``None`` if there are none."""
+    """Return the host ports that live rules serve; ``None`` if there are none."""
     ports: dict[int, HostPort] = {}
     for family in sorted(saved):
         for line in live(saved[family])[0]:
@@ -81,12 +81,12 @@ def parse(saved: dict[int, str]) -> HostPorts | None:
 
 def render(desired: HostPorts, family: int) -> str:
     """Return the file that is loaded by ``iptables-restore --noflush``, in one transaction, if its jumps are not there yet."""
-    told = [f"# {line}" for line in desired.lines()]
+    comments = [f"# {line}" for line in desired.lines()]
     chains = [f":{chain} - [0:0]" for chain in _HOOKS]
     return "\n".join(
         [
             "# Host ports to ports of programs on this host, made by baremesh.edge.host_ports; changes here are lost at its next run.",
-            *told,
+            *comments,
             "*nat",
             *chains,
             *lines(desired, family),
@@ -110,15 +110,16 @@ def removal(saved: str) -> str:
     return "\n".join(["*nat", *(f":{chain} - [0:0]" for chain in there), *deletions, *chains, "COMMIT", ""])
 
 
-def refuse_node_ports(desired: HostPorts, saved: str, name: str) -> None:
-    """Refuse what leads to a NodePort, by its own word or by kube-proxy's rules.
+def refuse_node_ports(desired: HostPorts, saved: str, prefix: str) -> None:
+    """Refuse NodePorts as targets, named as such or known from kube-proxy's rules; ``prefix`` stands before options in messages.
 
     Raises:
-        HostPortsError: an entry does.
+        HostPortsError: an entry has one.
     """
+    name = f"{prefix}ports"
     reason = (
-        "a redirect cannot lead to a NodePort, because the first nat rule that decides ends the nat hook and kube-proxy's own is never"
-        " asked; use the backend nftables, or target_port with a gateway that listens on the host itself (hostNetwork)"
+        "a redirect cannot reach a NodePort, because the first nat rule that decides ends the nat hook and kube-proxy's own never"
+        " sees the packet; use the backend nftables, or target_port with a gateway that listens on the host itself (hostNetwork)"
     )
     for entry in desired.ports:
         if not entry.on_host:
@@ -126,4 +127,4 @@ def refuse_node_ports(desired: HostPorts, saved: str, name: str) -> None:
         if re.search(rf"^-A KUBE-NODEPORTS .*--dport {entry.node_port}\b", saved, re.MULTILINE):
             raise HostPortsError(f"{name}: port {entry.port} has target_port {entry.node_port}, which is a NodePort of a Service: {reason}")
     if desired.close_nodeports:
-        raise HostPortsError("close_nodeports is true, and the backend is iptables, which leads to no NodePort; allowed is false")
+        raise HostPortsError(f"{prefix}close_nodeports is true, and the backend is iptables, which uses no NodePort; allowed is false")

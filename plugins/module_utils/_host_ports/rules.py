@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Desired host ports as nft chains, and as the file that loads them. No I/O.
 
-A redirect in a nat chain cannot lead to a NodePort: the first nat target that matches ends the nat hook for the connection, so
-kube-proxy's own DNAT behind it is never asked. Therefore the port is rewritten without state *before* connection tracking, which
+A redirect in a nat chain cannot reach a NodePort: the first nat target that matches ends the nat hook for the connection, so
+kube-proxy's own DNAT behind it never sees the packet. Therefore the port is rewritten without state *before* connection tracking, which
 then sees an ordinary NodePort connection, and rewritten back after it. Which of two connections with the same addresses and
-ports came through the host port is told by the connection tracking zone of the original direction, whose number is the host
+ports came through the host port is known from the connection tracking zone of the original direction, whose number is the host
 port: it needs no packet mark, which network plugins and policy routing use too, and it keeps a client apart that uses one source
 port for the host port and for the NodePort at the same time.
 
@@ -106,7 +106,7 @@ def _rewrites_back(desired: HostPorts) -> list[list[dict[str, Any]]]:
 
 
 def _in_disguise(desired: HostPorts, begin: bool) -> list[list[dict[str, Any]]]:
-    """Give what nobody has sent on to a pod its host port back while the filters of the host look at it.
+    """Give what has not been sent on to a pod its host port back while the filters of the host look at it.
 
     kube-proxy rejects NodePorts without endpoints by an ICMP error that names the NodePort, which a client of the host port does not
     recognise: it would wait for its time-out. Past the filters it is the NodePort again, and the kernel itself refuses it, or a program

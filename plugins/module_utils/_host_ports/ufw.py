@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Openings in ufw: what is desired, what is there, and whose it is. Whose is told by the rule's comment.
+"""Openings in ufw: the desired ones, those that exist, and whose they are, which the rule's comment says.
 
 Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Run
 
@@ -49,7 +49,7 @@ def _is_open(rule: tuple[str, ...], added: Iterable[tuple[str, ...]]) -> bool:
 
 
 def obstacles(desired: Iterable[tuple[str, ...]], added: Iterable[tuple[tuple[str, ...], str]]) -> list[str]:
-    """Name the rules of somebody else that say the contrary; ``ufw allow`` would overwrite them."""
+    """Name the rules of others that say the contrary; ``ufw allow`` would overwrite them."""
     there = {words for words, _comment in added}
     found = []
     for rule in desired:
@@ -69,28 +69,27 @@ class Ufw:
         self._added = parse_added(self._ufw("show", "added")) if program else []
 
     def is_active(self) -> bool:
-        """Tell whether it filters now."""
+        """Return whether it filters now."""
         return bool(self._program) and "Status: active" in self._ufw("status")
 
     def ours(self) -> list[tuple[str, ...]]:
         """Return the rules that were made here."""
         return [words for words, comment in self._added if comment == COMMENT]
 
-    def missing(self, desired: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
-        """Return the rules that nobody has made yet.
+    def missing(self, desired: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """Return the rules that do not exist yet.
 
         Raises:
-            HostPortsError: a rule of somebody else says the contrary.
+            HostPortsError: a rule of others says the contrary.
         """
-        listed = list(desired)
-        against = obstacles(listed, self._added)
+        against = obstacles(desired, self._added)
         if against:
             raise HostPortsError(
                 f"ufw has {' and '.join(against)}, which says the contrary of what the host ports need; delete it, or set"
                 " host_ports_firewall to false and open the ports yourself"
             )
         there = {words for words, _comment in self._added}
-        return [rule for rule in listed if not _is_open(rule, there)]
+        return [rule for rule in desired if not _is_open(rule, there)]
 
     def add(self, rule: tuple[str, ...]) -> None:
         """Make a rule, now and for later."""

@@ -81,9 +81,9 @@ def test_no_name_that_the_kill_script_of_k3s_removes():
 )
 def test_a_node_port_is_refused_with_the_reason(ports, nat, words):
     with pytest.raises(model.HostPortsError) as refusal:
-        redirects.refuse_node_ports(model.parse(ports), nat, "host_ports_ports")
+        redirects.refuse_node_ports(model.parse(ports), nat, "host_ports_")
     assert all(word in str(refusal.value) for word in words)
-    redirects.refuse_node_ports(WANTED, nat, "host_ports_ports")
+    redirects.refuse_node_ports(WANTED, nat, "host_ports_")
 
 
 @pytest.mark.parametrize("entry", [{"port": 80}, {"port": 80, "node_port": 30080, "target_port": 18080}])
