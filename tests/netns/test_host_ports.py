@@ -46,7 +46,7 @@ def test_why_not_nat(topology: Topology, family: int, rule: str, place: str) -> 
 @FAMILIES
 @MODES
 @pytest.mark.parametrize("policy", ["Cluster", "Local"])
-def test_everybody_reaches_the_node_port(topology: Topology, family: int, mode: str, policy: str) -> None:
+def test_all_clients_reach_the_node_port(topology: Topology, family: int, mode: str, policy: str) -> None:
     """Clients outside, pods, the serving pod itself and the host; each sees what the NodePort itself shows, both ports still work."""
     topology.kube_proxy(mode, policy=policy)
     load(topology)
@@ -77,7 +77,7 @@ def test_loopback_is_as_kube_proxy_serves_it(topology: Topology, family: int, mo
 
 @FAMILIES
 def test_a_program_on_the_host_can_be_the_target(topology: Topology, family: int) -> None:
-    """A gateway with hostNetwork listens itself, and nobody does NAT."""
+    """A gateway with hostNetwork listens itself, and no NAT takes place."""
     topology.serve("node", NODE_PORT, "host")
     load(topology)
     for where, address in [("client", NODE[family]), ("pod2", NODE[family]), ("node", NODE[family]), ("node", LOOPBACK[family])]:
@@ -173,7 +173,7 @@ def test_connections_survive_removal_and_return(topology: Topology, family: int)
 
 
 @MODES
-def test_the_live_rules_read_back_are_the_wanted_ones(topology: Topology, mode: str) -> None:
+def test_the_live_rules_read_back_are_the_desired_ones(topology: Topology, mode: str) -> None:
     topology.kube_proxy(mode)
     desired = load(topology, close_nodeports=True, nodeport_sources=["10.0.0.0/8", "fd00::/8"])
     output = topology.exec("node", "nft", "-j", "list", "table", "inet", rules.TABLE).stdout

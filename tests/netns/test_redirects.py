@@ -55,7 +55,7 @@ def node(topology: Topology, tmp_path: Path) -> Redirected:
 
 
 @FAMILIES
-def test_everybody_reaches_the_program(node: Redirected, family: int) -> None:
+def test_all_clients_reach_the_program(node: Redirected, family: int) -> None:
     """Clients outside, who keep their address, pods, and the host itself, on loopback too; beside kube-proxy's rules."""
     node.topology.kube_proxy("iptables")
     node.load()
@@ -119,7 +119,7 @@ def test_what_others_take_away_comes_back(node: Redirected, family: int, loss: s
     desired = node.load()
     keeper = node.topology.spawn("node", sys.executable, "-I", "-S", str(KEEPER), "watch", *node.arguments)
     assert keeper.stdout is not None
-    # The first loss is what tells that it listens: it is seen either at its start or as an event.
+    # The first loss shows that it listens: it is seen either at its start or as an event.
     for _time in range(2):
         node.topology.exec("node", *commands[loss])
         assert "loaded again" in keeper.stdout.readline()

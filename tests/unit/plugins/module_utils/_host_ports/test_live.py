@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import live, model, rules
 
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("nft-*.json"))
-WANTED = {
+DESIRED = {
     "plain": model.parse([{"port": 80, "node_port": 30080}, {"port": 443, "node_port": 30443}]),
     "sources": model.parse(
         [
@@ -29,7 +29,7 @@ WANTED = {
 
 @pytest.fixture(params=SAMPLES, ids=lambda path: path.stem)
 def sample(request):
-    return request.param.read_text(), WANTED[request.param.stem.rpartition("-")[2]]
+    return request.param.read_text(), DESIRED[request.param.stem.rpartition("-")[2]]
 
 
 def plain():
@@ -37,11 +37,11 @@ def plain():
 
 
 def differences(document):
-    return live.differences(live.parse_table(json.dumps(document)), rules.chains(WANTED["plain"]))
+    return live.differences(live.parse_table(json.dumps(document)), rules.chains(DESIRED["plain"]))
 
 
 def test_there_are_samples():
-    assert {path.stem.rpartition("-")[2] for path in SAMPLES} == set(WANTED)
+    assert {path.stem.rpartition("-")[2] for path in SAMPLES} == set(DESIRED)
 
 
 def test_rules_as_loaded_are_rules_as_wanted(sample):
