@@ -20,6 +20,8 @@ description:
   - Compares desired and live rules through nft's JSON, and changes something only if they differ. The rules are replaced in one
     transaction, so established connections survive.
   - Writes the file from which a unit can load the same rules at boot.
+extends_documentation_fragment:
+  - baremesh.edge._host_ports
 attributes:
   check_mode:
     support: full
@@ -50,46 +52,7 @@ options:
     default: nftables
   ports:
     description: The host ports. Needed for O(state=present).
-    type: list
-    elements: dict
     default: []
-    suboptions:
-      port:
-        description: TCP port of the host.
-        type: int
-        required: true
-      node_port:
-        description: NodePort of the Service to which it is forwarded. Either this or O(ports[].target_port).
-        type: int
-      target_port:
-        description: Port on which a program listens on the host itself, such as a gateway with C(hostNetwork).
-        type: int
-      sources:
-        description:
-          - Addresses and networks that may use the port; every client unless set. The others are refused as if nothing listened.
-          - The host itself always may.
-        type: list
-        elements: str
-        default: []
-  prefix:
-    description: Stands before the names of options in messages; a role gives the prefix of its own variables.
-    type: str
-    default: ""
-  close_nodeports:
-    description: Whether to drop what is sent directly to the NodePorts of O(ports), except by the host itself.
-    type: bool
-    default: false
-  nodeport_sources:
-    description: Addresses and networks that may use the NodePorts directly in spite of O(close_nodeports).
-    type: list
-    elements: str
-    default: []
-  path:
-    description:
-      - File that holds the rules for C(nft -f).
-      - With V(iptables) the rules are beside it, with the suffixes C(.iptables) and C(.ip6tables), for C(iptables-restore --noflush).
-    type: path
-    default: /etc/baremesh/host_ports.nft
   refuse_held_ports:
     description:
       - Whether to fail if a program listens on one of the host ports, or another party serves it by NAT, such as K3s's ServiceLB, the

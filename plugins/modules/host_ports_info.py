@@ -17,6 +17,8 @@ description:
     who else serves these ports.
   - Fails, before anything changes, with all that makes the settings impossible on this host.
   - Connects to the ports from the host and from a pod.
+extends_documentation_fragment:
+  - baremesh.edge._host_ports
 attributes:
   check_mode:
     support: full
@@ -36,43 +38,7 @@ options:
     choices: [nftables, iptables, loadbalancer, auto]
     default: nftables
   ports:
-    description: The host ports.
-    type: list
-    elements: dict
     required: true
-    suboptions:
-      port:
-        description: TCP port of the host.
-        type: int
-        required: true
-      node_port:
-        description: NodePort of the Service to which it is forwarded. Either this or O(ports[].target_port).
-        type: int
-      target_port:
-        description: Port on which a program listens on the host itself, such as a gateway with C(hostNetwork).
-        type: int
-      sources:
-        description: Addresses and networks that may use the port; every client unless set.
-        type: list
-        elements: str
-        default: []
-  prefix:
-    description: Stands before the names of options in messages; a role gives the prefix of its own variables.
-    type: str
-    default: ""
-  close_nodeports:
-    description: As in M(baremesh.edge.host_ports).
-    type: bool
-    default: false
-  nodeport_sources:
-    description: As in M(baremesh.edge.host_ports).
-    type: list
-    elements: str
-    default: []
-  path:
-    description: File that holds the rules, as in M(baremesh.edge.host_ports).
-    type: path
-    default: /etc/baremesh/host_ports.nft
   files:
     description: Further files of the host ports, such as the unit that loads them; RV(files) has their digests.
     type: list
