@@ -57,8 +57,8 @@ def plans(openings: Openings, find: Find, run: Run) -> Iterator[Plan]:
 
 def active(find: Find, run: Run) -> list[str]:
     """Return the names of the firewalls that filter now."""
-    tools = {"firewalld": _firewalld_tool(find, run), "ufw": Ufw(find("ufw"), run)}
-    return [name for name, tool in tools.items() if tool.is_active()]
+    activity = {"firewalld": _firewalld_tool(find, run).is_active(), "ufw": Ufw(find("ufw"), run).is_active()}
+    return [name for name, is_active in activity.items() if is_active]
 
 
 def _firewalld_tool(find: Find, run: Run) -> Firewalld:
