@@ -65,9 +65,9 @@ def prepare(topology: Topology) -> dict[str, int]:
 
 
 def load(topology: Topology, family: int, seconds: float, *ports: int) -> dict[int, dict[str, Any]]:
-    """Open connections to the ports in turn; what the client tells of each."""
+    """Open connections to the ports in turn; return what the client measured of each."""
     done = topology.exec("client", sys.executable, LOAD, "load", NODE[family], str(seconds), *map(str, ports))
-    return {int(port): told for port, told in json.loads(done.stdout).items()}
+    return {int(port): measured for port, measured in json.loads(done.stdout).items()}
 
 
 def compare(topology: Topology, ways: dict[str, int], family: int, rounds: int, seconds: float) -> dict[str, dict[str, float]]:

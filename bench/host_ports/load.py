@@ -51,7 +51,7 @@ def family_of(address: str) -> int:
 
 
 def connect(family: int, address: str, port: int) -> bool:
-    """Open one connection, send, receive, close; tell whether the answer came."""
+    """Open one connection, send, receive, close; return whether the answer came."""
     try:
         with socket.socket(family, socket.SOCK_STREAM) as client:
             client.settimeout(5)
@@ -65,7 +65,7 @@ def connect(family: int, address: str, port: int) -> bool:
 
 
 def load(address: str, seconds: float, ports: list[int]) -> None:
-    """Open connections one after the other, to each port in turn; tell per port how many a second, how long each took, how many failed.
+    """Open connections one after the other, to each port in turn; print per port how many a second, how long each took, how many failed.
 
     In turn, connection by connection, because what else the machine does then hits every port alike. The order is reversed every time,
     because what one connection leaves to be done falls to the one after it.
@@ -92,7 +92,7 @@ def load(address: str, seconds: float, ports: list[int]) -> None:
 
 
 def hold(address: str, port: int, count: int) -> None:
-    """Open connections, keep them until a line is read, then use them; tell how many were lost."""
+    """Open connections, keep them until a line is read, then use them; print how many were lost."""
     clients = [socket.socket(family_of(address), socket.SOCK_STREAM) for _number in range(count)]
     for client in clients:
         client.settimeout(5)

@@ -15,13 +15,13 @@ author:
 description:
   - Where firewalld or ufw is active, opens host ports and the way to the pods in its terms, now and for later, and without a reload. Where
     neither is, nothing is done.
-  - Opens only what nobody has opened yet, and remembers what it opened. O(state=absent), or a list without a port, takes back exactly that.
+  - Opens only what is not open yet, and remembers what it opened. O(state=absent), or a list without a port, takes back exactly that.
   - In ufw its rules carry the comment C(baremesh.edge host_ports). What it opened in firewalld is in O(record).
   - A rule of ufw that says the contrary, such as C(ufw deny 80/tcp), is an error, because C(ufw allow 80/tcp) would overwrite it.
 attributes:
   check_mode:
     support: full
-    description: Tells what would be opened or closed.
+    description: Returns what would be opened or closed.
   diff_mode:
     support: full
     description: Shows the openings made by this module, one a line.
@@ -31,14 +31,14 @@ attributes:
     description: Needs nothing; firewalld 0.9 or later and ufw 0.36 or later are known.
 options:
   state:
-    description: Whether the openings are to be there.
+    description: V(present) makes the openings, V(absent) takes back those that were made here.
     type: str
     choices: [present, absent]
     default: present
   ports:
     description:
-      - TCP ports to open towards the host. firewalld and ufw see the host port where the port is rewritten by M(baremesh.edge.host_ports).
-      - What is led to a pod is let through by firewalld anyway, because it has a DNAT.
+      - TCP ports to open towards the host. firewalld and ufw see the host port where M(baremesh.edge.host_ports) rewrites the port.
+      - What goes on to a pod is let through by firewalld anyway, because it has a DNAT.
     type: list
     elements: int
     default: []
@@ -96,109 +96,38 @@ closed:
   returned: success
 """
 
-import contextlib
-import json
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.firewalld import Firewalld, Opening, uplinks
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.ufw import Ufw, wanted_rules
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import firewall, model
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Host
 
 
-def _read(path: Path) -> list[Opening]:
-    try:
-        return [Opening.from_record(entry) for entry in json.loads(path.read_text(encoding="utf-8"))["firewalld"]]
-    except FileNotFoundError:
-        return []
-    except (ValueError, KeyError, TypeError) as error:
-        raise model.HostPortsError(f"{path} cannot be read ({error}); delete it, and close in firewalld by hand what it opened") from None
+def run(params: dict[str, Any], host: Host, check_mode: bool) -> dict[str, Any]:
+    """Open and close in each firewall, and return the module's result.
 
-
-def _write(path: Path, openings: set[Opening]) -> None:
-    if not openings:
-        path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # others may keep files there
-            path.parent.rmdir()
-        return
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    ordered = sorted(openings, key=lambda opening: (opening.zone, opening.port, opening.permanent))
-    part.write_text(json.dumps({"firewalld": [opening.as_record() for opening in ordered]}, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
-
-
-def firewalld(module: AnsibleModule, tool: Firewalld) -> dict[str, list[str]]:
-    """Open and close in firewalld; what was opened, closed, and is held, in words."""
-    p = module.params
-    record = Path(p["record"])
-    mine = set(_read(record))
-    wanted: set[Opening] = set()
-    there: set[Opening] = set()
-    if p["state"] == "present" and tool.is_active():
-        for zone in p["zones"] or tool.zones(uplinks()):
-            wanted |= {Opening(zone, port, permanent) for port in p["ports"] for permanent in (False, True)}
-            there |= tool.there(zone, p["ports"])
-    elif p["state"] == "present":
-        wanted = mine  # it filters nothing now, and may again
-        there = mine
-    add, remove = sorted(wanted - there, key=str), sorted(mine - wanted, key=str)
-    held = (mine | set(add)) - set(remove)
-    if not module.check_mode and (add or remove):
-        # The record first: what is in it and not open is closed in vain, what is open and not in it stays for ever.
-        _write(record, mine | set(add))
-        for opening in add:
-            tool.add(opening)
-        for opening in remove:
-            tool.remove(opening)
-        _write(record, held)
-    return {"opened": [*map(str, add)], "closed": [*map(str, remove)], "held": sorted(map(str, held)), "before": sorted(map(str, mine))}
-
-
-def ufw(module: AnsibleModule, tool: Ufw) -> dict[str, list[str]]:
-    """Open and close in ufw; what was opened, closed, and is held, in words."""
-    p = module.params
-    mine = tool.ours()
-    wanted = mine
-    add: list[tuple[str, ...]] = []
-    if p["state"] == "absent":
-        wanted = []
-    elif tool.is_active():
-        wanted = wanted_rules(sorted({*p["ports"], *p["ufw_ports"]}), p["networks"])
-        add = tool.missing(wanted)
-    remove = [rule for rule in mine if rule not in wanted]
-    if not module.check_mode:
-        for rule in remove:
-            tool.delete(rule)
-        for rule in add:
-            tool.add(rule)
-    words = {"opened": add, "closed": remove, "held": [rule for rule in mine if rule not in remove] + add, "before": mine}
-    return {key: [f"ufw {' '.join(rule)}" for rule in rules] for key, rules in words.items()}
-
-
-def run(module: AnsibleModule) -> dict[str, Any]:
-    """Do what is asked in each firewall and return the module's result."""
-
-    def call(arguments: list[str]) -> tuple[int, str, str]:
-        code, out, err = module.run_command(arguments, environ_update={"LC_ALL": "C"})
-        return int(code), str(out), str(err)
-
-    found = {
-        name: module.get_bin_path(name, opt_dirs=["/usr/sbin", "/sbin"]) or "" for name in ("firewall-cmd", "firewall-offline-cmd", "ufw")
-    }
-    firewalld_tool, ufw_tool = Firewalld(found, call), Ufw(found["ufw"], call)
-    active = [name for name, tool in (("firewalld", firewalld_tool), ("ufw", ufw_tool)) if tool.is_active()]
-    module.params["networks"] = list(model.networks(module.params["networks"], "networks"))
-    parts = [firewalld(module, firewalld_tool), ufw(module, ufw_tool)] if found["ufw"] else [firewalld(module, firewalld_tool)]
-    joined = {key: [line for part in parts for line in part[key]] for key in ("opened", "closed", "held", "before")}
+    Raises:
+        HostPortsError: a firewall fails, or has a rule that says the contrary; nothing was changed in the second case.
+    """
+    networks = model.networks(params["networks"], "networks")
+    openings = firewall.Openings(
+        params["state"] == "present", params["ports"], params["ufw_ports"], networks, params["zones"], Path(params["record"])
+    )
+    plans = list(firewall.plans(openings, host.find, host.run))
+    for plan in [] if check_mode else plans:
+        plan.apply()
+    opened, closed = [line for plan in plans for line in plan.opened], [line for plan in plans for line in plan.closed]
     return {
-        "changed": bool(joined["opened"] or joined["closed"]),
-        "firewalls": active,
-        "opened": joined["opened"],
-        "closed": joined["closed"],
-        "diff": {key: "".join(f"{line}\n" for line in joined[name]) for key, name in (("before", "before"), ("after", "held"))},
+        "changed": bool(opened or closed),
+        "firewalls": firewall.active(host.find, host.run),
+        "opened": opened,
+        "closed": closed,
+        "diff": {
+            "before": "".join(f"{line}\n" for plan in plans for line in plan.before),
+            "after": "".join(f"{line}\n" for plan in plans for line in plan.held),
+        },
     }
 
 
@@ -216,7 +145,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result = run(module)
+        result = run(module.params, Host.of(module), module.check_mode)
     except (model.HostPortsError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)

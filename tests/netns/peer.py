@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TCP peers that run inside a network namespace: a server that tells whom it sees, clients that tell what they got.
+"""TCP peers that run inside a network namespace: a server that answers whom it sees, clients that print what they got.
 
 Started by ``topology.Topology``; every answer is one JSON line on stdout.
 """
@@ -95,7 +95,7 @@ def _ping(client: socket.socket, stream: Any) -> str:
 
 
 def hold(address: str, port: int, timeout: float, source_port: int, pause: bool) -> None:
-    """Open one connection and ping over it without a pause until stdin has something; tell how many pings came back.
+    """Open one connection and ping over it without a pause until stdin has something, and print how many pings came back.
 
     With ``pause`` it rests until then, and pings once.
     """

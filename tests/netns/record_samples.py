@@ -33,13 +33,13 @@ WISHES: dict[str, dict[str, Any]] = {
 }
 
 
-def record(wanted: model.Wanted) -> tuple[str, str]:
+def record(desired: model.HostPorts) -> tuple[str, str]:
     """Load the rules in a namespace of its own; nft's release and its JSON."""
     namespace = f"bmrecord{os.getpid()}"
     inside = ["ip", "netns", "exec", namespace, "nft"]
     subprocess.run(["ip", "netns", "add", namespace], check=True)
     try:
-        subprocess.run([*inside, "-f", "-"], input=rules.render(wanted), text=True, check=True)
+        subprocess.run([*inside, "-f", "-"], input=rules.render(desired), text=True, check=True)
         done = subprocess.run([*inside, "-j", "list", "table", "inet", rules.TABLE], capture_output=True, text=True, check=True)
     finally:
         subprocess.run(["ip", "netns", "del", namespace], check=True)

@@ -16,12 +16,12 @@ FAMILIES = pytest.mark.parametrize("family", [4, 6], ids=["ipv4", "ipv6"])
 MODES = pytest.mark.parametrize("mode", ["iptables", "nftables"])
 
 
-def load(topology: Topology, **options: Any) -> model.Wanted:
+def load(topology: Topology, **options: Any) -> model.HostPorts:
     """Load the rules for port 80 as the unit does."""
     ports = options.pop("ports", [{"port": 80, "node_port": NODE_PORT}])
-    wanted = model.parse(ports, **options)
-    topology.exec("node", "nft", "-f", "-", stdin=rules.render(wanted))
-    return wanted
+    desired = model.parse(ports, **options)
+    topology.exec("node", "nft", "-f", "-", stdin=rules.render(desired))
+    return desired
 
 
 def client_of(answer: dict[str, Any]) -> str:
@@ -46,7 +46,7 @@ def test_why_not_nat(topology: Topology, family: int, rule: str, place: str) -> 
 @FAMILIES
 @MODES
 @pytest.mark.parametrize("policy", ["Cluster", "Local"])
-def test_everybody_reaches_the_node_port(topology: Topology, family: int, mode: str, policy: str) -> None:
+def test_all_clients_reach_the_node_port(topology: Topology, family: int, mode: str, policy: str) -> None:
     """Clients outside, pods, the serving pod itself and the host; each sees what the NodePort itself shows, both ports still work."""
     topology.kube_proxy(mode, policy=policy)
     load(topology)
@@ -77,7 +77,7 @@ def test_loopback_is_as_kube_proxy_serves_it(topology: Topology, family: int, mo
 
 @FAMILIES
 def test_a_program_on_the_host_can_be_the_target(topology: Topology, family: int) -> None:
-    """A gateway with hostNetwork listens itself, and nobody does NAT."""
+    """A gateway with hostNetwork listens itself, and no NAT takes place."""
     topology.serve("node", NODE_PORT, "host")
     load(topology)
     for where, address in [("client", NODE[family]), ("pod2", NODE[family]), ("node", NODE[family]), ("node", LOOPBACK[family])]:
@@ -149,9 +149,9 @@ def test_close_nodeports(topology: Topology, family: int, mode: str) -> None:
 def test_connections_survive_a_hundred_replacements(topology: Topology, family: int, mode: str) -> None:
     """The rules are replaced as a whole; a connection that never pauses, from outside and from the host, loses nothing."""
     topology.kube_proxy(mode)
-    wanted = load(topology)
+    desired = load(topology)
     held = [topology.hold(where, NODE[family], 80) for where in ("client", "node", "pod2")]
-    text = rules.render(wanted)
+    text = rules.render(desired)
     for _round in range(100):
         topology.exec("node", "nft", "-f", "-", stdin=text)
     for report in map(topology.release, held):
@@ -173,12 +173,12 @@ def test_connections_survive_removal_and_return(topology: Topology, family: int)
 
 
 @MODES
-def test_the_live_rules_read_back_are_the_wanted_ones(topology: Topology, mode: str) -> None:
+def test_the_live_rules_read_back_are_the_desired_ones(topology: Topology, mode: str) -> None:
     topology.kube_proxy(mode)
-    wanted = load(topology, close_nodeports=True, nodeport_sources=["10.0.0.0/8", "fd00::/8"])
+    desired = load(topology, close_nodeports=True, nodeport_sources=["10.0.0.0/8", "fd00::/8"])
     output = topology.exec("node", "nft", "-j", "list", "table", "inet", rules.TABLE).stdout
-    assert live.differences(live.parse_table(output), rules.chains(wanted)) == []
-    assert live.parse_wanted(output) == wanted
+    assert live.differences(live.parse_table(output), rules.chains(desired)) == []
+    assert live.parse_host_ports(output) == desired
 
 
 @MODES

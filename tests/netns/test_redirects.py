@@ -28,16 +28,16 @@ class Redirected:
         self.arguments: list[str] = []
         topology.serve("node", TARGET, "host")
 
-    def load(self, **entry: object) -> model.Wanted:
+    def load(self, **entry: object) -> model.HostPorts:
         """Write the files and load them."""
-        wanted = model.parse([{"port": 80, "target_port": TARGET, **entry}])
+        desired = model.parse([{"port": 80, "target_port": TARGET, **entry}])
         self.arguments = ["iptables"]
         for family, tool in redirects.TOOLS.items():
             path = self._folder / f"host_ports.{tool}"
-            path.write_text(redirects.render(wanted, family))
+            path.write_text(redirects.render(desired, family))
             self.arguments += [shutil.which(tool) or tool, str(path)]
         self.command("load")
-        return wanted
+        return desired
 
     def command(self, name: str) -> None:
         self.topology.exec("node", sys.executable, "-I", "-S", str(KEEPER), name, *self.arguments)
@@ -55,7 +55,7 @@ def node(topology: Topology, tmp_path: Path) -> Redirected:
 
 
 @FAMILIES
-def test_everybody_reaches_the_program(node: Redirected, family: int) -> None:
+def test_all_clients_reach_the_program(node: Redirected, family: int) -> None:
     """Clients outside, who keep their address, pods, and the host itself, on loopback too; beside kube-proxy's rules."""
     node.topology.kube_proxy("iptables")
     node.load()
@@ -77,11 +77,11 @@ def test_sources(node: Redirected, family: int) -> None:
 @FAMILIES
 def test_loading_again_is_no_change(node: Redirected, family: int) -> None:
     """The unit's reload and its start after the module has loaded: no jump twice, nothing lost."""
-    wanted = node.load()
+    desired = node.load()
     before = node.saved(family)
     node.command("load")
     assert redirects.live(node.saved(family)) == redirects.live(before)
-    assert redirects.differences(node.saved(family), wanted, family) == []
+    assert redirects.differences(node.saved(family), desired, family) == []
 
 
 @FAMILIES
@@ -116,23 +116,23 @@ def test_what_others_take_away_comes_back(node: Redirected, family: int, loss: s
         "jump deleted": [tool, "-t", "nat", *redirects.JUMPS[0].replace("-A ", "-D ", 1).split()],
         "chain emptied": [tool, "-t", "nat", "-F", redirects.FROM_NETWORK],
     }
-    wanted = node.load()
+    desired = node.load()
     keeper = node.topology.spawn("node", sys.executable, "-I", "-S", str(KEEPER), "watch", *node.arguments)
     assert keeper.stdout is not None
-    # The first loss is what tells that it listens: it is seen either at its start or as an event.
+    # The first loss shows that it listens: it is seen either at its start or as an event.
     for _time in range(2):
         node.topology.exec("node", *commands[loss])
         assert "loaded again" in keeper.stdout.readline()
-        assert redirects.differences(node.saved(family), wanted, family) == []
+        assert redirects.differences(node.saved(family), desired, family) == []
 
 
 def test_k3s_killall_leaves_the_rules(node: Redirected) -> None:
     """Its filter, save and restore without what contains KUBE-, CNI- or flannel, is no loss to the keeper either."""
     node.topology.kube_proxy("iptables")
-    wanted = node.load()
+    desired = node.load()
     for family, tool in redirects.TOOLS.items():
         kept = [
             line for line in node.topology.exec("node", f"{tool}-save").stdout.splitlines() if "KUBE-" not in line and "CNI-" not in line
         ]
         node.topology.exec("node", f"{tool}-restore", stdin="\n".join(kept) + "\n")
-        assert redirects.differences(node.saved(family), wanted, family) == []
+        assert redirects.differences(node.saved(family), desired, family) == []

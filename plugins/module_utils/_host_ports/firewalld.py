@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. Openings in firewalld: ports in zones, at runtime and permanent, each looked at and changed by itself.
+"""Openings in firewalld: ports in zones, at runtime and permanent, each looked at and changed by itself.
 
 firewalld has no place for a comment, so that whose an opening is has to be recorded elsewhere. Nothing here reloads firewalld: with its
 default FlushAllOnReload a reload takes kube-proxy's rules away for seconds.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
@@ -13,14 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
-
-from .model import HostPortsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .host import Run
+    from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Run
 
 #: Services of firewalld that open a port which people open by that name.
 _SERVICES = {80: "http", 443: "https"}
@@ -77,7 +78,7 @@ class Firewalld:
         self._run = run
 
     def is_active(self) -> bool:
-        """Tell whether it filters now."""
+        """Return whether it filters now."""
         return bool(self._online) and self._run([self._online, "--state"])[0] == 0
 
     def zones(self, interfaces: Iterable[str]) -> list[str]:

@@ -1,24 +1,29 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. What the host has of the rules: table, files, units. Reads and writes; decides nothing."""
+"""What the host has of the rules: table, files, units. Reads and writes; decides nothing.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
-from . import model, redirects, rules
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model, redirects, rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Run = Callable[["list[str]"], "tuple[int, str, str]"]
 Move = Callable[[str, str], None]
+Find = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,11 @@ class File:
     """A file as it is meant to be."""
 
     path: Path
-    content: str = ""
+    content: str
     mode: int = 0o644
 
     def state(self) -> str:
-        """Tell what is wrong with the file on this host; empty if nothing is."""
+        """Return what is wrong with the file on this host; empty if nothing is."""
         try:
             content = self.path.read_text(encoding="utf-8", errors="surrogateescape")
             mode = stat.S_IMODE(self.path.stat().st_mode)
@@ -44,12 +49,25 @@ class File:
 class Host:
     """The host's table, files and units; ``find`` finds a program, ``run`` runs a command, ``move`` puts a file in place by rename."""
 
-    def __init__(self, find: Callable[[str], str], run: Run, move: Move, folder: str) -> None:
+    @classmethod
+    def of(cls, module: Any) -> Host:
+        """Return the host on which an Ansible module runs."""
+
+        def find(name: str) -> str:
+            return module.get_bin_path(name, opt_dirs=["/usr/sbin", "/sbin"]) or ""
+
+        def run(arguments: list[str]) -> tuple[int, str, str]:
+            code, out, err = module.run_command(arguments, environ_update={"LC_ALL": "C"})
+            return int(code), str(out), str(err)
+
+        return cls(find, run, module.atomic_move, module.tmpdir)
+
+    def __init__(self, find: Find, run: Run, move: Move, folder: str) -> None:
+        self.find, self.run = find, run
         self.nft = find("nft")
         self._systemctl = find("systemctl")
         self.tables = {family: find(tool) for family, tool in redirects.TOOLS.items()}
         self._saved: dict[int, str | None] = {}
-        self._run = run
         self._move = move
         self._folder = folder
 
@@ -61,18 +79,27 @@ class Host:
         """
         if not self.nft:
             return None
-        code, out, err = self._run([self.nft, "-j", "list", "table", "inet", rules.TABLE])
+        code, out, err = self.run([self.nft, "-j", "list", "table", "inet", rules.TABLE])
         if code == 0:
             return out
         if "No such file or directory" in err:
             return None
         raise model.HostPortsError(f"`nft list table inet {rules.TABLE}` fails: {_first_line(err)}")
 
+    @staticmethod
+    def files(paths: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return the mode and the SHA-256 digest of those of the files that exist."""
+        return {
+            name: {"mode": f"{stat.S_IMODE(path.stat().st_mode):04o}", "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+            for name, path in ((name, Path(name)) for name in paths)
+            if path.exists()
+        }
+
     def idle_units(self, units: Sequence[str]) -> dict[str, str]:
-        """Tell which units do not run, or will not run at boot, and why."""
+        """Return which units do not run, or will not run at boot, and why."""
         if not units or not self._systemctl:
             return {}
-        _code, out, _err = self._run([self._systemctl, "show", "-p", "Id,ActiveState,UnitFileState", *units])
+        _code, out, _err = self.run([self._systemctl, "show", "-p", "Id,ActiveState,UnitFileState", *units])
         blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in out.split("\n\n")]
         found = {block["Id"]: block for block in blocks if "Id" in block}
         idle = {}
@@ -92,7 +119,7 @@ class Host:
         """Return the NAT rules of one family as they were first seen; ``None`` where there is no iptables or no NAT for the family."""
         if family not in self._saved:
             tool = self.tables[family]
-            code, out, _err = self._run([f"{tool}-save", "-t", "nat"]) if tool else (1, "", "")
+            code, out, _err = self.run([f"{tool}-save", "-t", "nat"]) if tool else (1, "", "")
             self._saved[family] = out if code == 0 else None
         return self._saved[family]
 
@@ -100,7 +127,7 @@ class Host:
         """Return NodePorts of a kube-proxy in its nftables mode, as nft lists them; empty if there is none."""
         if not self.nft:
             return ""
-        code, out, _err = self._run([self.nft, "list", "map", "ip", "kube-proxy", "service-nodeports"])
+        code, out, _err = self.run([self.nft, "list", "map", "ip", "kube-proxy", "service-nodeports"])
         return out if code == 0 else ""
 
     def restore(self, family: int, text: str, check: bool = False) -> None:
@@ -111,7 +138,7 @@ class Host:
         """
         name = self._part(text)
         try:
-            code, _out, err = self._run([f"{self.tables[family]}-restore", "--wait", "--noflush", *["--test"] * check, name])
+            code, _out, err = self.run([f"{self.tables[family]}-restore", "--wait", "--noflush", *["--test"] * check, name])
         finally:
             Path(name).unlink()
         if code:
@@ -163,7 +190,7 @@ class Host:
     def _nft(self, *arguments: str) -> None:
         if not self.nft:
             raise model.HostPortsError("nft is not installed; install the package nftables")
-        code, _out, err = self._run([self.nft, *arguments])
+        code, _out, err = self.run([self.nft, *arguments])
         if code:
             raise model.HostPortsError(f"`nft {' '.join(arguments)}` fails: {_first_line(err)}")
 

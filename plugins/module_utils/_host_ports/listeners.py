@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. Who listens on a TCP port of this host, read from /proc: address, process and systemd unit."""
+"""Who listens on a TCP port of this host, read from /proc: address, process and systemd unit.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
 
 from __future__ import annotations
 
@@ -46,20 +49,20 @@ def address_of(text: str) -> str:
 
 def listening(table: str, ports: Iterable[int]) -> dict[int, Listener]:
     """Find the sockets that listen on some of the ports, by inode, from the text of /proc/net/tcp or tcp6."""
-    wanted = set(ports)
+    asked = set(ports)
     found: dict[int, Listener] = {}
     for line in table.splitlines()[1:]:
         fields = line.split()
         if len(fields) < 10 or fields[3] != _LISTEN:
             continue
         address, _colon, port = fields[1].rpartition(":")
-        if int(port, 16) in wanted:
+        if int(port, 16) in asked:
             found[int(fields[9])] = Listener(int(port, 16), address_of(address))
     return found
 
 
 def unit_of(cgroup: str) -> str:
-    """Tell the systemd unit of a process from its /proc/PID/cgroup, of version 1 or 2; empty if there is none."""
+    """Return the systemd unit of a process from its /proc/PID/cgroup, of version 1 or 2; empty if there is none."""
     paths = {fields[1]: fields[2] for fields in (line.split(":", 2) for line in cgroup.splitlines()) if len(fields) == 3}
     path = paths.get("name=systemd", paths.get("", ""))
     units = re.findall(r"[^/]+\.(?:service|socket)(?=/|$)", path)
@@ -94,9 +97,9 @@ def _open_sockets(proc: Path) -> Iterator[tuple[int, int]]:
 
 
 def holders(ports: Iterable[int], proc: Path = Path("/proc")) -> list[Listener]:
-    """Tell everybody who listens on one of the ports, in order; a systemd socket shows as process ``systemd``."""
-    wanted = set(ports)
-    sockets = {**listening(_read(proc / "net/tcp"), wanted), **listening(_read(proc / "net/tcp6"), wanted)}
+    """Return the programs that listen on one of the ports, in order; a systemd socket shows as process ``systemd``."""
+    asked = set(ports)
+    sockets = {**listening(_read(proc / "net/tcp"), asked), **listening(_read(proc / "net/tcp6"), asked)}
     if not sockets:
         return []
     owners: dict[int, int] = {}
@@ -115,7 +118,7 @@ def holders(ports: Iterable[int], proc: Path = Path("/proc")) -> list[Listener]:
 
 
 def own_addresses() -> list[str]:
-    """Tell the address of each family that this host uses towards the internet; connecting a UDP socket sends nothing."""
+    """Return the address of each family that this host uses towards the internet; connecting a UDP socket sends nothing."""
     found = []
     for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         try:

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. What ``nft -j list table`` says, as chains, as host ports, and against what is wanted. No I/O."""
+"""What ``nft -j list table`` says, as chains, as host ports, and against what is desired. No I/O.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ import difflib
 import json
 from typing import TYPE_CHECKING, Any
 
-from . import rules, text
-from .model import HostPort, HostPortsError, Wanted, networks
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import rules, text
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPort, HostPorts, HostPortsError, networks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,8 +54,8 @@ def _sources(value: Any) -> list[str]:
     return text.value_text(value).strip("{ }").split(", ")
 
 
-def parse_wanted(output: str) -> Wanted | None:
-    """Tell the host ports that a live table serves, for a reader; ``None`` if there are none. Rules of others are skipped.
+def parse_host_ports(output: str) -> HostPorts | None:
+    """Return the host ports that a live table serves, for a reader; ``None`` if there are none. Rules of others are skipped.
 
     Raises:
         HostPortsError: it is not nft's JSON.
@@ -82,13 +85,13 @@ def parse_wanted(output: str) -> Wanted | None:
         raise HostPortsError(
             f"nft's JSON could not be read ({type(error).__name__}: {error}); nft 1.0 or later with JSON support is needed"
         ) from None
-    return Wanted(tuple(ports[port] for port in sorted(ports)), closed, networks(open_to, "sources")) if ports else None
+    return HostPorts(tuple(ports[port] for port in sorted(ports)), closed, networks(open_to, "sources")) if ports else None
 
 
-def differences(live: Iterable[rules.Chain], wanted: Iterable[rules.Chain]) -> list[str]:
-    """Tell what the live chains have too little or too much, one sentence each; empty if they are as wanted."""
+def differences(live: Iterable[rules.Chain], desired: Iterable[rules.Chain]) -> list[str]:
+    """Return what the live chains have too little or too much, one sentence each; empty if they are as desired."""
     have = {chain.name: chain for chain in live}
-    want = {chain.name: chain for chain in wanted}
+    want = {chain.name: chain for chain in desired}
     found: list[str] = []
     for name, chain in want.items():
         if name not in have:

@@ -1,27 +1,60 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. What is wanted of a host's ports, checked and in words. No I/O."""
+"""What is desired of a host's ports, checked and in words. No I/O.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+
+#: Options that describe host ports, as every module about them has them.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "ports": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "port": {"type": "int", "required": True},
+            "node_port": {"type": "int"},
+            "target_port": {"type": "int"},
+            "sources": {"type": "list", "elements": "str", "default": []},
+        },
+    },
+    "prefix": {"type": "str", "default": ""},
+    "close_nodeports": {"type": "bool", "default": False},
+    "nodeport_sources": {"type": "list", "elements": "str", "default": []},
+    "path": {"type": "path", "default": "/etc/baremesh/host_ports.nft"},
+}
 
 
 class HostPortsError(Exception):
-    """A wish that cannot be met; ``str()`` is one sentence that names the option, its value and what is allowed."""
+    """A setting that is not possible; ``str()`` is a sentence for each, with the option, its value and what is allowed."""
+
+
+@contextlib.contextmanager
+def collected(findings: list[str]) -> Iterator[None]:
+    """Add the error that the block raises to the findings, so that a user sees all of them at once."""
+    try:
+        yield
+    except HostPortsError as error:
+        findings.append(str(error))
 
 
 @dataclass(frozen=True)
 class HostPort:
-    """One port of the host that leads to a NodePort, or ``on_host`` to a port where a program of the host listens.
+    """One port of the host that is forwarded to a NodePort, or ``on_host`` to a port where a program of the host listens.
 
-    No sources means everybody.
+    Without sources every client may use it.
     """
 
     port: int
@@ -30,7 +63,7 @@ class HostPort:
     on_host: bool = False
 
     def target(self) -> str:
-        """Say where it leads."""
+        """Return where it is forwarded to, in words."""
         return f"host's own port {self.node_port}" if self.on_host else f"NodePort {self.node_port}"
 
     def sources_of(self, family: int) -> tuple[str, ...]:
@@ -38,7 +71,7 @@ class HostPort:
         return tuple(source for source in self.sources if ipaddress.ip_network(source).version == family)
 
     def families(self) -> tuple[int, ...]:
-        """Return the address families in which somebody may connect."""
+        """Return the address families in which clients may connect."""
         if not self.sources:
             return (4, 6)
         return tuple(family for family in (4, 6) if self.sources_of(family))
@@ -50,8 +83,8 @@ class HostPort:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """All that the rules of one host have to do."""
+class HostPorts:
+    """The host ports of one host, and who may use their NodePorts directly."""
 
     ports: tuple[HostPort, ...]
     close_nodeports: bool = False
@@ -62,7 +95,7 @@ class Wanted:
         return tuple(sorted({entry.node_port for entry in self.ports}))
 
     def lines(self) -> list[str]:
-        """Tell what a reader of a diff should see, one line a fact."""
+        """Return what a reader of a diff should see, one line a fact."""
         result = [str(entry) for entry in self.ports]
         if self.close_nodeports:
             numbers = ", ".join(str(number) for number in self.node_ports())
@@ -118,36 +151,43 @@ def _target_key(raw: Mapping[str, Any], where: str) -> str:
     return given[0]
 
 
+def _entry(raw: Mapping[str, Any], where: str) -> HostPort:
+    port = port_number(raw.get("port"), f"{where}.port")
+    key = _target_key(raw, where)
+    target = port_number(raw[key], f"{where}.{key}")
+    if port == target:
+        raise HostPortsError(f"{where}.{key} is {port}, its own port; allowed is {_ALLOWED[key]}")
+    return HostPort(port, target, networks(raw.get("sources") or (), f"{where}.sources"), key == "target_port")
+
+
 def parse(
-    ports: Sequence[Mapping[str, Any]], close_nodeports: bool = False, nodeport_sources: Sequence[Any] = (), name: str = "ports"
-) -> Wanted:
-    """Check the options and put them into their canonical order.
+    ports: Sequence[Mapping[str, Any]], close_nodeports: bool = False, nodeport_sources: Sequence[Any] = (), prefix: str = ""
+) -> HostPorts:
+    """Check the options and put them into their canonical order; ``prefix`` stands before their names in messages.
 
     Raises:
-        HostPortsError: an entry is wrong by itself, or two of them contradict each other.
+        HostPortsError: entries are wrong by themselves, or contradict each other.
     """
+    name = f"{prefix}ports"
+    findings: list[str] = []
     entries: dict[int, HostPort] = {}
     for index, raw in enumerate(ports):
-        where = f"{name}[{index}]"
-        port = port_number(raw.get("port"), f"{where}.port")
-        key = _target_key(raw, where)
-        entry = HostPort(
-            port, port_number(raw[key], f"{where}.{key}"), networks(raw.get("sources") or (), f"{where}.sources"), key == "target_port"
-        )
-        if entry.port in entries:
-            raise HostPortsError(f"{where}.port is {port}, which {name} names twice; allowed is one entry a port")
-        if entry.port == entry.node_port:
-            raise HostPortsError(f"{where}.{key} is {port}, its own port; allowed is {_ALLOWED[key]}")
-        entries[port] = entry
-    if not entries:
-        raise HostPortsError(
-            f"{name} is empty; allowed is a list such as [{{port: 80, node_port: 30080}}] (to remove all, use state absent)"
-        )
-    for entry in entries.values():
-        # The rules run one after another, so a chain of ports would be walked to its end.
-        if entry.node_port in entries:
-            raise HostPortsError(
-                f"{name} sends port {entry.port} to {entry.node_port}, a port of the list itself; allowed are NodePorts of Services"
-            )
-    sources = networks(nodeport_sources, "nodeport_sources")
-    return Wanted(tuple(entries[port] for port in sorted(entries)), close_nodeports, sources if close_nodeports else ())
+        with collected(findings):
+            entry = _entry(raw, f"{name}[{index}]")
+            if entry.port in entries:
+                raise HostPortsError(f"{name}[{index}].port is {entry.port}, which {name} names twice; allowed is one entry a port")
+            entries[entry.port] = entry
+    if not ports:
+        findings.append(f"{name} is empty; allowed is a list such as [{{port: 80, node_port: 30080}}] (to remove all, use state absent)")
+    # The rules run one after another, so a chain of ports would be walked to its end.
+    findings += [
+        f"{name} sends port {entry.port} to {entry.node_port}, a port of the list itself; allowed are NodePorts of Services"
+        for entry in entries.values()
+        if entry.node_port in entries
+    ]
+    sources: tuple[str, ...] = ()
+    with collected(findings):
+        sources = networks(nodeport_sources, f"{prefix}nodeport_sources")
+    if findings:
+        raise HostPortsError("; ".join(findings))
+    return HostPorts(tuple(entries[port] for port in sorted(entries)), close_nodeports, sources if close_nodeports else ())

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. Who serves a port of this host by NAT, where no program listens: from ``iptables-save``. No I/O."""
+"""Who serves a port of this host by NAT, where no program listens: from ``iptables-save``. No I/O.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import redirects
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import redirects
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -49,7 +52,7 @@ def _parse(line: str) -> Rule | None:
 
 @dataclass(frozen=True)
 class Claim:
-    """Somebody serves a port by NAT; ``cluster`` if Kubernetes does, by a Service with this host's address or a hostPort."""
+    """A port that is served by NAT; ``cluster`` if Kubernetes does it, for a Service with this host's address or a hostPort."""
 
     port: int
     by: str
@@ -73,15 +76,15 @@ def _claimant(rule: Rule, addresses: Collection[str]) -> tuple[str, bool]:
 
 
 def claims(saved: str, ports: Collection[int], addresses: Collection[str]) -> list[Claim]:
-    """Tell who serves one of the ports by NAT.
+    """Return who serves one of the ports by NAT.
 
     Rules for a destination count only if it is one of the ``addresses``: load balancers have addresses of their own.
     """
-    wanted = {str(port) for port in ports}
+    asked = {str(port) for port in ports}
     found: dict[Claim, None] = {}
     for rule in filter(None, map(_parse, saved.splitlines())):
         by, cluster = _claimant(rule, addresses)
         for port in rule.ports:
-            if by and port in wanted:
+            if by and port in asked:
                 found[Claim(int(port), by, cluster)] = None
     return list(found)

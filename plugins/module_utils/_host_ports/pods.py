@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. Connections from inside a pod of this host, without an image, an API or a program in the pod.
+"""Connections from inside a pod of this host, without an image, an API or a program in the pod.
 
 A child process enters the network namespace of a container's process, connects, and ends. What it finds there is what the pod has:
 its address, its routes, the bridge.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
@@ -89,8 +91,8 @@ def connect_from(pid: int, connect: Connect) -> Connect:
                 os._exit(0)
         os.close(writer)
         with os.fdopen(reader, encoding="utf-8") as answers:
-            told = answers.read()
+            failure = answers.read()
         os.waitpid(child, 0)
-        return told or None
+        return failure or None
 
     return inside

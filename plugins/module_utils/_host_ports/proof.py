@@ -1,9 +1,11 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. Whether a host port really leads to its NodePort: a connection to both, and what follows from them.
+"""Whether a host port really reaches its NodePort: a connection to both, and what follows from them.
 
 The connections are made by a function that is passed in, so that the reasoning can be tested without a network.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .model import HostPort
+    from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPort
 
 LOOPBACK = ("127.0.0.1", "::1")
 _NO_SUCH_FAMILY = tuple(map(os.strerror, (errno.ENETUNREACH, errno.EADDRNOTAVAIL)))
@@ -64,25 +66,25 @@ def connect(address: str, port: int, timeout: float = 3.0) -> str | None:
 
 
 def check(entry: HostPort, address: str, connect_to: Connect, rewritten: bool = True) -> Check:
-    """Try one host port at one address; what is wrong with a ``rewritten`` one is told apart by trying the NodePort too."""
-    told = (address, entry.port, entry.node_port)
+    """Try one host port at one address; for a ``rewritten`` one that fails, trying the NodePort shows the reason."""
+    tried = (address, entry.port, entry.node_port)
     target = entry.target()
     # Brackets as in a URL, so that the port does not read as part of an IPv6 address.
     shown = f"[{address}]" if ":" in address else address
     host_port = connect_to(address, entry.port)
     if host_port is None:
-        return Check(*told, "works", f"{shown}:{entry.port} answers", target)
+        return Check(*tried, "works", f"{shown}:{entry.port} answers", target)
     if not rewritten:
-        return Check(*told, "pending", f"{shown}:{entry.port} does not answer ({host_port})", target)
+        return Check(*tried, "pending", f"{shown}:{entry.port} does not answer ({host_port})", target)
     node_port = connect_to(address, entry.node_port)
     if node_port is None:
         reason = (
             f"{shown}:{entry.port} does not answer ({host_port}) though {target} does: packets to port {entry.port} do "
             "not reach the rewrite; look for rules before it with `nft list ruleset` (hooks prerouting and output, priority below -300)"
         )
-        return Check(*told, "fails", reason, target)
+        return Check(*tried, "fails", reason, target)
     reason = f"nothing answers on {target} ({node_port}), so {shown}:{entry.port} cannot either ({host_port})"
-    return Check(*told, "pending", reason, target)
+    return Check(*tried, "pending", reason, target)
 
 
 def check_all(entries: Iterable[HostPort], addresses: Iterable[str], connect_to: Connect = connect, rewritten: bool = True) -> list[Check]:

@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. Wanted host ports as iptables redirects, as ``iptables-save`` writes them. No I/O.
+"""Desired host ports as iptables redirects, as ``iptables-save`` writes them. No I/O.
 
-A redirect leads to a program that listens on the host. It cannot lead to a NodePort: the first nat target that matches ends the nat
-hook for the connection, so kube-proxy's own DNAT is never asked.
+A redirect reaches a program that listens on the host. It cannot reach a NodePort: the first nat target that matches ends the nat
+hook for the connection, so kube-proxy's own DNAT never sees it.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
-from .model import HostPort, HostPortsError, Wanted, networks
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPort, HostPorts, HostPortsError, networks
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -31,10 +33,10 @@ def _line(chain: str, entry: HostPort, source: str = "") -> str:
     return f"-A {chain} {origin}-p tcp -m tcp --dport {entry.port} -j REDIRECT --to-ports {entry.node_port}"
 
 
-def lines(wanted: Wanted, family: int) -> tuple[str, ...]:
+def lines(desired: HostPorts, family: int) -> tuple[str, ...]:
     """Return the rules of one address family; the host itself may use every port."""
     found = []
-    for entry in wanted.ports:
+    for entry in desired.ports:
         sources = entry.sources_of(family)
         if sources or not entry.sources:
             found += [_line(FROM_NETWORK, entry, source) for source in sources or [""]]
@@ -50,22 +52,22 @@ def live(saved: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def is_there(saved: str) -> bool:
-    """Tell whether there is anything of ours."""
+    """Return whether there is anything of ours."""
     return any(f":{chain} " in saved for chain in _HOOKS)
 
 
-def differences(saved: str, wanted: Wanted, family: int) -> list[str]:
-    """Tell what the live rules have too little or too much, one sentence each; empty if they are as wanted."""
+def differences(saved: str, desired: HostPorts, family: int) -> list[str]:
+    """Return what the live rules lack or have too much, one sentence each; empty if they are as desired."""
     rules, jumps = live(saved)
-    asked = lines(wanted, family)
+    asked = lines(desired, family)
     tool = TOOLS[family]
     found = [f"{tool} lacks the rule: {line}" for line in (*asked, *JUMPS) if line not in (*rules, *jumps)]
     found += [f"{tool} has a foreign rule: {line}" for line in rules if line not in asked]
     return found + [f"{tool} has a jump too many: {line}" for line in set(jumps) if jumps.count(line) > 1 or line not in JUMPS]
 
 
-def parse(saved: dict[int, str]) -> Wanted | None:
-    """Tell the host ports that live rules serve, for a reader; ``None`` if there are none."""
+def parse(saved: dict[int, str]) -> HostPorts | None:
+    """Return the host ports that live rules serve; ``None`` if there are none."""
     ports: dict[int, HostPort] = {}
     for family in sorted(saved):
         for line in live(saved[family])[0]:
@@ -74,20 +76,20 @@ def parse(saved: dict[int, str]) -> Wanted | None:
                 port = int(match[2])
                 known = ports[port].sources if port in ports else ()
                 ports[port] = HostPort(port, int(match[3]), networks([*known, *filter(None, [match[1]])], "sources"), on_host=True)
-    return Wanted(tuple(ports[port] for port in sorted(ports))) if ports else None
+    return HostPorts(tuple(ports[port] for port in sorted(ports))) if ports else None
 
 
-def render(wanted: Wanted, family: int) -> str:
+def render(desired: HostPorts, family: int) -> str:
     """Return the file that is loaded by ``iptables-restore --noflush``, in one transaction, if its jumps are not there yet."""
-    told = [f"# {line}" for line in wanted.lines()]
+    comments = [f"# {line}" for line in desired.lines()]
     chains = [f":{chain} - [0:0]" for chain in _HOOKS]
     return "\n".join(
         [
             "# Host ports to ports of programs on this host, made by baremesh.edge.host_ports; changes here are lost at its next run.",
-            *told,
+            *comments,
             "*nat",
             *chains,
-            *lines(wanted, family),
+            *lines(desired, family),
             *JUMPS,
             "COMMIT",
             "",
@@ -108,20 +110,21 @@ def removal(saved: str) -> str:
     return "\n".join(["*nat", *(f":{chain} - [0:0]" for chain in there), *deletions, *chains, "COMMIT", ""])
 
 
-def refuse_node_ports(wanted: Wanted, saved: str, name: str) -> None:
-    """Refuse what leads to a NodePort, by its own word or by kube-proxy's rules.
+def refuse_node_ports(desired: HostPorts, saved: str, prefix: str) -> None:
+    """Refuse NodePorts as targets, named as such or known from kube-proxy's rules; ``prefix`` stands before options in messages.
 
     Raises:
-        HostPortsError: an entry does.
+        HostPortsError: an entry has one.
     """
+    name = f"{prefix}ports"
     reason = (
-        "a redirect cannot lead to a NodePort, because the first nat rule that decides ends the nat hook and kube-proxy's own is never"
-        " asked; use the backend nftables, or target_port with a gateway that listens on the host itself (hostNetwork)"
+        "a redirect cannot reach a NodePort, because the first nat rule that decides ends the nat hook and kube-proxy's own never"
+        " sees the packet; use the backend nftables, or target_port with a gateway that listens on the host itself (hostNetwork)"
     )
-    for entry in wanted.ports:
+    for entry in desired.ports:
         if not entry.on_host:
             raise HostPortsError(f"{name}: port {entry.port} has node_port {entry.node_port}, and the backend is iptables: {reason}")
         if re.search(rf"^-A KUBE-NODEPORTS .*--dport {entry.node_port}\b", saved, re.MULTILINE):
             raise HostPortsError(f"{name}: port {entry.port} has target_port {entry.node_port}, which is a NodePort of a Service: {reason}")
-    if wanted.close_nodeports:
-        raise HostPortsError("close_nodeports is true, and the backend is iptables, which leads to no NodePort; allowed is false")
+    if desired.close_nodeports:
+        raise HostPortsError(f"{prefix}close_nodeports is true, and the backend is iptables, which uses no NodePort; allowed is false")

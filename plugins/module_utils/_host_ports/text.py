@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. nft's JSON to nft's text, for the few expressions that host ports need. No I/O.
+"""nft's JSON to nft's text, for the few expressions that host ports need. No I/O.
 
-Wanted and live rules both come here as JSON and leave as text; so they are compared by what they do, and what nft releases print
+Desired and live rules both come here as JSON and leave as text; so they are compared by what they do, and what nft releases print
 differently (order in sets, a single flag as word or list, counters) does not count. What is unknown stays visible as JSON.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

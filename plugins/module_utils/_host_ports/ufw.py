@@ -1,25 +1,28 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection. Openings in ufw: what is wanted, what is there, and whose it is. Whose is told by the rule's comment."""
+"""Openings in ufw: the desired ones, those that exist, and whose they are, which the rule's comment says.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
 
 from __future__ import annotations
 
 import shlex
 from typing import TYPE_CHECKING
 
-from .model import HostPortsError
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from .host import Run
+    from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Run
 
 COMMENT = "baremesh.edge host_ports"
 _ACTIONS = ("allow", "deny", "reject", "limit")
 
 
-def wanted_rules(ports: Iterable[int], networks: Iterable[str]) -> list[tuple[str, ...]]:
+def rules_for(ports: Iterable[int], networks: Iterable[str]) -> list[tuple[str, ...]]:
     """Return the rules as the words that follow ``ufw``: ports to the host, and networks to which it forwards."""
     return [("allow", f"{port}/tcp") for port in ports] + [("route", "allow", "to", network) for network in networks]
 
@@ -45,11 +48,11 @@ def _is_open(rule: tuple[str, ...], added: Iterable[tuple[str, ...]]) -> bool:
     return rule in added or wider in added
 
 
-def obstacles(wanted: Iterable[tuple[str, ...]], added: Iterable[tuple[tuple[str, ...], str]]) -> list[str]:
-    """Name the rules of somebody else that say the contrary; ``ufw allow`` would overwrite them."""
+def obstacles(desired: Iterable[tuple[str, ...]], added: Iterable[tuple[tuple[str, ...], str]]) -> list[str]:
+    """Name the rules of others that say the contrary; ``ufw allow`` would overwrite them."""
     there = {words for words, _comment in added}
     found = []
-    for rule in wanted:
+    for rule in desired:
         for action in _ACTIONS[1:]:
             opposite = tuple(action if word == "allow" else word for word in rule)
             if opposite in there:
@@ -66,28 +69,27 @@ class Ufw:
         self._added = parse_added(self._ufw("show", "added")) if program else []
 
     def is_active(self) -> bool:
-        """Tell whether it filters now."""
+        """Return whether it filters now."""
         return bool(self._program) and "Status: active" in self._ufw("status")
 
     def ours(self) -> list[tuple[str, ...]]:
         """Return the rules that were made here."""
         return [words for words, comment in self._added if comment == COMMENT]
 
-    def missing(self, wanted: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
-        """Return the rules that nobody has made yet.
+    def missing(self, desired: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """Return the rules that do not exist yet.
 
         Raises:
-            HostPortsError: a rule of somebody else says the contrary.
+            HostPortsError: a rule of others says the contrary.
         """
-        listed = list(wanted)
-        against = obstacles(listed, self._added)
+        against = obstacles(desired, self._added)
         if against:
             raise HostPortsError(
                 f"ufw has {' and '.join(against)}, which says the contrary of what the host ports need; delete it, or set"
                 " host_ports_firewall to false and open the ports yourself"
             )
         there = {words for words, _comment in self._added}
-        return [rule for rule in listed if not _is_open(rule, there)]
+        return [rule for rule in desired if not _is_open(rule, there)]
 
     def add(self, rule: tuple[str, ...]) -> None:
         """Make a rule, now and for later."""

@@ -1,15 +1,15 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Load the host ports, and again when somebody else's flush has taken them away.
+"""Load the host ports, and again when the flush of another program has taken them away.
 
     host_ports_watch.py {watch|load|unload} nftables NFT TABLE FILE
     host_ports_watch.py {watch|load|unload} iptables TOOL FILE [TOOL FILE]
 
 ``nft flush ruleset``, which Debian's nftables.service runs at start, reload and stop, deletes every table, those of iptables among them,
-and no unit hears of it. The kernel tells changes of the rule set over netlink; this program reads them and looks only at those that
-are about its rules. It decodes nothing else, because kube-proxy makes thousands of changes. The legacy iptables tells nobody what it
-changes. Standard library only; made by baremesh.edge.host_ports.
+and no unit is notified. The kernel announces changes of the rule set over netlink; this program reads them and looks only at those that
+are about its rules. It decodes nothing else, because kube-proxy makes thousands of changes. Changes by the legacy iptables are announced
+nowhere. Standard library only; made by baremesh.edge.host_ports.
 """
 
 from __future__ import annotations
@@ -62,19 +62,19 @@ class Nftables:
         self._bytes = table.encode()
 
     def concerns(self, _what: int, family: int, message: bytes) -> bool:
-        """Tell whether a message is about this table."""
+        """Return whether a message is about this table."""
         return family == _NFPROTO_INET and attributes(message).get(_TABLE_NAME) == self._bytes
 
     def is_there(self) -> bool:
-        """Tell whether the table exists."""
+        """Return whether the table exists."""
         return subprocess.run([self._nft, "list", "table", "inet", self._table], capture_output=True, check=False).returncode == 0
 
     def is_damaged(self) -> bool:
-        """Tell whether a removal that the kernel told of has left something out; what it tells of this table is enough."""
+        """Return whether a removal that the kernel announced is a loss; for this table it always is."""
         return True
 
     def load(self) -> str:
-        """Load the rules; what is wrong, empty if nothing is."""
+        """Load the rules, and return what is wrong, empty if nothing is."""
         done = subprocess.run([self._nft, "-f", self._path], capture_output=True, text=True, check=False)
         return f"{self._path} cannot be loaded: {done.stderr.strip()}" if done.returncode else ""
 
@@ -109,24 +109,24 @@ class Iptables:
         return done.stderr.strip() if done.returncode else ""
 
     def concerns(self, what: int, family: int, message: bytes) -> bool:
-        """Tell whether a message is about the loss of the nat table as a whole, of our chains, or in those that jump to them."""
+        """Return whether a message is about the loss of the nat table as a whole, of our chains, or in those that jump to them."""
         if family not in (_NFPROTO_IPV4, _NFPROTO_IPV6) or what == _NEWTABLE:
             return False
         found = attributes(message)
         return found.get(_TABLE_NAME) == b"nat" and (what not in _CHAIN_NAME or found.get(_CHAIN_NAME[what]) in self._watched)
 
     def is_there(self) -> bool:
-        """Tell whether every rule of the files is live."""
+        """Return whether every rule of the files is live."""
         return all(
             {line for line in self._lines(path) if line.startswith("-A ")} <= set(self._saved(tool)) for tool, path in self._files.items()
         )
 
     def is_damaged(self) -> bool:
-        """Tell whether a removal that the kernel told of has left something out; iptables-restore removes and makes again."""
+        """Return whether a removal that the kernel announced is a loss; iptables-restore removes rules and makes them again."""
         return not self.is_there()
 
     def load(self) -> str:
-        """Load the rules; what is wrong, empty if nothing is."""
+        """Load the rules, and return what is wrong, empty if nothing is."""
         for tool, path in self._files.items():
             # A chain that the file declares is emptied first; a jump to it would come twice.
             jumps = {line for line in self._saved(tool) if line.split()[-1:] and line.split()[-1] in self._chains(path)}
@@ -152,7 +152,7 @@ class Changes:
         self._removed = False
 
     def feed(self, data: bytes) -> bool:
-        """Read the messages of one datagram; tell whether a transaction has ended that took something away."""
+        """Read the messages of one datagram, and return whether a transaction has ended that took something away."""
         damaged = False
         offset = 0
         while offset + _LENGTH_AND_TYPE.size <= len(data):
@@ -184,7 +184,7 @@ def subscribe() -> socket.socket:
 
 
 def notify_ready() -> None:
-    """Tell systemd, if it asked to be told, that nothing is missed from now on."""
+    """Notify systemd, if it waits for that, that nothing is missed from now on."""
     address = os.environ.pop("NOTIFY_SOCKET", "")
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import runs
 
 HERE = runs.ROOT / "molecule/host_ports"
-PUBLIC = {"host_ports_pod_networks": ["10.42.0.0/16", "fd42::/56"], "host_ports_verify": True}
+PUBLIC = {"edge_pod_networks": ["10.42.0.0/16", "fd42::/56"], "host_ports_verify": True}
 
 
 class Edge:

@@ -55,7 +55,7 @@ class Away:
 
 
 def answers(address, port):
-    """Tell whether an HTTP server answers there within a second."""
+    """Return whether an HTTP server answers there within a second."""
     try:
         with socket.create_connection((address, port), timeout=1) as client:
             client.sendall(b"GET / HTTP/1.0\r\n\r\n")

@@ -25,8 +25,8 @@ WAYS = {
     "iptables": ("iptables", 80),
 }
 FIREWALLS = {"firewalld": ("systemctl start firewalld", "systemctl stop firewalld"), "ufw": ("ufw --force enable", "ufw disable")}
-#: What each firewall has been told, apart from what it makes of it; in it is all that the role may open and has to take back.
-TOLD = {"firewalld": "firewall-cmd --list-all; firewall-cmd --list-all --permanent", "ufw": "ufw show added"}
+#: The settings of each firewall, apart from what it makes of them; in it is all that the role may open and has to take back.
+SETTINGS = {"firewalld": "firewall-cmd --list-all; firewall-cmd --list-all --permanent", "ufw": "ufw show added"}
 
 
 def cells():
@@ -54,13 +54,13 @@ class Survival:
         """Have a firewall active, with the ports opened by the role, and nothing of the role's left in it."""
         start, stop = FIREWALLS[name]
         self.edge.shell(start)
-        before = self.edge.shell(TOLD[name])
+        before = self.edge.shell(SETTINGS[name])
         try:
             self.edge.role(ROUNDS[backend])
-            assert self.edge.shell(TOLD[name]) != before, f"the role opened nothing in {name}"
+            assert self.edge.shell(SETTINGS[name]) != before, f"the role opened nothing in {name}"
             yield
             self.edge.role(ROUNDS[backend] | {"host_ports_firewall": False, "host_ports_verify": False})
-            assert self.edge.shell(TOLD[name]) == before
+            assert self.edge.shell(SETTINGS[name]) == before
         finally:
             self.edge.shell(stop)
 
@@ -123,7 +123,7 @@ def test_a_redirect_to_a_node_port_is_refused_before_anything_changes(survival):
         variables = {"host_ports_backend": "iptables", "host_ports_ports": [{"port": 80, target: 30080}]}
         status, output = survival.edge.play(survival.edge.PLAYBOOK, variables)
         assert status != 0
-        assert "a redirect cannot lead to a NodePort" in " ".join(output.split())
+        assert "a redirect cannot reach a NodePort" in " ".join(output.split())
         assert "changed=0" in output
 
 

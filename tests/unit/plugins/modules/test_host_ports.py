@@ -6,89 +6,24 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 from ansible.module_utils import basic
-from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, model, proof, rules
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners
 from ansible_collections.baremesh.edge.plugins.modules import host_ports
+from ansible_collections.baremesh.edge.tests.unit.plugins.port_hosts import FakeHost
 
-SAMPLE = next((Path(__file__).parents[1] / "module_utils/_host_ports/samples").glob("nft-*-plain.json")).read_text()
-PORTS = [{"port": 80, "node_port": 30080}, {"port": 443, "node_port": 30443}]
-TEXT = rules.render(model.parse(PORTS))
-
-
-class ModuleEnded(Exception):  # noqa: N818  an end is no error
-    """The module has ended; what it said."""
-
-    def __init__(self, result):
-        super().__init__(result.get("msg", ""))
-        self.result = result
-
-
-class FakeHost:
-    """A host that has a table, units and maybe listeners, and remembers the commands."""
-
-    def __init__(self, tmp_path):
-        self.path = tmp_path / "baremesh" / "host_ports.nft"
-        self.table = None
-        self.nft = "/usr/sbin/nft"
-        self.units = ""
-        self.holders = []
-        self.refusal = ""
-        self.nat = ""
-        self.commands = []
-
-    def has_everything(self):
-        self.table = SAMPLE
-        self.path.parent.mkdir()
-        self.path.write_text(TEXT)
-        self.path.chmod(0o644)
-
-    def run(self, arguments, **_options):
-        self.commands.append(" ".join(arguments[:3]))
-        if arguments[0].endswith("systemctl"):
-            return 0, self.units, ""
-        if arguments[0].endswith("iptables-save"):
-            return 0, self.nat, ""
-        if "list" in arguments:
-            return (0, self.table, "") if self.table else (1, "", "Error: No such file or directory\nlist table ...")
-        if "delete" in arguments:
-            self.table = None
-        elif "-f" in arguments:
-            if self.refusal:
-                return 1, "", self.refusal
-            if "-c" not in arguments:
-                assert Path(arguments[-1]).read_text().startswith("#!/usr/sbin/nft -f")
-                self.table = SAMPLE
-        return 0, "", ""
-
-
-def end(result, failed):
-    raise ModuleEnded({**result, "failed": failed})
+SAMPLE, TEXT = FakeHost.SAMPLE, FakeHost.TEXT
 
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
-    fake = FakeHost(tmp_path)
-    paths = {"nft": lambda: fake.nft, "systemctl": lambda: "/usr/bin/systemctl", "iptables": lambda: "/usr/sbin/iptables"}
-    monkeypatch.setattr(basic.AnsibleModule, "get_bin_path", lambda _self, name, **_options: paths.get(name, str)())
-    monkeypatch.setattr(basic.AnsibleModule, "run_command", lambda _self, arguments, **_options: fake.run(arguments))
-    monkeypatch.setattr(basic.AnsibleModule, "exit_json", lambda _self, **result: end(result, False))
-    monkeypatch.setattr(basic.AnsibleModule, "fail_json", lambda _self, **result: end(result, True))
-    monkeypatch.setattr(basic.AnsibleModule, "tmpdir", str(tmp_path))
-    monkeypatch.setattr(listeners, "holders", lambda ports: [item for item in fake.holders if item.port in set(ports)])
-    return fake
+    return FakeHost(tmp_path, monkeypatch)
 
 
 def run(host, check=False, **options):
-    options.setdefault("ports", PORTS)
-    with patch_module_args({"path": str(host.path), "_ansible_check_mode": check, **options}), pytest.raises(ModuleEnded) as ended:
-        host_ports.main()
-    return ended.value.result
+    return host.module(host_ports, check, **options)
 
 
 def test_a_virgin_host_gets_file_and_table(host):
@@ -118,7 +53,7 @@ def test_a_second_run_changes_nothing(host):
     assert host.commands == ["/usr/sbin/nft -j list", "/usr/sbin/iptables-save -t nat"]
 
 
-def test_check_mode_tells_and_does_nothing(host):
+def test_check_mode_shows_the_drift_and_does_nothing(host):
     result = run(host, check=True)
     assert result["changed"] is True
     assert result["drift"] == ["live rules: there is no table inet baremesh_host_ports", f"file {host.path}: absent"]
@@ -129,7 +64,7 @@ def test_check_mode_tells_and_does_nothing(host):
 def test_check_mode_works_without_nft(host):
     host.nft = ""
     result = run(host, check=True)
-    assert (result["failed"], result["changed"], result["nft"]) == (False, True, "")
+    assert (result["failed"], result["changed"]) == (False, True)
     assert result["drift"][0] == "live rules: none, nft is not installed"
 
 
@@ -169,29 +104,6 @@ def test_file_drift_is_named_and_repaired(host, spoil, said):
     assert host.path.stat().st_mode & 0o777 == 0o644
 
 
-def test_further_files_are_written_and_named(host, tmp_path):
-    host.has_everything()
-    script = tmp_path / "new" / "keeper"
-    result = run(host, files=[{"path": str(script), "content": "x\n", "mode": "0755"}])
-    assert result["files_written"] == [str(script)]
-    assert script.stat().st_mode & 0o777 == 0o755
-    # Another file is no reason to load the rules again.
-    assert host.commands == ["/usr/sbin/nft -j list", "/usr/sbin/iptables-save -t nat"]
-
-
-def test_units_are_looked_at(host):
-    host.has_everything()
-    host.units = (
-        "Id=a.service\nActiveState=active\nUnitFileState=enabled\n\n"
-        "Id=b.service\nActiveState=inactive\nUnitFileState=\n\n"
-        "Id=c.service\nActiveState=active\nUnitFileState=disabled\n"
-    )
-    result = run(host, units=["a.service", "b.service", "c.service"])
-    assert result["idle_units"] == ["b.service", "c.service"]
-    assert result["drift"] == ["unit b.service: inactive", "unit c.service: disabled"]
-    assert result["changed"] is False
-
-
 @pytest.mark.parametrize("check", [True, False])
 def test_who_holds_a_port_is_named_and_nothing_is_changed(host, check):
     host.holders = [listeners.Listener(80, "0.0.0.0", 812, "nginx", "nginx.service")]
@@ -214,29 +126,11 @@ def test_a_held_port_can_be_taken_on_purpose(host):
     assert (result["failed"], result["changed"], len(result["holders"])) == (False, True, 1)
 
 
-def test_proof(host):
+def test_absent_removes_table_files_and_empty_folder(host):
     host.has_everything()
-    with patch.object(proof, "check_all") as check_all:
-        check_all.return_value = [proof.Check("192.0.2.1", 80, 30080, "fails", "it does not")]
-        result = run(host, verify="auto", verify_addresses=["192.0.2.1"])
-    assert (result["failed"], result["msg"]) == (True, "it does not")
-    assert result["checks"][0]["state"] == "fails"
-
-
-def test_no_proof_of_rules_that_are_not_there_yet(host):
-    with patch.object(proof, "check_all") as check_all:
-        result = run(host, check=True, verify="always")
-    check_all.assert_not_called()
-    assert result["checks"] == []
-
-
-def test_absent_removes_table_files_and_empty_folder(host, tmp_path):
-    host.has_everything()
-    unit = tmp_path / "x.service"
-    unit.touch()
-    result = run(host, state="absent", ports=[], files=[{"path": str(unit)}])
+    result = run(host, state="absent", ports=[])
     assert result["changed"] is True
-    assert (host.table, unit.exists(), host.path.parent.exists()) == (None, False, False)
+    assert (host.table, host.path.parent.exists()) == (None, False)
     assert "-80/tcp" not in result["diff"]["after"]
     assert run(host, state="absent", ports=[])["changed"] is False
 
@@ -253,7 +147,16 @@ def test_a_contradiction_is_one_sentence(host):
     assert result["msg"] == "ports[0].node_port is 80, its own port; allowed is the NodePort of a Service, for example 30080"
 
 
-def test_another_failure_of_nft_is_told(host, monkeypatch):
+def test_another_failure_of_nft_is_shown(host, monkeypatch):
     refused = (1, "", "netlink: Error: cache initialization failed: Operation not permitted\n")
     monkeypatch.setattr(basic.AnsibleModule, "run_command", lambda _self, _arguments, **_options: refused)
     assert "Operation not permitted" in run(host)["msg"]
+
+
+def test_all_contradictions_are_named_at_once(host):
+    result = run(host, ports=[{"port": 80, "node_port": 80}, {"port": 0, "node_port": 1}], nodeport_sources=["x"], prefix="host_ports_")
+    assert [line.partition(" ")[0] for line in result["msg"].split("; ") if line.startswith("host_ports_")] == [
+        "host_ports_ports[0].node_port",
+        "host_ports_ports[1].port",
+        "host_ports_nodeport_sources",
+    ]

@@ -9,19 +9,12 @@ import shlex
 
 import pytest
 from ansible.module_utils import basic
-from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import firewall
 from ansible_collections.baremesh.edge.plugins.modules import host_ports_firewall
+from ansible_collections.baremesh.edge.tests.unit.plugins import running
 
 PODS = "10.42.0.0/16"
-
-
-class ModuleEnded(Exception):  # noqa: N818  an end is no error
-    """The module has ended; what it said."""
-
-    def __init__(self, result):
-        super().__init__(result.get("msg", ""))
-        self.result = result
 
 
 class FakeFirewalls:
@@ -29,7 +22,7 @@ class FakeFirewalls:
 
     def __init__(self):
         self.firewalld = self.ufw = False
-        #: What firewalld has open, (permanent, port); what ufw was told.
+        #: What firewalld has open, (permanent, port); rules of ufw.
         self.open = set()
         self.added = []
 
@@ -64,26 +57,19 @@ class FakeFirewalls:
         return 0, "", ""
 
 
-def end(result, failed):
-    raise ModuleEnded({**result, "failed": failed})
-
-
 @pytest.fixture
 def firewalls(tmp_path, monkeypatch):
     fake = FakeFirewalls()
     fake.record = tmp_path / "baremesh" / "firewall.json"
-    monkeypatch.setattr(host_ports_firewall, "uplinks", lambda: ["eth0"])
+    monkeypatch.setattr(firewall, "uplinks", lambda: ["eth0"])
     monkeypatch.setattr(basic.AnsibleModule, "get_bin_path", lambda _self, name, **_options: name)
     monkeypatch.setattr(basic.AnsibleModule, "run_command", lambda _self, arguments, **_options: fake.run(arguments))
-    monkeypatch.setattr(basic.AnsibleModule, "exit_json", lambda _self, **result: end(result, False))
-    monkeypatch.setattr(basic.AnsibleModule, "fail_json", lambda _self, **result: end(result, True))
+    fake.module = lambda check, **options: running.run(monkeypatch, host_ports_firewall, check, record=str(fake.record), **options)
     return fake
 
 
-def run(firewalls, **options):
-    with patch_module_args({"record": str(firewalls.record), **options}), pytest.raises(ModuleEnded) as ended:
-        host_ports_firewall.main()
-    return ended.value.result
+def run(firewalls, check=False, **options):
+    return firewalls.module(check, **options)
 
 
 def test_nothing_is_done_where_no_firewall_is_active(firewalls):
@@ -130,9 +116,9 @@ def test_ufw_opens_the_way_to_pods_and_the_port_behind_a_redirect(firewalls):
     assert firewalls.added == ["allow 22/tcp"]
 
 
-def test_check_mode_tells_and_does_nothing(firewalls):
+def test_check_mode_shows_openings_and_does_nothing(firewalls):
     firewalls.firewalld = firewalls.ufw = True
-    result = run(firewalls, ports=[80], networks=[PODS], _ansible_check_mode=True)
+    result = run(firewalls, ports=[80], networks=[PODS], check=True)
     assert result["changed"] is True
     assert result["diff"]["before"] == ""
     assert result["diff"]["after"].splitlines() == [
@@ -159,3 +145,10 @@ def test_a_broken_record_is_named(firewalls):
     firewalls.record.parent.mkdir()
     firewalls.record.write_text("{")
     assert str(firewalls.record) in run(firewalls, ports=[80])["msg"]
+
+
+def test_a_contrary_rule_of_ufw_stops_before_firewalld_is_changed(firewalls):
+    firewalls.firewalld = firewalls.ufw = True
+    firewalls.added = ["deny 80/tcp"]
+    assert run(firewalls, ports=[80])["failed"]
+    assert (firewalls.open, firewalls.record.exists()) == (set(), False)

@@ -25,7 +25,7 @@ LISTING = """public (active)
 
 
 def ufw_with(added, log=None):
-    """A ufw that has these rules and logs what it is told."""
+    """A ufw that has these rules and logs its commands."""
 
     def run(arguments):
         if log is not None and arguments[1:] not in (["show", "added"], ["status"]):
@@ -35,12 +35,12 @@ def ufw_with(added, log=None):
     return ufw.Ufw("/usr/sbin/ufw", run)
 
 
-def test_ufw_opens_only_what_nobody_has_opened():
-    wanted = ufw.wanted_rules([80, 443], ["10.42.0.0/16", "fd42::/56"])
-    assert ufw_with(ADDED).missing(wanted) == [("allow", "80/tcp"), ("route", "allow", "to", "fd42::/56")]
+def test_ufw_opens_only_what_is_not_open():
+    desired = ufw.rules_for([80, 443], ["10.42.0.0/16", "fd42::/56"])
+    assert ufw_with(ADDED).missing(desired) == [("allow", "80/tcp"), ("route", "allow", "to", "fd42::/56")]
 
 
-def test_ufw_tells_its_own_rules_by_their_comment():
+def test_ufw_knows_its_own_rules_by_their_comment():
     assert ufw_with(ADDED).ours() == [("route", "allow", "to", "10.42.0.0/16")]
 
 
@@ -50,7 +50,7 @@ def test_a_contrary_rule_of_ufw_is_not_overwritten(action):
         ufw_with(f"ufw {action} 80/tcp\n").missing([("allow", "80/tcp")])
 
 
-def test_ufw_is_told_to_delete_as_it_wants_to_hear_it():
+def test_ufw_deletes_rules_in_its_own_syntax():
     log = []
     tool = ufw_with("", log)
     tool.add(("allow", "80/tcp"))
@@ -60,7 +60,7 @@ def test_ufw_is_told_to_delete_as_it_wants_to_hear_it():
 
 
 class FakeFirewalld:
-    """A firewall-cmd that runs or not, and logs what it is told."""
+    """A firewall-cmd that runs or not, and logs its commands."""
 
     def __init__(self, running=True):
         self.running = running

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import live, model, rules
 
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("nft-*.json"))
-WANTED = {
+DESIRED = {
     "plain": model.parse([{"port": 80, "node_port": 30080}, {"port": 443, "node_port": 30443}]),
     "sources": model.parse(
         [
@@ -29,7 +29,7 @@ WANTED = {
 
 @pytest.fixture(params=SAMPLES, ids=lambda path: path.stem)
 def sample(request):
-    return request.param.read_text(), WANTED[request.param.stem.rpartition("-")[2]]
+    return request.param.read_text(), DESIRED[request.param.stem.rpartition("-")[2]]
 
 
 def plain():
@@ -37,32 +37,32 @@ def plain():
 
 
 def differences(document):
-    return live.differences(live.parse_table(json.dumps(document)), rules.chains(WANTED["plain"]))
+    return live.differences(live.parse_table(json.dumps(document)), rules.chains(DESIRED["plain"]))
 
 
 def test_there_are_samples():
-    assert {path.stem.rpartition("-")[2] for path in SAMPLES} == set(WANTED)
+    assert {path.stem.rpartition("-")[2] for path in SAMPLES} == set(DESIRED)
 
 
 def test_rules_as_loaded_are_rules_as_wanted(sample):
-    output, wanted = sample
-    assert live.differences(live.parse_table(output), rules.chains(wanted)) == []
+    output, desired = sample
+    assert live.differences(live.parse_table(output), rules.chains(desired)) == []
 
 
 def test_host_ports_are_read_back(sample):
-    output, wanted = sample
-    assert live.parse_wanted(output) == wanted
+    output, desired = sample
+    assert live.parse_host_ports(output) == desired
 
 
 def test_every_rule_counts(sample):
-    """Without any one of its rules a table is not as wanted, and the rule is named."""
-    output, wanted = sample
+    """Without any one of its rules a table is not as desired, and the rule is named."""
+    output, desired = sample
     document = json.loads(output)
     positions = [index for index, item in enumerate(document["nftables"]) if "rule" in item]
     assert positions
     for position in positions:
         rest = {"nftables": [item for index, item in enumerate(document["nftables"]) if index != position]}
-        found = live.differences(live.parse_table(json.dumps(rest)), rules.chains(wanted))
+        found = live.differences(live.parse_table(json.dumps(rest)), rules.chains(desired))
         assert len(found) == 1
         assert "lacks the rule: " in found[0]
 
@@ -121,7 +121,7 @@ def test_an_unknown_statement_is_shown_as_it_is():
 
 
 def test_a_table_without_our_rules_serves_nothing():
-    assert live.parse_wanted(json.dumps({"nftables": [{"metainfo": {}}]})) is None
+    assert live.parse_host_ports(json.dumps({"nftables": [{"metainfo": {}}]})) is None
 
 
 @pytest.mark.parametrize("output", ["", "Error", "[]", '{"nftables": [{"rule": {}}]}'])

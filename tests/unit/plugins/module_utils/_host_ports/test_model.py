@@ -18,16 +18,16 @@ def ports(*pairs):
     return [{"port": port, "node_port": node_port} for port, node_port in pairs]
 
 
-def test_ports_are_sorted_and_told_in_words():
-    wanted = model.parse(ports((443, 30443), (80, 30080)))
-    assert wanted.lines() == ["80/tcp -> NodePort 30080 (IPv4, IPv6)", "443/tcp -> NodePort 30443 (IPv4, IPv6)"]
+def test_ports_are_sorted_and_shown_in_words():
+    desired = model.parse(ports((443, 30443), (80, 30080)))
+    assert desired.lines() == ["80/tcp -> NodePort 30080 (IPv4, IPv6)", "443/tcp -> NodePort 30443 (IPv4, IPv6)"]
 
 
 def test_strings_from_a_survey_are_numbers():
     assert model.parse([{"port": "80", "node_port": " 30080 "}]) == model.parse(ports((80, 30080)))
 
 
-def test_two_ports_may_lead_to_one_node_port():
+def test_two_ports_may_share_one_node_port():
     assert model.parse(ports((80, 30080), (8080, 30080))).node_ports() == (30080,)
 
 
@@ -50,9 +50,9 @@ def test_networks_have_one_spelling(given, canonical):
     assert model.networks(given, "sources") == canonical
 
 
-def test_closed_node_ports_are_told():
-    wanted = model.parse(ports((80, 30080)), True, ["10.0.0.0/8"])
-    assert wanted.lines()[-1] == "direct access to NodePort 30080 from outside: closed, open to 10.0.0.0/8"
+def test_closed_node_ports_are_shown():
+    desired = model.parse(ports((80, 30080)), True, ["10.0.0.0/8"])
+    assert desired.lines()[-1] == "direct access to NodePort 30080 from outside: closed, open to 10.0.0.0/8"
 
 
 def test_sources_of_node_ports_mean_nothing_while_they_are_open():

@@ -86,7 +86,7 @@ def test_a_broken_host_port_fails_always_even_on_loopback():
     assert len(proof.failures(checks, required=False)) == 1
 
 
-def test_connect_tells_an_answer_from_a_refusal_and_from_silence():
+def test_connect_distinguishes_an_answer_from_a_refusal_and_from_silence():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         accepted = threading.Thread(target=server.accept, daemon=True)

@@ -9,46 +9,46 @@ import pytest
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model, redirects
 
 PORTS = [{"port": 80, "target_port": 18080}, {"port": 443, "target_port": "18443", "sources": ["192.0.2.0/24", "2001:db8::1"]}]
-WANTED = model.parse(PORTS)
+DESIRED = model.parse(PORTS)
 
 
 def saved(family):
     """What iptables-save prints when the rules are live, among kube-proxy's."""
-    text = redirects.render(WANTED, family)
+    text = redirects.render(DESIRED, family)
     kept = [line for line in text.splitlines() if not line.startswith("#")]
     return "\n".join([*kept[:3], ":KUBE-SERVICES - [0:0]", "-A PREROUTING -j KUBE-SERVICES", *kept[3:], ""])
 
 
 @pytest.mark.parametrize("family", [4, 6])
 def test_what_is_rendered_is_read_back_without_difference(family):
-    assert redirects.differences(saved(family), WANTED, family) == []
+    assert redirects.differences(saved(family), DESIRED, family) == []
 
 
 def test_host_ports_are_read_back_from_both_families():
-    assert redirects.parse({4: saved(4), 6: saved(6)}) == WANTED
+    assert redirects.parse({4: saved(4), 6: saved(6)}) == DESIRED
 
 
 def test_sources_limit_the_network_and_not_the_host():
-    rules = redirects.lines(WANTED, 6)
+    rules = redirects.lines(DESIRED, 6)
     assert "-A BAREMESH-PORTS-IN -s 2001:db8::1/128 -p tcp -m tcp --dport 443 -j REDIRECT --to-ports 18443" in rules
     assert "-A BAREMESH-PORTS-OUT -p tcp -m tcp --dport 443 -j REDIRECT --to-ports 18443" in rules
 
 
 def test_a_family_without_sources_of_its_own_is_closed():
-    wanted = model.parse([{"port": 80, "target_port": 18080, "sources": ["192.0.2.0/24"]}])
-    assert [line for line in redirects.lines(wanted, 6) if redirects.FROM_NETWORK in line] == []
+    desired = model.parse([{"port": 80, "target_port": 18080, "sources": ["192.0.2.0/24"]}])
+    assert [line for line in redirects.lines(desired, 6) if redirects.FROM_NETWORK in line] == []
 
 
 def test_missing_foreign_and_double_rules_are_told():
     text = saved(4).replace("--to-ports 18080", "--to-ports 1", 1) + redirects.JUMPS[0] + "\n"
-    found = "\n".join(redirects.differences(text, WANTED, 4))
+    found = "\n".join(redirects.differences(text, DESIRED, 4))
     assert "lacks the rule: -A BAREMESH-PORTS-IN -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 18080" in found
     assert "foreign rule: -A BAREMESH-PORTS-IN -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 1" in found
     assert "a jump too many" in found
 
 
 def test_a_jump_that_is_there_is_not_loaded_again():
-    text = redirects.without(redirects.render(WANTED, 4), redirects.live(saved(4))[1])
+    text = redirects.without(redirects.render(DESIRED, 4), redirects.live(saved(4))[1])
     assert not [line for line in text.splitlines() if line in redirects.JUMPS]
 
 
@@ -63,7 +63,7 @@ def test_removal_names_our_chains_and_jumps_only():
 
 
 def test_no_name_that_the_kill_script_of_k3s_removes():
-    text = redirects.render(WANTED, 4)
+    text = redirects.render(DESIRED, 4)
     assert [word for word in ("kube-", "cni-", "flannel") if word in text.lower()] == []
 
 
@@ -81,9 +81,9 @@ def test_no_name_that_the_kill_script_of_k3s_removes():
 )
 def test_a_node_port_is_refused_with_the_reason(ports, nat, words):
     with pytest.raises(model.HostPortsError) as refusal:
-        redirects.refuse_node_ports(model.parse(ports), nat, "host_ports_ports")
+        redirects.refuse_node_ports(model.parse(ports), nat, "host_ports_")
     assert all(word in str(refusal.value) for word in words)
-    redirects.refuse_node_ports(WANTED, nat, "host_ports_ports")
+    redirects.refuse_node_ports(DESIRED, nat, "host_ports_")
 
 
 @pytest.mark.parametrize("entry", [{"port": 80}, {"port": 80, "node_port": 30080, "target_port": 18080}])

@@ -9,16 +9,16 @@ import pytest
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model, rules, text
 
 
-def wanted(**options):
+def desired(**options):
     return model.parse([{"port": 80, "node_port": 30080}], **options)
 
 
 def chain(name, **options):
-    return next(item for item in rules.chains(wanted(**options)) if item.name == name)
+    return next(item for item in rules.chains(desired(**options)) if item.name == name)
 
 
 def test_the_rewrite_is_before_connection_tracking_and_the_way_back_after_it():
-    priorities = {item.name: (item.hook, item.priority) for item in rules.chains(wanted())}
+    priorities = {item.name: (item.hook, item.priority) for item in rules.chains(desired())}
     assert priorities == {
         "from_network": ("prerouting", -300),
         "from_host": ("output", -300),
@@ -46,7 +46,7 @@ def test_the_host_itself_is_never_shut_out():
 
 
 def test_the_file_replaces_the_table_and_touches_no_other():
-    lines = [line for line in rules.render(wanted()).splitlines() if line and not line.startswith("#")]
+    lines = [line for line in rules.render(desired()).splitlines() if line and not line.startswith("#")]
     assert lines[:3] == ["table inet baremesh_host_ports", "delete table inet baremesh_host_ports", "table inet baremesh_host_ports {"]
     assert not any("flush" in line for line in lines)
     assert sum(line.startswith("table") for line in lines) == 2
@@ -54,7 +54,7 @@ def test_the_file_replaces_the_table_and_touches_no_other():
 
 @pytest.mark.parametrize("word", ["KUBE-", "CNI-", "flannel"])
 def test_nothing_that_k3s_killall_filters_for(word):
-    assert word.lower() not in rules.render(wanted(close_nodeports=True)).lower()
+    assert word.lower() not in rules.render(desired(close_nodeports=True)).lower()
 
 
 def test_the_same_wish_is_the_same_file():
