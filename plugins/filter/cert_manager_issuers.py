@@ -55,7 +55,8 @@ _value:
   elements: dict
 """
 
-import typing as t
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
@@ -63,12 +64,12 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import issu
 
 
 def cert_manager_issuers(
-    issuers: t.Any,
-    used: t.Iterable[str] = (),
+    issuers: Any,
+    used: Iterable[str] = (),
     email: str = "",
-    solvers: t.Sequence[t.Mapping[str, t.Any]] = (),
+    solvers: Sequence[Mapping[str, Any]] = (),
     namespace: str = "",
-) -> list[dict[str, t.Any]]:
+) -> list[dict[str, Any]]:
     """Return the issuers to apply."""
     found, findings = read_issuers(issuers, email, solvers, namespace)
     if findings:
@@ -79,6 +80,6 @@ def cert_manager_issuers(
 class FilterModule:
     """The filter cert_manager_issuers."""
 
-    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Map the name of the filter to its function."""
         return {"cert_manager_issuers": cert_manager_issuers}

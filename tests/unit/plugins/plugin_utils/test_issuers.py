@@ -9,7 +9,7 @@ import base64
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import issuer_objects, known_issuers, read_issuers
+from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import issuer_objects, read_issuers
 
 PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 HTTP01 = [{"http01": {"ingress": {"ingressClassName": "istio"}}}]
@@ -101,8 +101,8 @@ def test_two_issuers_with_one_name():
 def test_what_sites_need_to_know_of_an_issuer():
     dns = dict(LAB, name="dns", solvers=[{"dns01": {"cloudflare": {}}}])
     both = dict(LAB, name="both", solvers=[{"dns01": {}}, {"http01": {}}])
-    found = known_issuers([LAB, dns, both, {"name": "own", "type": "selfsigned"}])
-    assert {name: (issuer["http01"], issuer["http01_only"]) for name, issuer in found.items()} == {
+    found, _findings = read_issuers([LAB, dns, both, {"name": "own", "type": "selfsigned"}], solvers=HTTP01)
+    assert {name: (issuer.http01, issuer.http01_only) for name, issuer in found.items()} == {
         "lab": (True, True),
         "dns": (False, False),
         "both": (True, False),
