@@ -205,7 +205,9 @@ def test_a_proxy_that_ends_tls_serves_a_certificate_of_its_own():
 
 
 def test_issuers_that_are_used():
-    found = fine(SITE, WILDCARD, OWN, certificate_certificates=[certificate("mail", "mail", "mail.example.com", issuer="letsencrypt-staging")])
+    found = fine(
+        SITE, WILDCARD, OWN, certificate_certificates=[certificate("mail", "mail", "mail.example.com", issuer="letsencrypt-staging")]
+    )
     assert found["issuers"] == ["letsencrypt", "lab", "letsencrypt-staging"]
     assert [entry["name"] for entry in found["acme_servers"]] == ["letsencrypt", "letsencrypt-staging"]
 

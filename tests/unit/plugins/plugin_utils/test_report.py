@@ -194,7 +194,9 @@ def test_a_wildcard_beside_its_own_names():
     endpoints = [ENDPOINT | {"server_name": name} for name in names]
     assert site_report(found, [certificate], [], pods, endpoints)["problems"] == []
     endpoints[1] |= {"serial": "b2"}
-    assert site_report(found, [certificate], [], pods, endpoints)["problems"] == ["all: 192.0.2.1:443 serves serial b2, the Secret holds a1"]
+    assert site_report(found, [certificate], [], pods, endpoints)["problems"] == [
+        "all: 192.0.2.1:443 serves serial b2, the Secret holds a1"
+    ]
 
 
 def gateway(*hosts, **tls):
@@ -203,7 +205,9 @@ def gateway(*hosts, **tls):
 
 
 def test_a_raw_gateway_is_reported_like_a_site():
-    result = site_report(plan(gateway_gateways=[gateway("raw.example.com", credentialName="mine")]), [], [SECRET], **seen("raw.example.com"))
+    result = site_report(
+        plan(gateway_gateways=[gateway("raw.example.com", credentialName="mine")]), [], [SECRET], **seen("raw.example.com")
+    )
     assert result["problems"] == []
     assert result["lines"][0] == "raw: served: https://raw.example.com/"
 
