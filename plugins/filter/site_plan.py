@@ -88,6 +88,10 @@ _value:
       description: Manifests of the Secrets with the authorities of client certificates.
       type: list
       elements: dict
+    issued_secrets:
+      description: Kind, name and namespace of the Secrets that these Certificates write.
+      type: list
+      elements: dict
     own_secrets:
       description: Names of the Secrets that Gateways serve and no Certificate of the plan writes.
       type: list

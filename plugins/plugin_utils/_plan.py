@@ -261,6 +261,7 @@ class Plan:
         return {
             "certificates": certificates,
             "certificate_names": [str(certificate["metadata"]["name"]) for certificate in certificates],
+            "issued_secrets": [_reference("Secret", certificate, secret) for secret, certificate in self.names.owners.items()],
             "own_secrets": [secret for secret in secrets if secret not in self.names.owners],
             "secrets": objects.ca_secrets(self.sites, self.settings.namespace),
             "gateways": gateways,
@@ -272,6 +273,11 @@ class Plan:
             "subjects": [dict(vars(subject)) for subject in subjects],
             "http01_issuers": [name for name, issuer in self.settings.issuers.items() if name and issuer.http01],
         }
+
+
+def _reference(kind: str, beside: Raw, name: str) -> Object:
+    """Return what names an object in the namespace of another one."""
+    return {"kind": kind, "metadata": {"name": name, "namespace": beside["metadata"]["namespace"]}}
 
 
 def _key(manifest: Raw) -> tuple[str, str]:

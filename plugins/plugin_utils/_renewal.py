@@ -78,6 +78,18 @@ def _seconds_left(certificate: Record, now: float) -> float:
     return dt.datetime.fromisoformat(str(certificate["not_after"]).replace("Z", "+00:00")).timestamp() - now
 
 
+def renewal_outlook(names: Any, known: Sequence[str]) -> dict[str, Any]:
+    """Return the plan of a renewal for a cluster that does not exist yet.
+
+    Args:
+        names: Names of Certificates, as a list or as text. Empty for all.
+        known: Names of the Certificates that may be renewed.
+    """
+    chosen = read_request(names, 1, "", known)[0].names
+    summary = f"{', '.join(chosen)}, once there is a cluster." if chosen else "nothing."
+    return {"names": [], "batches": [], "left": [], "missing": [], "summary": summary}
+
+
 def renewal_plan(names: Any, certificates: Sequence[Record], now: float, batch_size: Any = 1, within_days: Any = "") -> dict[str, Any]:
     """Choose which certificates are renewed, and which of them together.
 

@@ -20,7 +20,11 @@ _CLOSED = ("refused", "forward_failed")
 
 
 def site_proof(
-    plan: Record, certificates: Sequence[Record] = (), secrets: Sequence[Record] = (), names: Collection[str] | None = None
+    plan: Record,
+    certificates: Sequence[Record] = (),
+    secrets: Sequence[Record] = (),
+    pods: Sequence[Record] = (),
+    names: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Return what must be served, and where.
 
@@ -28,6 +32,7 @@ def site_proof(
         plan: What C(site_plan) returned.
         certificates: C(certificates) of M(baremesh.edge.certificate_info) or M(baremesh.edge.certificate_wait).
         secrets: C(secrets) of M(baremesh.edge.certificate_info).
+        pods: C(pods) of M(baremesh.edge.sds_secret_wait), which compared what they serve with the Secrets.
         names: Certificates to prove. None: everything for which the gateway ends TLS.
 
     Returns:
@@ -35,6 +40,7 @@ def site_proof(
     """
     known = {str(entry["secret_name"]): str(entry["serial"]) for entry in certificates if entry.get("serial")}
     known |= {str(entry["name"]): str(entry["serial"]) for entry in secrets if entry.get("serial")}
+    known |= {str(entry["credential"]): str(entry["serial"]) for entry in pods if entry["state"] == "served" and entry.get("serial")}
     serials: dict[str, str] = {}
     asked: set[str] = set()
     for subject in plan["subjects"]:

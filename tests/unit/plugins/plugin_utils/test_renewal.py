@@ -92,6 +92,15 @@ def test_one_that_does_not_exist_is_named():
     assert _renewal.renewal_plan([], [absent], NOW)["missing"] == ["app"]
 
 
+@pytest.mark.parametrize(
+    ("names", "summary"),
+    [([], "app, shop, mail, once there is a cluster."), ("mail, app", "mail, app, once there is a cluster.")],
+)
+def test_what_would_be_renewed_once_there_is_a_cluster(names, summary):
+    assert _renewal.renewal_outlook(names, KNOWN) == {"names": [], "batches": [], "left": [], "missing": [], "summary": summary}
+    assert _renewal.renewal_outlook([], [])["summary"] == "nothing."
+
+
 def test_lines_say_what_became_of_each():
     before = [{"name": "app", "serial": "app1"}, {"name": "mail", "serial": ""}]
     served = [
@@ -125,5 +134,6 @@ def test_the_filters_have_their_names():
         "gateway_restarts",
         "renewal_findings",
         "renewal_lines",
+        "renewal_outlook",
         "renewal_plan",
     }

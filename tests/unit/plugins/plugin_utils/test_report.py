@@ -241,6 +241,17 @@ def test_what_must_be_served_by_the_name_that_clients_ask_for():
     assert unknown == {"serials": {}, "endpoints": proof["endpoints"]}
 
 
+def test_what_pods_were_seen_to_serve_is_what_the_secrets_hold():
+    found = plan(SITE, OWN)
+    pods = [
+        {"credential": "app", "sni": "app.example.com", "serial": "a1", "state": "served"},
+        {"credential": "mine", "sni": "own.example.com", "serial": "old", "state": "other_serial"},
+    ]
+    proof = site_proof(found, pods=pods)
+    assert proof["serials"] == {"app.example.com": "a1"}
+    assert len(proof["endpoints"]) == 2
+
+
 def test_what_must_be_served_after_a_renewal():
     raw = {"metadata": {"name": "raw"}, "spec": {"secretName": "raw-tls", "dnsNames": ["raw.example.com"]}}
     found = plan(
