@@ -64,6 +64,14 @@ _value:
       type: list
       elements: dict
       sample: [{host: app.example.com, site: app, acme: true}]
+    addresses:
+      description: Addresses of the hosts that serve the sites.
+      type: list
+      elements: str
+    proxy_addresses:
+      description: Addresses of the proxies in front.
+      type: list
+      elements: str
     issuers:
       description: Names of the issuers that are used.
       type: list

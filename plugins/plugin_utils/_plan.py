@@ -224,6 +224,8 @@ class Plan:
         return {
             "warnings": _warnings(self.names.subjects),
             "names": self._names_in_dns(),
+            "addresses": list(self.settings.addresses),
+            "proxy_addresses": list(self.settings.proxy_addresses),
             "issuers": self.issuers,
             "acme_servers": self._acme_servers(),
         }
