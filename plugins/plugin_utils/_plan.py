@@ -163,7 +163,7 @@ def _warnings(subjects: Iterable[Subject]) -> list[str]:
         f"gateway_gateways ({subject.name}): the report cannot show what hosts '*' serve{_because(subject)}; "
         "name the hosts, or put the Certificate into certificate_certificates"
         for subject in subjects
-        if not subject.server_names
+        if subject.kind == "gateway" and not subject.server_names
     ]
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import read_issuers
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import read_sites
 
 WEB = {"prefix": "/", "service": "web.default", "port": 3000}
@@ -301,3 +302,5 @@ def test_every_field_is_read_with_its_type(path, name, option):
 def test_nothing_that_people_write_makes_it_crash(raw):
     _sites, found = read_sites(raw, known())
     assert all(isinstance(text, str) for text in found)
+    assert make_plan(raw, {})["findings"][: len(found)] == found
+    assert all(isinstance(text, str) for text in make_plan([raw], {})["findings"])
