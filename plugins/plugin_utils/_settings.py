@@ -23,6 +23,7 @@ Object = dict[str, Any]
 
 # The values of the role common, for callers of the filter that give less; a test compares them.
 DEFAULTS: dict[str, Any] = {
+    "edge_email": "",
     "edge_gateway_namespace": "istio-ingress",
     "edge_gateway_selector": {"istio": "ingress"},
     "edge_gateway_port": 443,
@@ -41,7 +42,7 @@ MANIFESTS = {
     "gateway_virtual_services": (ISTIO_API, "VirtualService"),
     "gateway_destination_rules": (ISTIO_API, "DestinationRule"),
 }
-_LISTS = ("cert_manager_issuers", "edge_addresses", "edge_proxy_addresses", *MANIFESTS)
+_LISTS = ("cert_manager_issuers", "cert_manager_solvers", "edge_addresses", "edge_proxy_addresses", *MANIFESTS)
 KEYS = (*DEFAULTS, "certificate_private_key", *_LISTS)
 
 
@@ -158,7 +159,8 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
     proxies = Fields(given.raw, "", [])
     namespace = given.name("edge_gateway_namespace", required=True) or ""
     key = given.nested("certificate_private_key") if "certificate_private_key" in given.raw else Fields(PRIVATE_KEY, "", findings)
-    issuers, issuer_findings = read_issuers(given.raw.get("cert_manager_issuers", []), solvers=[{"http01": {}}])
+    solvers = given.sequence("cert_manager_solvers") or [{"http01": {}}]
+    issuers, issuer_findings = read_issuers(given.raw.get("cert_manager_issuers", []), given.text("edge_email") or "", solvers)
     findings += issuer_findings
     settings = Settings(
         namespace=namespace,

@@ -229,6 +229,19 @@ def test_names_that_an_acme_server_must_reach():
     ]
 
 
+def test_a_wildcard_is_allowed_where_all_issuers_use_dns01():
+    wildcard = SITE | {"hosts": ["*.example.com"]}
+    assert len(plan(wildcard)["findings"]) == 1
+    found = fine(wildcard, cert_manager_solvers=[{"dns01": {"cloudflare": {}}}])
+    assert found["http01_issuers"] == []
+
+
+def test_the_contact_of_acme_accounts_is_checked():
+    (first, second) = plan(SITE, edge_email="ops")["findings"]
+    assert first == "letsencrypt: email is 'ops'; it must be an address such as ops@example.com"
+    assert second.startswith("letsencrypt-staging: ")
+
+
 def test_issuers_that_prove_names_by_http01():
     assert fine()["http01_issuers"] == ["letsencrypt", "letsencrypt-staging"]
 
