@@ -25,7 +25,8 @@ options:
       - What the sites share, by the names of the variables, C(edge_gateway_namespace) for one.
       - The other variables are C(edge_gateway_selector), C(edge_gateway_port), C(edge_http_gateway), C(edge_cluster_domain),
         C(edge_addresses), C(edge_https_port), C(edge_trusted_proxies), C(edge_proxy_protocol), C(edge_proxy_addresses),
-        C(edge_email), C(cert_manager_issuers), C(cert_manager_solvers), C(certificate_private_key), C(certificate_certificates), C(gateway_gateways),
+        C(edge_email), C(cert_manager_issuers), C(cert_manager_solvers), C(certificate_private_key), C(certificate_certificates),
+        C(gateway_gateways),
         C(gateway_virtual_services) and C(gateway_destination_rules).
       - What is missing has the default of its role. For variables of the roles that is an empty list.
     type: dict

@@ -54,15 +54,21 @@ class Issuer:
     spec: Raw
 
     @property
+    def _solvers(self) -> list[Raw]:
+        """The solvers; in the spec of type raw they may be anything."""
+        acme = self.spec.get("acme")
+        found = acme.get("solvers") if isinstance(acme, Mapping) else None
+        return [solver for solver in found if isinstance(solver, Mapping)] if isinstance(found, (list, tuple)) else []
+
+    @property
     def http01_only(self) -> bool:
         """Whether every solver proves names by HTTP-01, so that wildcards are impossible."""
-        solvers = (self.spec.get("acme") or {}).get("solvers") or []
-        return bool(solvers) and all("dns01" not in solver for solver in solvers)
+        return bool(self._solvers) and all("dns01" not in solver for solver in self._solvers)
 
     @property
     def http01(self) -> bool:
         """Whether a solver proves names by HTTP-01."""
-        return any("http01" in solver for solver in (self.spec.get("acme") or {}).get("solvers") or [])
+        return any("http01" in solver for solver in self._solvers)
 
 
 def _ca_bundle(at: Fields) -> str | None:

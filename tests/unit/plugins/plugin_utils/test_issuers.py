@@ -94,6 +94,18 @@ def test_what_is_wrong_is_said_in_one_sentence(raw, expected):
     assert findings[0].startswith(expected)
 
 
+@pytest.mark.parametrize("acme", ["x", {"solvers": "x"}, {"solvers": [5]}, {"solvers": [{"http01": {}}, 5]}])
+def test_solvers_of_a_raw_issuer_may_be_anything(acme):
+    found = read_issuers([{"name": "raw", "type": "raw", "spec": {"acme": acme}}])[0]["raw"]
+    assert found.http01 == found.http01_only == ("http01" in str(acme))
+
+
+def test_a_solver_must_be_a_dictionary():
+    found, findings = read_issuers([dict(LAB, solvers=[5])])
+    assert findings == ["cert_manager_issuers[0] (lab): solvers[0] is 5; a solver has http01 or dns01"]
+    assert not found["lab"].http01
+
+
 def test_two_issuers_with_one_name():
     assert read_issuers([LAB, LAB])[1] == ["cert_manager_issuers[1]: name 'lab' is already that of another issuer"]
 
