@@ -38,6 +38,11 @@ options:
     type: list
     elements: str
     default: []
+  secret_names:
+    description: Secrets of O(namespace) that no Certificate writes, to be read as a gateway of Istio serves them.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -119,6 +124,31 @@ certificates:
     retry_at:
       description: When the next attempt is due after a failed one.
       type: str
+secrets:
+  description: One entry per name in O(secret_names).
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: Name of the Secret.
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    serial:
+      description: Serial number of its certificate, lower-case hexadecimal without leading zeros.
+      type: str
+    not_after:
+      description: End of the certificate's validity.
+      type: str
+    dns_names:
+      description: The names it is for.
+      type: list
+      elements: str
+    problem:
+      description: Why there is no serial number, in words that follow the name of the Secret.
+      type: str
 ready:
   description: How many are ready.
   type: int
@@ -161,6 +191,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.own_secrets import read_secrets
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
@@ -175,6 +206,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "names": {"type": "list", "elements": "str", "default": [], "aliases": ["name"]},
         "namespace": {"type": "str", "default": "default"},
         "label_selectors": {"type": "list", "elements": "str", "default": []},
+        "secret_names": {"type": "list", "elements": "str", "default": []},
     }
     spec.update(auth_argument_spec())
     return spec
@@ -186,12 +218,13 @@ def look(params: dict[str, Any]) -> dict[str, Any]:
     require_cryptography()
     client, _connection = open_client(params)
     waiter = CertificateWait(client, ThreadFeed(), selection, Deadline(SystemClock(), 30))
+    secrets = read_secrets(client, params["namespace"], params["secret_names"])
     try:
-        return dict(waiter.look().result(), api_found=True)
+        return dict(waiter.look().result(), secrets=secrets, api_found=True)
     except ApiError as exc:
         if not exc.not_found:
             raise
-        return dict(waiter.nothing(str(exc)).result(), api_found=False)
+        return dict(waiter.nothing(str(exc)).result(), secrets=secrets, api_found=False)
 
 
 def main() -> None:

@@ -4,16 +4,19 @@
 
 """Reads fields of dictionaries that people wrote, and gathers a sentence for each thing that is wrong.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-import typing as t
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
-Raw = t.Mapping[str, t.Any]
+import yaml
+
+Raw = Mapping[str, Any]
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"^{_LABEL}$")
@@ -26,12 +29,25 @@ _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
 
-def _quoted(values: t.Iterable[str]) -> str:
+def _quoted(values: Iterable[str]) -> str:
     return ", ".join(values)
 
 
+def entries_of(value: Any) -> list[Any] | None:
+    """Return the entries of a list, or of a text that is one in YAML or JSON, as AWX surveys send it; None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            return None
+    return list(value) if isinstance(value, (list, tuple)) else None
+
+
 class Fields:
-    """A dictionary under inspection. What is wrong goes to C(findings), and reading goes on."""
+    """A dictionary under inspection. What is wrong goes to C(findings), and reading goes on.
+
+    The place says where the dictionary is, C(edge_sites[0]); without one the keys are variables of their own.
+    """
 
     def __init__(self, raw: Raw, place: str, findings: list[str], title: str = "") -> None:
         self.raw = raw
@@ -41,15 +57,16 @@ class Fields:
 
     def report(self, problem: str) -> None:
         """Note O(problem) with the place where it is."""
-        self.findings.append(f"{self.place}{self.title}: {problem}")
+        where = f"{self.place}{self.title}"
+        self.findings.append(f"{where}: {problem}" if where else problem)
 
-    def unknown(self, key: str, value: str, allowed: t.Sequence[str], note: str = "") -> None:
+    def unknown(self, key: str, value: str, allowed: Collection[str], note: str = "") -> None:
         """Note that O(value) is none of O(allowed), with the nearest one."""
         near = difflib.get_close_matches(value, allowed, 1)
         hint = f"did you mean '{near[0]}'? " if near else ""
         self.report(f"{key} is '{value}', which is not known; {hint}Allowed: {_quoted(allowed)}{f' ({note})' if note else ''}")
 
-    def only(self, allowed: t.Sequence[str], note: str = "") -> None:
+    def only(self, allowed: Collection[str], note: str = "") -> None:
         """Note keys that are not among O(allowed)."""
         for key in self.raw:
             if key not in allowed:
@@ -61,8 +78,8 @@ class Fields:
         """Return the dictionary at C(key) or C(key[index])."""
         key, _bracket, index = path.partition("[")
         value = self.raw[key][int(index[:-1])] if index else self.raw[key]
-        if isinstance(value, t.Mapping):
-            return Fields(value, f"{self.place}.{path}", self.findings, self.title)
+        if isinstance(value, Mapping):
+            return Fields(value, f"{self.place}.{path}" if self.place else path, self.findings, self.title)
         self.report(f"{path} is {value!r}; it must be a dictionary")
         return None
 
@@ -94,7 +111,7 @@ class Fields:
     def duration(self, key: str) -> str | None:
         return self._matching(key, _DURATION, "a duration such as 30s, 5m or 2160h")
 
-    def choice(self, key: str, allowed: t.Sequence[str]) -> str | None:
+    def choice(self, key: str, allowed: Collection[str]) -> str | None:
         value = self.text(key)
         if value is not None and value not in allowed:
             self.unknown(key, value, allowed)
@@ -126,7 +143,7 @@ class Fields:
             return None
         return self.integer(key, 1, 65535)
 
-    def sequence(self, key: str, required: bool = False) -> list[t.Any]:
+    def sequence(self, key: str, required: bool = False) -> list[Any]:
         value = self.raw.get(key)
         if value is None or value == []:
             if required:
@@ -150,7 +167,7 @@ class Fields:
         value = self.raw.get(key)
         if value is None:
             return None
-        if not isinstance(value, t.Mapping):
+        if not isinstance(value, Mapping):
             self.report(f"{key} is {value!r}; it must be a dictionary")
             return None
         return value

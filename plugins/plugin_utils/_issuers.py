@@ -4,19 +4,20 @@
 
 """Reads C(cert_manager_issuers) and makes cert-manager's issuers of it.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import dataclasses
-import typing as t
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw
+from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, entries_of
 
-Object = dict[str, t.Any]
+Object = dict[str, Any]
 
 TYPES = ("acme", "ca", "selfsigned", "raw")
 KINDS = ("ClusterIssuer", "Issuer")
@@ -42,7 +43,7 @@ _KEYS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Issuer:
     """One entry of C(cert_manager_issuers), checked."""
 
@@ -53,19 +54,25 @@ class Issuer:
     spec: Raw
 
     @property
+    def _solvers(self) -> list[Raw]:
+        """The solvers; in the spec of type raw they may be anything."""
+        acme = self.spec.get("acme")
+        found = acme.get("solvers") if isinstance(acme, Mapping) else None
+        return [solver for solver in found if isinstance(solver, Mapping)] if isinstance(found, (list, tuple)) else []
+
+    @property
     def http01_only(self) -> bool:
         """Whether every solver proves names by HTTP-01, so that wildcards are impossible."""
-        solvers = (self.spec.get("acme") or {}).get("solvers") or []
-        return bool(solvers) and all("dns01" not in solver for solver in solvers)
+        return bool(self._solvers) and all("dns01" not in solver for solver in self._solvers)
 
     @property
     def http01(self) -> bool:
         """Whether a solver proves names by HTTP-01."""
-        return any("http01" in solver for solver in (self.spec.get("acme") or {}).get("solvers") or [])
+        return any("http01" in solver for solver in self._solvers)
 
 
 def _ca_bundle(at: Fields) -> str | None:
-    """Return the CA as cert-manager wants it: Base64 of PEM."""
+    """Return the CA in the form that cert-manager takes: Base64 of PEM."""
     value = at.text("ca_bundle")
     if value is None:
         return None
@@ -80,7 +87,7 @@ def _ca_bundle(at: Fields) -> str | None:
     return None
 
 
-def _acme(at: Fields, name: str, email: str, default_solvers: t.Sequence[Raw]) -> Object:
+def _acme(at: Fields, name: str, email: str, default_solvers: Sequence[Raw]) -> Object:
     server = at.text("server", required=True) or ""
     if server and not server.startswith(("https://", "http://")):
         at.report(f"server is '{server}'; it must be the URL of an ACME directory")
@@ -89,7 +96,7 @@ def _acme(at: Fields, name: str, email: str, default_solvers: t.Sequence[Raw]) -
         at.report(f"email is '{contact}'; it must be an address such as ops@example.com")
     solvers = at.sequence("solvers") or list(default_solvers)
     for index, solver in enumerate(solvers):
-        if not isinstance(solver, t.Mapping) or not {"http01", "dns01"} & set(solver):
+        if not isinstance(solver, Mapping) or not {"http01", "dns01"} & set(solver):
             at.report(f"solvers[{index}] is {solver!r}; a solver has http01 or dns01")
     optional = {
         "email": contact,
@@ -106,7 +113,7 @@ def _acme(at: Fields, name: str, email: str, default_solvers: t.Sequence[Raw]) -
     }
 
 
-def _spec(at: Fields, name: str, type_: str, email: str, default_solvers: t.Sequence[Raw]) -> Raw:
+def _spec(at: Fields, name: str, type_: str, email: str, default_solvers: Sequence[Raw]) -> Raw:
     if type_ == "acme":
         return {"acme": _acme(at, name, email, default_solvers)}
     if type_ == "ca":
@@ -119,7 +126,7 @@ def _spec(at: Fields, name: str, type_: str, email: str, default_solvers: t.Sequ
     return spec or {}
 
 
-def _issuer(at: Fields, email: str, solvers: t.Sequence[Raw], namespace: str) -> Issuer:
+def _issuer(at: Fields, email: str, solvers: Sequence[Raw], namespace: str) -> Issuer:
     type_ = at.choice("type", TYPES) or ("" if "type" in at.raw else "acme")
     if type_:
         at.only(("name", "type", "kind", "namespace", *_KEYS[type_]), f"for type {type_}")
@@ -136,24 +143,23 @@ def _issuer(at: Fields, email: str, solvers: t.Sequence[Raw], namespace: str) ->
     )
 
 
-def read_issuers(
-    issuers: t.Any, email: str = "", solvers: t.Sequence[Raw] = (), namespace: str = ""
-) -> tuple[dict[str, Issuer], list[str]]:
+def read_issuers(issuers: Any, email: str = "", solvers: Sequence[Raw] = (), namespace: str = "") -> tuple[dict[str, Issuer], list[str]]:
     """Return all issuers that sites may name, and a sentence for everything that is wrong with the given ones.
 
-    :arg issuers: the value of C(cert_manager_issuers). Let's Encrypt's two are added unless they are in it.
-    :arg email: contact for ACME issuers that have none of their own.
-    :arg solvers: solvers for ACME issuers that have none of their own.
-    :arg namespace: namespace for issuers of kind Issuer that have none of their own.
+    Args:
+        issuers: The value of C(cert_manager_issuers). Let's Encrypt's two are added unless they are in it.
+        email: Contact for ACME issuers that have none of their own.
+        solvers: Solvers for ACME issuers that have none of their own.
+        namespace: Namespace for issuers of kind Issuer that have none of their own.
     """
     findings: list[str] = []
     found: dict[str, Issuer] = {}
-    if not isinstance(issuers, (list, tuple)):
+    entries = entries_of(issuers)
+    if entries is None:
         findings.append(f"cert_manager_issuers is {issuers!r}; it must be a list of issuers")
-        issuers = []
-    for index, raw in enumerate(issuers):
+    for index, raw in enumerate(entries or ()):
         place = f"cert_manager_issuers[{index}]"
-        if not isinstance(raw, t.Mapping):
+        if not isinstance(raw, Mapping):
             findings.append(f"{place} is {raw!r}; an issuer is a dictionary with name, type and what the type needs")
             continue
         issuer = _issuer(Fields(raw, place, findings, f" ({raw['name']})" if raw.get("name") else ""), email, solvers, namespace)
@@ -167,24 +173,14 @@ def read_issuers(
     return found, findings
 
 
-def known_issuers(issuers: t.Any) -> dict[str, Raw]:
-    """Return what sites may name, as M(_sites) wants it; findings are the business of those who make the issuers."""
-    found, _findings = read_issuers(issuers, solvers=[{"http01": {}}])
-    return {
-        name: {"type": issuer.type, "kind": issuer.kind, "http01_only": issuer.http01_only, "http01": issuer.http01}
-        for name, issuer in found.items()
-        if name
-    }
-
-
-def issuer_objects(issuers: t.Mapping[str, Issuer], declared: t.Iterable[str], used: t.Iterable[str]) -> list[Object]:
+def issuer_objects(issuers: Mapping[str, Issuer], declared: Iterable[str], used: Iterable[str]) -> list[Object]:
     """Return the issuers to apply: all that were O(declared), and Let's Encrypt's where a site has O(used) it.
 
-    Not all always, since each ACME issuer registers an account at its authority.
+    Not always both of Let's Encrypt's, since each ACME issuer registers an account at its authority.
     """
-    wanted = [*declared, *(name for name in LETSENCRYPT if name in set(used) - set(declared))]
+    names = [*declared, *(name for name in LETSENCRYPT if name in set(used) - set(declared))]
     found = []
-    for name in dict.fromkeys(wanted):
+    for name in dict.fromkeys(names):
         issuer = issuers[name]
         metadata: Object = {"name": issuer.name, "labels": dict(LABELS)}
         if issuer.namespace:

@@ -42,8 +42,7 @@ _ETCD_PORTS = {2379: "etcd's clients", 2380: "etcd's members"}
 def _sites_and_issuers(settings: Settings) -> tuple[list[Site], dict[str, Issuer], list[str]]:
     solvers: list[dict[str, t.Any]] = [{"http01": {"ingress": {}}}]
     issuers, issuer_findings = read_issuers(settings.get("issuers") or [], settings.get("email") or "", solvers)
-    known = {name: {"type": issuer.type, "kind": issuer.kind, "http01_only": issuer.http01_only} for name, issuer in issuers.items()}
-    sites, site_findings = read_sites(settings.get("sites") or [], known)
+    sites, site_findings = read_sites(settings.get("sites") or [], issuers)
     return sites, issuers, [*issuer_findings, *site_findings]
 
 

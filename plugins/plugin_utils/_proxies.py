@@ -4,12 +4,12 @@
 
 """Judges what users wrote about proxies in front of the gateway.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Collection, Sequence
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import MOST_PROXIES
@@ -21,7 +21,7 @@ _REASONS = {
 }
 
 
-def site_proxy_findings(sites: t.Sequence[Site], trusted: int) -> list[str]:
+def site_proxy_findings(sites: Sequence[Site], trusted: int) -> list[str]:
     """Return a sentence for each site that must not be served to a proxy that ends TLS.
 
     Port 80 would serve it to whoever says C(X-Forwarded-Proto: https). A site without a redirect is not on port 80.
@@ -34,11 +34,13 @@ def site_proxy_findings(sites: t.Sequence[Site], trusted: int) -> list[str]:
     ]
 
 
-def proxy_findings(proxies: Raw, hosts: t.Collection[str], sites: t.Sequence[Site]) -> list[str]:
+def proxy_findings(proxies: Raw, hosts: Collection[str], sites: Sequence[Site]) -> list[str]:
     """Return a sentence for everything that is wrong with what users wrote about proxies.
 
-    :arg proxies: C(edge_trusted_proxies), C(edge_proxy_protocol) and C(edge_proxy_addresses).
-    :arg hosts: addresses of the hosts that serve the sites.
+    Args:
+        proxies: C(edge_trusted_proxies), C(edge_proxy_protocol) and C(edge_proxy_addresses).
+        hosts: Addresses of the hosts that serve the sites.
+        sites: The sites.
     """
     found: list[str] = []
     fields = Fields(proxies, "", found)
@@ -49,4 +51,4 @@ def proxy_findings(proxies: Raw, hosts: t.Collection[str], sites: t.Sequence[Sit
             fields.report(
                 f"edge_proxy_addresses has {address}, which is a host that serves the sites; it takes the addresses of the proxies"
             )
-    return [finding.removeprefix(": ") for finding in found] + site_proxy_findings(sites, trusted or 0)
+    return found + site_proxy_findings(sites, trusted or 0)

@@ -2,16 +2,56 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The summary of the sites that a person reads at the end of a run.
+"""Joins the plan of the sites with what was seen: what must be served, and the summary that people read at the end of a run.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-Record = t.Mapping[str, t.Any]
+Record = Mapping[str, Any]
+
+# Nothing took the connection. What a connection that was taken answers is the business of the application behind.
+_CLOSED = ("refused", "forward_failed")
+
+
+def site_proof(
+    plan: Record,
+    certificates: Sequence[Record] = (),
+    secrets: Sequence[Record] = (),
+    pods: Sequence[Record] = (),
+    names: Collection[str] | None = None,
+) -> dict[str, Any]:
+    """Return what must be served, and where.
+
+    Args:
+        plan: What C(site_plan) returned.
+        certificates: C(certificates) of M(baremesh.edge.certificate_info) or M(baremesh.edge.certificate_wait).
+        secrets: C(secrets) of M(baremesh.edge.certificate_info).
+        pods: C(pods) of M(baremesh.edge.sds_secret_wait), which compared what they serve with the Secrets.
+        names: Certificates to prove. None: everything for which the gateway ends TLS.
+
+    Returns:
+        C(serials) by server name, where they are known, and C(endpoints) to ask.
+    """
+    known = {str(entry["secret_name"]): str(entry["serial"]) for entry in certificates if entry.get("serial")}
+    known |= {str(entry["name"]): str(entry["serial"]) for entry in secrets if entry.get("serial")}
+    known |= {str(entry["credential"]): str(entry["serial"]) for entry in pods if entry["state"] == "served" and entry.get("serial")}
+    serials: dict[str, str] = {}
+    asked: set[str] = set()
+    for subject in plan["subjects"]:
+        # Of several Secrets a client chooses one, so no serial number is the right one.
+        secret = subject["secrets"][0] if len(subject["secrets"]) == 1 else None
+        if not subject["secrets"] or (names is not None and not (secret in known and set(subject["certificates"]) & set(names))):
+            continue
+        asked |= set(subject["server_names"])
+        if secret in known:
+            serials |= dict.fromkeys(subject["server_names"], known[secret])
+    return {"serials": serials, "endpoints": [entry for entry in plan["endpoints"] if entry["server_name"] in asked]}
 
 
 def _when(timestamp: str | None) -> str:
@@ -21,93 +61,144 @@ def _when(timestamp: str | None) -> str:
     return timestamp.replace("T", " ").replace("Z", " UTC").replace(":00 UTC", " UTC")
 
 
-def _differing(records: t.Iterable[Record], serial: str, place: str) -> list[str]:
-    """Say of each record that does not serve O(serial) what it does instead."""
-    found = []
-    for record in records:
-        where = place.format(**record)
-        if not record.get("serial"):
-            found.append(f"{where} serves no certificate ({record.get('detail') or record.get('error') or 'no answer'})")
-        elif record["serial"] != serial:
-            found.append(f"{where} serves serial {record['serial']}, the Secret holds {serial}")
-    return found
+@dataclass(frozen=True)
+class _Seen:
+    """What was seen of one subject of the plan."""
+
+    subject: Record
+    certificates: Sequence[Record]
+    secrets: Sequence[Record]
+    pods: Sequence[Record]
+    endpoints: Sequence[Record]
+
+    @property
+    def passes_through(self) -> bool:
+        """Whether the application ends TLS, so that no Secret says what is right."""
+        return not self.subject["secrets"]
+
+    @property
+    def serials(self) -> list[str]:
+        """Serial numbers in the Secrets, of which a client is served one."""
+        return [str(entry["serial"]) for entry in (*self.certificates, *self.secrets) if entry.get("serial")]
+
+    def problems(self) -> list[str]:
+        """Return what keeps the subject from being proved, deepest reason first; an empty list when all agree."""
+        if self.passes_through:
+            closed = [entry for entry in self.endpoints if entry.get("state") in _CLOSED]
+            found = [f"{place(entry)} takes no connection ({_reason(entry)})" for entry in closed]
+            return found if self.endpoints else ["no host port was looked at"]
+        found = [self._certificate_problem(entry) for entry in self.certificates] + [_secret_problem(entry) for entry in self.secrets]
+        problems = [problem for problem in found if problem]
+        if not self.serials:
+            return problems or ["its Secret holds no certificate"]
+        if not self.subject["server_names"]:
+            return problems
+        if not self.pods:
+            problems.append("no gateway pod answered")
+        problems += self._differing(self.pods)
+        if not self.endpoints:
+            problems.append("no host port was looked at")
+        return problems + self._differing(self.endpoints)
+
+    def _certificate_problem(self, entry: Record) -> str | None:
+        if entry.get("state") == "Absent":
+            own = entry["name"] == self.subject["name"]
+            return "its Certificate does not exist" if own else f"Certificate {entry['name']} does not exist"
+        return None if entry["ready"] else entry["cause"] or "its Certificate is not ready"
+
+    def _differing(self, records: Iterable[Record]) -> list[str]:
+        """Say of each record that serves none of the Secrets what it does instead."""
+        found = []
+        for record in records:
+            if not record.get("serial"):
+                found.append(f"{place(record)} serves no certificate ({_reason(record)})")
+            elif record["serial"] not in self.serials:
+                found.append(f"{place(record)} serves serial {record['serial']}, the Secret holds {' or '.join(self.serials)}")
+        return found
+
+    def lines(self) -> list[str]:
+        """Return what people read of the subject."""
+        subject, problems = self.subject, self.problems()
+        state = "NOT PROVED" if problems else "passed through" if self.passes_through else "served"
+        lines = [f"{subject['name']}: {state}: {' '.join(f'https://{host}/' for host in subject['hosts'])}"]
+        lines += [f"  problem       {problem}" for problem in problems]
+        if sorted(subject["server_names"]) != sorted(subject["hosts"]):
+            lines.append(f"  asked as      {', '.join(subject['server_names']) or 'nothing, since no name is known'}")
+        if self.passes_through:
+            lines.append("  certificate   of the application, to which the gateway passes TLS through")
+        for certificate in (entry for entry in self.certificates if entry.get("serial")):
+            lines += [
+                f"  issuer        {subject['issuer'] or certificate.get('issuer')}",
+                *_dates(certificate),
+                f"  renewal       {_when(certificate.get('renewal_time'))}",
+            ]
+        for secret in (entry for entry in self.secrets if entry.get("serial")):
+            lines += [f"  secret        {secret['name']}, which no Certificate here renews", *_dates(secret)]
+        lines += [f"  gateway pod   {pod['pod']} serves {pod.get('serial') or 'nothing'}" for pod in self.pods]
+        return lines + [f"  host port     {place(entry)} serves {self._answer(entry)}" for entry in self.endpoints]
+
+    def _answer(self, entry: Record) -> str:
+        if not entry.get("serial"):
+            return f"no certificate ({_reason(entry)})" if self.passes_through else "nothing"
+        return f"{entry['serial']} until {_when(entry.get('not_after'))}" if self.passes_through else str(entry["serial"])
 
 
-def site_problems(certificate: Record | None, pods: t.Sequence[Record], endpoints: t.Sequence[Record]) -> list[str]:
-    """Return what keeps a site from being proved, deepest reason first; an empty list when all agree."""
-    if certificate is None:
-        return ["its Certificate does not exist"]
-    problems = [] if certificate["ready"] else [certificate["cause"] or "its Certificate is not ready"]
-    serial = certificate.get("serial")
-    if not serial:
-        return problems or ["its Secret holds no certificate"]
-    if not pods:
-        problems.append("no gateway pod answered")
-    problems += _differing(pods, serial, "gateway pod {pod}")
-    if not endpoints:
-        problems.append("no host port was looked at")
-    problems += _differing(endpoints, serial, "{address}:{port}")
-    return problems
+def _dates(entry: Record) -> list[str]:
+    return [f"  serial        {entry['serial']}", f"  not after     {_when(entry.get('not_after'))}"]
 
 
-def _site_lines(site: Record, certificate: Record | None, pods: t.Sequence[Record], endpoints: t.Sequence[Record]) -> list[str]:
-    problems = site_problems(certificate, pods, endpoints)
-    state = "served" if not problems else "NOT PROVED"
-    lines = [f"{site['name']}: {state}: {' '.join('https://%s/' % host for host in site['hosts'])}"]
-    lines += [f"  problem       {problem}" for problem in problems]
-    if certificate is not None and certificate.get("serial"):
-        lines += [
-            f"  issuer        {site['issuer']}",
-            f"  serial        {certificate['serial']}",
-            f"  not after     {_when(certificate.get('not_after'))}",
-            f"  renewal       {_when(certificate.get('renewal_time'))}",
-        ]
-    lines += [f"  gateway pod   {pod['pod']} serves {pod.get('serial') or 'nothing'}" for pod in pods]
-    lines += [
-        f"  host port     {endpoint['address']}:{endpoint['port']} serves {endpoint.get('serial') or 'nothing'}" for endpoint in endpoints
-    ]
-    return lines
+def place(record: Record) -> str:
+    """Return the gateway pod, or the address and port, that was asked."""
+    if "pod" in record:
+        return f"gateway pod {record['pod']}"
+    address = f"[{record['address']}]" if ":" in str(record["address"]) else str(record["address"])
+    return f"{address}:{record['port']}"
+
+
+def _reason(record: Record) -> str:
+    return str(record.get("detail") or record.get("error") or "no answer")
+
+
+def _secret_problem(entry: Record) -> str | None:
+    return f"Secret {entry['name']}: {entry['problem']}" if entry.get("problem") else None
+
+
+def _named(plan_names: Iterable[str], entries: Iterable[Record]) -> list[Record]:
+    """Return the entries of names in their order; a name that no one looked at does not exist."""
+    by_name = {str(entry["name"]): entry for entry in entries}
+    return [by_name.get(name, {"name": name, "state": "Absent", "problem": "it does not exist"}) for name in plan_names]
 
 
 def site_report(
-    sites: t.Sequence[Record],
-    certificates: t.Sequence[Record],
-    pods: t.Sequence[Record],
-    endpoints: t.Sequence[Record],
-) -> dict[str, t.Any]:
-    """Join what was seen of each site.
+    plan: Record,
+    certificates: Sequence[Record] = (),
+    secrets: Sequence[Record] = (),
+    pods: Sequence[Record] = (),
+    endpoints: Sequence[Record] = (),
+) -> dict[str, list[str]]:
+    """Join what was seen of each subject of the plan.
 
-    :arg sites: entries of C(edge_sites): name, hosts, issuer.
-    :arg certificates: C(certificates) of M(baremesh.edge.certificate_info).
-    :arg pods: C(pods) of M(baremesh.edge.sds_secret_info): pod, sni, serial, detail.
-    :arg endpoints: C(endpoints) of M(baremesh.edge.served_certificate_info): address, port, server_name, serial, error.
-    :returns: C(lines) for people, C(problems) as one sentence each that starts with the site's name.
+    Args:
+        plan: What C(site_plan) returned.
+        certificates: C(certificates) of M(baremesh.edge.certificate_info).
+        secrets: C(secrets) of M(baremesh.edge.certificate_info).
+        pods: C(served) of M(baremesh.edge.sds_secret_info).
+        endpoints: C(endpoints) of M(baremesh.edge.served_certificate_info).
+
+    Returns:
+        C(lines) for people, C(problems) as one sentence each that starts with the name of the site or Gateway.
     """
-    by_name = {certificate["name"]: certificate for certificate in certificates}
-    lines: list[str] = []
-    problems: list[str] = []
-    for site in sites:
-        certificate = by_name.get(site["name"])
-        if certificate is not None and certificate.get("state") == "Absent":
-            certificate = None
-        of_site = (
-            certificate,
-            [pod for pod in pods if pod.get("sni") in site["hosts"]],
-            [endpoint for endpoint in endpoints if endpoint["server_name"] in site["hosts"]],
+    lines = [f"problem: {finding}" for finding in plan["findings"]]
+    problems = list(plan["findings"])
+    for subject in plan["subjects"]:
+        asked = set(subject["server_names"])
+        seen = _Seen(
+            subject,
+            _named(subject["certificates"], certificates),
+            _named((secret for secret in subject["secrets"] if secret in plan["own_secrets"]), secrets),
+            [] if not subject["secrets"] else [pod for pod in pods if pod.get("sni") in asked],
+            [endpoint for endpoint in endpoints if endpoint["server_name"] in asked],
         )
-        lines += _site_lines(site, *of_site)
-        problems += [f"{site['name']}: {problem}" for problem in site_problems(*of_site)]
+        lines += seen.lines()
+        problems += [f"{subject['name']}: {problem}" for problem in seen.problems()]
     return {"lines": lines, "problems": problems}
-
-
-def phase_times(marks: t.Sequence[Record], end: float) -> list[str]:
-    """Return a line per phase with its seconds, and one with their sum.
-
-    :arg marks: C(phase) and C(at) (seconds since the epoch), in order; a phase lasts until the next one's mark.
-    :arg end: seconds since the epoch at which the last phase ended.
-    """
-    if not marks:
-        return []
-    ends = [float(mark["at"]) for mark in marks[1:]] + [end]
-    lines = [f"{mark['phase']:<14}{finish - float(mark['at']):6.1f} s" for mark, finish in zip(marks, ends, strict=True)]
-    return [*lines, f"{'all':<14}{end - float(marks[0]['at']):6.1f} s"]

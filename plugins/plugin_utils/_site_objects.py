@@ -4,13 +4,14 @@
 
 """Kubernetes objects of sites: Certificates, Gateways and VirtualServices.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
 
 import base64
-import typing as t
+from collections.abc import Sequence
+from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
     CA_SUFFIX,
@@ -21,13 +22,13 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
     Site,
 )
 
-Object = dict[str, t.Any]
+Object = dict[str, Any]
 
-# Objects with these labels, and no others, are deleted when no site wants them any more.
+# Objects with these labels, and no others, are deleted when their site is gone.
 LABELS = {"app.kubernetes.io/managed-by": "baremesh.edge", "app.kubernetes.io/component": "site"}
-# Secrets of certificates outlive their site unless the user wants otherwise, so they are told apart.
+# Secrets of certificates outlive their site by default, so they have a label of their own.
 ISSUED_COMPONENT = "site-certificate"
-NETWORKING = "networking.istio.io/v1"
+ISTIO_API = "networking.istio.io/v1"
 ACME_PATH = "/.well-known/acme-challenge/"
 DEFAULT_USAGES = ["digital signature", "key encipherment", "server auth"]
 
@@ -45,7 +46,7 @@ def _object(api_version: str, kind: str, name: str, namespace: str, site: str, s
     }
 
 
-def _set(**fields: t.Any) -> Object:
+def _set(**fields: Any) -> Object:
     """Return the fields that have a value."""
     return {name: value for name, value in fields.items() if value not in (None, "", [], {}, ())}
 
@@ -63,7 +64,7 @@ def _private_key(default: Raw, own: Raw) -> Object:
     return _set(algorithm=merged.get("algorithm"), size=merged.get("size"), rotationPolicy=merged.get("rotation_policy"))
 
 
-def certificates(sites: t.Sequence[Site], namespace: str, issuer_kinds: Raw, private_key: Raw) -> list[Object]:
+def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, private_key: Raw) -> list[Object]:
     """Return a Certificate for each site whose certificate is issued here."""
     found = []
     for site in sites:
@@ -87,7 +88,7 @@ def certificates(sites: t.Sequence[Site], namespace: str, issuer_kinds: Raw, pri
     return found
 
 
-def ca_secrets(sites: t.Sequence[Site], namespace: str) -> list[Object]:
+def ca_secrets(sites: Sequence[Site], namespace: str) -> list[Object]:
     """Return the Secret with the CA of clients, for each site that has one."""
     found = []
     for site in sites:
@@ -98,7 +99,7 @@ def ca_secrets(sites: t.Sequence[Site], namespace: str) -> list[Object]:
     return found
 
 
-def gateways(sites: t.Sequence[Site], namespace: str, selector: Raw, port: int = 443) -> list[Object]:
+def gateways(sites: Sequence[Site], namespace: str, selector: Raw, port: int = 443) -> list[Object]:
     """Return a Gateway for each site, with one server that lists all of the site's hosts.
 
     One server, because clients reuse an HTTP/2 connection for every host of its certificate.
@@ -120,7 +121,7 @@ def gateways(sites: t.Sequence[Site], namespace: str, selector: Raw, port: int =
             "tls": tls,
         }
         spec = {"selector": dict(selector), "servers": [server]}
-        found.append(_object(NETWORKING, "Gateway", site.name, namespace, site.name, spec))
+        found.append(_object(ISTIO_API, "Gateway", site.name, namespace, site.name, spec))
     return found
 
 
@@ -170,19 +171,22 @@ def _http_rules(site: Site, behind_proxy: bool) -> list[Object]:
     return [*(_matched(_http_route(route), secure=True) for route in site.routes), _matched(redirect, secure=False)]
 
 
-def virtual_services(
-    sites: t.Sequence[Site], namespace: str, http_gateway: str, port: int = 443, behind_proxy: bool = False
-) -> list[Object]:
+def virtual_services(sites: Sequence[Site], namespace: str, http_gateway: str, port: int = 443, behind_proxy: bool = False) -> list[Object]:
     """Return the routes of each site, and what port 80 does for it.
 
-    :arg behind_proxy: whether a proxy in front ends TLS and tells so in X-Forwarded-Proto.
+    Args:
+        sites: The sites.
+        namespace: Namespace of the Gateways.
+        http_gateway: Name of the Gateway of port 80; empty for no redirects.
+        port: Port of the gateway's Service that ends TLS.
+        behind_proxy: Whether a proxy in front ends TLS and says so in X-Forwarded-Proto.
     """
     found = []
     for site in sites:
         hosts = list(site.hosts)
         if site.routes:
             spec = {"hosts": hosts, "gateways": [f"{namespace}/{site.name}"], **_routes_of(site, port)}
-            found.append(_object(NETWORKING, "VirtualService", site.name, namespace, site.name, spec))
+            found.append(_object(ISTIO_API, "VirtualService", site.name, namespace, site.name, spec))
         if site.redirect and http_gateway:
             spec = {
                 "hosts": hosts,
@@ -190,76 +194,5 @@ def virtual_services(
                 "http": _http_rules(site, behind_proxy),
             }
             name = site.name + REDIRECT_SUFFIX
-            found.append(_object(NETWORKING, "VirtualService", name, namespace, site.name, spec))
-    return found
-
-
-def server_name(host: str) -> str:
-    """Return a name that a client may ask for: Gateways allow C(namespace/host), and hosts may be wildcards."""
-    return host.rpartition("/")[2].replace("*", "edge-check", 1)
-
-
-def gateway_credentials(gateways: t.Sequence[Raw]) -> list[Object]:
-    """Return what gateway pods must serve before these Gateways open: name, hosts and TLS mode."""
-    found: dict[tuple[str, ...], Object] = {}
-    for gateway in gateways:
-        for server in (gateway.get("spec") or {}).get("servers") or []:
-            tls = server.get("tls") or {}
-            names = list(tls.get("credentialNames") or [])
-            name, mode = tls.get("credentialName") or (names[0] if names else None), tls.get("mode", "SIMPLE")
-            if not name:
-                continue
-            entry = found.setdefault((name, mode, *names), {"name": name, "hosts": [], "mode": mode})
-            if names:
-                entry["credential_names"] = names
-            hosts = [host.rpartition("/")[2] for host in server.get("hosts") or []]
-            entry["hosts"] += [host for host in hosts if host not in entry["hosts"]]
-    return list(found.values())
-
-
-def endpoints(sites: t.Sequence[Site], addresses: t.Sequence[str], port: int = 443, proxy_protocol: bool = False) -> list[Object]:
-    """Return where each site must be served: every host at every address."""
-    extra = {"proxy_protocol": True} if proxy_protocol else {}
-    return [
-        {"address": address, "port": port, "server_name": server_name(host), **extra}
-        for site in sites
-        for host in site.hosts
-        if site.credential
-        for address in addresses
-    ]
-
-
-def serials(sites: t.Sequence[Site], issued: t.Sequence[Raw]) -> dict[str, str]:
-    """Return the serial number in the Secret for each name that a client may ask for.
-
-    :arg issued: C(certificates) of M(baremesh.edge.certificate_info). A site that brings its own Secret is not in it.
-    """
-    by_name = {str(entry["name"]): str(entry["serial"]) for entry in issued if entry.get("serial")}
-    return {server_name(host): by_name[site.name] for site in sites for host in site.hosts if site.issuer and site.name in by_name}
-
-
-def labelled(objects: t.Sequence[Raw], namespace: str, api_version: str, kind: str) -> list[Object]:
-    """Return raw objects, with what they may leave out and the labels by which they are found again.
-
-    :raises ValueError: when one has no name or is of another kind.
-    """
-    found = []
-    for index, raw in enumerate(objects):
-        metadata = raw.get("metadata") or {}
-        if not metadata.get("name"):
-            raise ValueError(f"{kind} {index} of the list has no metadata.name: {raw!r}")
-        if raw.get("kind", kind) != kind:
-            raise ValueError(f"{kind} {index} of the list ({metadata['name']}) is of kind {raw['kind']}; the list takes {kind} only")
-        found.append(
-            {
-                **raw,
-                "apiVersion": raw.get("apiVersion", api_version),
-                "kind": kind,
-                "metadata": {
-                    **metadata,
-                    "namespace": metadata.get("namespace", namespace),
-                    "labels": {**(metadata.get("labels") or {}), **LABELS},
-                },
-            }
-        )
+            found.append(_object(ISTIO_API, "VirtualService", name, namespace, site.name, spec))
     return found

@@ -4,22 +4,20 @@
 
 """Reads C(edge_sites): what users wrote becomes typed sites, or a list of everything that is wrong with it.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import typing as t
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
+from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, entries_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
 
-Raw = t.Mapping[str, t.Any]
-
-TLS_MODES = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", "PASSTHROUGH")
 TLS_VERSIONS = {"1.2": "TLSV1_2", "1.3": "TLSV1_3"}
-KEY_ALGORITHMS = ("RSA", "ECDSA", "Ed25519")
-ROTATION_POLICIES = ("Always", "Never")
 MATCHES = ("prefix", "exact", "regex")
 # The Gateway of port 80 is shared by all sites and made by the role istio.
 RESERVED_NAMES = ("edge-http",)
@@ -29,15 +27,7 @@ CA_SUFFIX = "-cacert"
 NAME_LIMIT = 63 - len(REDIRECT_SUFFIX)
 
 
-class SitesError(ValueError):
-    """What users wrote cannot be used; C(findings) holds a sentence for each reason."""
-
-    def __init__(self, findings: t.Sequence[str]) -> None:
-        super().__init__("\n".join(findings))
-        self.findings = list(findings)
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Route:
     """Where requests go. C(match) is the field that was given, or None for a route that takes all."""
 
@@ -51,7 +41,7 @@ class Route:
     retries: Raw | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Tls:
     """How a site ends TLS."""
 
@@ -64,7 +54,7 @@ class Tls:
     subject_alt_names: tuple[str, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Site:
     """One entry of C(edge_sites), checked and completed."""
 
@@ -72,9 +62,9 @@ class Site:
     hosts: tuple[str, ...]
     issuer: str | None
     routes: tuple[Route, ...] = ()
-    tls: Tls = dataclasses.field(default_factory=Tls)
+    tls: Tls = field(default_factory=Tls)
     redirect: bool = True
-    certificate: Raw = dataclasses.field(default_factory=dict)
+    certificate: Raw = field(default_factory=dict)
 
     @property
     def credential(self) -> str | None:
@@ -91,7 +81,7 @@ def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -
     if passthrough:
         at.only(("service", "port"), "with tls.mode PASSTHROUGH, since the gateway does not see the request")
     else:
-        at.only((*MATCHES, "service", "port", "rewrite", "timeout", "headers", "retries"))
+        at.only(spec.ROUTE)
     given = [match for match in MATCHES if match in at.raw]
     if len(given) > 1:
         at.report(f"has {' and '.join(given)}; a route is matched by one of {', '.join(MATCHES)}")
@@ -114,7 +104,7 @@ def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -
     )
 
 
-def _unreachable(fields: Fields, routes: t.Sequence[Route]) -> None:
+def _unreachable(fields: Fields, routes: Sequence[Route]) -> None:
     """Report routes that never see a request, because an earlier one takes all of theirs."""
     for later, route in enumerate(routes):
         for earlier, other in enumerate(routes[:later]):
@@ -133,41 +123,45 @@ def _tls(fields: Fields) -> Tls:
     at = fields.nested("tls") if "tls" in fields.raw else None
     if at is None:
         return Tls()
-    at.only([field.name for field in dataclasses.fields(Tls)])
+    at.only(spec.TLS)
     return Tls(
-        mode=at.choice("mode", TLS_MODES) or "SIMPLE",
+        mode=at.choice("mode", spec.TLS["mode"]["choices"]) or spec.TLS["mode"]["default"],
         credential=at.name("credential"),
         ca_certificate=at.pem_certificate("ca_certificate"),
-        min_version=at.choice("min_version", tuple(TLS_VERSIONS)),
-        max_version=at.choice("max_version", tuple(TLS_VERSIONS)),
+        min_version=at.choice("min_version", spec.TLS["min_version"]["choices"]),
+        max_version=at.choice("max_version", spec.TLS["max_version"]["choices"]),
         cipher_suites=tuple(at.texts("cipher_suites")),
         subject_alt_names=tuple(at.texts("subject_alt_names")),
     )
 
 
-def _certificate(fields: Fields) -> dict[str, t.Any]:
+def read_private_key(at: Fields) -> dict[str, Any]:
+    """Return what users say of a private key; a field that is not given is None."""
+    at.only(spec.PRIVATE_KEY)
+    return {
+        "algorithm": at.choice("algorithm", spec.PRIVATE_KEY["algorithm"]["choices"]),
+        "size": at.integer("size", 256, 8192),
+        "rotation_policy": at.choice("rotation_policy", spec.PRIVATE_KEY["rotation_policy"]["choices"]),
+    }
+
+
+def _certificate(fields: Fields) -> dict[str, Any]:
     at = fields.nested("certificate") if "certificate" in fields.raw else None
     if at is None:
         return {}
-    at.only(("duration", "renew_before", "common_name", "usages", "private_key"))
-    found: dict[str, t.Any] = {
+    at.only(spec.CERTIFICATE)
+    key = at.nested("private_key") if "private_key" in at.raw else None
+    found = {
         "duration": at.duration("duration"),
         "renew_before": at.duration("renew_before"),
         "common_name": at.host("common_name"),
         "usages": at.texts("usages"),
+        "private_key": read_private_key(key) if key is not None else None,
     }
-    key = at.nested("private_key") if "private_key" in at.raw else None
-    if key is not None:
-        key.only(("algorithm", "size", "rotation_policy"))
-        found["private_key"] = {
-            "algorithm": key.choice("algorithm", KEY_ALGORITHMS),
-            "size": key.integer("size", 256, 8192),
-            "rotation_policy": key.choice("rotation_policy", ROTATION_POLICIES),
-        }
     return {name: value for name, value in found.items() if value}
 
 
-def _issuer(fields: Fields, site_tls: Tls, issuers: t.Mapping[str, Raw] | None) -> str | None:
+def _issuer(fields: Fields, site_tls: Tls, issuers: Mapping[str, Issuer] | None) -> str | None:
     """Read C(issuer) and what it must agree with."""
     if site_tls.mode == "PASSTHROUGH" or site_tls.credential:
         reason = "tls.credential names a Secret of your own" if site_tls.credential else "PASSTHROUGH ends no TLS here"
@@ -180,25 +174,25 @@ def _issuer(fields: Fields, site_tls: Tls, issuers: t.Mapping[str, Raw] | None) 
     return issuer
 
 
-def _agreement(fields: Fields, site: Site, issuers: t.Mapping[str, Raw] | None) -> None:
+def _agreement(fields: Fields, site: Site, issuers: Mapping[str, Issuer] | None) -> None:
     """Report fields that are fine alone and wrong together."""
-    issuer = (issuers or {}).get(site.issuer or "", {})
+    issuer = (issuers or {}).get(site.issuer or "")
     for host in site.hosts:
-        if host.startswith("*.") and issuer.get("http01_only"):
+        if host.startswith("*.") and issuer and issuer.http01_only:
             fields.report(f"hosts has '{host}', and issuer '{site.issuer}' proves names by HTTP-01 only; wildcards need DNS-01")
     needs_ca = site.tls.mode in ("MUTUAL", "OPTIONAL_MUTUAL")
     if site.tls.ca_certificate and not needs_ca:
         fields.report(f"tls.ca_certificate is for MUTUAL and OPTIONAL_MUTUAL, tls.mode is {site.tls.mode}")
-    if needs_ca and not site.tls.ca_certificate and issuer.get("type") == "acme":
+    if needs_ca and not site.tls.ca_certificate and issuer and issuer.type == "acme":
         fields.report(
             f"tls.mode is {site.tls.mode} without tls.ca_certificate, and ACME issuer '{site.issuer}' puts no ca.crt into the Secret"
         )
     if site.tls.mode == "PASSTHROUGH" and len(site.routes) != 1:
-        fields.report(f"routes has {len(site.routes)} entries; PASSTHROUGH leads a host to exactly one service")
+        fields.report(f"routes has {len(site.routes)} entries; PASSTHROUGH passes a host to exactly one service")
 
 
-def _site(fields: Fields, issuers: t.Mapping[str, Raw] | None, cluster_domain: str) -> Site:
-    fields.only([field.name for field in dataclasses.fields(Site)])
+def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: str) -> Site:
+    fields.only(spec.SITE)
     name = fields.name("name", required=True, limit=NAME_LIMIT) or ""
     if name in RESERVED_NAMES:
         fields.report(f"name is '{name}', which the collection uses itself")
@@ -211,7 +205,7 @@ def _site(fields: Fields, issuers: t.Mapping[str, Raw] | None, cluster_domain: s
         issuer=_issuer(fields, site_tls, issuers),
         routes=tuple(route for route in found if route is not None),
         tls=site_tls,
-        redirect=fields.boolean("redirect", True),
+        redirect=fields.boolean("redirect", spec.SITE["redirect"]["default"]),
         certificate=_certificate(fields),
     )
     if all(route.service and route.port for route in site.routes):
@@ -220,19 +214,17 @@ def _site(fields: Fields, issuers: t.Mapping[str, Raw] | None, cluster_domain: s
     return site
 
 
-def _between(sites: t.Sequence[Site], findings: list[str]) -> None:
+def _between(sites: Sequence[Site], findings: list[str]) -> None:
     """Report what two sites cannot share."""
+    made = {site.name + suffix: site.name for site in sites for suffix in (REDIRECT_SUFFIX, CA_SUFFIX)}
     names: dict[str, int] = {}
     hosts: dict[str, str] = {}
     for index, site in enumerate(sites):
         if site.name and site.name in names:
             findings.append(f"edge_sites[{index}]: name '{site.name}' is already that of edge_sites[{names[site.name]}]")
         names.setdefault(site.name, index)
-        findings += [
-            f"edge_sites[{index}]: name '{site.name}' is that of an object made for site '{other.name}'"
-            for other in sites
-            if site.name in (other.name + REDIRECT_SUFFIX, other.name + CA_SUFFIX)
-        ]
+        if site.name in made:
+            findings.append(f"edge_sites[{index}]: name '{site.name}' is that of an object made for site '{made[site.name]}'")
         for host in dict.fromkeys(site.hosts):
             if host in hosts:
                 findings.append(f"edge_sites[{index}] ({site.name}): host '{host}' is already served by site '{hosts[host]}'")
@@ -240,35 +232,29 @@ def _between(sites: t.Sequence[Site], findings: list[str]) -> None:
 
 
 def read_sites(
-    sites: t.Any, issuers: t.Mapping[str, Raw] | None = None, cluster_domain: str = "cluster.local"
+    sites: Any, issuers: Mapping[str, Issuer] | None = None, cluster_domain: str = "cluster.local"
 ) -> tuple[list[Site], list[str]]:
-    """Return the sites and a sentence for everything that is wrong with them.
+    """Read C(edge_sites).
 
-    :arg sites: the value of C(edge_sites).
-    :arg issuers: what sites may name, each with C(type) and C(http01_only). None leaves names of issuers unchecked.
-    :arg cluster_domain: domain that completes names of Services.
+    Args:
+        sites: The value of C(edge_sites).
+        issuers: What sites may name. None leaves names of issuers unchecked.
+        cluster_domain: Domain that completes names of Services.
+
+    Returns:
+        The sites, and a sentence for everything that is wrong with them.
     """
     findings: list[str] = []
-    if not isinstance(sites, (list, tuple)):
+    entries = entries_of(sites)
+    if entries is None:
         return [], [f"edge_sites is {sites!r}; it must be a list of sites"]
     found = []
-    for index, raw in enumerate(sites):
+    for index, raw in enumerate(entries):
         place = f"edge_sites[{index}]"
-        if not isinstance(raw, t.Mapping):
+        if not isinstance(raw, Mapping):
             findings.append(f"{place} is {raw!r}; a site is a dictionary with name, hosts, issuer and routes")
             continue
         title = f" ({raw['name']})" if raw.get("name") else ""
         found.append(_site(Fields(raw, place, findings, title), issuers, cluster_domain))
     _between(found, findings)
     return found, findings
-
-
-def parse_sites(sites: t.Any, issuers: t.Mapping[str, Raw] | None = None, cluster_domain: str = "cluster.local") -> list[Site]:
-    """Return the sites.
-
-    :raises SitesError: when anything is wrong with them, with all findings.
-    """
-    found, findings = read_sites(sites, issuers, cluster_domain)
-    if findings:
-        raise SitesError(findings)
-    return found

@@ -62,3 +62,17 @@ def test_a_refusal_is_a_failure(monkeypatch, api):
     found = run(monkeypatch, certificate_info, namespace=make.NS)
     assert found["failed"] is True
     assert found["msg"].startswith("Could not list certificates.cert-manager.io in namespace istio-ingress: HTTP 403 Forbidden")
+
+
+def test_secrets_that_users_bring_themselves(monkeypatch, api):
+    api.apply(kinds.SECRETS, make.secret("mine", names=("own.example.com",)))
+    broken = make.secret("broken")
+    broken["data"] = {"tls.crt": broken["data"]["tls.crt"]}
+    api.apply(kinds.SECRETS, broken)
+    mine, ghost, other = run(monkeypatch, certificate_info, namespace=make.NS, secret_names=["mine", "ghost", "broken"])["secrets"]
+    assert mine["serial"]
+    assert mine["not_after"].endswith("Z")
+    assert (mine["dns_names"], mine["problem"]) == (["own.example.com"], None)
+    assert (ghost["serial"], ghost["problem"]) == (None, f"it does not exist in namespace {make.NS}")
+    assert (other["serial"], other["problem"]) == (None, "it has neither tls.crt and tls.key nor cert and key (it holds tls.crt)")
+    assert "tls.key" not in str(mine)

@@ -9,7 +9,7 @@ import base64
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import issuer_objects, known_issuers, read_issuers
+from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import issuer_objects, read_issuers
 
 PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 HTTP01 = [{"http01": {"ingress": {"ingressClassName": "istio"}}}]
@@ -94,6 +94,18 @@ def test_what_is_wrong_is_said_in_one_sentence(raw, expected):
     assert findings[0].startswith(expected)
 
 
+@pytest.mark.parametrize("acme", ["x", {"solvers": "x"}, {"solvers": [5]}, {"solvers": [{"http01": {}}, 5]}])
+def test_solvers_of_a_raw_issuer_may_be_anything(acme):
+    found = read_issuers([{"name": "raw", "type": "raw", "spec": {"acme": acme}}])[0]["raw"]
+    assert found.http01 == found.http01_only == ("http01" in str(acme))
+
+
+def test_a_solver_must_be_a_dictionary():
+    found, findings = read_issuers([dict(LAB, solvers=[5])])
+    assert findings == ["cert_manager_issuers[0] (lab): solvers[0] is 5; a solver has http01 or dns01"]
+    assert not found["lab"].http01
+
+
 def test_two_issuers_with_one_name():
     assert read_issuers([LAB, LAB])[1] == ["cert_manager_issuers[1]: name 'lab' is already that of another issuer"]
 
@@ -101,8 +113,8 @@ def test_two_issuers_with_one_name():
 def test_what_sites_need_to_know_of_an_issuer():
     dns = dict(LAB, name="dns", solvers=[{"dns01": {"cloudflare": {}}}])
     both = dict(LAB, name="both", solvers=[{"dns01": {}}, {"http01": {}}])
-    found = known_issuers([LAB, dns, both, {"name": "own", "type": "selfsigned"}])
-    assert {name: (issuer["http01"], issuer["http01_only"]) for name, issuer in found.items()} == {
+    found, _findings = read_issuers([LAB, dns, both, {"name": "own", "type": "selfsigned"}], solvers=HTTP01)
+    assert {name: (issuer.http01, issuer.http01_only) for name, issuer in found.items()} == {
         "lab": (True, True),
         "dns": (False, False),
         "both": (True, False),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.filter.site_findings import site_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import read_sites
 
@@ -31,7 +31,7 @@ def test_what_is_right(proxies):
     assert findings(proxy_addresses=["192.0.2.1"], **proxies) == []
 
 
-def test_everything_that_is_wrong_is_told_at_once():
+def test_everything_that_is_wrong_is_found_at_once():
     assert findings([MUTUAL], trusted_proxies=-1, proxy_protocol="v2", proxy_addresses=["192.0.2.11"]) == [
         "edge_trusted_proxies is '-1'; it must be a number from 0 to 16",
         "edge_proxy_protocol is 'v2'; it must be true or false",
@@ -39,7 +39,7 @@ def test_everything_that_is_wrong_is_told_at_once():
     ]
 
 
-def test_addresses_that_are_no_list():
+def test_addresses_must_be_a_list():
     assert findings(proxy_addresses="192.0.2.1") == ["edge_proxy_addresses is '192.0.2.1'; it must be a list"]
 
 
@@ -50,9 +50,10 @@ def test_a_site_for_clients_with_certificates_is_not_put_on_port_80():
     assert findings([MUTUAL], proxy_protocol=True) == []
 
 
-def test_the_role_that_serves_sites_finds_it_too():
-    assert site_findings([MUTUAL], None, 1) == findings([MUTUAL], trusted_proxies=1)
-    assert site_findings([MUTUAL]) == []
+def test_the_plan_of_the_sites_finds_it_too():
+    lab = {"cert_manager_issuers": [{"name": "lab", "type": "selfsigned"}]}
+    assert make_plan([MUTUAL], {**lab, "edge_trusted_proxies": 1})["findings"] == findings([MUTUAL], trusted_proxies=1)
+    assert make_plan([MUTUAL], lab)["findings"] == []
 
 
 def test_a_site_without_tls_of_its_own():

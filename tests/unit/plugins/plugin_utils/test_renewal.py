@@ -37,8 +37,8 @@ CERTIFICATES = [certificate("app", 60), certificate("shop", 5.5), certificate("m
     ],
 )
 def test_names_are_read_from_lists_and_from_text(given, expected):
-    wish, findings = _renewal.read_wish(given, "2", "", KNOWN)
-    assert (list(wish.names), wish.batch_size, wish.within_days, findings) == (expected, 2, None, [])
+    request, findings = _renewal.read_request(given, "2", "", KNOWN)
+    assert (list(request.names), request.batch_size, request.within_days, findings) == (expected, 2, None, [])
 
 
 def test_everything_that_is_wrong_is_found_at_once():
@@ -59,7 +59,13 @@ def test_a_batch_has_a_whole_number_of_certificates(size):
 
 def test_batches_begin_with_what_expires_first():
     plan = _renewal.renewal_plan([], CERTIFICATES, NOW, batch_size="2")
-    assert plan == {"names": ["shop", "mail", "app"], "batches": [["shop", "mail"], ["app"]], "left": [], "missing": []}
+    assert plan == {
+        "names": ["shop", "mail", "app"],
+        "batches": [["shop", "mail"], ["app"]],
+        "left": [],
+        "missing": [],
+        "summary": "shop, mail; then app.",
+    }
 
 
 def test_one_that_was_never_issued_comes_first():
@@ -75,60 +81,27 @@ def test_only_what_expires_within_some_days(days, names):
     assert len(plan["left"]) == 3 - len(names)
 
 
-def test_what_is_left_alone_is_told_with_its_days():
-    assert _renewal.renewal_plan("shop, app", CERTIFICATES, NOW, within_days=1)["left"] == [
-        "shop is valid for 5 days yet",
-        "app is valid for 60 days yet",
-    ]
+def test_what_is_left_alone_is_named_with_its_days():
+    plan = _renewal.renewal_plan("shop, app", CERTIFICATES, NOW, within_days=1)
+    assert plan["left"] == ["shop is valid for 5 days yet", "app is valid for 60 days yet"]
+    assert plan["summary"] == "nothing. Left alone: shop is valid for 5 days yet, app is valid for 60 days yet."
 
 
-def test_one_that_does_not_exist_is_told():
+def test_one_that_does_not_exist_is_named():
     absent = {"name": "app", "state": "Absent", "not_after": None}
     assert _renewal.renewal_plan([], [absent], NOW)["missing"] == ["app"]
 
 
-SELECTOR = {"istio": "ingress"}
-
-
-def gateway(credential, *hosts, selector=None, port=443, **tls):
-    tls = {"mode": "SIMPLE", "credentialName": credential} | tls
-    return {"spec": {"selector": selector or SELECTOR, "servers": [{"port": {"number": port}, "hosts": list(hosts), "tls": tls}]}}
-
-
-def test_what_must_be_served_and_where():
-    gateways = [gateway("app-tls", "app.example.com", "ns/*.example.com"), gateway("own", "own.example.com")]
-    proof = _renewal.renewal_proof(gateways, CERTIFICATES, SELECTOR, 443, ["192.0.2.1", "2001:db8::1"], 8443)
-    assert proof["serials"] == {"app.example.com": "app2", "edge-check.example.com": "app2"}
-    assert proof["endpoints"] == [
-        {"address": address, "port": 8443, "server_name": name}
-        for name in ("app.example.com", "edge-check.example.com")
-        for address in ("192.0.2.1", "2001:db8::1")
-    ]
-
-
-def test_a_proxy_in_front_serves_it_too_and_the_hosts_expect_its_header():
-    gateways = [gateway("app-tls", "app.example.com")]
-    proof = _renewal.renewal_proof(gateways, CERTIFICATES, SELECTOR, 443, ["192.0.2.1"], proxy_protocol=True, proxies=["192.0.2.9"])
-    assert proof["endpoints"] == [
-        {"address": "192.0.2.1", "port": 443, "proxy_protocol": True, "server_name": "app.example.com"},
-        {"address": "192.0.2.9", "port": 443, "server_name": "app.example.com"},
-    ]
-
-
 @pytest.mark.parametrize(
-    "other",
-    [
-        gateway("app-tls", "a.b", selector={"istio": "internal"}),
-        gateway("app-tls", "a.b", port=8443),
-        gateway(None, "a.b", credentialNames=["app-tls", "app-rsa"]),
-        {"spec": {"selector": SELECTOR, "servers": [{"port": {"number": 80}, "hosts": ["a.b"]}]}},
-    ],
+    ("names", "summary"),
+    [([], "app, shop, mail, once there is a cluster."), ("mail, app", "mail, app, once there is a cluster.")],
 )
-def test_other_gateways_are_not_asked(other):
-    assert _renewal.renewal_proof([other], CERTIFICATES, SELECTOR, 443, ["192.0.2.1"]) == {"serials": {}, "endpoints": []}
+def test_what_would_be_renewed_once_there_is_a_cluster(names, summary):
+    assert _renewal.renewal_outlook(names, KNOWN) == {"names": [], "batches": [], "left": [], "missing": [], "summary": summary}
+    assert _renewal.renewal_outlook([], [])["summary"] == "nothing."
 
 
-def test_lines_tell_what_became_of_each():
+def test_lines_say_what_became_of_each():
     before = [{"name": "app", "serial": "app1"}, {"name": "mail", "serial": ""}]
     served = [
         {"pod": "gw-a", "sni": "app.example.com", "serial": "app2"},
@@ -150,7 +123,7 @@ def test_pods_that_did_not_live_through_it():
     before = [pod("same"), pod("again"), pod("other"), pod("gone")]
     after = [pod("same"), pod("again", restarts=2), pod("other", uid="v"), pod("new")]
     assert _renewal.gateway_restarts(before, after) == [
-        "Gateway pod again restarted 2 time(s) while certificates were renewed; its log tells why.",
+        "Gateway pod again restarted 2 time(s) while certificates were renewed; its log says why.",
         "Gateway pod other was replaced or removed while certificates were renewed.",
         "Gateway pod gone was replaced or removed while certificates were renewed.",
     ]
@@ -161,6 +134,6 @@ def test_the_filters_have_their_names():
         "gateway_restarts",
         "renewal_findings",
         "renewal_lines",
+        "renewal_outlook",
         "renewal_plan",
-        "renewal_proof",
     }

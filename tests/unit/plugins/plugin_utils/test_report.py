@@ -1,31 +1,64 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""What is read at the end of a run, and what must be served."""
 
 from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._report import phase_times, site_report
+from ansible_collections.baremesh.edge.plugins.filter import site_plan as filters
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._report import site_proof, site_report
 
 SITE = {"name": "app", "hosts": ["app.example.com"], "issuer": "letsencrypt"}
+SHOP = {"name": "shop", "hosts": ["shop.example.com"], "issuer": "letsencrypt"}
+OWN = {"name": "own", "hosts": ["own.example.com"], "tls": {"credential": "mine"}}
+PASSING = {
+    "name": "db",
+    "hosts": ["db.example.com"],
+    "tls": {"mode": "PASSTHROUGH"},
+    "routes": [{"service": "db.data", "port": 5432}],
+}
+WILDCARD = {"name": "all", "hosts": ["*.example.com"], "issuer": "lab"}
 CERTIFICATE = {
     "name": "app",
+    "secret_name": "app",
     "ready": True,
     "cause": "",
     "serial": "a1",
     "not_after": "2027-02-19T08:00:00Z",
     "renewal_time": "2027-01-20T08:00:00Z",
+    "issuer": "ClusterIssuer/letsencrypt",
 }
+SECRET = {"name": "mine", "serial": "c3", "not_after": "2027-03-01T00:00:00Z", "problem": None}
 POD = {"pod": "istio-ingress-1", "sni": "app.example.com", "serial": "a1"}
-ENDPOINT = {"address": "192.0.2.1", "port": 443, "server_name": "app.example.com", "serial": "a1"}
+ENDPOINT = {"address": "192.0.2.1", "port": 443, "server_name": "app.example.com", "serial": "a1", "state": "served"}
+
+
+def plan(*sites, **settings):
+    issuers = [{"name": "lab", "type": "selfsigned"}]
+    found = make_plan(list(sites), {"cert_manager_issuers": issuers, "edge_addresses": ["192.0.2.1"], **settings})
+    assert found["findings"] == []
+    return found
+
+
+def seen(name, serial="c3"):
+    return {"pods": [POD | {"sni": name, "serial": serial}], "endpoints": [ENDPOINT | {"server_name": name, "serial": serial}]}
 
 
 def test_a_site_that_serves_its_secret_has_no_problem():
-    result = site_report([SITE], [CERTIFICATE], [POD], [ENDPOINT])
+    result = site_report(plan(SITE), [CERTIFICATE], [], [POD], [ENDPOINT])
     assert result["problems"] == []
-    assert result["lines"][0] == "app: served: https://app.example.com/"
-    assert "  not after     2027-02-19 08:00 UTC" in result["lines"]
+    assert result["lines"] == [
+        "app: served: https://app.example.com/",
+        "  issuer        letsencrypt",
+        "  serial        a1",
+        "  not after     2027-02-19 08:00 UTC",
+        "  renewal       2027-01-20 08:00 UTC",
+        "  gateway pod   istio-ingress-1 serves a1",
+        "  host port     192.0.2.1:443 serves a1",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -57,23 +90,196 @@ def test_a_site_that_serves_its_secret_has_no_problem():
             [{**ENDPOINT, "serial": None, "error": "connection refused"}],
             "app: 192.0.2.1:443 serves no certificate (connection refused)",
         ),
+        (
+            [CERTIFICATE],
+            [POD],
+            [{**ENDPOINT, "address": "2001:db8::1", "serial": "b2"}],
+            "app: [2001:db8::1]:443 serves serial b2, the Secret holds a1",
+        ),
         ([CERTIFICATE], [POD], [], "app: no host port was looked at"),
     ],
 )
 def test_what_is_not_proved_is_a_problem(certificates, pods, endpoints, problem):
-    result = site_report([SITE], certificates, pods, endpoints)
+    result = site_report(plan(SITE), certificates, [], pods, endpoints)
     assert result["problems"] == [problem]
     assert result["lines"][0].startswith("app: NOT PROVED: ")
     assert f"  problem       {problem.removeprefix('app: ')}" in result["lines"]
 
 
 def test_each_site_is_judged_by_its_own_host_names():
-    other = {"name": "shop", "hosts": ["shop.example.com"], "issuer": "letsencrypt"}
-    result = site_report([SITE, other], [CERTIFICATE, {**CERTIFICATE, "name": "shop"}], [POD], [ENDPOINT])
+    certificates = [CERTIFICATE, CERTIFICATE | {"name": "shop", "secret_name": "shop"}]
+    result = site_report(plan(SITE, SHOP), certificates, [], [POD], [ENDPOINT])
     assert result["problems"] == ["shop: no gateway pod answered", "shop: no host port was looked at"]
 
 
-def test_a_phase_lasts_until_the_next_begins():
-    marks = [{"phase": "preflight", "at": 100.0}, {"phase": "k3s", "at": 102.5}]
-    assert phase_times(marks, 110.0) == ["preflight        2.5 s", "k3s              7.5 s", "all             10.0 s"]
-    assert phase_times([], 1.0) == []
+def test_a_secret_of_ones_own_is_what_must_be_served():
+    result = site_report(plan(OWN), [], [SECRET], **seen("own.example.com"))
+    assert result["problems"] == []
+    assert result["lines"] == [
+        "own: served: https://own.example.com/",
+        "  secret        mine, which no Certificate here renews",
+        "  serial        c3",
+        "  not after     2027-03-01 00:00 UTC",
+        "  gateway pod   istio-ingress-1 serves c3",
+        "  host port     192.0.2.1:443 serves c3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("secrets", "serial", "problems"),
+    [
+        ([SECRET | {"serial": None, "problem": "it does not exist"}], "c3", ["own: Secret mine: it does not exist"]),
+        ([], "c3", ["own: Secret mine: it does not exist"]),
+        (
+            [SECRET],
+            "d4",
+            [
+                "own: gateway pod istio-ingress-1 serves serial d4, the Secret holds c3",
+                "own: 192.0.2.1:443 serves serial d4, the Secret holds c3",
+            ],
+        ),
+    ],
+)
+def test_a_secret_of_ones_own_that_is_not_served(secrets, serial, problems):
+    assert site_report(plan(OWN), [], secrets, **seen("own.example.com", serial))["problems"] == problems
+
+
+def test_a_secret_that_a_raw_certificate_writes_is_proved_by_it():
+    raw = {"metadata": {"name": "written"}, "spec": {"secretName": "mine", "dnsNames": ["own.example.com"]}}
+    written = CERTIFICATE | {"name": "written", "secret_name": "mine", "serial": "c3"}
+    found = plan(OWN, certificate_certificates=[raw])
+    result = site_report(found, [written], [], **seen("own.example.com"))
+    assert result["problems"] == []
+    assert "  issuer        ClusterIssuer/letsencrypt" in result["lines"]
+    assert site_report(found, [], [], **seen("own.example.com"))["problems"] == ["own: Certificate written does not exist"]
+
+
+def test_passthrough_shows_what_the_application_answers():
+    answer = ENDPOINT | {"server_name": "db.example.com", "serial": "e5", "not_after": "2027-02-19T08:00:00Z"}
+    result = site_report(plan(PASSING), [], [], [], [answer])
+    assert result["problems"] == []
+    assert result["lines"] == [
+        "db: passed through: https://db.example.com/",
+        "  certificate   of the application, to which the gateway passes TLS through",
+        "  host port     192.0.2.1:443 serves e5 until 2027-02-19 08:00 UTC",
+    ]
+
+
+def test_passthrough_to_an_application_that_ends_the_handshake_is_not_the_gateways_fault():
+    answer = ENDPOINT | {"server_name": "db.example.com", "serial": None, "state": "reset", "error": "connection reset by peer"}
+    result = site_report(plan(PASSING), [], [], [], [answer])
+    assert result["problems"] == []
+    assert result["lines"][-1] == "  host port     192.0.2.1:443 serves no certificate (connection reset by peer)"
+
+
+@pytest.mark.parametrize("state", ["refused", "forward_failed"])
+def test_passthrough_needs_the_host_port(state):
+    answer = ENDPOINT | {"server_name": "db.example.com", "serial": None, "state": state, "error": "no route to host"}
+    assert site_report(plan(PASSING), [], [], [], [answer])["problems"] == ["db: 192.0.2.1:443 takes no connection (no route to host)"]
+    assert site_report(plan(PASSING))["problems"] == ["db: no host port was looked at"]
+
+
+def test_a_wildcard_is_judged_by_the_name_under_it():
+    certificate = CERTIFICATE | {"name": "all", "secret_name": "all", "serial": "c3"}
+    result = site_report(plan(WILDCARD), [certificate], [], **seen("edge-check.example.com"))
+    assert result["problems"] == []
+    assert result["lines"][:2] == ["all: served: https://*.example.com/", "  asked as      edge-check.example.com"]
+
+
+def test_a_wildcard_beside_its_own_names():
+    certificate = CERTIFICATE | {"name": "all", "secret_name": "all"}
+    found = plan(WILDCARD | {"hosts": ["example.com", "*.example.com"]})
+    names = ["example.com", "edge-check.example.com"]
+    pods = [POD | {"sni": name} for name in names]
+    endpoints = [ENDPOINT | {"server_name": name} for name in names]
+    assert site_report(found, [certificate], [], pods, endpoints)["problems"] == []
+    endpoints[1] |= {"serial": "b2"}
+    assert site_report(found, [certificate], [], pods, endpoints)["problems"] == [
+        "all: 192.0.2.1:443 serves serial b2, the Secret holds a1"
+    ]
+
+
+def gateway(*hosts, **tls):
+    server = {"port": {"number": 443}, "hosts": list(hosts), "tls": {"mode": "SIMPLE", **tls}}
+    return {"metadata": {"name": "raw"}, "spec": {"selector": {"istio": "ingress"}, "servers": [server]}}
+
+
+def test_a_raw_gateway_is_reported_like_a_site():
+    result = site_report(
+        plan(gateway_gateways=[gateway("raw.example.com", credentialName="mine")]), [], [SECRET], **seen("raw.example.com")
+    )
+    assert result["problems"] == []
+    assert result["lines"][0] == "raw: served: https://raw.example.com/"
+
+
+def test_of_several_secrets_a_client_is_served_one():
+    found = plan(gateway_gateways=[gateway("raw.example.com", credentialNames=["rsa", "ecdsa"])])
+    secrets = [SECRET | {"name": "rsa", "serial": "a1"}, SECRET | {"name": "ecdsa", "serial": "c3"}]
+    assert site_report(found, [], secrets, **seen("raw.example.com"))["problems"] == []
+    (pods, ports) = site_report(found, [], secrets, **seen("raw.example.com", "d4"))["problems"]
+    assert pods == "raw: gateway pod istio-ingress-1 serves serial d4, the Secret holds a1 or c3"
+    assert ports.startswith("raw: 192.0.2.1:443 serves serial d4")
+    assert site_proof(found, [], secrets)["serials"] == {}
+    assert len(site_proof(found, [], secrets)["endpoints"]) == 1
+
+
+def test_sites_that_cannot_be_read_are_a_problem():
+    found = make_plan([{"name": "app"}], {})
+    result = site_report(found)
+    assert result["problems"] == found["findings"]
+    assert len(result["problems"]) == 2
+
+
+def test_what_must_be_served_by_the_name_that_clients_ask_for():
+    found = plan(WILDCARD | {"hosts": ["app.example.com", "*.example.com"]}, OWN, PASSING)
+    certificate = CERTIFICATE | {"name": "all", "secret_name": "all"}
+    proof = site_proof(found, [certificate], [SECRET])
+    assert proof["serials"] == {"app.example.com": "a1", "edge-check.example.com": "a1", "own.example.com": "c3"}
+    assert [entry["server_name"] for entry in proof["endpoints"]] == list(proof["serials"])
+    # What is not known must be served nevertheless.
+    unknown = site_proof(found, [certificate | {"serial": None}], [])
+    assert unknown == {"serials": {}, "endpoints": proof["endpoints"]}
+
+
+def test_what_pods_were_seen_to_serve_is_what_the_secrets_hold():
+    found = plan(SITE, OWN)
+    pods = [
+        {"credential": "app", "sni": "app.example.com", "serial": "a1", "state": "served"},
+        {"credential": "mine", "sni": "own.example.com", "serial": "old", "state": "other_serial"},
+    ]
+    proof = site_proof(found, pods=pods)
+    assert proof["serials"] == {"app.example.com": "a1"}
+    assert len(proof["endpoints"]) == 2
+
+
+def test_what_must_be_served_after_a_renewal():
+    raw = {"metadata": {"name": "raw"}, "spec": {"secretName": "raw-tls", "dnsNames": ["raw.example.com"]}}
+    found = plan(
+        SITE,
+        SHOP,
+        OWN,
+        certificate_certificates=[raw],
+        gateway_gateways=[gateway("raw.example.com", "ns/*.example.org", credentialName="raw-tls")],
+        edge_addresses=["192.0.2.1", "2001:db8::1"],
+        edge_https_port=8443,
+    )
+    renewed = [CERTIFICATE | {"name": "raw", "secret_name": "raw-tls", "serial": "r2"}]
+    proof = site_proof(found, renewed, names=["raw"])
+    assert proof["serials"] == {"raw.example.com": "r2", "edge-check.example.org": "r2"}
+    assert proof["endpoints"] == [
+        {"address": address, "port": 8443, "server_name": name}
+        for name in ("raw.example.com", "edge-check.example.org")
+        for address in ("192.0.2.1", "2001:db8::1")
+    ]
+    assert site_proof(found, [CERTIFICATE], names=["app"])["serials"] == {"app.example.com": "a1"}
+
+
+def test_after_a_renewal_nothing_is_asked_of_which_a_client_chooses():
+    raw = {"metadata": {"name": "raw"}, "spec": {"secretName": "app-tls", "dnsNames": ["a.b.example"]}}
+    found = plan(certificate_certificates=[raw], gateway_gateways=[gateway("a.b.example", credentialNames=["app-tls", "app-rsa"])])
+    renewed = [CERTIFICATE | {"name": "raw", "secret_name": "app-tls"}]
+    assert site_proof(found, renewed, names=["raw"]) == {"serials": {}, "endpoints": []}
+
+
+def test_the_filters_have_their_names():
+    assert set(filters.FilterModule().filters()) == {"http01_hosts", "site_plan", "site_proof", "site_report"}

@@ -8,11 +8,17 @@ from __future__ import annotations
 import base64
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import parse_sites
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import read_sites
 
 NS = "istio-ingress"
 PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 ROUTE = {"prefix": "/", "service": "web.default", "port": 3000}
+
+
+def parse_sites(raw):
+    found, findings = read_sites(raw)
+    assert findings == []
+    return found
 
 
 def sites(**fields):
@@ -142,7 +148,6 @@ def test_passthrough_is_routed_by_name():
     assert gateway["spec"]["servers"][0]["tls"] == {"mode": "PASSTHROUGH"}
     routes, _redirect = objects.virtual_services(found, NS, "edge-http")
     assert routes["spec"]["tls"][0]["match"] == [{"port": 443, "sniHosts": ["db.example.com"]}]
-    assert objects.endpoints(found, ["192.0.2.1"]) == []
 
 
 def test_the_ca_of_clients_has_the_name_that_istio_looks_for():
@@ -150,44 +155,3 @@ def test_the_ca_of_clients_has_the_name_that_istio_looks_for():
     (secret,) = objects.ca_secrets(found, NS)
     assert secret["metadata"]["name"] == "mine-cacert"
     assert base64.b64decode(secret["data"]["ca.crt"]).decode() == PEM
-
-
-def test_credentials_of_gateways():
-    wanted = objects.gateways(sites() + own(mode="MUTUAL", credential="mine", ca_certificate=PEM), NS, {"istio": "ingress"})
-    assert objects.gateway_credentials(wanted) == [
-        {"name": "app", "hosts": ["app.example.com", "www.example.com"], "mode": "SIMPLE"},
-        {"name": "mine", "hosts": ["app.example.com"], "mode": "MUTUAL"},
-    ]
-
-
-def test_credentials_of_raw_gateways():
-    servers = [
-        {"hosts": ["default/a.example.com"], "tls": {"mode": "SIMPLE", "credentialNames": ["rsa", "ecdsa"]}},
-        {"hosts": ["b.example.com"], "tls": {"mode": "PASSTHROUGH"}},
-        {"hosts": ["*"], "port": {"number": 80}},
-    ]
-    assert objects.gateway_credentials([{"spec": {"servers": servers}}]) == [
-        {"name": "rsa", "hosts": ["a.example.com"], "mode": "SIMPLE", "credential_names": ["rsa", "ecdsa"]}
-    ]
-
-
-def test_every_host_is_looked_at_at_every_address():
-    found = objects.endpoints(sites(hosts=["app.example.com", "*.example.com"]), ["192.0.2.1", "192.0.2.2"])
-    assert len(found) == 4
-    assert found[3] == {"address": "192.0.2.2", "port": 443, "server_name": "edge-check.example.com"}
-
-
-def test_serials_by_the_name_that_clients_ask_for():
-    found = sites(hosts=["app.example.com", "*.example.com"])
-    assert objects.serials(found, [{"name": "app", "serial": "ab"}]) == {"app.example.com": "ab", "edge-check.example.com": "ab"}
-    assert objects.serials(found, [{"name": "app", "serial": None}]) == {}
-
-
-def test_raw_objects_are_completed_and_can_be_found_again():
-    (found,) = objects.labelled([{"metadata": {"name": "x", "labels": {"a": "b"}}, "spec": {}}], NS, "v1", "Thing")
-    assert found == {
-        "apiVersion": "v1",
-        "kind": "Thing",
-        "metadata": {"name": "x", "namespace": NS, "labels": {"a": "b", **objects.LABELS}},
-        "spec": {},
-    }

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What users may write in edge_sites, and what they are told when they may not."""
+"""What users may write in edge_sites, and what they read when it cannot be."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import known_issuers
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import SitesError, parse_sites, read_sites
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
+from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import read_issuers
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import read_sites
 
 WEB = {"prefix": "/", "service": "web.default", "port": 3000}
 
@@ -25,8 +27,18 @@ def without(key):
     return found
 
 
+def known(*issuers):
+    return read_issuers(list(issuers), solvers=[{"http01": {}}])[0]
+
+
 def findings(*sites, issuers=()):
-    return read_sites(list(sites), known_issuers(list(issuers)))[1]
+    return read_sites(list(sites), known(*issuers))[1]
+
+
+def parsed(*sites):
+    found, wrong = read_sites(list(sites), known())
+    assert wrong == []
+    return found
 
 
 def test_the_example_of_the_readme():
@@ -35,7 +47,7 @@ def test_the_example_of_the_readme():
         {"prefix": "/workflow/", "service": "workflow.default", "port": 8003},
         WEB,
     ]
-    (found,) = parse_sites([site(routes=routes)], known_issuers([]))
+    (found,) = parsed(site(routes=routes))
     assert found.credential == "app"
     assert [(route.value, route.service, route.port) for route in found.routes] == [
         ("/api/", "api.default.svc.cluster.local", 8002),
@@ -201,12 +213,12 @@ def test_a_broken_route_does_not_make_the_others_unreachable():
 )
 def test_services_get_their_full_name(written, full):
     """Istio takes every name with a dot for a full one."""
-    (found,) = parse_sites([site(routes=[dict(WEB, service=written)])])
+    (found,) = parsed(site(routes=[dict(WEB, service=written)]))
     assert found.routes[0].service == full
 
 
 def test_strings_of_a_survey_are_cast():
-    (found,) = parse_sites([site(redirect="no", routes=[dict(WEB, port="8080")])])
+    (found,) = parsed(site(redirect="no", routes=[dict(WEB, port="8080")]))
     assert (found.redirect, found.routes[0].port) == (False, 8080)
 
 
@@ -219,11 +231,44 @@ def test_a_wildcard_is_allowed_where_dns01_is():
     assert findings(site(issuer="dns", hosts=["*.example.com"]), issuers=[issuer]) == []
 
 
-def test_parse_raises_all_findings():
-    with pytest.raises(SitesError) as caught:
-        parse_sites([site(hosts=["a_b"]), site(name="b", hosts=["c_d"])])
-    assert len(caught.value.findings) == 2
-    assert str(caught.value).count("\n") == 1
+def test_the_text_of_a_survey_is_read_as_yaml():
+    text = "[{name: app, hosts: [app.example.com], issuer: letsencrypt}]"
+    (found,), wrong = read_sites(text, known())
+    assert (found.name, wrong) == ("app", [])
+    assert read_sites("app", known()) == ([], ["edge_sites is 'app'; it must be a list of sites"])
+
+
+def test_findings_of_all_sites_come_together():
+    assert len(findings(site(hosts=["a_b"]), site(name="b", hosts=["c_d"]))) == 2
+
+
+OPTIONS = [
+    (path, name, option)
+    for path, options in (
+        ((), spec.SITE),
+        (("routes", 0), spec.ROUTE),
+        (("tls",), spec.TLS),
+        (("certificate",), spec.CERTIFICATE),
+        (("certificate", "private_key"), spec.PRIVATE_KEY),
+    )
+    for name, option in options.items()
+]
+WRONG = {"str": [1], "int": "many", "bool": "maybe", "list": {"a": 1}, "dict": ["a"]}
+
+
+@pytest.mark.parametrize(("path", "name", "option"), OPTIONS, ids=lambda value: value if isinstance(value, str) else "")
+def test_every_field_is_read_with_its_type(path, name, option):
+    """And with its choices: what the table of fields says is what the reader does."""
+    for value in [WRONG[option["type"]], *(["none of these"] if "choices" in option else [])]:
+        raw = site(routes=[{"service": "web.default", "port": 80}], tls={}, certificate={"private_key": {}})
+        at = raw
+        for key in path:
+            at = at[key]
+        at[name] = value
+        place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+        found = findings(raw)
+        assert any(text.startswith(f"edge_sites[0]{place}") and f": {name} " in text for text in found), found
+        assert not any("not known;" in text and "key" in text.partition(": ")[2][:4] for text in found), found
 
 
 @given(
@@ -255,5 +300,7 @@ def test_parse_raises_all_findings():
     )
 )
 def test_nothing_that_people_write_makes_it_crash(raw):
-    _sites, found = read_sites(raw, known_issuers([]))
+    _sites, found = read_sites(raw, known())
     assert all(isinstance(text, str) for text in found)
+    assert make_plan(raw, {})["findings"][: len(found)] == found
+    assert all(isinstance(text, str) for text in make_plan([raw], {})["findings"])

@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates in Secrets that users bring themselves, as a gateway serves them; the private key goes no further than here.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import server_leaf
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import TlsError, iso
+
+
+def read_secrets(client: KubeClient, namespace: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Read the certificate of each Secret, with one LIST.
+
+    Args:
+        client: The Kubernetes client.
+        namespace: Namespace of the Secrets.
+        names: Names of the Secrets.
+
+    Returns:
+        One entry per name, in their order; C(problem) says why there is no serial number.
+
+    Raises:
+        KubeError: The API server refuses to list Secrets.
+    """
+    if not names:
+        return []
+    found = {secret["metadata"]["name"]: secret for secret in client.list(SECRETS, namespace).get("items") or []}
+    return [_entry(namespace, name, found.get(name)) for name in dict.fromkeys(names)]
+
+
+def _entry(namespace: str, name: str, secret: Mapping[str, Any] | None) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": name, "namespace": namespace, "serial": None, "not_after": None, "dns_names": [], "problem": None}
+    if secret is None:
+        return dict(entry, problem=f"it does not exist in namespace {namespace}")
+    try:
+        leaf = server_leaf(secret)
+    except TlsError as exc:
+        return dict(entry, problem=str(exc))
+    return dict(entry, serial=leaf.serial, not_after=iso(leaf.not_after), dns_names=leaf.dns_names)

@@ -1,0 +1,352 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan of the sites: everything that the roles need to know of them, derived once from what users wrote.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
+from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
+from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import Settings, read_settings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site, read_sites
+
+Object = dict[str, Any]
+
+PASSTHROUGH = "PASSTHROUGH"
+# Modes in which the gateway serves the certificate of a Secret.
+TERMINATING = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
+# A wildcard is asked for by a name under it that no one else serves.
+PROBE_LABEL = "edge-check"
+
+
+@dataclass
+class Subject:
+    """A site, or the servers of a raw Gateway that share a credential: what the report says one thing about.
+
+    Attributes:
+        name: The site, or the Gateway.
+        kind: C(site) or C(gateway).
+        hosts: Hosts as users wrote them.
+        server_names: Names to ask for, none of them a wildcard.
+        mode: TLS mode.
+        secrets: Secrets of which a client is served one; none where TLS passes through.
+        certificates: Certificates that write these Secrets; fewer than Secrets where users bring their own.
+        issuer: Issuer of a site.
+    """
+
+    name: str
+    kind: str
+    hosts: list[str]
+    mode: str
+    secrets: list[str]
+    issuer: str | None = None
+    server_names: list[str] = field(default_factory=list)
+    certificates: list[str] = field(default_factory=list)
+
+
+def _bare(host: str) -> str:
+    """Return a host without the namespace that a Gateway allows before it."""
+    return host.rpartition("/")[2]
+
+
+def _probe_name(host: str, taken: Collection[str]) -> str:
+    """Return a name that a client may ask for, for a wildcard one under it that has no server of its own."""
+    if not host.startswith("*."):
+        return host
+    number, name = 1, f"{PROBE_LABEL}{host[1:]}"
+    while name in taken:
+        number += 1
+        name = f"{PROBE_LABEL}-{number}{host[1:]}"
+    return name
+
+
+def _site_subjects(sites: Sequence[Site]) -> list[Subject]:
+    return [
+        Subject(site.name, "site", list(site.hosts), site.tls.mode, [site.credential] if site.credential else [], site.issuer)
+        for site in sites
+    ]
+
+
+def _gateway_subjects(gateways: Iterable[Raw], settings: Settings) -> list[Subject]:
+    """Return what raw Gateways serve on the port of the sites; those of other pods and other ports are asked by no one."""
+    found: dict[tuple[str, ...], Subject] = {}
+    for gateway in gateways:
+        spec = gateway.get("spec") or {}
+        if dict(spec.get("selector") or {}) != dict(settings.selector):
+            continue
+        for server in spec.get("servers") or []:
+            tls = server.get("tls") or {}
+            mode, secrets = str(tls.get("mode") or "SIMPLE"), _secrets_of(tls)
+            asked = mode == PASSTHROUGH or (mode in TERMINATING and secrets)
+            if not asked or str((server.get("port") or {}).get("number")) != str(settings.port):
+                continue
+            name = str(gateway["metadata"]["name"])
+            subject = found.setdefault((name, mode, *secrets), Subject(name, "gateway", [], mode, secrets))
+            subject.hosts += [host for host in map(_bare, server.get("hosts") or []) if host not in subject.hosts]
+    return list(found.values())
+
+
+def _secrets_of(tls: Raw) -> list[str]:
+    """Return the Secrets that a server names, its C(credentialNames) or its C(credentialName)."""
+    return [str(name) for name in tls.get("credentialNames") or [tls.get("credentialName")] if name]
+
+
+class _Names:
+    """Which names are served by whom, and which names a certificate is for."""
+
+    def __init__(self, subjects: list[Subject], certificates: Sequence[Raw]) -> None:
+        self.subjects = subjects
+        self.taken = {host for subject in subjects for host in subject.hosts}
+        self.owners = {str(c["spec"]["secretName"]): c for c in certificates if (c.get("spec") or {}).get("secretName")}
+        for subject in subjects:
+            self._complete(subject)
+
+    def of_certificate(self, secrets: Iterable[str]) -> list[str]:
+        """Return the names of the certificates in Secrets, where a Certificate of the plan says them."""
+        found = [str(name) for secret in secrets for name in self.owners.get(secret, {}).get("spec", {}).get("dnsNames") or []]
+        return list(dict.fromkeys(found))
+
+    def _complete(self, subject: Subject) -> None:
+        """Add who writes the Secrets of a subject, and the names to ask for."""
+        subject.certificates = [str(self.owners[secret]["metadata"]["name"]) for secret in subject.secrets if secret in self.owners]
+        hosts = [host for host in subject.hosts if host != "*"]
+        if "*" in subject.hosts:
+            # Whatever no other server has; a name of the certificate proves it.
+            hosts += [name for name in self.of_certificate(subject.secrets) if name not in self.taken]
+        subject.server_names = list(dict.fromkeys(_probe_name(host, self.taken) for host in hosts))
+
+
+def gateway_credentials(gateways: Iterable[Raw], names: _Names | None = None) -> list[Object]:
+    """Return what gateway pods must serve before these Gateways open: name, hosts and TLS mode.
+
+    A server for all hosts takes the names of its certificate, where they are known.
+    """
+    found: dict[tuple[str, ...], Object] = {}
+    for server in (server for gateway in gateways for server in (gateway.get("spec") or {}).get("servers") or []):
+        tls = server.get("tls") or {}
+        secrets, mode = _secrets_of(tls), tls.get("mode", "SIMPLE")
+        if not secrets:
+            continue
+        entry = found.setdefault((mode, *secrets), {"name": secrets[0], "hosts": [], "mode": mode})
+        if tls.get("credentialNames"):
+            entry["credential_names"] = secrets
+        for host in map(_bare, server.get("hosts") or []):
+            covered = (names.of_certificate(secrets) if names and host == "*" else []) or [host]
+            entry["hosts"] += [name for name in covered if name not in entry["hosts"]]
+    return list(found.values())
+
+
+def _endpoints(subjects: Iterable[Subject], settings: Settings) -> list[Object]:
+    """Return where each name is asked for: at every host, and at every proxy in front that passes TLS on."""
+    extra = {"proxy_protocol": True} if settings.proxy_protocol else {}
+    places: list[Object] = [{"address": address, "port": settings.https_port, **extra} for address in settings.addresses]
+    if not settings.trusted_proxies:
+        places += [{"address": address, "port": 443} for address in settings.proxy_addresses]
+    names = dict.fromkeys(name for subject in subjects for name in subject.server_names)
+    return [{**place, "server_name": name} for name in names for place in places]
+
+
+def _warnings(subjects: Iterable[Subject]) -> list[str]:
+    """Return a sentence for each subject that cannot be asked, so that no one can prove what it serves."""
+    return [
+        f"gateway_gateways ({subject.name}): the report cannot show what hosts '*' serve{_because(subject)}; "
+        "name the hosts, or put the Certificate into certificate_certificates"
+        for subject in subjects
+        if subject.kind == "gateway" and not subject.server_names
+    ]
+
+
+def _because(subject: Subject) -> str:
+    return "" if subject.mode == PASSTHROUGH else f", since the names of the certificate in Secret '{subject.secrets[0]}' are not known"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The sites and the raw manifests beside them, with the objects that become of both."""
+
+    settings: Settings
+    sites: Sequence[Site]
+
+    @cached_property
+    def site_objects(self) -> dict[str, list[Object]]:
+        """Objects of the sites, by the variable that holds the raw ones of their kind."""
+        settings, sites, space = self.settings, self.sites, self.settings.namespace
+        kinds = {name: issuer.kind for name, issuer in settings.issuers.items()}
+        behind_proxy = settings.trusted_proxies > 0
+        return {
+            "certificate_certificates": objects.certificates(sites, space, kinds, settings.private_key),
+            "gateway_gateways": objects.gateways(sites, space, settings.selector, settings.port),
+            "gateway_virtual_services": objects.virtual_services(sites, space, settings.http_gateway, settings.port, behind_proxy),
+            "gateway_destination_rules": [],
+        }
+
+    def all_of(self, variable: str) -> list[Object]:
+        """Return the objects of the sites and the raw ones of a kind."""
+        return [*self.site_objects[variable], *self.settings.manifests[variable]]
+
+    @cached_property
+    def names(self) -> _Names:
+        """Who serves which name."""
+        raw = self.settings.manifests["gateway_gateways"]
+        return _Names([*_site_subjects(self.sites), *_gateway_subjects(raw, self.settings)], self.all_of("certificate_certificates"))
+
+    @cached_property
+    def issuers(self) -> list[str]:
+        """Names of the issuers that sites and raw Certificates use."""
+        raw = self.settings.manifests["certificate_certificates"]
+        return list(dict.fromkeys(name for name in [*(site.issuer for site in self.sites), *map(_cluster_issuer, raw)] if name))
+
+    def findings(self) -> list[str]:
+        """Return a sentence for each raw manifest that would overwrite the object of a site."""
+        found = []
+        for variable, made in self.site_objects.items():
+            own = {_key(manifest): manifest["metadata"]["labels"]["app.kubernetes.io/instance"] for manifest in made}
+            found += [
+                f"{variable}: metadata.name '{_key(given)[1]}' is already that of the {given['kind']} of site '{own[_key(given)]}'"
+                for given in self.settings.manifests[variable]
+                if _key(given) in own
+            ]
+        return found
+
+    def looked_at(self) -> Object:
+        """Return what a preflight looks at, even where something is wrong with the sites."""
+        return {
+            "warnings": _warnings(self.names.subjects),
+            "names": self._names_in_dns(),
+            "addresses": list(self.settings.addresses),
+            "proxy_addresses": list(self.settings.proxy_addresses),
+            "issuers": self.issuers,
+            "acme_servers": self._acme_servers(),
+        }
+
+    def _names_in_dns(self) -> list[Object]:
+        """Return the names that clients and ACME servers look up, each with its owner; wildcards cannot be looked up."""
+        raw = self.settings.manifests["certificate_certificates"]
+        owners = [(site.name, site.hosts, site.issuer) for site in self.sites]
+        owners += [(c["metadata"]["name"], (c.get("spec") or {}).get("dnsNames") or (), _cluster_issuer(c)) for c in raw]
+        owners += [(subject.name, tuple(subject.hosts), None) for subject in self.names.subjects if subject.kind == "gateway"]
+        found: dict[str, Object] = {}
+        for owner, hosts, issuer in owners:
+            acme = self.settings.issuers.get(issuer or "")
+            entry = {"site": str(owner), "acme": acme is not None and acme.type == "acme" and acme.http01_only}
+            for host in hosts:
+                if not host.startswith("*"):
+                    found.setdefault(host, {"host": host, **entry})
+        return list(found.values())
+
+    def _acme_servers(self) -> list[Object]:
+        """Return the ACME directories that will be asked."""
+        specs = {name: self.settings.issuers[name].spec.get("acme") for name in self.issuers if name in self.settings.issuers}
+        return [
+            {"name": name, "server": str(acme["server"]), "ca_bundle": acme.get("caBundle")}
+            for name, acme in specs.items()
+            if isinstance(acme, Mapping) and acme.get("server")
+        ]
+
+    def applied(self) -> Object:
+        """Return the objects to apply, and what must be served afterwards."""
+        certificates, gateways = self.all_of("certificate_certificates"), self.all_of("gateway_gateways")
+        subjects = self.names.subjects
+        terminating = [subject for subject in subjects if subject.mode != PASSTHROUGH]
+        secrets = dict.fromkeys(secret for subject in subjects for secret in subject.secrets)
+        return {
+            "certificates": certificates,
+            "certificate_names": [str(certificate["metadata"]["name"]) for certificate in certificates],
+            "issued_secrets": [_reference("Secret", certificate, secret) for secret, certificate in self.names.owners.items()],
+            "own_secrets": [secret for secret in secrets if secret not in self.names.owners],
+            "secrets": objects.ca_secrets(self.sites, self.settings.namespace),
+            "gateways": gateways,
+            "virtual_services": self.all_of("gateway_virtual_services"),
+            "destination_rules": self.all_of("gateway_destination_rules"),
+            "credentials": gateway_credentials(gateways, self.names),
+            "server_names": list(dict.fromkeys(name for subject in terminating for name in subject.server_names)),
+            "endpoints": _endpoints(subjects, self.settings),
+            "subjects": [dict(vars(subject)) for subject in subjects],
+            "http01_issuers": [name for name, issuer in self.settings.issuers.items() if name and issuer.http01],
+        }
+
+
+def _reference(kind: str, beside: Raw, name: str) -> Object:
+    """Return what names an object in the namespace of another one."""
+    return {"kind": kind, "metadata": {"name": name, "namespace": beside["metadata"]["namespace"]}}
+
+
+def _key(manifest: Raw) -> tuple[str, str]:
+    return str(manifest["metadata"]["namespace"]), str(manifest["metadata"]["name"])
+
+
+def _cluster_issuer(certificate: Raw) -> str | None:
+    """Return the ClusterIssuer of a raw Certificate."""
+    reference = (certificate.get("spec") or {}).get("issuerRef") or {}
+    return str(reference["name"]) if reference.get("kind") == "ClusterIssuer" and reference.get("name") else None
+
+
+_KEPT = 4
+_plans: dict[str, Object] = {}
+
+
+def _plain(value: Any) -> Any:
+    """Return data without what Ansible hides in it: containers that it resolves only when they are read."""
+    if isinstance(value, Mapping):
+        return {key if isinstance(key, str) else str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def site_plan(raw_sites: Any, raw_settings: Raw) -> Object:
+    """Return the plan, which a task that names it several times derives once; see C(make_plan)."""
+    given = _plain(raw_sites), _plain(raw_settings)
+    key = json.dumps(given, default=repr)
+    if key not in _plans:
+        if len(_plans) >= _KEPT:
+            _plans.clear()
+        _plans[key] = make_plan(*given)
+    return _plans[key]
+
+
+def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
+    """Derive the plan.
+
+    Args:
+        raw_sites: The value of C(edge_sites).
+        raw_settings: Values of the variables that C(read_settings) reads.
+
+    Returns:
+        The plan as plain data. Where there are findings it has nothing to apply.
+    """
+    settings, setting_findings = read_settings(raw_settings)
+    sites, site_findings = read_sites(raw_sites, settings.issuers, settings.cluster_domain)
+    plan = Plan(settings, sites)
+    findings = [*setting_findings, *site_findings, *proxy_findings(raw_settings, settings.addresses, sites), *plan.findings()]
+    # Nothing of what is wrong may be applied: roles stop at the findings, and a caller that does not has nothing in its hands.
+    applied = Plan(replace(settings, manifests={key: [] for key in settings.manifests}), []).applied() if findings else plan.applied()
+    return {"findings": findings, **plan.looked_at(), **applied}
+
+
+def http01_hosts(plan: Raw, names: Collection[str]) -> list[str]:
+    """Return the hosts whose next order will be proved by HTTP-01.
+
+    Args:
+        plan: What C(make_plan) returned.
+        names: Names of the Certificates that will be ordered.
+    """
+    found = [
+        host
+        for certificate in plan["certificates"]
+        if certificate["metadata"]["name"] in names
+        for host in (certificate.get("spec") or {}).get("dnsNames") or []
+        if (certificate["spec"].get("issuerRef") or {}).get("name") in plan["http01_issuers"] and not host.startswith("*")
+    ]
+    return list(dict.fromkeys(found))

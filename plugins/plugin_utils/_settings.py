@@ -1,0 +1,180 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads the settings that sites share, and the raw manifests beside them: values of C(edge_*) and of the roles' lists.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, entries_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
+from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import MOST_PROXIES
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import ISTIO_API, LABELS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import read_private_key
+
+Object = dict[str, Any]
+
+# The values of the role common, for callers of the filter that give less; a test compares them.
+DEFAULTS: dict[str, Any] = {
+    "edge_email": "",
+    "edge_gateway_namespace": "istio-ingress",
+    "edge_gateway_selector": {"istio": "ingress"},
+    "edge_gateway_port": 443,
+    "edge_http_gateway": "edge-http",
+    "edge_cluster_domain": "cluster.local",
+    "edge_https_port": 443,
+    "edge_trusted_proxies": 0,
+    "edge_proxy_protocol": False,
+}
+# The value of the role certificate.
+PRIVATE_KEY: Raw = {"algorithm": "ECDSA", "size": 256, "rotation_policy": "Always"}
+# Raw manifests by variable.
+MANIFESTS = {
+    "certificate_certificates": ("cert-manager.io/v1", "Certificate"),
+    "gateway_gateways": (ISTIO_API, "Gateway"),
+    "gateway_virtual_services": (ISTIO_API, "VirtualService"),
+    "gateway_destination_rules": (ISTIO_API, "DestinationRule"),
+}
+_LISTS = ("cert_manager_issuers", "cert_manager_solvers", "edge_addresses", "edge_proxy_addresses", *MANIFESTS)
+KEYS = (*DEFAULTS, "certificate_private_key", *_LISTS)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the sites share, checked and completed."""
+
+    namespace: str
+    selector: Raw
+    port: int
+    http_gateway: str
+    cluster_domain: str
+    addresses: tuple[str, ...]
+    https_port: int
+    trusted_proxies: int
+    proxy_protocol: bool
+    proxy_addresses: tuple[str, ...]
+    private_key: Raw
+    issuers: Mapping[str, Issuer]
+    manifests: Mapping[str, list[Object]]
+
+
+def _any_shape(_spec: Fields) -> None:
+    """Leave a spec to the API server, since nothing here reads it."""
+
+
+def _gateway_shape(spec: Fields) -> None:
+    """Check the types of what the plan reads of a Gateway."""
+    spec.mapping("selector")
+    for index in range(len(spec.sequence("servers"))):
+        server = spec.nested(f"servers[{index}]")
+        if server:
+            server.texts("hosts")
+            server.mapping("port")
+            tls = server.nested("tls") if server.mapping("tls") else None
+            if tls:
+                tls.text("mode")
+                tls.text("credentialName")
+                tls.texts("credentialNames")
+
+
+def _certificate_shape(spec: Fields) -> None:
+    """Check the types of what the plan reads of a Certificate."""
+    spec.text("secretName")
+    spec.texts("dnsNames")
+    reference = spec.nested("issuerRef") if spec.mapping("issuerRef") else None
+    if reference:
+        reference.text("name")
+        reference.text("kind")
+
+
+_SHAPES = {"Gateway": _gateway_shape, "Certificate": _certificate_shape}
+
+
+def _manifest(fields: Fields, namespace: str, api_version: str, kind: str) -> Object | None:
+    """Complete a raw manifest, and label it so that it can be deleted when it is no longer in the list."""
+    fields.choice("kind", (kind,))
+    before = len(fields.findings)
+    spec = fields.nested("spec") if "spec" in fields.raw else None
+    if spec:
+        _SHAPES.get(kind, _any_shape)(spec)
+    metadata = fields.nested("metadata") if "metadata" in fields.raw else Fields({}, f"{fields.place}.metadata", fields.findings)
+    if metadata:
+        metadata.text("name", required=True)
+    labels = metadata.mapping("labels") if metadata else None
+    if not metadata or len(fields.findings) > before:
+        return None
+    return {
+        **fields.raw,
+        "apiVersion": fields.raw.get("apiVersion", api_version),
+        "kind": kind,
+        "metadata": {
+            **metadata.raw,
+            "namespace": metadata.raw.get("namespace", namespace),
+            "labels": {**(labels or {}), **LABELS},
+        },
+    }
+
+
+def read_manifests(variable: str, value: Any, namespace: str, findings: list[str]) -> list[Object]:
+    """Return the manifests of a list, with what they may leave out."""
+    entries = entries_of(value)
+    if entries is None:
+        findings.append(f"{variable} is {value!r}; it must be a list of manifests")
+    found: dict[tuple[str, str], Object] = {}
+    for index, raw in enumerate(entries or ()):
+        place = f"{variable}[{index}]"
+        if not isinstance(raw, Mapping):
+            findings.append(f"{place} is {raw!r}; it must be a manifest")
+            continue
+        manifest = _manifest(Fields(raw, place, findings), namespace, *MANIFESTS[variable])
+        if manifest is None:
+            continue
+        key = (str(manifest["metadata"]["namespace"]), str(manifest["metadata"]["name"]))
+        if key in found:
+            findings.append(f"{place}: metadata.name '{key[1]}' is already that of another one in namespace {key[0]}")
+        found[key] = manifest
+    return list(found.values())
+
+
+def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
+    """Read the settings of a plan.
+
+    Args:
+        raw: Values by the names of their variables. What is missing has the value of role C(common).
+
+    Returns:
+        The settings, and a sentence for everything that is wrong with them.
+    """
+    findings: list[str] = []
+    given = Fields({**DEFAULTS, **{key: value for key, value in raw.items() if value is not None}}, "", findings)
+    given.only(KEYS)
+    # Their findings depend on the sites, see proxy_findings.
+    proxies = Fields(given.raw, "", [])
+    namespace = given.name("edge_gateway_namespace", required=True) or ""
+    key = given.nested("certificate_private_key") if "certificate_private_key" in given.raw else Fields(PRIVATE_KEY, "", findings)
+    solvers = given.sequence("cert_manager_solvers") or [{"http01": {}}]
+    issuers, issuer_findings = read_issuers(given.raw.get("cert_manager_issuers", []), given.text("edge_email") or "", solvers)
+    findings += issuer_findings
+    settings = Settings(
+        namespace=namespace,
+        selector=given.mapping("edge_gateway_selector") or {},
+        port=given.port("edge_gateway_port") or 0,
+        http_gateway=given.text("edge_http_gateway") or "",
+        cluster_domain=given.text("edge_cluster_domain", required=True) or "",
+        addresses=tuple(given.texts("edge_addresses")),
+        https_port=given.port("edge_https_port") or 0,
+        trusted_proxies=proxies.integer("edge_trusted_proxies", 0, MOST_PROXIES) or 0,
+        proxy_protocol=proxies.boolean("edge_proxy_protocol", False),
+        proxy_addresses=tuple(proxies.texts("edge_proxy_addresses")),
+        private_key=read_private_key(key) if key else PRIVATE_KEY,
+        issuers=issuers,
+        manifests={variable: read_manifests(variable, given.raw.get(variable, []), namespace, findings) for variable in MANIFESTS},
+    )
+    return settings, findings

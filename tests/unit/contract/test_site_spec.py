@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the roles document of sites is what the reader reads, and the plan has the values of the roles where a caller gives none."""
+
+from __future__ import annotations
+
+from project import ROOT, load
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _settings, _site_spec
+
+
+def options(role, entry):
+    return load(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"][entry]["options"]
+
+
+def bare(spec):
+    """Options without their descriptions."""
+    found = {}
+    for name, option in spec.items():
+        kept = {key: value for key, value in option.items() if key != "description"}
+        found[name] = kept | ({"options": bare(option["options"])} if "options" in option else {})
+    return found
+
+
+def test_the_documented_fields_of_sites_are_those_that_are_read():
+    assert bare(options("common", "edge")["edge_sites"]["options"]) == _site_spec.SITE
+
+
+def test_the_documented_fields_of_a_private_key_are_those_that_are_read():
+    assert bare(options("certificate", "main")["certificate_private_key"]["options"]) == _site_spec.PRIVATE_KEY
+
+
+def test_the_plan_has_the_defaults_of_the_roles():
+    defaults = load(ROOT / "roles/common/defaults/main.yml")
+    assert {name: defaults[name] for name in _settings.DEFAULTS} == _settings.DEFAULTS
+    assert load(ROOT / "roles/certificate/defaults/main.yml")["certificate_private_key"] == _settings.PRIVATE_KEY
+
+
+def test_the_roles_give_the_plan_all_of_its_settings():
+    given = load(ROOT / "roles/common/vars/main/plan.yml")["_edge_plan_settings"]
+    assert set(given) == set(_settings.KEYS)

@@ -1,0 +1,407 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of the sites: what roles apply, ask and prove."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import LABELS
+
+NS = "istio-ingress"
+PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
+ROUTE = {"prefix": "/", "service": "web.default", "port": 3000}
+SITE = {"name": "app", "hosts": ["app.example.com"], "issuer": "letsencrypt", "routes": [ROUTE]}
+BAD = {**SITE, "hosts": ["a_b"], "routes": [{"prefix": "/", "service": "web", "port": 3000}]}
+OWN = {"name": "own", "hosts": ["own.example.com"], "tls": {"credential": "mine"}, "routes": [ROUTE]}
+PASSING = {
+    "name": "db",
+    "hosts": ["db.example.com"],
+    "tls": {"mode": "PASSTHROUGH"},
+    "routes": [{"service": "db.data", "port": 5432}],
+}
+LAB = {"name": "lab", "type": "selfsigned"}
+WILDCARD = {"name": "all", "hosts": ["*.example.com"], "issuer": "lab", "routes": [ROUTE]}
+
+
+def plan(*sites, **settings):
+    given = {"cert_manager_issuers": [LAB], "edge_addresses": ["192.0.2.1"], **settings}
+    return _plan.make_plan(list(sites), given)
+
+
+def fine(*sites, **settings):
+    found = plan(*sites, **settings)
+    assert found["findings"] == []
+    return found
+
+
+def gateway(credential, *hosts, name="raw", selector=None, port=443, **tls):
+    tls = {"mode": "SIMPLE", "credentialName": credential} | tls
+    server = {"port": {"number": port}, "hosts": list(hosts), "tls": {key: value for key, value in tls.items() if value}}
+    return {"metadata": {"name": name}, "spec": {"selector": selector or {"istio": "ingress"}, "servers": [server]}}
+
+
+def certificate(name, secret, *names, issuer="letsencrypt", kind="ClusterIssuer"):
+    reference = {"kind": kind, "name": issuer}
+    return {"metadata": {"name": name}, "spec": {"secretName": secret, "dnsNames": list(names), "issuerRef": reference}}
+
+
+def subject(found, name):
+    (entry,) = [entry for entry in found["subjects"] if entry["name"] == name]
+    return entry
+
+
+def test_objects_of_a_site():
+    found = fine(SITE)
+    kinds = {key: [entry["kind"] for entry in found[key]] for key in ("certificates", "gateways", "virtual_services", "secrets")}
+    assert kinds == {
+        "certificates": ["Certificate"],
+        "gateways": ["Gateway"],
+        "virtual_services": ["VirtualService", "VirtualService"],
+        "secrets": [],
+    }
+    assert found["certificate_names"] == ["app"]
+
+
+def test_nothing_is_applied_of_what_is_wrong():
+    found = plan(BAD, SITE | {"name": "b", "issuer": "none"})
+    assert len(found["findings"]) == 3
+    assert [found[key] for key in ("certificates", "gateways", "virtual_services", "credentials", "endpoints", "subjects")] == [[]] * 6
+    # A preflight still looks at what can be read.
+    assert [entry["host"] for entry in found["names"]] == ["app.example.com"]
+
+
+def test_findings_of_issuers_come_first():
+    found = plan(SITE | {"issuer": "none"}, cert_manager_issuers=[{"name": "x", "type": "y"}])["findings"]
+    assert [text.partition("[")[0] for text in found] == ["cert_manager_issuers", "edge_sites"]
+
+
+def test_the_kind_of_the_issuer_is_looked_up():
+    issuers = [{"name": "letsencrypt", "kind": "Issuer", "server": "https://acme.example.com/dir"}]
+    (found,) = fine(SITE, cert_manager_issuers=issuers)["certificates"]
+    assert found["spec"]["issuerRef"]["kind"] == "Issuer"
+
+
+def test_texts_of_a_survey_are_cast():
+    found = fine(SITE, edge_gateway_port="8443", edge_https_port="8444", edge_trusted_proxies="0", edge_proxy_protocol="yes")
+    assert found["gateways"][0]["spec"]["servers"][0]["port"]["number"] == 8443
+    assert found["endpoints"] == [{"address": "192.0.2.1", "port": 8444, "proxy_protocol": True, "server_name": "app.example.com"}]
+
+
+@pytest.mark.parametrize(
+    ("settings", "finding"),
+    [
+        ({"edge_gateway_port": "many"}, "edge_gateway_port is 'many'; it must be a number from 1 to 65535"),
+        ({"edge_gateway_selector": "istio=ingress"}, "edge_gateway_selector is 'istio=ingress'; it must be a dictionary"),
+        ({"edge_gateway_namespace": "Ingress"}, "edge_gateway_namespace is 'Ingress'; it must be a DNS label"),
+        ({"edge_addresses": {"a": 1}}, "edge_addresses is {'a': 1}; it must be a list"),
+        ({"certificate_private_key": {"size": 1}}, "certificate_private_key: size is '1'; it must be a number from 256 to 8192"),
+        ({"certificate_private_key": 5}, "certificate_private_key is 5; it must be a dictionary"),
+        ({"gateway_gateways": "raw"}, "gateway_gateways is 'raw'; it must be a list of manifests"),
+        ({"edge_gateway_prot": 1}, "key 'edge_gateway_prot' is not known; did you mean 'edge_gateway_port'?"),
+    ],
+)
+def test_settings_that_cannot_be(settings, finding):
+    (found,) = plan(SITE, **settings)["findings"]
+    assert found.startswith(finding)
+
+
+def test_keys_are_ecdsa_unless_the_user_chooses_others():
+    (found,) = fine(SITE)["certificates"]
+    assert found["spec"]["privateKey"] == {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"}
+    (found,) = fine(SITE, certificate_private_key={"algorithm": "RSA", "size": "4096"})["certificates"]
+    assert found["spec"]["privateKey"] == {"algorithm": "RSA", "size": 4096}
+
+
+# --- who owns the certificate, and by which name it is asked
+
+
+def test_a_site_with_an_issuer_is_proved_by_its_certificate():
+    assert subject(fine(SITE), "app") == {
+        "name": "app",
+        "kind": "site",
+        "hosts": ["app.example.com"],
+        "server_names": ["app.example.com"],
+        "mode": "SIMPLE",
+        "secrets": ["app"],
+        "certificates": ["app"],
+        "issuer": "letsencrypt",
+    }
+
+
+def test_a_secret_of_ones_own_is_read():
+    found = fine(OWN)
+    assert found["own_secrets"] == ["mine"]
+    assert found["certificate_names"] == []
+    assert subject(found, "own")["secrets"] == ["mine"]
+    assert [entry["server_name"] for entry in found["endpoints"]] == found["server_names"] == ["own.example.com"]
+
+
+def test_a_secret_that_a_raw_certificate_writes_is_not_ones_own():
+    found = fine(OWN, certificate_certificates=[certificate("written", "mine", "own.example.com")])
+    assert found["own_secrets"] == []
+    assert subject(found, "own")["certificates"] == ["written"]
+
+
+def test_two_sites_may_share_a_secret_of_ones_own():
+    found = fine(OWN, OWN | {"name": "two", "hosts": ["two.example.com"]})
+    assert found["own_secrets"] == ["mine"]
+    assert [entry["hosts"] for entry in found["credentials"]] == [["own.example.com", "two.example.com"]]
+
+
+def test_passthrough_is_asked_at_host_ports_only():
+    found = fine(PASSING, SITE)
+    assert subject(found, "db")["secrets"] == found["own_secrets"] == []
+    assert found["server_names"] == ["app.example.com"]
+    assert {entry["server_name"] for entry in found["endpoints"]} == {"db.example.com", "app.example.com"}
+    assert [entry["name"] for entry in found["credentials"]] == ["app"]
+
+
+def test_a_wildcard_is_asked_by_a_name_under_it():
+    found = fine(WILDCARD)
+    assert subject(found, "all")["server_names"] == found["server_names"] == ["edge-check.example.com"]
+    assert [entry["server_name"] for entry in found["endpoints"]] == ["edge-check.example.com"]
+
+
+def test_a_wildcard_is_never_asked_by_a_name_of_another_site():
+    found = fine(WILDCARD, OWN | {"hosts": ["edge-check.example.com"]})
+    assert subject(found, "all")["server_names"] == ["edge-check-2.example.com"]
+    assert subject(found, "own")["server_names"] == ["edge-check.example.com"]
+
+
+def test_a_wildcard_beside_a_name():
+    found = fine(WILDCARD | {"hosts": ["example.com", "*.example.com"]})
+    assert subject(found, "all")["server_names"] == ["example.com", "edge-check.example.com"]
+    assert [entry["host"] for entry in found["names"]] == ["example.com"]
+
+
+def test_every_host_is_looked_at_at_every_address():
+    found = fine(WILDCARD | {"hosts": ["app.example.com", "*.example.com"]}, edge_addresses=["192.0.2.1", "192.0.2.2"])["endpoints"]
+    assert len(found) == 4
+    assert found[3] == {"address": "192.0.2.2", "port": 443, "server_name": "edge-check.example.com"}
+
+
+def test_a_proxy_in_front_serves_it_too_and_the_hosts_expect_its_header():
+    proxies = {"edge_proxy_protocol": True, "edge_proxy_addresses": ["192.0.2.9"], "edge_https_port": 8443}
+    assert fine(SITE, **proxies)["endpoints"] == [
+        {"address": "192.0.2.1", "port": 8443, "proxy_protocol": True, "server_name": "app.example.com"},
+        {"address": "192.0.2.9", "port": 443, "server_name": "app.example.com"},
+    ]
+
+
+def test_a_proxy_that_ends_tls_serves_a_certificate_of_its_own():
+    found = fine(SITE, edge_trusted_proxies=1, edge_proxy_addresses=["192.0.2.9"])["endpoints"]
+    assert [entry["address"] for entry in found] == ["192.0.2.1"]
+
+
+# --- issuers
+
+
+def test_issuers_that_are_used():
+    found = fine(
+        SITE, WILDCARD, OWN, certificate_certificates=[certificate("mail", "mail", "mail.example.com", issuer="letsencrypt-staging")]
+    )
+    assert found["issuers"] == ["letsencrypt", "lab", "letsencrypt-staging"]
+    assert [entry["name"] for entry in found["acme_servers"]] == ["letsencrypt", "letsencrypt-staging"]
+
+
+def test_an_issuer_of_a_namespace_is_not_that_of_lets_encrypt():
+    """Each ACME issuer registers an account at its authority."""
+    raw = certificate("mail", "mail", "mail.example.com", kind="Issuer")
+    assert fine(certificate_certificates=[raw])["issuers"] == []
+
+
+def test_names_that_an_acme_server_must_reach():
+    raw = [certificate("mail", "mail", "mail.example.com", "*.example.org")]
+    found = fine(SITE, OWN, PASSING, WILDCARD, certificate_certificates=raw)["names"]
+    assert found == [
+        {"host": "app.example.com", "site": "app", "acme": True},
+        {"host": "own.example.com", "site": "own", "acme": False},
+        {"host": "db.example.com", "site": "db", "acme": False},
+        {"host": "mail.example.com", "site": "mail", "acme": True},
+    ]
+
+
+def test_a_wildcard_is_allowed_where_all_issuers_use_dns01():
+    wildcard = SITE | {"hosts": ["*.example.com"]}
+    assert len(plan(wildcard)["findings"]) == 1
+    found = fine(wildcard, cert_manager_solvers=[{"dns01": {"cloudflare": {}}}])
+    assert found["http01_issuers"] == []
+
+
+def test_the_contact_of_acme_accounts_is_checked():
+    (first, second) = plan(SITE, edge_email="ops")["findings"]
+    assert first == "letsencrypt: email is 'ops'; it must be an address such as ops@example.com"
+    assert second.startswith("letsencrypt-staging: ")
+
+
+def test_issuers_that_prove_names_by_http01():
+    assert fine()["http01_issuers"] == ["letsencrypt", "letsencrypt-staging"]
+
+
+def test_hosts_whose_next_order_is_proved_by_http01():
+    dns = {"name": "both", "server": "https://acme.example.com/dir", "solvers": [{"http01": {}}, {"dns01": {}}]}
+    mixed = {"name": "mixed", "hosts": ["m.example.com", "*.m.example.com"], "issuer": "both"}
+    found = fine(SITE, mixed, WILDCARD, cert_manager_issuers=[LAB, dns])
+    assert _plan.http01_hosts(found, ["app", "mixed", "all"]) == ["app.example.com", "m.example.com"]
+    assert _plan.http01_hosts(found, ["all"]) == []
+
+
+# --- raw manifests
+
+
+def test_raw_objects_are_completed_and_can_be_found_again():
+    raw = {"metadata": {"name": "x", "labels": {"a": "b"}}, "spec": {}}
+    (found,) = fine(gateway_destination_rules=[raw])["destination_rules"]
+    assert found == {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "DestinationRule",
+        "metadata": {"name": "x", "namespace": NS, "labels": {"a": "b", **LABELS}},
+        "spec": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("raw", "finding"),
+    [
+        ({"spec": {}}, "gateway_gateways[0].metadata: name is missing"),
+        ({"metadata": "x"}, "gateway_gateways[0]: metadata is 'x'; it must be a dictionary"),
+        ({"kind": "Other", "metadata": {"name": "x"}}, "gateway_gateways[0]: kind is 'Other', which is not known; Allowed: Gateway"),
+        ("x", "gateway_gateways[0] is 'x'; it must be a manifest"),
+        ({"metadata": {"name": "x"}, "spec": {"servers": {}}}, "gateway_gateways[0].spec: servers is {}; it must be a list"),
+        ({"metadata": {"name": "x"}, "spec": {"servers": ["a"]}}, "gateway_gateways[0].spec: servers[0] is 'a'; it must be a dictionary"),
+    ],
+)
+def test_raw_objects_that_cannot_be(raw, finding):
+    assert plan(gateway_gateways=[raw])["findings"] == [finding]
+
+
+def test_a_raw_object_must_not_overwrite_that_of_a_site_or_another():
+    assert plan(SITE, gateway_gateways=[gateway("app", "a.example.com", name="app")])["findings"] == [
+        "gateway_gateways: metadata.name 'app' is already that of the Gateway of site 'app'"
+    ]
+    assert plan(gateway_gateways=[gateway("a", "a.example.com"), gateway("b", "b.example.com")])["findings"] == [
+        f"gateway_gateways[1]: metadata.name 'raw' is already that of another one in namespace {NS}"
+    ]
+
+
+def test_credentials_of_gateways():
+    found = fine(
+        WILDCARD | {"hosts": ["app.example.com", "www.example.com"], "name": "app"},
+        OWN | {"tls": {"mode": "MUTUAL", "credential": "mine", "ca_certificate": PEM}},
+    )
+    assert found["credentials"] == [
+        {"name": "app", "hosts": ["app.example.com", "www.example.com"], "mode": "SIMPLE"},
+        {"name": "mine", "hosts": ["own.example.com"], "mode": "MUTUAL"},
+    ]
+
+
+def test_credentials_of_raw_gateways():
+    servers = [
+        {"hosts": ["default/a.example.com"], "tls": {"mode": "SIMPLE", "credentialNames": ["rsa", "ecdsa"]}},
+        {"hosts": ["b.example.com"], "tls": {"mode": "PASSTHROUGH"}},
+        {"hosts": ["*"], "port": {"number": 80}},
+    ]
+    assert fine(gateway_gateways=[{"metadata": {"name": "x"}, "spec": {"servers": servers}}])["credentials"] == [
+        {"name": "rsa", "hosts": ["a.example.com"], "mode": "SIMPLE", "credential_names": ["rsa", "ecdsa"]}
+    ]
+
+
+def test_what_a_raw_gateway_serves_is_asked_like_a_site():
+    raw = [certificate("shop", "shop-tls", "shop.example.com")]
+    found = fine(gateway_gateways=[gateway("shop-tls", "ns/shop.example.com", "*.example.org")], certificate_certificates=raw)
+    assert subject(found, "raw") == {
+        "name": "raw",
+        "kind": "gateway",
+        "hosts": ["shop.example.com", "*.example.org"],
+        "server_names": ["shop.example.com", "edge-check.example.org"],
+        "mode": "SIMPLE",
+        "secrets": ["shop-tls"],
+        "certificates": ["shop"],
+        "issuer": None,
+    }
+    assert {entry["server_name"] for entry in found["endpoints"]} == {"shop.example.com", "edge-check.example.org"}
+    assert {"host": "shop.example.com", "site": "shop", "acme": True} in found["names"]
+
+
+def test_a_gateway_for_all_hosts_is_asked_by_names_of_its_certificate():
+    raw = [certificate("all", "all-tls", "app.example.com", "*.example.com", issuer="lab")]
+    found = fine(SITE, gateway_gateways=[gateway("all-tls", "*")], certificate_certificates=raw)
+    # The site has a server of its own for app.example.com.
+    assert subject(found, "raw")["server_names"] == ["edge-check.example.com"]
+    assert found["credentials"][1]["hosts"] == ["app.example.com", "*.example.com"]
+    assert found["warnings"] == []
+
+
+def test_a_gateway_for_all_hosts_whose_certificate_is_not_known():
+    found = fine(gateway_gateways=[gateway("mine", "*")])
+    assert subject(found, "raw")["server_names"] == found["endpoints"] == []
+    assert found["own_secrets"] == ["mine"]
+    assert found["credentials"][0]["hosts"] == ["*"]
+    (warning,) = found["warnings"]
+    assert warning.startswith(
+        "gateway_gateways (raw): the report cannot show what hosts '*' serve, since the names of the certificate in Secret 'mine' are not "
+    )
+    assert warning.endswith("known; name the hosts, or put the Certificate into certificate_certificates")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        gateway("app-tls", "a.b", selector={"istio": "internal"}),
+        gateway("app-tls", "a.b", port=8443),
+        gateway(None, "a.b", mode="ISTIO_MUTUAL"),
+        {"metadata": {"name": "x"}, "spec": {"selector": {"istio": "ingress"}, "servers": [{"port": {"number": 80}, "hosts": ["a.b"]}]}},
+    ],
+)
+def test_other_gateways_are_not_asked(other):
+    found = fine(gateway_gateways=[other])
+    assert found["subjects"] == found["endpoints"] == found["server_names"] == []
+
+
+# --- cost and robustness
+
+
+def test_two_hundred_sites_cost_little():
+    """Several tasks read the plan, each of them derives it."""
+    sites = [SITE | {"name": f"s{number}", "hosts": [f"s{number}.example.com", f"www.s{number}.example.com"]} for number in range(200)]
+    best = min(_seconds(lambda: fine(*sites)) for _ in range(3))
+    assert best < 0.25
+    assert min(_seconds(lambda: _plan.site_plan(sites, {})) for _ in range(3)) < best / 2
+
+
+def _seconds(call):
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+def test_a_plan_is_not_that_of_other_sites():
+    assert _plan.site_plan([SITE], {})["certificate_names"] == ["app"]
+    assert _plan.site_plan([SITE], {"edge_gateway_namespace": "other"})["certificates"][0]["metadata"]["namespace"] == "other"
+    assert _plan.site_plan([SITE | {"name": "b"}], {})["certificate_names"] == ["b"]
+
+
+@given(
+    st.sampled_from(sorted(MANIFESTS)),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["metadata", "spec", "name", "labels", "servers", "hosts", "tls", "port", "dnsNames", "issuerRef"]), inner
+            )
+        ),
+        max_leaves=12,
+    ),
+)
+def test_no_manifest_makes_it_crash(variable, raw):
+    found = _plan.make_plan([SITE], {variable: [raw]})
+    assert all(isinstance(text, str) for text in found["findings"])
