@@ -4,7 +4,7 @@
 
 """The inventory: its groups, the addresses of its hosts, and the host that talks to the Kubernetes API.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 """Lists as people write them, those of AWX surveys included, which send text.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: k3s_node
+name: k3s_plan
 short_description: Derive what a K3s node needs on its host
 version_added: 0.1.0
 author:
@@ -24,7 +24,7 @@ options:
 EXAMPLES = r"""
 - name: Show what is wrong with the variables
   ansible.builtin.debug:
-    msg: "{{ (_k3s_settings | baremesh.edge.k3s_node).findings }}"
+    msg: "{{ (_k3s_settings | baremesh.edge.k3s_plan).findings }}"
 """
 
 RETURN = r"""
@@ -61,7 +61,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_node import k3s_files, k3s_node
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_files, k3s_plan
 
 
 class FilterModule:
@@ -69,4 +69,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"k3s_node": k3s_node, "k3s_files": k3s_files}
+        return {"k3s_plan": k3s_plan, "k3s_files": k3s_files}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_node import k3s_files, k3s_node
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_files, k3s_plan
 
 SETTINGS = {
     "kind": "server",
@@ -29,7 +29,7 @@ TEXTS = {"config": "c\n", "unit": "u\n", "registries": "r\n", "environment": "e\
 
 
 def derive(**changes):
-    return k3s_node({**SETTINGS, **changes})
+    return k3s_plan({**SETTINGS, **changes})
 
 
 def agent(**changes):

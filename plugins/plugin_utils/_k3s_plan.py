@@ -4,7 +4,7 @@
 
 """What a K3s node needs on its host: configuration, unit and files, derived from the variables of the role k3s. Pure functions.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Settings = Mapping[str, Any]
 _CONFIG_DIR = "/etc/rancher/k3s"
 _DATA_DIR = "/var/lib/rancher/k3s"
 _REGISTRY_SECRET_KEYS = ["auth", "identitytoken", "password", "token"]
-# What tells under which address a server is reached.
+# The keys that name the address of a server.
 _ADDRESS_KEYS = ("advertise-address", "node-ip", "https-listen-port")
 
 
@@ -53,7 +53,7 @@ def _join_findings(settings: Settings, joins: bool, token: str) -> list[str]:
     return []
 
 
-def k3s_node(settings: Settings) -> dict[str, Any]:
+def k3s_plan(settings: Settings) -> dict[str, Any]:
     """Derive what a node needs.
 
     Args:
@@ -116,7 +116,7 @@ def k3s_files(node: Settings, texts: Mapping[str, str]) -> dict[str, Any]:
     """List the files of a node, in the form that the module k3s_config takes.
 
     Args:
-        node: What k3s_node returned.
+        node: What k3s_plan returned.
         texts: Rendered templates: `config`, `unit`, `registries` and `environment`.
 
     Returns:
