@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_addresses
-short_description: Tell under which address each host answers
+short_description: List the address of each host
 version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
@@ -38,14 +38,16 @@ _value:
   elements: str
 """
 
-import typing as t
+from collections.abc import Callable
+from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import host_addresses
+from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import api_host, host_addresses
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_list
 
 
 class FilterModule:
-    """Filter for addresses of hosts."""
+    """Filters for the inventory and for lists from it."""
 
-    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"host_addresses": host_addresses}
+        return {"host_addresses": host_addresses, "api_host": api_host, "as_list": as_list}

@@ -40,7 +40,8 @@ _value:
   type: dict
 """
 
-import typing as t
+from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_report import plan, report
 
@@ -48,6 +49,6 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_report im
 class FilterModule:
     """Filters for what is known before a run."""
 
-    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {"preflight_report": report, "preflight_plan": plan}

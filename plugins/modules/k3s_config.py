@@ -93,7 +93,8 @@ restart_needed:
 
 import os
 import stat
-import typing as t
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -112,8 +113,8 @@ def _mode_of(path: str) -> int | None:
         return None
 
 
-def _shown(text: str | None, file: t.Mapping[str, t.Any], mode: int | None, side: str) -> str:
-    """Return what a difference may tell of a file."""
+def _shown(text: str | None, file: Mapping[str, Any], mode: int | None, side: str) -> str:
+    """Return what a difference may show of a file."""
     if text is None:
         return ""
     head = f"# mode {mode:04o}\n" if mode is not None else ""
@@ -124,7 +125,7 @@ def _shown(text: str | None, file: t.Mapping[str, t.Any], mode: int | None, side
     return head + text
 
 
-def write(module: AnsibleModule) -> dict[str, t.Any]:
+def write(module: AnsibleModule) -> dict[str, Any]:
     """Write what differs and return the module's result."""
     written: list[str] = []
     differences: list[dict[str, str]] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: k3s_info
-short_description: Tell what a host needs to join a K3s server
+short_description: Read what a host needs to join a K3s server
 version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
@@ -75,7 +75,7 @@ joinable:
   type: bool
   returned: success
 given_token_fits:
-  description: Whether O(given_token) is one of the server's; null if that cannot be told.
+  description: Whether O(given_token) is one of the server's; null if that is not known.
   type: bool
   returned: success
 token:
@@ -87,7 +87,8 @@ token:
 import os
 import re
 import socket
-import typing as t
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -108,7 +109,7 @@ def route_address() -> str:
     return ""
 
 
-def announced_address(config: t.Mapping[str, t.Any]) -> str:
+def announced_address(config: Mapping[str, Any]) -> str:
     """Return under which address a server with this configuration is reached."""
     for key in ("advertise-address", "node-ip"):
         value = config.get(key)
@@ -119,7 +120,7 @@ def announced_address(config: t.Mapping[str, t.Any]) -> str:
     return route_address()
 
 
-def join_url(address: str, port: t.Any) -> str:
+def join_url(address: str, port: Any) -> str:
     """Return the address that other nodes join at."""
     host = f"[{address}]" if ":" in address else address
     return f"https://{host}:{port or 6443}"
@@ -135,8 +136,8 @@ def read_token(data_dir: str, kind: str) -> str | None:
     return None
 
 
-def token_fits(given: str, tokens: t.Sequence[str]) -> bool | None:
-    """Tell whether a token is one of some, in its short form or in the full one, which also names the cluster's CA.
+def token_fits(given: str, tokens: Sequence[str]) -> bool | None:
+    """Return whether a token is one of some, in its short form or in the full one, which also names the cluster's CA.
 
     Returns C(None) for a bootstrap token, which the cluster knows and no file does, and if there is nothing to compare with.
     """
@@ -164,7 +165,7 @@ def main() -> None:
     )
     address = announced_address(module.params["config"])
     token = read_token(module.params["data_dir"], module.params["kind"])
-    result: dict[str, t.Any] = {
+    result: dict[str, Any] = {
         "changed": False,
         "address": address,
         "url": join_url(address, module.params["config"].get("https-listen-port")) if address else "",

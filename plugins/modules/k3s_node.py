@@ -72,7 +72,8 @@ reachable:
   returned: success
 """
 
-import typing as t
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -81,13 +82,13 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s.api import Api,
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 
-def _wait(api: Api, params: t.Mapping[str, t.Any], deadline: Deadline) -> dict[str, t.Any]:
+def _wait(api: Api, params: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
     name, version = params["name"], params["version"]
     api.wait_node(name, lambda node: nodes.why_not_ready(node, version, name), deadline)
     return {"changed": False}
 
 
-def _remove(api: Api, params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+def _remove(api: Api, params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     try:
         there = api.node(params["name"]) is not None
         if there and not check_mode:

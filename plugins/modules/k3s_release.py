@@ -18,7 +18,7 @@ description:
     and further ones.
   - Every file of the release is compared with the release's own checksum file before it is put in place by rename, so that a run that
     was killed leaves the old file or the new one.
-  - Asks the network only if a file is missing, differs from what was placed, or another version or address is wanted.
+  - Asks the network only if a file is missing, differs from what was placed, or another version or address is given.
   - Refuses a downgrade and a step over a minor version, which Kubernetes does not support.
 extends_documentation_fragment:
   - baremesh.edge._attributes

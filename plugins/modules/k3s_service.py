@@ -26,7 +26,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Tells whether the unit would be started or restarted.
+      - Reports whether the unit would be started or restarted.
   diff_mode:
     support: full
   platform:
@@ -112,7 +112,7 @@ journal:
   returned: failure
 """
 
-import typing as t
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -142,7 +142,7 @@ def main() -> None:
     )
     deadline = Deadline(SystemClock(), module.params["timeout"])
     node_name = own_node_name(module.params["node_name"])
-    result: dict[str, t.Any] = {"changed": False, "action": "none", "node_name": node_name, "address": None}
+    result: dict[str, Any] = {"changed": False, "action": "none", "node_name": node_name, "address": None}
     try:
         run(Service(module.params, module.run_command, module.check_mode), node_name, deadline, result)
     except UnitError as error:

@@ -33,12 +33,12 @@ options:
     type: bool
     default: true
   ports:
-    description: TCP ports whose listeners are wanted.
+    description: TCP ports whose listeners are returned.
     type: list
     elements: int
     default: []
   data_dir:
-    description: Folder whose free space is wanted.
+    description: Folder whose free space is returned.
     type: path
     default: /var/lib/rancher/k3s
   reference_time:
@@ -103,8 +103,8 @@ import contextlib
 import os
 import platform
 import time
-import typing as t
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -119,10 +119,12 @@ def _active_units(module: AnsibleModule) -> list[str]:
     return [unit for unit, state in zip(_WATCHED_UNITS, out.split()) if state in ("active", "activating")]
 
 
-def read_host(module: AnsibleModule, now: float) -> dict[str, t.Any]:
-    """Return all that is to be known of this host.
+def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
+    """Return what the host reports about itself.
 
-    :arg now: its time when the module began.
+    Args:
+        module: The module.
+        now: The host's time when the module began.
     """
     root = Path("/")
     systemd = os.path.isdir("/run/systemd/system")

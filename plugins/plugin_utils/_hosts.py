@@ -2,20 +2,122 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the inventory says of hosts.
+"""The inventory: its groups, the addresses of its hosts, and the host that talks to the Kubernetes API.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+
+Groups = Mapping[str, Sequence[str]]
+HostVars = Mapping[str, Mapping[str, Any]]
+
+# Names under which Ansible itself knows the controller.
+LOCAL = ("localhost", "127.0.0.1", "::1")
+_NEEDED = "groups that are needed: k3s_cluster, with the children server and agent"
+# Groups that every inventory has, and the one that the playbook target makes.
+_GIVEN = ("all", "ungrouped", "edge_api")
 
 
-def host_addresses(hosts: t.Sequence[str], hostvars: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
-    """Return under which address or name each host answers.
+def host_addresses(hosts: Sequence[str], hostvars: HostVars) -> list[str]:
+    """Return the address or name of each host.
 
-    :arg hosts: inventory names.
-    :arg hostvars: the variables of all hosts. C(edge_address) wins over C(ansible_host), and that over the name.
+    Args:
+        hosts: Inventory names.
+        hostvars: The variables of all hosts. `edge_address` wins over `ansible_host`, and that over the inventory name.
+
+    Returns:
+        An address or name for each host, in the same order.
     """
     return [str(hostvars[host].get("edge_address") or hostvars[host].get("ansible_host") or host) for host in hosts]
+
+
+def group_findings(groups: Groups) -> list[str]:
+    """Return a sentence for each thing that is wrong with the groups of a cluster."""
+    cluster, servers, agents = (list(groups.get(name) or ()) for name in ("k3s_cluster", "server", "agent"))
+    if "k3s_cluster" not in groups or "server" not in groups:
+        there = ", ".join(sorted(name for name in groups if name not in _GIVEN)) or "none"
+        missing = " and ".join(name for name in ("k3s_cluster", "server") if name not in groups)
+        return [f"The inventory has no group {missing}; {_NEEDED}; groups that are there: {there}."]
+    findings = []
+    if not servers:
+        findings.append("The group server has no host: it must have at least one, the K3s server.")
+    findings += [
+        f"{host} is in both groups server and agent: a K3s server runs pods too, so leave it in server only."
+        for host in servers
+        if host in agents
+    ]
+    findings += [
+        f"{host} is in the group {'server' if host in servers else 'agent'}, but not in k3s_cluster: make server and agent children of it."
+        for host in dict.fromkeys([*servers, *agents])
+        if host not in cluster
+    ]
+    findings += [
+        f"{host} is in the group k3s_cluster, but neither in server nor in agent: put it into one of them."
+        for host in cluster
+        if host not in servers and host not in agents
+    ]
+    return findings
+
+
+def _reached(groups: Groups, limit: str, api_host: str) -> set[str]:
+    """Return the hosts that a limit leaves, once the API host is in the inventory."""
+    manager = InventoryManager(loader=DataLoader(), sources=None, parse=False)
+    for group, hosts in {**groups, "all": [*(groups.get("all") or ()), api_host]}.items():
+        manager.add_group(group)
+        for host in hosts:
+            manager.add_host(host, group=group)
+    manager.subset(limit)
+    return {host.name for host in manager.get_hosts("all")}
+
+
+def _limit_findings(groups: Groups, limit: str, api_host: str, scope: str) -> list[str]:
+    if not limit:
+        return []
+    reached = _reached(groups, limit, api_host)
+    if scope == "cluster":
+        cluster = groups["k3s_cluster"]
+        return [] if reached & set(cluster) else [f"--limit {limit} leaves no host of k3s_cluster ({', '.join(cluster)})."]
+    return [] if api_host in reached else [f"--limit {limit} leaves out {api_host}, the host that talks to the Kubernetes API: add it."]
+
+
+def _named_api_host(groups: Groups, hostvars: HostVars, given: str) -> str:
+    """Return `edge_api_host`, which group variables may define for the cluster's hosts only; by default the first server."""
+    if given:
+        return given
+    members = [*(groups.get("server") or ()), *(groups.get("k3s_cluster") or ())]
+    named = [str(hostvars[host].get("edge_api_host") or "") for host in members]
+    return next((name for name in named if name), members[0] if members else "")
+
+
+def api_host(groups: Groups, hostvars: HostVars, scope: str = "api", name: str = "", limit: str = "") -> dict[str, Any]:
+    """Validate the inventory's groups and choose the host that talks to the Kubernetes API.
+
+    Args:
+        groups: The inventory's groups.
+        hostvars: The variables of all hosts.
+        scope: `cluster` for a playbook that works on the hosts of the cluster, `api` for one that needs its API only.
+        name: `edge_api_host`, as far as it is set.
+        limit: The pattern of `--limit`, empty if there is none.
+
+    Returns:
+        `findings`, a sentence for each thing that is wrong; `name`, the inventory name of the host; `local`, whether it is the
+        controller and neither a host of the cluster nor configured in the inventory.
+    """
+    chosen = _named_api_host(groups, hostvars, name)
+    known = chosen in (groups.get("all") or ())
+    findings = group_findings(groups) if scope == "cluster" or not chosen else []
+    if chosen and not known and chosen not in LOCAL:
+        there = ", ".join(groups.get("all") or ()) or "none"
+        findings.append(f"edge_api_host is {chosen!r}: it must be a host of the inventory ({there}), or localhost for the controller.")
+    if not findings:
+        findings = _limit_findings(groups, limit, chosen, scope)
+    variables = hostvars[chosen] if known else {}
+    local = chosen in LOCAL and chosen not in (groups.get("k3s_cluster") or ()) and "ansible_connection" not in variables
+    return {"findings": findings, "name": chosen, "local": local}

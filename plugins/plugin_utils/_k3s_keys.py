@@ -4,7 +4,7 @@
 
 """Which keys K3s's configuration file may have, and what is wrong with a given one.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 
 K3s itself is no judge of this: its server skips a misspelt key with a warning, its agent dies of one.
 The lists follow https://docs.k3s.io/cli/server and https://docs.k3s.io/cli/agent.
@@ -13,7 +13,8 @@ The lists follow https://docs.k3s.io/cli/server and https://docs.k3s.io/cli/agen
 from __future__ import annotations
 
 import difflib
-import typing as t
+from collections.abc import Mapping
+from typing import Any
 
 
 def _words(text: str) -> frozenset[str]:
@@ -56,7 +57,7 @@ AGENT_KEYS = _words("disable-apiserver-lb")
 
 SECRET_KEYS = _words("token agent-token datastore-endpoint etcd-s3-access-key etcd-s3-secret-key vpn-auth")
 
-_GONE: t.Mapping[str, str] = {
+_GONE: Mapping[str, str] = {
     "no-flannel": "flannel-backend: none",
     "no-deploy": "disable",
     "cluster-secret": "token",
@@ -66,7 +67,7 @@ _GONE: t.Mapping[str, str] = {
 }
 
 # The role decides these from its own variables; a second source would contradict it.
-_OWNED: t.Mapping[str, str] = {
+_OWNED: Mapping[str, str] = {
     "data-dir": "k3s_data_dir",
     "token-file": "k3s_token",
     "server": "k3s_server_host or k3s_server_url",
@@ -79,7 +80,8 @@ _OWNED: t.Mapping[str, str] = {
 def allowed_keys(kind: str) -> frozenset[str]:
     """Return the keys that a node of this kind takes.
 
-    :arg kind: C(server) or C(agent).
+    Args:
+        kind: C(server) or C(agent).
     """
     return BOTH_KEYS | (SERVER_KEYS if kind == "server" else AGENT_KEYS)
 
@@ -102,21 +104,22 @@ def _key_finding(key: str, kind: str, variable: str) -> str | None:
     return f"{variable} has the key {key!r}, which K3s does not know: {hint}"
 
 
-def config_findings(config: t.Any, kind: str) -> list[str]:
+def config_findings(config: Any, kind: str) -> list[str]:
     """Return what is wrong with C(k3s_server_config) or C(k3s_agent_config), one sentence each.
 
-    :arg config: the variable's value.
-    :arg kind: C(server) or C(agent).
+    Args:
+        config: The variable's value.
+        kind: C(server) or C(agent).
     """
     variable = f"k3s_{kind}_config"
-    if not isinstance(config, t.Mapping):
+    if not isinstance(config, Mapping):
         return [f"{variable} is {config!r}: it must be a dictionary of K3s's configuration keys."]
     findings = []
     for key in config:
         finding = _key_finding(str(key), kind, variable)
         if finding:
             findings.append(finding)
-        elif isinstance(config[key], t.Mapping):
+        elif isinstance(config[key], Mapping):
             findings.append(f"{variable} has a dictionary under {str(key)!r}: K3s takes single values and lists only.")
         elif config[key] is None:
             findings.append(f"{variable} has no value under {str(key)!r}: give one, or remove the key.")

@@ -15,7 +15,8 @@ import copy
 import shlex
 import threading
 import uuid
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -28,8 +29,8 @@ FIRST_LOOK_AFTER = 2.0
 LAST_READ = 15.0
 # Waits on the host until the file has grown past what was read, or is gone, or some seconds have passed.
 READ = (
-    'f=%s; n=0; while [ -e "$f" ] && [ "$(wc -c < "$f")" -le %d ] && [ $n -lt 20 ]; do sleep 0.25; n=$((n+1)); done; '
-    '[ -e "$f" ] && tail -c +%d "$f"'
+    'f={path}; n=0; while [ -e "$f" ] && [ "$(wc -c < "$f")" -le {offset} ] && [ $n -lt 20 ]; do sleep 0.25; n=$((n+1)); done; '
+    '[ -e "$f" ] && tail -c +{first} "$f"'
 )
 
 
@@ -47,10 +48,10 @@ class LiveActionBase(ActionBase):
         arguments = dict(self._task.args)
         if self._is_off(variables):
             return self._run_module(arguments, variables)
-        path = "/tmp/.baremesh-edge-%s" % uuid.uuid4().hex  # noqa: S108 (the module creates it exclusively)
+        path = f"/tmp/.baremesh-edge-{uuid.uuid4().hex}"  # noqa: S108 (the module creates it exclusively)
         arguments["progress_file"] = path
         host = str(variables.get("inventory_hostname") or "")
-        follower = Follower(self._reader(path), lambda line: display.display("%s: %s" % (host, line) if host else line))
+        follower = Follower(self._reader(path), lambda line: display.display(f"{host}: {line}" if host else line))
         follower.start()
         try:
             return self._run_module(arguments, variables)
@@ -58,8 +59,8 @@ class LiveActionBase(ActionBase):
             follower.stop()
 
     def _is_off(self, variables: dict[str, Any]) -> bool:
-        wanted = self._templar.template(variables.get("edge_live_progress", True))
-        switched_off = str(wanted).lower() in ("false", "no", "off", "0", "")
+        shown = self._templar.template(variables.get("edge_live_progress", True))
+        switched_off = str(shown).lower() in ("false", "no", "off", "0", "")
         return bool(switched_off or self._task.check_mode or self._task.async_val or self._task.args.get("progress_file"))
 
     def _run_module(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
@@ -73,15 +74,15 @@ class LiveActionBase(ActionBase):
         connection.become = None
 
         def read(offset: int) -> tuple[int, bytes]:
-            command = READ % (shlex.quote(path), offset, offset + 1)
-            code, output, _errors = connection.exec_command("/bin/sh -c %s" % shlex.quote(command), in_data=None, sudoable=False)
+            command = READ.format(path=shlex.quote(path), offset=offset, first=offset + 1)
+            code, output, _errors = connection.exec_command(f"/bin/sh -c {shlex.quote(command)}", in_data=None, sudoable=False)
             return int(code), bytes(output)
 
         return read
 
 
 class Follower:
-    """A thread that shows the lines of a file until the file is gone or it is told to stop."""
+    """A thread that shows the lines of a file until the file is gone or it is stopped."""
 
     def __init__(
         self,
@@ -124,8 +125,8 @@ class Follower:
                 if code != 0 and (offset or self._stop.wait(self._pause)):
                     return
         except Exception as exc:  # noqa: BLE001
-            # Progress is a courtesy; the module's own result tells what counts.
-            self._show_lines(["no progress can be shown: %s" % exc])
+            # Progress is a courtesy; the module's own result counts.
+            self._show_lines([f"no progress can be shown: {exc}"])
 
     def _show_lines(self, lines: list[str]) -> None:
         for line in lines:

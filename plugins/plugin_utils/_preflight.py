@@ -4,18 +4,19 @@
 
 """Judges what C(preflight_info) gathered: everything that is wrong, one sentence each. Pure functions.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import typing as t
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Union
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import checksum_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import FIRST_WITHOUT_CGROUP_V1, minor_of
 
-Facts = t.Mapping[str, t.Any]
+Facts = Mapping[str, Any]
 
 CHECKS = ("variables", "versions", "release", "system", "resources", "time", "names", "ports", "dns", "acme")
 
@@ -107,7 +108,7 @@ def judge_resources(name: str, host: Facts, server: bool, found: Findings) -> No
         found.warn(name, f"has {host['free_mib']} MiB free for K3s's data", "images and logs need about 4 GiB")
 
 
-def judge_ports(name: str, host: Facts, purposes: t.Mapping[int, str], found: Findings) -> None:
+def judge_ports(name: str, host: Facts, purposes: Mapping[int, str], found: Findings) -> None:
     """Judge who holds the ports that are needed. K3s's own processes and pods may."""
     for holder in host["listeners"]:
         if holder["pod"] or holder["unit"] in _OWN_UNITS or holder["port"] not in purposes:
@@ -125,7 +126,7 @@ def judge_ports(name: str, host: Facts, purposes: t.Mapping[int, str], found: Fi
         )
 
 
-def judge_time(hosts: t.Mapping[str, Facts], allowed: float, found: Findings) -> None:
+def judge_time(hosts: Mapping[str, Facts], allowed: float, found: Findings) -> None:
     """Judge how far the clocks are apart. Certificates made on a host ahead are not valid yet on one behind."""
     offsets = {name: host["time_offset"] for name, host in hosts.items() if host.get("time_offset") is not None}
     if not offsets:
@@ -143,7 +144,7 @@ def judge_time(hosts: t.Mapping[str, Facts], allowed: float, found: Findings) ->
         )
 
 
-def judge_names(hosts: t.Mapping[str, Facts], found: Findings) -> None:
+def judge_names(hosts: Mapping[str, Facts], found: Findings) -> None:
     """Judge host names: they become names of Nodes."""
     holders: dict[str, str] = {}
     for name, host in hosts.items():
@@ -161,19 +162,17 @@ def judge_names(hosts: t.Mapping[str, Facts], found: Findings) -> None:
         holders.setdefault(node, name)
 
 
-_Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+_Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
-def _listed(ours: t.Iterable[_Address], version: int) -> str:
+def _listed(ours: Iterable[_Address], version: int) -> str:
     """Return addresses of one kind for a sentence."""
     chosen = sorted((address for address in ours if address.version == version), key=int)
     return ", ".join(str(address) for address in chosen) or "a host (none has such an address now)"
 
 
-def judge_families(
-    where: str, sites: t.Sequence[Facts], resolved: t.Mapping[str, Facts], addresses: t.Iterable[str], found: Findings
-) -> None:
-    """Judge names that lead to an IPv6 address of the hosts, for a cluster that has IPv4 only: nothing answers there.
+def judge_families(where: str, sites: Sequence[Facts], resolved: Mapping[str, Facts], addresses: Iterable[str], found: Findings) -> None:
+    """Judge names that point to an IPv6 address of the hosts, for a cluster that has IPv4 only: nothing answers there.
 
     Browsers fall back to IPv4 after a while, an ACME authority does not if something refuses the connection.
     """
@@ -184,18 +183,19 @@ def judge_families(
         if silent:
             (found.error if entry["acme"] else found.warn)(
                 where,
-                f"host {entry['host']} of site {entry['site']} leads to {', '.join(silent)} (AAAA), where nothing will answer: the "
+                f"host {entry['host']} of site {entry['site']} points to {', '.join(silent)} (AAAA), where nothing will answer: the "
                 "cluster has no IPv6, as cluster-cidr in k3s_server_config names none",
                 "remove the AAAA record, or give cluster-cidr and service-cidr both families before K3s is installed",
             )
 
 
-def judge_dns(where: str, sites: t.Sequence[Facts], resolved: t.Mapping[str, Facts], addresses: t.Iterable[str], found: Findings) -> None:
-    """Judge whether the names of the sites lead to the hosts.
+def judge_dns(where: str, sites: Sequence[Facts], resolved: Mapping[str, Facts], addresses: Iterable[str], found: Findings) -> None:
+    """Judge whether the names of the sites point to the hosts.
 
-    :arg where: host on which they were looked up.
-    :arg sites: entries of host, site and acme, the latter true if an authority will look the name up.
-    :arg addresses: what names may lead to.
+    Args:
+        where: Host on which they were looked up.
+        sites: Entries of host, site and acme, the latter true if an authority will look the name up.
+        addresses: What names may point to.
     """
     ours = {ipaddress.ip_address(address) for address in addresses}
     for entry in sites:
@@ -208,19 +208,19 @@ def judge_dns(where: str, sites: t.Sequence[Facts], resolved: t.Mapping[str, Fac
             report(where, f"{what} cannot be looked up ({answer['error']})", "check the resolvers of this host and the name's DNS zone")
             continue
         if not answer["a"] and not answer["aaaa"]:
-            report(where, f"{what} has no address in DNS", f"create an A record that leads to {_listed(ours, 4)}")
+            report(where, f"{what} has no address in DNS", f"create an A record that points to {_listed(ours, 4)}")
             continue
         for kind, key, version in (("A", "a", 4), ("AAAA", "aaaa", 6)):
             wrong = sorted(address for address in answer[key] if ipaddress.ip_address(address.split("%")[0]) not in ours)
             if wrong:
                 report(
                     where,
-                    f"{what} leads to {', '.join(wrong)} ({kind}), which is none of the hosts",
-                    f"let the {kind} record lead to {_listed(ours, version)}, or set edge_proxy_addresses if a proxy forwards to them",
+                    f"{what} points to {', '.join(wrong)} ({kind}), which is none of the hosts",
+                    f"let the {kind} record point to {_listed(ours, version)}, or set edge_proxy_addresses if a proxy forwards to them",
                 )
 
 
-def judge_acme(where: str, issuers: t.Sequence[Facts], fetched: t.Mapping[str, Facts], found: Findings) -> None:
+def judge_acme(where: str, issuers: Sequence[Facts], fetched: Mapping[str, Facts], found: Findings) -> None:
     """Judge whether the ACME directories answer. C(issuers) are entries of name and server."""
     for issuer in issuers:
         answer = fetched.get(issuer["server"])
@@ -239,7 +239,7 @@ def judge_acme(where: str, issuers: t.Sequence[Facts], fetched: t.Mapping[str, F
             )
 
 
-def judge_release(where: str, release: Facts, fetched: t.Mapping[str, Facts], found: Findings) -> None:
+def judge_release(where: str, release: Facts, fetched: Mapping[str, Facts], found: Findings) -> None:
     """Judge whether the release of K3s can be fetched. C(release) has version, base, url and file."""
     answer = fetched.get(release["url"])
     if answer is None:

@@ -4,14 +4,15 @@
 
 """Puts the judgements of a preflight together: settings first, then hosts, then the network. Pure functions.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-import typing as t
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
@@ -22,7 +23,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import prox
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site, read_sites
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import version_findings
 
-Settings = t.Mapping[str, t.Any]
+Settings = Mapping[str, Any]
 
 _AGENT_PORTS = {
     6444: "K3s's load balancer",
@@ -40,22 +41,22 @@ _ETCD_PORTS = {2379: "etcd's clients", 2380: "etcd's members"}
 
 
 def _sites_and_issuers(settings: Settings) -> tuple[list[Site], dict[str, Issuer], list[str]]:
-    solvers: list[dict[str, t.Any]] = [{"http01": {"ingress": {}}}]
+    solvers: list[dict[str, Any]] = [{"http01": {"ingress": {}}}]
     issuers, issuer_findings = read_issuers(settings.get("issuers") or [], settings.get("email") or "", solvers)
     sites, site_findings = read_sites(settings.get("sites") or [], issuers)
     return sites, issuers, [*issuer_findings, *site_findings]
 
 
-def _used_acme(sites: t.Sequence[Site], issuers: t.Mapping[str, Issuer]) -> list[dict[str, t.Any]]:
+def _used_acme(sites: Sequence[Site], issuers: Mapping[str, Issuer]) -> list[dict[str, Any]]:
     used = []
     for name in dict.fromkeys(site.issuer for site in sites if site.issuer in issuers):
         acme = issuers[str(name)].spec.get("acme")
-        if isinstance(acme, t.Mapping) and acme.get("server"):
+        if isinstance(acme, Mapping) and acme.get("server"):
             used.append({"name": name, "server": str(acme["server"]), "ca_bundle": acme.get("caBundle")})
     return used
 
 
-def _site_hosts(sites: t.Sequence[Site], issuers: t.Mapping[str, Issuer]) -> list[dict[str, t.Any]]:
+def _site_hosts(sites: Sequence[Site], issuers: Mapping[str, Issuer]) -> list[dict[str, Any]]:
     entries = []
     for site in sites:
         issuer = issuers.get(site.issuer or "")
@@ -83,7 +84,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def plan(settings: Settings) -> dict[str, t.Any]:
+def plan(settings: Settings) -> dict[str, Any]:
     """Return what to look at: C(names) and C(urls) on the API host, C(release) on a host of the cluster, C(ports) everywhere."""
     skip = settings.get("skip") or ()
     sites, issuers, _findings = _sites_and_issuers(settings)
@@ -141,14 +142,14 @@ def _sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def _reason(result: t.Mapping[str, t.Any]) -> str:
+def _reason(result: Mapping[str, Any]) -> str:
     # With a terminal, as ssh has it, all that a program writes is in stdout, and stderr holds the end of the session only.
     written = "\n".join(str(result.get(key) or "") for key in ("module_stdout", "module_stderr"))
     reason = reason_line(written, "") or reason_line(str(result.get("msg") or ""), "no answer")
     return re.sub(r"[.:\s]+$", "", reason)
 
 
-def _judge_host(name: str, host: t.Mapping[str, t.Any], settings: Settings, found: judge.Findings) -> None:
+def _judge_host(name: str, host: Mapping[str, Any], settings: Settings, found: judge.Findings) -> None:
     skip = settings.get("skip") or ()
     servers = settings.get("servers") or []
     server = not servers or name in servers
@@ -160,19 +161,18 @@ def _judge_host(name: str, host: t.Mapping[str, t.Any], settings: Settings, foun
         judge.judge_ports(name, host, purposes(settings, server), found)
 
 
-def report(
-    settings: Settings, gathered: t.Mapping[str, t.Any] | None = None, network: t.Mapping[str, t.Any] | None = None
-) -> dict[str, t.Any]:
+def report(settings: Settings, gathered: Mapping[str, Any] | None = None, network: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return everything that would make a run fail, and what might.
 
-    :arg settings: values of the variables, as the role puts them together.
-    :arg gathered: results of the module by host name.
-    :arg network: result of the module on the API host.
+    Args:
+        settings: Values of the variables, as the role puts them together.
+        gathered: Results of the module by host name.
+        network: Result of the module on the API host.
     """
     found = judge.Findings()
     skip = settings.get("skip") or ()
     sites, issuers = _judge_settings(settings, found)
-    hosts: dict[str, t.Mapping[str, t.Any]] = {}
+    hosts: dict[str, Mapping[str, Any]] = {}
     for name, result in (gathered or {}).items():
         if result.get("host"):
             hosts[name] = {**result["host"], "node_name": (settings.get("node_names") or {}).get(name)}
@@ -193,7 +193,7 @@ def report(
     return {"errors": list(dict.fromkeys(found.errors)), "warnings": list(dict.fromkeys(found.warnings))}
 
 
-def _judge_release(settings: Settings, gathered: t.Mapping[str, t.Any], found: judge.Findings) -> None:
+def _judge_release(settings: Settings, gathered: Mapping[str, Any], found: judge.Findings) -> None:
     if not _release_is_fetched(settings):
         return
     for name, result in gathered.items():
@@ -214,11 +214,11 @@ def _judge_release(settings: Settings, gathered: t.Mapping[str, t.Any], found: j
 
 def _judge_network(
     settings: Settings,
-    gathered: t.Mapping[str, t.Any],
-    network: t.Mapping[str, t.Any],
-    hosts: t.Mapping[str, t.Mapping[str, t.Any]],
-    sites: t.Sequence[Site],
-    issuers: t.Mapping[str, Issuer],
+    gathered: Mapping[str, Any],
+    network: Mapping[str, Any],
+    hosts: Mapping[str, Mapping[str, Any]],
+    sites: Sequence[Site],
+    issuers: Mapping[str, Issuer],
     found: judge.Findings,
 ) -> None:
     skip, where = settings.get("skip") or (), str(settings.get("api_host") or "the API host")

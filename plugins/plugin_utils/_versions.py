@@ -4,7 +4,7 @@
 
 """Which versions go together. Pure data and functions.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 
 Sources: https://istio.io/latest/docs/releases/supported-releases/ (1.31: its source's MinK8SVersion),
 https://cert-manager.io/docs/releases/. A release that is not listed is not judged.
@@ -13,25 +13,26 @@ https://cert-manager.io/docs/releases/. A release that is not listed is not judg
 from __future__ import annotations
 
 import re
-import typing as t
+from collections.abc import Mapping
+from typing import Optional
 
 # Lowest and highest minor version of Kubernetes 1.x that a release was made for; None: not published yet.
-Range = tuple[int, t.Optional[int]]
+Range = tuple[int, Optional[int]]
 
-ISTIO: t.Mapping[str, Range] = {
+ISTIO: Mapping[str, Range] = {
     "1.27": (29, 33),
     "1.28": (30, 34),
     "1.29": (31, 35),
     "1.30": (32, 36),
     "1.31": (32, None),
 }
-CERT_MANAGER: t.Mapping[str, Range] = {
+CERT_MANAGER: Mapping[str, Range] = {
     "1.18": (29, 33),
     "1.19": (31, 35),
     "1.20": (32, 35),
     "1.21": (33, 36),
 }
-# Kubelets from here on refuse a host with cgroup v1 unless told otherwise.
+# Kubelets from here on refuse a host with cgroup v1 unless configured otherwise.
 FIRST_WITHOUT_CGROUP_V1 = 35
 
 

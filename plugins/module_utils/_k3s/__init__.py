@@ -4,5 +4,5 @@
 
 """What the K3s modules share. It runs on managed hosts with nothing but Python's standard library.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """

@@ -4,7 +4,7 @@
 
 """The few Kubernetes requests that are needed before a host has a Kubernetes client, with the standard library only.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import json
 import os
 import re
 import ssl
-import typing as t
 import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 
-from .._wait import Backoff, Deadline
-from .files import read_text
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import read_text
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
 
 # A kubelet that does not start shows in no event of its Node, so watches end now and then for a look at the unit.
 _WATCH_SECONDS = 5
@@ -40,7 +41,7 @@ def _value(text: str, key: str) -> str | None:
 
 
 @contextlib.contextmanager
-def _in_memory(content: bytes) -> t.Iterator[str]:
+def _in_memory(content: bytes) -> Iterator[str]:
     """Give content a file name without putting it on a disk: OpenSSL takes client keys by name only."""
     descriptor = os.memfd_create("baremesh", os.MFD_CLOEXEC)
     try:
@@ -51,7 +52,7 @@ def _in_memory(content: bytes) -> t.Iterator[str]:
 
 
 class Api:
-    """The API server that a kubeconfig written by K3s leads to.
+    """The API server that a kubeconfig written by K3s points to.
 
     K3s writes these files anew at each start, always in the same form, so the few values are taken by name: hosts need not
     have a YAML library.
@@ -85,7 +86,7 @@ class Api:
             return handle.read()
 
     @contextlib.contextmanager
-    def _response(self, method: str, path: str, timeout: float) -> t.Iterator[http.client.HTTPResponse]:
+    def _response(self, method: str, path: str, timeout: float) -> Iterator[http.client.HTTPResponse]:
         try:
             connection = self._connect(timeout)
             try:
@@ -99,7 +100,8 @@ class Api:
     def request(self, method: str, path: str, timeout: float = 10.0) -> bytes:
         """Return the body of an answer.
 
-        :raises ApiError: no answer, or one that is not 2xx.
+        Raises:
+            ApiError: No answer, or one that is not 2xx.
         """
         with self._response(method, path, timeout) as response:
             body = response.read()
@@ -111,11 +113,11 @@ class Api:
             raise ApiError(f"{method} {path.split('?', maxsplit=1)[0]}: HTTP {response.status} {detail}".strip(), response.status)
         return body
 
-    def get(self, path: str) -> dict[str, t.Any]:
+    def get(self, path: str) -> dict[str, Any]:
         """Return an object or list."""
-        return t.cast("dict[str, t.Any]", json.loads(self.request("GET", path)))
+        return cast("dict[str, Any]", json.loads(self.request("GET", path)))
 
-    def node(self, name: str) -> dict[str, t.Any] | None:
+    def node(self, name: str) -> dict[str, Any] | None:
         """Return a Node, or C(None) if there is none of this name."""
         try:
             return self.get(f"/api/v1/nodes/{urllib.parse.quote(name)}")
@@ -124,11 +126,14 @@ class Api:
                 return None
             raise
 
-    def wait_readyz(self, deadline: Deadline, alive: t.Callable[[], None]) -> None:
+    def wait_readyz(self, deadline: Deadline, alive: Callable[[], None]) -> None:
         """Wait until the API server calls itself ready.
 
-        :arg alive: called after each attempt that failed; raises if waiting has no point.
-        :raises ApiError: it does not by the deadline; the message is the last obstacle.
+        Args:
+            alive: Called after each attempt that failed; raises if waiting has no point.
+
+        Raises:
+            ApiError: It does not by the deadline; the message is the last obstacle.
         """
         backoff = Backoff(first=0.2, cap=2.0, factor=1.5)
         while True:
@@ -144,15 +149,18 @@ class Api:
     def wait_node(
         self,
         name: str,
-        judge: t.Callable[[t.Mapping[str, t.Any] | None], str | None],
+        judge: Callable[[Mapping[str, Any] | None], str | None],
         deadline: Deadline,
-        alive: t.Callable[[], None] = lambda: None,
-    ) -> dict[str, t.Any]:
-        """Watch a Node until it is as wanted; a lost watch is opened again from a fresh list.
+        alive: Callable[[], None] = lambda: None,
+    ) -> dict[str, Any]:
+        """Watch a Node until it is as it should be; a lost watch is opened again from a fresh list.
 
-        :arg judge: returns why a Node, or its absence, is not as wanted, or C(None).
-        :arg alive: called whenever a watch ended; raises if waiting has no point.
-        :raises ApiError: it is not by the deadline; the message is the last reason.
+        Args:
+            judge: Returns why a Node, or its absence, is not as it should be, or C(None).
+            alive: Called whenever a watch ended; raises if waiting has no point.
+
+        Raises:
+            ApiError: It is not by the deadline; the message is the last reason.
         """
         backoff = Backoff(first=0.2, cap=3.0)
         reason: str | None
@@ -163,7 +171,7 @@ class Api:
                 node = (listed.get("items") or [None])[0]
                 reason = judge(node)
                 if reason is None and node is not None:
-                    return t.cast("dict[str, t.Any]", node)
+                    return cast("dict[str, Any]", node)
                 version = (listed.get("metadata") or {}).get("resourceVersion", "")
                 for node in self._watch(f"/api/v1/nodes?{selector}", version, deadline):
                     reason = judge(node)
@@ -177,7 +185,7 @@ class Api:
                 raise ApiError(reason or f"Node {name!r} was not seen")
             deadline.clock.sleep(backoff.next(deadline))
 
-    def _watch(self, path: str, version: str, deadline: Deadline) -> t.Iterator[dict[str, t.Any] | None]:
+    def _watch(self, path: str, version: str, deadline: Deadline) -> Iterator[dict[str, Any] | None]:
         left = int(deadline.remaining)
         if left < 1:
             return

@@ -4,19 +4,20 @@
 
 """Why K3s does not start: its own journal lines turned into one sentence with advice. Pure functions.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
 
 import re
-import typing as t
+from collections.abc import Sequence
+from typing import NamedTuple
 
 # A complaint older than these seconds may have healed: an agent repeats its own every 2 to 10 seconds.
 RECENT = 12.0
 
 
-class Cause(t.NamedTuple):
+class Cause(NamedTuple):
     """What stops K3s.
 
     C(sentence) names what is wrong and what to do; C(line) is the journal line it was read from.
@@ -28,8 +29,8 @@ class Cause(t.NamedTuple):
     patience: float
 
 
-class _Pattern(t.NamedTuple):
-    expression: t.Pattern[str]
+class _Pattern(NamedTuple):
+    expression: re.Pattern[str]
     sentence: str
     patience: float
 
@@ -138,10 +139,11 @@ def message_of(line: str) -> str:
     return re.sub(r"\\(.)", r"\1", match.group("quoted") or match.group("bare") or "").strip()
 
 
-def explain(lines: t.Sequence[str]) -> Cause | None:
+def explain(lines: Sequence[str]) -> Cause | None:
     """Return the deepest known reason found in journal lines, or C(None) if none is known.
 
-    :arg lines: oldest first. The newest line that matches a pattern is the one quoted.
+    Args:
+        lines: Oldest first. The newest line that matches a pattern is the one quoted.
     """
     for pattern in _PATTERNS:
         for line in reversed(lines):
@@ -154,10 +156,10 @@ def explain(lines: t.Sequence[str]) -> Cause | None:
     return None
 
 
-def last_complaint(lines: t.Sequence[str]) -> str | None:
+def last_complaint(lines: Sequence[str]) -> str | None:
     """Return what the newest fatal line says, else the newest error line, else the newest line."""
-    for wanted in (_FATAL, _ERROR):
+    for pattern in (_FATAL, _ERROR):
         for line in reversed(lines):
-            if wanted.search(line):
+            if pattern.search(line):
                 return message_of(line)
     return message_of(lines[-1]) if lines else None

@@ -4,7 +4,7 @@
 
 """Reading, comparing and replacing files on a host, with nothing secret in what is shown.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import hashlib
 import json
 import os
 import re
-import typing as t
+from collections.abc import Iterable
+from typing import Any
 
 STATE_DIR = "/var/lib/baremesh/k3s"
 HIDDEN = "********"
@@ -82,7 +83,7 @@ class DigestCache:
 
     def __init__(self, path: str = os.path.join(STATE_DIR, "digests.json")) -> None:
         self.path = path
-        self._known: dict[str, t.Any] = {}
+        self._known: dict[str, Any] = {}
         try:
             loaded = json.loads(read_text(path) or "{}")
         except ValueError:
@@ -113,10 +114,11 @@ class DigestCache:
             self._dirty = False
 
 
-def mask_yaml(text: str, keys: t.Iterable[str]) -> str:
+def mask_yaml(text: str, keys: Iterable[str]) -> str:
     """Return YAML text with the values of some keys hidden, their continued lines included.
 
-    :arg keys: key names; a key that ends in C(+) in the text, K3s's form for appending, counts as well.
+    Args:
+        keys: Key names; a key that ends in C(+) in the text, K3s's form for appending, counts as well.
     """
     names = "|".join(re.escape(key) for key in keys)
     if not names:

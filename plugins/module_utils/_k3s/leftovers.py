@@ -4,16 +4,16 @@
 
 """What K3s leaves on a host besides files, found in the kernel's own tables. Pure functions on text.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 
-Everything is told apart by marks that K3s's parts set themselves, so that rules, mounts and processes of others stay: K3s's own kill script
+Everything is recognised by marks that K3s's parts set themselves, so that rules, mounts and processes of others stay: K3s's own kill script
 drops every packet rule with a fitting word in it and every write made meanwhile.
 """
 
 from __future__ import annotations
 
 import re
-import typing as t
+from collections.abc import Iterable, Mapping, Sequence
 
 # The containerd of K3s listens here, and each of its shims has the address among its arguments.
 SHIM_ADDRESS = "/run/k3s/containerd/containerd.sock"
@@ -45,10 +45,11 @@ def own_mounts(mountinfo: str) -> list[str]:
     return sorted(set(found), key=lambda path: (-path.count("/"), path))
 
 
-def process_tree(parents: t.Mapping[int, int], roots: t.Iterable[int]) -> list[int]:
+def process_tree(parents: Mapping[int, int], roots: Iterable[int]) -> list[int]:
     """Return processes and all that descend from them.
 
-    :arg parents: the parent of each process.
+    Args:
+        parents: The parent of each process.
     """
     children: dict[int, list[int]] = {}
     for pid, parent in parents.items():
@@ -68,7 +69,7 @@ def _target(rule: str) -> str | None:
     return match.group(1) if match else None
 
 
-def _own_cni_chains(rules: t.Sequence[tuple[str, str]]) -> set[str]:
+def _own_cni_chains(rules: Sequence[tuple[str, str]]) -> set[str]:
     """Return the chains that the CNI plugins made for K3s's network: others may use the same plugins."""
     mark = f'name: \\"{CNI_NETWORK}\\"'
     return {
@@ -79,7 +80,7 @@ def _own_cni_chains(rules: t.Sequence[tuple[str, str]]) -> set[str]:
     }
 
 
-def _purge_table(chains: t.Sequence[str], rules: t.Sequence[tuple[str, str]]) -> list[str]:
+def _purge_table(chains: Sequence[str], rules: Sequence[tuple[str, str]]) -> list[str]:
     own = {chain for chain in chains if chain.startswith(_OWN_CHAINS)} | _own_cni_chains(rules)
 
     def goes(chain: str, rule: str) -> bool:
@@ -96,7 +97,8 @@ def _purge_table(chains: t.Sequence[str], rules: t.Sequence[tuple[str, str]]) ->
 def purge_script(saved: str) -> str:
     """Return input for C(iptables-restore --noflush) that takes K3s's rules out of a rule set, empty if there are none.
 
-    :arg saved: output of C(iptables-save). What is not K3s's is not mentioned in the script, so changes made meanwhile persist.
+    Args:
+        saved: Output of C(iptables-save). What is not K3s's is not mentioned in the script, so changes made meanwhile persist.
     """
     script: list[str] = []
     table, chains, rules = "", [], []  # type: ignore[var-annotated]

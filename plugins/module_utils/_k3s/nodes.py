@@ -4,7 +4,7 @@
 
 """What a Node object says of itself. Functions on plain dictionaries.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from __future__ import annotations
 import calendar
 import platform
 import time
-import typing as t
+from collections.abc import Mapping
+from typing import Any, cast
 
-Node = t.Mapping[str, t.Any]
+Node = Mapping[str, Any]
 
 
 def own_node_name(given: str | None) -> str:
@@ -22,11 +23,11 @@ def own_node_name(given: str | None) -> str:
     return (given or platform.node()).lower()
 
 
-def condition(node: Node, kind: str) -> t.Mapping[str, t.Any]:
+def condition(node: Node, kind: str) -> Mapping[str, Any]:
     """Return one of a Node's conditions, empty if it has none of this kind."""
     for entry in (node.get("status") or {}).get("conditions") or ():
         if entry.get("type") == kind:
-            return t.cast("t.Mapping[str, t.Any]", entry)
+            return cast("Mapping[str, Any]", entry)
     return {}
 
 
@@ -55,12 +56,13 @@ def _seconds(moment: object) -> float:
 def why_not_ready(node: Node | None, version: str | None, name: str, reported_since: float = 0.0) -> str | None:
     """Return why a Node does not count as ready, or C(None) if it does.
 
-    :arg node: the Node, or C(None) if the API has none of this name.
-    :arg version: K3s version that its kubelet must report; C(None) accepts any.
-    :arg reported_since: moment after which the kubelet must have reported, in seconds since 1970 by the Node's own clock.
-
     The Ready=True of a kubelet that ran before stays for up to a minute after it has gone, so a report since the start of the
     unit is part of the predicate. On etcd members the vote is too, as the next server must not join before.
+
+    Args:
+        node: The Node, or C(None) if the API has none of this name.
+        version: K3s version that its kubelet must report; C(None) accepts any.
+        reported_since: Moment after which the kubelet must have reported, in seconds since 1970 by the Node's own clock.
     """
     if node is None:
         return f"the API has no Node {name!r}: the host has not joined"
@@ -75,7 +77,7 @@ def why_not_ready(node: Node | None, version: str | None, name: str, reported_si
         return f"the kubelet of Node {name!r} has not reported since K3s was started"
     kubelet = str(((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion") or "")
     if version is not None and kubelet != version:
-        return f"Node {name!r} still reports the kubelet version {kubelet or 'none'}, wanted is {version}"
+        return f"Node {name!r} still reports the kubelet version {kubelet or 'none'} instead of {version}"
     for taint in (node.get("spec") or {}).get("taints") or ():
         if taint.get("key") == "node.cloudprovider.kubernetes.io/uninitialized":
             return f"Node {name!r} waits for its cloud controller, so no pod can be placed there"

@@ -4,7 +4,7 @@
 
 """Brings the files of a K3s release in place, by checksum and by rename.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
@@ -12,17 +12,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import typing as t
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from ansible.module_utils.urls import open_url
 
-from . import release
-from .files import STATE_DIR, DigestCache, make_directory, part_path, read_text, replace_bytes
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import (
+    STATE_DIR,
+    DigestCache,
+    make_directory,
+    part_path,
+    read_text,
+    replace_bytes,
+)
 
 _LINKS = ("kubectl", "crictl", "ctr")
 
 
-class Wanted(t.NamedTuple):
+class ReleaseFile(NamedTuple):
     """One file to place: where, from where, and its SHA-256 if that is known before the checksum file is read."""
 
     path: str
@@ -35,14 +43,15 @@ class Wanted(t.NamedTuple):
 class Placer:
     """Brings the files of a release in place.
 
-    :arg params: options of the module.
-    :arg machine: architecture of the host as C(uname -m) calls it.
-    :arg find_command: returns the path of a command, or C(None).
-    :arg state_dir: folder for what is noted between runs.
+    Args:
+        params: Options of the module.
+        machine: Architecture of the host as C(uname -m) calls it.
+        find_command: Returns the path of a command, or C(None).
+        state_dir: Folder for what is noted between runs.
     """
 
     def __init__(
-        self, params: t.Mapping[str, t.Any], machine: str, find_command: t.Callable[[str], str | None], state_dir: str = STATE_DIR
+        self, params: Mapping[str, Any], machine: str, find_command: Callable[[str], str | None], state_dir: str = STATE_DIR
     ) -> None:
         self.p = params
         self.find_command = find_command
@@ -55,19 +64,19 @@ class Placer:
         self.record = self._read_record()
         self._sums: str | None = None
 
-    def _read_record(self) -> dict[str, t.Any]:
+    def _read_record(self) -> dict[str, Any]:
         try:
             record = json.loads(read_text(self.record_path) or "{}")
         except ValueError:
             return {}
         return record if isinstance(record, dict) else {}
 
-    def wanted(self) -> list[Wanted]:
+    def files(self) -> list[ReleaseFile]:
         """Return all files that belong in place."""
-        files = [Wanted(self.binary, self._source(self.arch.binary), self.arch.binary, 0o755, None)]
+        files = [ReleaseFile(self.binary, self._source(self.arch.binary), self.arch.binary, 0o755, None)]
         if self.p["airgap_images"]:
             name = self.arch.images
-            files.append(Wanted(os.path.join(self.images, name), self._source(name), name, 0o644, None))
+            files.append(ReleaseFile(os.path.join(self.images, name), self._source(name), name, 0o644, None))
         for archive in self.p["archives"]:
             name = os.path.basename(archive["name"] or archive["url"].split("?")[0].rstrip("/"))
             digest = archive["checksum"].removeprefix("sha256:").lower()
@@ -75,23 +84,24 @@ class Placer:
                 raise release.ReleaseError(
                     f"The checksum of the image archive {archive['url']} is {archive['checksum']!r}: it must be sha256: and 64 hex digits."
                 )
-            files.append(Wanted(os.path.join(self.images, name), archive["url"], name, 0o644, digest))
+            files.append(ReleaseFile(os.path.join(self.images, name), archive["url"], name, 0o644, digest))
         return files
 
     def _source(self, name: str) -> str:
         return f"{self.base}/{name}"
 
-    def in_place(self, file: Wanted) -> bool:
+    def in_place(self, file: ReleaseFile) -> bool:
         """Tell whether a file is what this release calls for, without asking the network."""
         known = file.sha256
         if known is None and self.record.get("version") == self.p["version"] and self.record.get("base") == self.base:
             known = (self.record.get("sha256") or {}).get(file.path)
         return known is not None and self.digests.digest(file.path) == known
 
-    def place(self, file: Wanted) -> str:
+    def place(self, file: ReleaseFile) -> str:
         """Fetch a file and put it in place; return its SHA-256.
 
-        :raises ReleaseError: it cannot be fetched or has another checksum.
+        Raises:
+            ReleaseError: It cannot be fetched or has another checksum.
         """
         digest = file.sha256 or self._listed(file.name)
         if self.digests.digest(file.path) == digest:
@@ -126,7 +136,7 @@ class Placer:
             )
         return digest
 
-    def _open(self, source: str) -> t.Any:
+    def _open(self, source: str) -> Any:
         try:
             if self.p["local_dir"]:
                 return open(source, "rb")
@@ -168,7 +178,7 @@ class Placer:
             if not os.path.lexists(link) and self.find_command(os.path.basename(link)) is None
         ]
 
-    def save(self, placed: t.Mapping[str, str]) -> None:
+    def save(self, placed: Mapping[str, str]) -> None:
         """Note which release the files belong to."""
         record = {"version": self.p["version"], "base": self.base, "sha256": dict(placed)}
         if record != self.record:
@@ -176,11 +186,14 @@ class Placer:
             replace_bytes(self.record_path, json.dumps(record, sort_keys=True, indent=1).encode(), 0o644)
 
 
-def place_release(placer: Placer, check_mode: bool) -> dict[str, t.Any]:
+def place_release(placer: Placer, check_mode: bool) -> dict[str, Any]:
     """Bring a release in place and return the module's result.
 
-    :arg check_mode: whether only to tell what would be placed.
-    :raises ReleaseError: the release cannot be placed; what was in place before still is.
+    Args:
+        check_mode: Whether to report only what would be placed.
+
+    Raises:
+        ReleaseError: The release cannot be placed; what was in place before still is.
     """
     version = str(placer.p["version"])
     release.parse_version(version)
@@ -189,7 +202,7 @@ def place_release(placer: Placer, check_mode: bool) -> dict[str, t.Any]:
     if step and not placer.p["allow_any_version_step"]:
         raise release.ReleaseError(step)
 
-    files = placer.wanted()
+    files = placer.files()
     before = {file.path: placer.digests.digest(file.path) for file in files}
     absent = [file for file in files if not placer.in_place(file)]
     links = placer.missing_links()

@@ -4,13 +4,14 @@
 
 """Names, versions and checksums of K3s releases, as pure functions.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
 
 import re
-import typing as t
+from collections.abc import Mapping
+from typing import NamedTuple
 
 VERSION_FORM = re.compile(r"v(\d+)\.(\d+)\.(\d+)(-rc\d+)?\+[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*\Z")
 VERSION_HELP = "vX.Y.Z+k3sN or vX.Y.Z-rcN+k3sN, for example v1.34.4+k3s1"
@@ -22,7 +23,7 @@ class ReleaseError(Exception):
     """A release that cannot be used. The message is one sentence for the user."""
 
 
-class Arch(t.NamedTuple):
+class Arch(NamedTuple):
     """How one architecture is called in the files of a release."""
 
     binary: str
@@ -31,7 +32,7 @@ class Arch(t.NamedTuple):
 
 
 # K3s calls 32-bit ARM "armhf" in the binary's name and "arm" everywhere else.
-_ARCHITECTURES: t.Mapping[str, Arch] = {
+_ARCHITECTURES: Mapping[str, Arch] = {
     "x86_64": Arch("k3s", "sha256sum-amd64.txt", "k3s-airgap-images-amd64.tar.zst"),
     "aarch64": Arch("k3s-arm64", "sha256sum-arm64.txt", "k3s-airgap-images-arm64.tar.zst"),
     "armv7l": Arch("k3s-armhf", "sha256sum-arm.txt", "k3s-airgap-images-arm.tar.zst"),
@@ -42,7 +43,8 @@ _ALIASES = {"amd64": "x86_64", "arm64": "aarch64", "armv8l": "armv7l", "armhf": 
 def arch(machine: str) -> Arch:
     """Return the file names for a machine as C(uname -m) calls it.
 
-    :raises ReleaseError: K3s has no release for it.
+    Raises:
+        ReleaseError: K3s has no release for it.
     """
     found = _ARCHITECTURES.get(_ALIASES.get(machine, machine))
     if found is None:
@@ -55,7 +57,8 @@ def arch(machine: str) -> Arch:
 def parse_version(version: str) -> tuple[int, int, int]:
     """Return major, minor and patch of a K3s version.
 
-    :raises ReleaseError: the version is not of K3s's form.
+    Raises:
+        ReleaseError: The version is not of K3s's form.
     """
     match = VERSION_FORM.match(version)
     if match is None:
@@ -80,7 +83,7 @@ def checksum_of(sums: str, name: str) -> str | None:
     return None
 
 
-def version_step_error(installed: str | None, wanted: str) -> str | None:
+def version_step_error(installed: str | None, version: str) -> str | None:
     """Return why K3s must not go from one version to another, or C(None) if it may.
 
     Kubernetes supports neither a downgrade of the control plane nor a step over a minor version,
@@ -88,15 +91,15 @@ def version_step_error(installed: str | None, wanted: str) -> str | None:
     """
     if not installed or VERSION_FORM.match(installed) is None:
         return None
-    old, new = parse_version(installed), parse_version(wanted)
+    old, new = parse_version(installed), parse_version(version)
     if new < old:
         return (
-            f"k3s_version is {wanted}, but {installed} is installed: Kubernetes cannot be downgraded; "
+            f"k3s_version is {version}, but {installed} is installed: Kubernetes cannot be downgraded; "
             "restore a snapshot on a host that was reset instead."
         )
     if new[:2] > (old[0], old[1] + 1):
         return (
-            f"k3s_version is {wanted}, but {installed} is installed: Kubernetes must not skip a minor version; "
+            f"k3s_version is {version}, but {installed} is installed: Kubernetes must not skip a minor version; "
             f"upgrade to a v{old[0]}.{old[1] + 1} release first."
         )
     return None

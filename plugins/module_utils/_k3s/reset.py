@@ -4,7 +4,7 @@
 
 """Takes K3s off a host: units, processes, mounts, interfaces, packet rules, files.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import os
 import shutil
 import signal
 import time
-import typing as t
+from typing import Any
 
-from . import leftovers
-from .files import STATE_DIR, read_text
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s import leftovers
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import STATE_DIR, read_text
 
 _UNITS = ("k3s.service", "k3s-agent.service")
 _UNIT_DIR = "/etc/systemd/system"
@@ -31,10 +31,11 @@ class ResetError(Exception):
 class Reset:
     """Removes what K3s left, and notes what that was. In check mode it only notes.
 
-    :arg module: the AnsibleModule, for its options and for running commands.
+    Args:
+        module: The AnsibleModule, for its options and for running commands.
     """
 
-    def __init__(self, module: t.Any) -> None:
+    def __init__(self, module: Any) -> None:
         self.module = module
         self.p = module.params
         self.dry = bool(module.check_mode)
@@ -56,7 +57,8 @@ class Reset:
     def refuse_others(self) -> None:
         """Stop if there are K3s units that this collection did not make: they share binary and data.
 
-        :raises ResetError: there are.
+        Raises:
+            ResetError: There are.
         """
         others = [os.path.basename(path) for path in glob.glob(f"{_UNIT_DIR}/k3s*.service") if os.path.basename(path) not in _UNITS]
         if others:
@@ -228,7 +230,8 @@ class Reset:
     def everything(self) -> None:
         """Remove all, in the order in which one part holds the next.
 
-        :raises ResetError: something resists; what is left can be removed by another run.
+        Raises:
+            ResetError: Something resists; what is left can be removed by another run.
         """
         self.refuse_others()
         self.units()

@@ -4,7 +4,7 @@
 
 """K3s's unit together with what it was last started with.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
@@ -12,18 +12,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import typing as t
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from .._wait import Deadline
-from . import nodes, unit
-from .api import Api, ApiError
-from .files import STATE_DIR, DigestCache, make_directory, read_text, replace_bytes
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s import nodes, unit
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.api import Api, ApiError
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import (
+    STATE_DIR,
+    DigestCache,
+    make_directory,
+    read_text,
+    replace_bytes,
+)
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 
 _HOW = {"none": "", "wait": "", "start": ", started", "restart": ", restarted"}
 
 
-def fingerprint(binary: str, files: t.Sequence[str]) -> str:
-    """Return one digest of all that K3s reads when it starts. It tells nothing of the content."""
+def fingerprint(binary: str, files: Sequence[str]) -> str:
+    """Return one digest of all that K3s reads when it starts. The content cannot be derived from it."""
     digests = DigestCache()
     whole = hashlib.sha256()
     names = [binary]
@@ -45,14 +52,14 @@ def fingerprint(binary: str, files: t.Sequence[str]) -> str:
 class Service:
     """The unit with what it was last started with."""
 
-    def __init__(self, params: t.Mapping[str, t.Any], run_command: unit.Run, check_mode: bool, state_dir: str = STATE_DIR) -> None:
+    def __init__(self, params: Mapping[str, Any], run_command: unit.Run, check_mode: bool, state_dir: str = STATE_DIR) -> None:
         self.p = params
         self.check_mode = check_mode
         self.unit = unit.Unit(f"{self.p['name']}.service", run_command)
         self.record_path = os.path.join(state_dir, f"started-{self.p['name']}.json")
         self.fingerprint = fingerprint(self.p["binary"], self.p["files"])
 
-    def _record(self) -> dict[str, t.Any]:
+    def _record(self) -> dict[str, Any]:
         try:
             record = json.loads(read_text(self.record_path) or "{}")
         except ValueError:
@@ -81,7 +88,8 @@ class Service:
     def start(self, state: unit.State) -> tuple[str, unit.State]:
         """Ask for what brings the unit to run with the present files; return what that is, and the unit's state before.
 
-        :raises UnitError: systemd does not know the unit.
+        Raises:
+            UnitError: systemd does not know the unit.
         """
         if state.needs_reload or not state.exists:
             self.unit.reload_daemon()
@@ -92,15 +100,16 @@ class Service:
             self.unit.enable()
         action = self.action(state)
         if action in ("start", "restart"):
-            # Noted first: a run that dies now must not leave the unit with other files than the note tells.
+            # Noted first: a run that dies now must not leave the unit with other files than the note names.
             self._note(ready=False)
             self.unit.begin(action)
         return action, state
 
-    def wait(self, action: str, before: unit.State, journal: unit.Journal, node_name: str, deadline: Deadline) -> dict[str, t.Any]:
+    def wait(self, action: str, before: unit.State, journal: unit.Journal, node_name: str, deadline: Deadline) -> dict[str, Any]:
         """Wait until the unit runs, its API answers and its Node is ready; return the Node, empty if none is asked for.
 
-        :raises UnitError: it does not come up; the message says why as far as the journal tells.
+        Raises:
+            UnitError: It does not come up; the message says why, as far as the journal does.
         """
         former = before.invocation if action in ("start", "restart") else ""
         state = self.unit.wait_running(journal, deadline, former, before.restarts)
@@ -124,28 +133,29 @@ class Service:
         return node
 
 
-def run(service: Service, node_name: str, deadline: Deadline, result: dict[str, t.Any]) -> None:
+def run(service: Service, node_name: str, deadline: Deadline, result: dict[str, Any]) -> None:
     """Bring K3s to run, wait until it is ready if that is asked for, and fill the module's result.
 
-    :raises UnitError: K3s does not run or is not ready.
+    Raises:
+        UnitError: K3s does not run or is not ready.
     """
     state = service.unit.state()
     if service.check_mode:
         result["action"] = service.action(state) if state.exists else "start"
-        _tell(result, state)
+        _fill_in(result, state)
         return
     with service.unit.follow(service.unit.cursor()) as journal:
         result["action"], before = service.start(state)
-        # What runs already is ready in a moment, or has a reason that is worth telling now.
+        # What runs already is ready in a moment, or has a reason that is worth reporting now.
         if not service.p["wait"] and result["action"] != "none":
-            _tell(result, state)
+            _fill_in(result, state)
             return
         node = service.wait(result["action"], before, journal, node_name, deadline)
-    _tell(result, state)
+    _fill_in(result, state)
     result["address"] = nodes.internal_address(node)
 
 
-def _tell(result: dict[str, t.Any], state: unit.State) -> None:
+def _fill_in(result: dict[str, Any], state: unit.State) -> None:
     """Fill in what changed."""
     result["changed"] = result["action"] in ("start", "restart") or state.enabled != "enabled"
     if result["changed"]:

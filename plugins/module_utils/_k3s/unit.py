@@ -4,7 +4,7 @@
 
 """A systemd unit: its state, starting it without blocking, and watching its journal while it starts.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import os
 import select
 import subprocess
 import time
-import typing as t
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from .._wait import Deadline
-from . import causes
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s import causes
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 
 # Returns exit code, standard output and standard error, as AnsibleModule.run_command does.
-Run = t.Callable[[list[str]], tuple[int, str, str]]
+Run = Callable[[list[str]], tuple[int, str, str]]
 
 _PROPERTIES = (
     "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,InvocationID,MainPID,NRestarts,Result,ExecMainStartTimestampMonotonic"
@@ -35,12 +36,12 @@ _ASK_AT_LEAST_EVERY = 2.0
 class UnitError(Exception):
     """A unit that cannot be managed, or did not start. The message is one sentence for the user."""
 
-    def __init__(self, message: str, journal: t.Sequence[str] = ()) -> None:
+    def __init__(self, message: str, journal: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.journal = list(journal)
 
 
-class State(t.NamedTuple):
+class State(NamedTuple):
     """What systemd says of a unit. C(started) is the start of its main process by the monotonic clock."""
 
     load: str
@@ -96,7 +97,8 @@ class Unit:
     def state(self) -> State:
         """Ask systemd for the unit's state.
 
-        :raises UnitError: systemd does not answer.
+        Raises:
+            UnitError: systemd does not answer.
         """
         return parse_state(self._systemctl("show", f"--property={_PROPERTIES}", "--", self.name))
 
@@ -129,10 +131,13 @@ class Unit:
     def wait_running(self, journal: Journal, deadline: Deadline, former: str, restarts_before: int) -> State:
         """Watch the unit until it runs.
 
-        :arg journal: the lines since the start was asked for.
-        :arg former: the unit's last invocation before the start was asked for, or empty to accept a running one.
-        :arg restarts_before: how often systemd had restarted it when the start was asked for.
-        :raises UnitError: it cannot come up, or the deadline passed; the message says why as far as the journal tells.
+        Args:
+            journal: The lines since the start was asked for.
+            former: The unit's last invocation before the start was asked for, or empty to accept a running one.
+            restarts_before: How often systemd had restarted it when the start was asked for.
+
+        Raises:
+            UnitError: It cannot come up, or the deadline passed; the message says why, as far as the journal does.
         """
         first_seen: dict[str, float] = {}
         while True:

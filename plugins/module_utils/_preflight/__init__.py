@@ -4,5 +4,5 @@
 
 """Reading from a host what must be known before anything is installed there. Nothing is changed.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """

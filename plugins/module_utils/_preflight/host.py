@@ -4,15 +4,16 @@
 
 """What a host says of itself, from /proc, /sys and /etc. The root folder is passed in, so that tests bring their own.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
-import typing as t
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import holders
 
@@ -36,7 +37,7 @@ def os_release(root: Path) -> dict[str, str]:
     }
 
 
-def cgroups(root: Path) -> dict[str, t.Any]:
+def cgroups(root: Path) -> dict[str, Any]:
     """Return the version of the control groups that the kubelet will find, and whether memory can be controlled."""
     unified = _read(root / "sys/fs/cgroup/cgroup.controllers").split()
     if (root / "sys/fs/cgroup/cgroup.controllers").exists():
@@ -81,7 +82,7 @@ def default_route(root: Path) -> bool:
 def addresses(ip_output: str) -> list[str]:
     """Return the addresses under which others may reach the host, from the output of C(ip -o addr).
 
-    Those of container networks are left out: no name may lead there.
+    Those of container networks are left out: no name may point there.
     """
     found = []
     for line in ip_output.splitlines():
@@ -96,7 +97,7 @@ def addresses(ip_output: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def listeners(ports: t.Sequence[int], root: Path) -> list[dict[str, t.Any]]:
+def listeners(ports: Sequence[int], root: Path) -> list[dict[str, Any]]:
     """Return who listens on some TCP ports, and whether that is a pod of Kubernetes."""
     found = []
     for holder in holders(ports, root / "proc"):

@@ -4,7 +4,7 @@
 
 """What a host sees of the network: names and addresses that it will need later.
 
-Private to baremesh.edge: other collections must not import it, it changes without notice.
+Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import base64
 import http.client
 import socket
 import ssl
-import typing as t
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 _WORKERS = 16
 _LARGEST_BODY = 1 << 20
@@ -32,7 +33,7 @@ def _records(name: str, family: int) -> tuple[list[str], str]:
     return sorted({str(answer[4][0]) for answer in answers}), ""
 
 
-def resolve(name: str) -> dict[str, t.Any]:
+def resolve(name: str) -> dict[str, Any]:
     """Look up a name's addresses. C(error) is empty if the answer is that there are none."""
     first, first_error = _records(name, socket.AF_INET)
     second, second_error = _records(name, socket.AF_INET6)
@@ -54,9 +55,9 @@ def _innermost(error: BaseException) -> str:
     return str(reason or error)
 
 
-def fetch(url: str, ca_bundle: str | None, timeout: float) -> dict[str, t.Any]:
+def fetch(url: str, ca_bundle: str | None, timeout: float) -> dict[str, Any]:
     """Fetch a small document. C(status) is 0 if there was no answer, and C(error) then says why."""
-    result: dict[str, t.Any] = {"url": url, "status": 0, "error": "", "body": ""}
+    result: dict[str, Any] = {"url": url, "status": 0, "error": "", "body": ""}
     try:
         if not url.startswith(("http://", "https://")):
             raise ValueError("it is neither an http nor an https address")
@@ -72,7 +73,7 @@ def fetch(url: str, ca_bundle: str | None, timeout: float) -> dict[str, t.Any]:
     return result
 
 
-def look(names: t.Sequence[str], urls: t.Sequence[t.Mapping[str, t.Any]], timeout: float) -> dict[str, t.Any]:
+def look(names: Sequence[str], urls: Sequence[Mapping[str, Any]], timeout: float) -> dict[str, Any]:
     """Look up names and fetch documents, all at the same time."""
     with ThreadPoolExecutor(_WORKERS) as pool:
         found = pool.map(resolve, names)

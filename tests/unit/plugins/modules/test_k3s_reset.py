@@ -88,7 +88,7 @@ def test_what_k3s_left_is_removed(host):
     assert not (host.root / "data").exists()
     assert not (host.root / "state").exists()
     assert list((host.root / "units").iterdir()) == []
-    assert [path.name for path in (host.root / "bin").iterdir()] == ["ctr"], "a link of somebody else stays"
+    assert [path.name for path in (host.root / "bin").iterdir()] == ["ctr"], "a link that K3s did not make stays"
 
 
 def test_a_second_run_finds_nothing(host):
@@ -101,10 +101,10 @@ def test_a_second_run_finds_nothing(host):
 
 def test_check_mode_tells_the_same_and_removes_nothing(host):
     host.install()
-    told = host.reset(check=True)
+    foretold = host.reset(check=True)
     assert (host.root / "data/server/token").exists()
     assert not any("disable" in command or "restore" in command for command in host.commands)
-    assert told["removed"] == host.reset()["removed"]
+    assert foretold["removed"] == host.reset()["removed"]
 
 
 def test_a_run_that_died_half_way_is_continued(host):

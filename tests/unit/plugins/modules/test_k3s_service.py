@@ -45,7 +45,7 @@ class FakeHost:
         self.binary.write_bytes(b"one")
         self.config.write_text("a: 1\n")
         self.starts = 0
-        #: What a start leads to after a while.
+        #: What comes of a start after a while.
         self.comes_up = True
         self.node_problem = None
 

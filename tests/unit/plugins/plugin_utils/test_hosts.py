@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import host_addresses
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import api_host, host_addresses
 
 
 def test_the_most_specific_address_wins():
@@ -15,3 +17,101 @@ def test_the_most_specific_address_wins():
         "d": {"edge_address": "", "ansible_host": "10.0.0.4"},
     }
     assert host_addresses(["d", "a", "b", "c"], hostvars) == ["10.0.0.4", "203.0.113.1", "10.0.0.2", "c"]
+
+
+HOSTS = {"all": ["edge1", "edge2", "db1"], "k3s_cluster": ["edge1", "edge2"], "server": ["edge1"], "agent": ["edge2"], "ungrouped": []}
+
+
+def chosen(groups=None, hostvars=None, **settings):
+    groups = HOSTS if groups is None else groups
+    variables = {host: {} for host in groups.get("all", [])}
+    return api_host(groups, {**variables, **(hostvars or {})}, **settings)
+
+
+@pytest.mark.parametrize("scope", ["api", "cluster"])
+def test_the_first_server_talks_to_the_api(scope):
+    assert chosen(scope=scope) == {"findings": [], "name": "edge1", "local": False}
+
+
+@pytest.mark.parametrize("name", ["edge2", "db1"])
+def test_another_host_may_talk_to_the_api(name):
+    assert chosen(name=name) == {"findings": [], "name": name, "local": False}
+    assert chosen(hostvars={"edge1": {"edge_api_host": name}}) == {"findings": [], "name": name, "local": False}
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1"])
+@pytest.mark.parametrize("groups", [HOSTS, {"all": [], "ungrouped": []}])
+def test_the_controller_need_not_be_in_the_inventory(name, groups):
+    assert chosen(groups, name=name) == {"findings": [], "name": name, "local": True}
+
+
+def test_the_inventory_may_say_how_to_connect_to_the_controller():
+    groups = {**HOSTS, "all": [*HOSTS["all"], "localhost"]}
+    assert chosen(groups, name="localhost")["local"] is True
+    assert chosen(groups, {"localhost": {"ansible_connection": "ssh"}}, name="localhost")["local"] is False
+
+
+def test_the_controller_as_a_host_of_the_cluster_is_left_as_it_is():
+    groups = {"all": ["localhost"], "k3s_cluster": ["localhost"], "server": ["localhost"]}
+    assert chosen(groups, scope="cluster") == {"findings": [], "name": "localhost", "local": False}
+
+
+@pytest.mark.parametrize("name", ["edge9", "192.0.2.1", "local"])
+def test_an_api_host_that_is_not_in_the_inventory(name):
+    (finding,) = chosen(name=name)["findings"]
+    assert finding == (
+        f"edge_api_host is {name!r}: it must be a host of the inventory (edge1, edge2, db1), or localhost for the controller."
+    )
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        ({"all": ["a"], "ungrouped": ["a"]}, "The inventory has no group k3s_cluster and server; "),
+        ({"all": ["a"], "master": ["a"], "node": []}, "groups that are there: master, node."),
+        ({"all": [], "ungrouped": []}, "groups that are there: none."),
+        (
+            {"all": ["a"], "server": ["a"]},
+            "The inventory has no group k3s_cluster; groups that are needed: k3s_cluster, with ",
+        ),
+        ({"all": ["a"], "k3s_cluster": ["a"], "master": ["a"]}, "The inventory has no group server; "),
+        ({"all": [], "k3s_cluster": [], "server": []}, "The group server has no host: "),
+        ({"all": ["a"], "k3s_cluster": ["a"], "server": [], "agent": ["a"]}, "The group server has no host: "),
+        ({**HOSTS, "agent": ["edge1", "edge2"]}, "edge1 is in both groups server and agent: "),
+        ({**HOSTS, "agent": ["edge2", "db1"]}, "db1 is in the group agent, but not in k3s_cluster: "),
+        ({**HOSTS, "k3s_cluster": ["edge1", "edge2", "db1"]}, "db1 is in the group k3s_cluster, but neither in server nor in agent: "),
+    ],
+)
+def test_groups_that_a_playbook_of_the_cluster_cannot_use(groups, said):
+    (finding,) = chosen(groups, scope="cluster")["findings"]
+    assert said in finding
+    assert finding.endswith(".")
+
+
+def test_all_is_found_at_once():
+    groups = {"all": ["a", "b"], "k3s_cluster": ["a", "b"], "server": ["a", "b"], "agent": ["a", "b"]}
+    assert len(chosen(groups, scope="cluster", name="c")["findings"]) == 3
+
+
+@pytest.mark.parametrize("groups", [{"all": ["a"], "ungrouped": ["a"]}, {"all": ["a"], "k3s_cluster": ["a"], "master": ["a"]}])
+def test_a_playbook_that_needs_the_api_only_needs_a_host_for_it(groups):
+    assert chosen(groups, name="a")["findings"] == []
+    assert chosen({"all": ["a"], "ungrouped": ["a"]})["findings"]
+
+
+@pytest.mark.parametrize("limit", ["edge1", "edge2", "k3s_cluster", "all", "!db1", "edge*"])
+def test_a_limit_may_leave_a_part_of_the_cluster(limit):
+    assert chosen(scope="cluster", limit=limit)["findings"] == []
+
+
+def test_a_limit_that_leaves_no_host_of_the_cluster():
+    assert chosen(scope="cluster", limit="db1")["findings"] == ["--limit db1 leaves no host of k3s_cluster (edge1, edge2)."]
+
+
+@pytest.mark.parametrize("name", ["edge1", "localhost"])
+def test_a_limit_that_leaves_out_the_api_host(name):
+    assert chosen(name=name, limit=name)["findings"] == []
+    assert chosen(name=name, limit="all")["findings"] == []
+    assert chosen(name=name, limit="edge2")["findings"] == [
+        f"--limit edge2 leaves out {name}, the host that talks to the Kubernetes API: add it."
+    ]

@@ -101,10 +101,14 @@ def test_the_command_reads_from_the_offset(tmp_path, offset, expected):
     path = tmp_path / "with space"
     path.write_text("one\ntwo\n", encoding="utf-8")
     name = shlex.quote(str(path))
-    found = subprocess.run(["/bin/sh", "-c", _live.READ % (name, offset, offset + 1)], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["/bin/sh", "-c", _live.READ.format(path=name, offset=offset, first=offset + 1)], capture_output=True, text=True, check=False
+    )
     assert (found.returncode, found.stdout) == (0, expected)
 
 
 def test_the_command_fails_where_the_file_is_gone(tmp_path):
-    found = subprocess.run(["/bin/sh", "-c", _live.READ % (tmp_path / "gone", 0, 1)], capture_output=True, check=False)
+    found = subprocess.run(
+        ["/bin/sh", "-c", _live.READ.format(path=tmp_path / "gone", offset=0, first=1)], capture_output=True, check=False
+    )
     assert (found.returncode, found.stdout) == (1, b"")

@@ -213,16 +213,16 @@ def test_a_host_that_cannot_be_examined_is_a_finding_among_others(result, said):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ({"a": [], "aaaa": [], "error": ""}, "has no address in DNS: create an A record that leads to 192.0.2.10."),
+        ({"a": [], "aaaa": [], "error": ""}, "has no address in DNS: create an A record that points to 192.0.2.10."),
         (
             {"a": ["198.51.100.7"], "aaaa": [], "error": ""},
-            "leads to 198.51.100.7 (A), which is none of the hosts: let the A record lead to 192.0.2.10,",
+            "points to 198.51.100.7 (A), which is none of the hosts: let the A record point to 192.0.2.10,",
         ),
-        ({"a": ["192.0.2.10"], "aaaa": ["2001:db8::99"], "error": ""}, "leads to 2001:db8::99 (AAAA)"),
+        ({"a": ["192.0.2.10"], "aaaa": ["2001:db8::99"], "error": ""}, "points to 2001:db8::99 (AAAA)"),
         ({"a": [], "aaaa": [], "error": "Temporary failure in name resolution"}, "cannot be looked up (Temporary failure"),
     ],
 )
-def test_names_that_do_not_lead_to_the_hosts(answer, said):
+def test_names_that_do_not_point_to_the_hosts(answer, said):
     network = {**NETWORK, "resolved": {"app.example.com": {"name": "app.example.com", **answer}}}
     errors, _warnings = judge(network=network)
     assert len(errors) == 1
@@ -231,7 +231,7 @@ def test_names_that_do_not_lead_to_the_hosts(answer, said):
     assert judge({"skip": ["dns"]}, network=network) == ([], [])
 
 
-SILENT = "leads to 2001:db8::10 (AAAA), where nothing will answer: the cluster has no IPv6"
+SILENT = "points to 2001:db8::10 (AAAA), where nothing will answer: the cluster has no IPv6"
 
 
 def test_a_name_with_an_ipv6_address_that_the_cluster_does_not_serve():

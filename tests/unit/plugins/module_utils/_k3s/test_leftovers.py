@@ -77,7 +77,7 @@ def test_own_rules_and_chains_go_the_rules_first():
     assert found["nat"][-2:] == ["-F CNI-0123456789", "-X CNI-0123456789"]
 
 
-def test_shared_chains_go_when_nobody_else_uses_them():
+def test_shared_chains_go_when_no_one_else_uses_them():
     alone = "\n".join(line for line in SAVED.splitlines() if "podman" not in line and "CNI-abcdef" not in line)
     found = tables(leftovers.purge_script(alone))["nat"]
     assert "-D PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT" in found

@@ -30,7 +30,7 @@ def node(status="True", version=VERSION, labels=None, taints=None, voter=None, *
     }
 
 
-def test_a_ready_node_of_the_wanted_version_is_ready():
+def test_a_ready_node_of_the_right_version_is_ready():
     assert nodes.why_not_ready(node(), VERSION, "edge1") is None
     assert nodes.why_not_ready(node(version="other"), None, "edge1") is None
 

@@ -58,7 +58,7 @@ def test_a_line_without_a_digest_is_no_checksum():
 
 
 @pytest.mark.parametrize(
-    ("installed", "wanted", "why"),
+    ("installed", "version", "why"),
     [
         ("v1.34.4+k3s1", "v1.34.4+k3s2", None),
         ("v1.33.9+k3s1", "v1.34.4+k3s1", None),
@@ -68,6 +68,6 @@ def test_a_line_without_a_digest_is_no_checksum():
         ("v1.32.9+k3s1", "v1.34.4+k3s1", "v1.33 release first"),
     ],
 )
-def test_steps_between_versions(installed, wanted, why):
-    found = release.version_step_error(installed, wanted)
+def test_steps_between_versions(installed, version, why):
+    found = release.version_step_error(installed, version)
     assert found is None if why is None else why in found

@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a K3s node needs on its host: configuration, unit and files, derived from the variables of the role k3s. Pure functions.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import VERSION_FORM, VERSION_HELP
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import SECRET_KEYS, config_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import list_finding, read_list
+
+Settings = Mapping[str, Any]
+
+_CONFIG_DIR = "/etc/rancher/k3s"
+_DATA_DIR = "/var/lib/rancher/k3s"
+_REGISTRY_SECRET_KEYS = ["auth", "identitytoken", "password", "token"]
+# The keys that name the address of a server.
+_ADDRESS_KEYS = ("advertise-address", "node-ip", "https-listen-port")
+
+
+def _own_config(settings: Settings) -> dict[str, Any]:
+    config = settings.get(f"{settings['kind']}_config")
+    return dict(config) if isinstance(config, Mapping) else {}
+
+
+def _findings(settings: Settings) -> list[str]:
+    findings = config_findings(settings.get(f"{settings['kind']}_config") or {}, settings["kind"])
+    version = str(settings["version"])
+    if VERSION_FORM.match(version) is None:
+        findings.append(f"k3s_version is {version!r}: it must have the form {VERSION_HELP}.")
+    if read_list(settings.get("disable")) is None:
+        findings.append(list_finding(settings["disable"], "k3s_disable"))
+    return findings
+
+
+def _join_findings(settings: Settings, joins: bool, token: str) -> list[str]:
+    host, server_host = settings["host"], settings["server_host"]
+    join = settings.get("join") or {}
+    if host != server_host and not settings.get("server_url") and join.get("given_token_fits") is False:
+        return [
+            f"k3s_token of {host} is not a token of {server_host}: correct it, or leave it empty so that the role reads it on the server."
+        ]
+    if joins and not token:
+        folder = f"{settings['data_dir']}/server"
+        return [f"{server_host} has no join token in {folder}: install K3s there first, or set k3s_server_url and k3s_token."]
+    return []
+
+
+def k3s_plan(settings: Settings) -> dict[str, Any]:
+    """Derive what a node needs.
+
+    Args:
+        settings: Values of the role's variables: `kind`, `host`, `server_host`, `server_url`, `token`, `version`, `server_config`,
+            `agent_config`, `first_server_config`, `data_dir`, `disable`, `registries`, `environment`; and `join`, the result of
+            the module k3s_info on the first server.
+
+    Returns:
+        `findings` and `join_findings`, a sentence for each thing that is wrong; `joins`, whether the node joins another; `name` of
+        the Node as far as it is given; `unit`; `token`; `config`, the content of config.yaml; `secret`, whether it holds one;
+        `address_config`, what the first server's configuration says about its address; `files_at_start`, what K3s reads only then.
+    """
+    kind = settings["kind"]
+    own = _own_config(settings)
+    join = settings.get("join") or {}
+    joins = kind == "agent" or settings["server_host"] != settings["host"]
+    token = str(settings.get("token") or join.get("token") or "")
+    disable = read_list(settings.get("disable"))
+    config: dict[str, Any] = {}
+    if settings["data_dir"] != _DATA_DIR:
+        config["data-dir"] = settings["data_dir"]
+    if joins:
+        # A server may be known under another address than Ansible uses, so K3s's own is read on the server.
+        config["server"] = settings.get("server_url") or join.get("url") or ""
+    if joins or settings.get("token"):
+        config["token-file"] = f"{_CONFIG_DIR}/token"
+    if kind == "server":
+        config["write-kubeconfig-mode"] = "0600"
+        if disable:
+            config["disable"] = disable
+    unit = "k3s" if kind == "server" else "k3s-agent"
+    unit_path = f"/etc/systemd/system/{unit}.service"
+    return {
+        "findings": _findings(settings),
+        "join_findings": _join_findings(settings, joins, token),
+        "joins": joins,
+        "name": str(own.get("node-name") or ""),
+        "unit": unit,
+        "unit_path": unit_path,
+        "token": token,
+        "config": {**config, **own},
+        "secret": any(str(key).removesuffix("+") in SECRET_KEYS for key in own),
+        "address_config": {key: value for key, value in (settings.get("first_server_config") or {}).items() if key in _ADDRESS_KEYS},
+        "has_registries": bool(settings.get("registries")),
+        "has_environment": bool(settings.get("environment")),
+        "files_at_start": [
+            f"{_CONFIG_DIR}/config.yaml",
+            f"{_CONFIG_DIR}/config.yaml.d",
+            f"{_CONFIG_DIR}/registries.yaml",
+            f"{_CONFIG_DIR}/token",
+            unit_path,
+            f"{unit_path}.env",
+            f"/etc/default/{unit}",
+            f"/etc/sysconfig/{unit}",
+        ],
+    }
+
+
+def k3s_files(node: Settings, texts: Mapping[str, str]) -> dict[str, Any]:
+    """List the files of a node, in the form that the module k3s_config takes.
+
+    Args:
+        node: What k3s_plan returned.
+        texts: Rendered templates: `config`, `unit`, `registries` and `environment`.
+
+    Returns:
+        `files` to write and paths that are to be `absent`.
+    """
+    config, registries, environment = f"{_CONFIG_DIR}/config.yaml", f"{_CONFIG_DIR}/registries.yaml", f"{node['unit_path']}.env"
+    files: list[dict[str, Any]] = [
+        {"path": config, "hide": sorted(SECRET_KEYS), "secret" if node["secret"] else "content": texts["config"]},
+        {"path": node["unit_path"], "mode": "0644", "content": texts["unit"]},
+    ]
+    absent: list[str] = []
+    if node["token"]:
+        files.append({"path": f"{_CONFIG_DIR}/token", "secret": node["token"]})
+    if node["has_registries"]:
+        files.append({"path": registries, "hide": _REGISTRY_SECRET_KEYS, "secret": texts["registries"]})
+    else:
+        absent.append(registries)
+    if node["has_environment"]:
+        files.append({"path": environment, "secret": texts["environment"]})
+    else:
+        absent.append(environment)
+    return {"files": files, "absent": absent}

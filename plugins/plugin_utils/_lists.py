@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lists as people write them, those of AWX surveys included, which send text.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleFilterError
+
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?\Z", re.IGNORECASE)
+_BRACKETS = ("[", "- ")
+
+
+def read_list(value: Any) -> list[Any] | None:
+    """Read a list, or text that stands for one.
+
+    Args:
+        value: A list; or text with a YAML or JSON list, or with entries between commas, spaces or line breaks.
+
+    Returns:
+        The entries, or None if the value cannot be read as a list.
+    """
+    if value is None:
+        return []
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    if not text.startswith(_BRACKETS):
+        return [entry for entry in re.split(r"[,\s]+", text) if entry]
+    try:
+        loaded = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
+    return loaded if isinstance(loaded, list) else None
+
+
+def list_finding(value: Any, variable: str) -> str:
+    """Return the sentence for a value that cannot be read as a list."""
+    return f"{variable} is {value!r}: it must be a list, or text with the entries between commas."
+
+
+def as_list(value: Any, variable: str) -> list[Any]:
+    """Read a list, or text that stands for one.
+
+    Args:
+        value: What the variable holds.
+        variable: Its name, for the error.
+
+    Returns:
+        The entries.
+
+    Raises:
+        AnsibleFilterError: The value cannot be read as a list.
+    """
+    entries = read_list(value)
+    if entries is None:
+        raise AnsibleFilterError(list_finding(value, variable))
+    return entries
+
+
+def is_address(text: str) -> bool:
+    """Return whether text is an IPv4 or IPv6 address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_network(text: str) -> bool:
+    """Return whether text is an IPv4 or IPv6 network, or an address."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def is_host(text: str) -> bool:
+    """Return whether text is an address or a DNS name; digits and dots alone are no name."""
+    return is_address(text) or (_NAME.match(text) is not None and re.search("[a-z]", text, re.IGNORECASE) is not None)
+
+
+def address_list(value: Any, variable: str, findings: list[str]) -> list[str]:
+    """Read a list of addresses or DNS names.
+
+    Args:
+        value: What the variable holds.
+        variable: Its name.
+        findings: Gets a sentence for each thing that is wrong.
+
+    Returns:
+        The entries that are addresses or DNS names.
+    """
+    return _checked(value, variable, findings, is_host, "an IP address or a DNS name")
+
+
+def network_list(value: Any, variable: str, findings: list[str]) -> list[str]:
+    """Read a list of networks; arguments and result are those of address_list."""
+    return _checked(value, variable, findings, is_network, "a network such as 10.42.0.0/16")
+
+
+def _checked(value: Any, variable: str, findings: list[str], fits: Any, expected: str) -> list[str]:
+    entries = read_list(value)
+    if entries is None:
+        findings.append(list_finding(value, variable))
+        return []
+    wrong = [entry for entry in entries if not (isinstance(entry, str) and fits(entry))]
+    findings += [f"{variable} has {entry!r}: each entry must be {expected}." for entry in wrong]
+    return [str(entry) for entry in entries if entry not in wrong]

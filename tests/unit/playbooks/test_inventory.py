@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Inventories that the playbooks cannot work with end a run with one sentence, and what is fine is not refused."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import NOWHERE
+
+FLAT = {"all": {"hosts": {"edge1": NOWHERE}}}
+OTHER = {"all": {"children": {"master": {"hosts": {"edge1": NOWHERE}}, "node": {"hosts": {"edge2": NOWHERE}}}}}
+EMPTY = {"k3s_cluster": {"children": {"server": {"hosts": {}}, "agent": {"hosts": {"edge1": NOWHERE}}}}}
+TWICE = {"k3s_cluster": {"children": {"server": {"hosts": {"edge1": NOWHERE}}, "agent": {"hosts": {"edge1": NOWHERE}}}}}
+CLUSTER = {
+    "k3s_cluster": {"children": {"server": {"hosts": {"edge1": NOWHERE}}, "agent": {"hosts": {"edge2": NOWHERE}}}},
+    "all": {"hosts": {"db1": NOWHERE}},
+}
+NEEDED = "groups that are needed: k3s_cluster, with the children server and agent; "
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", "k3s.yml", "reset.yml"])
+def test_a_flat_inventory_is_refused(play, playbook):
+    run = play(playbook, FLAT)
+    assert run.status != 0
+    assert run.messages == [f"The inventory has no group k3s_cluster and server; {NEEDED}groups that are there: none."]
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        (OTHER, f"The inventory has no group k3s_cluster and server; {NEEDED}groups that are there: master, node."),
+        (EMPTY, "The group server has no host: it must have at least one, the K3s server."),
+        (TWICE, "edge1 is in both groups server and agent: a K3s server runs pods too, so leave it in server only."),
+    ],
+)
+def test_groups_that_do_not_make_a_cluster_are_refused(play, groups, said):
+    run = play("preflight.yml", groups)
+    assert run.status != 0
+    assert run.messages == [said]
+
+
+def test_an_empty_inventory_is_refused(play):
+    run = play("preflight.yml", {})
+    assert run.status != 0
+    assert run.messages == [f"The inventory has no group k3s_cluster and server; {NEEDED}groups that are there: none."]
+
+
+def test_a_limit_that_leaves_no_host_of_the_cluster_is_refused(play):
+    run = play("preflight.yml", CLUSTER, "--limit", "db1")
+    assert run.status != 0
+    assert run.messages == ["--limit db1 leaves no host of k3s_cluster (edge1, edge2)."]
+
+
+def test_a_limit_that_leaves_out_the_api_host_is_refused(play):
+    run = play("certificate.yml", CLUSTER, "--limit", "edge2")
+    assert run.status != 0
+    assert run.messages == ["--limit edge2 leaves out edge1, the host that talks to the Kubernetes API: add it."]
+
+
+def test_an_api_host_that_is_not_in_the_inventory_is_refused(play):
+    run = play("preflight.yml", CLUSTER, edge_api_host="edge9")
+    assert run.status != 0
+    assert run.messages == [
+        "edge_api_host is 'edge9': it must be a host of the inventory (db1, edge1, edge2), or localhost for the controller."
+    ]
+
+
+CONTROLLER = [
+    {"import_playbook": "baremesh.edge.target"},
+    {
+        "hosts": "edge_api",
+        "gather_facts": False,
+        "tasks": [
+            {"name": "Connect", "ansible.builtin.setup": {"gather_subset": ["!all", "!min", "python", "user"]}},
+            {
+                "name": "Show",
+                "ansible.builtin.debug": {
+                    "msg": {"connection": "{{ ansible_connection }}", "become": "{{ ansible_become }}", "tools": "{{ edge_tools_dir }}"}
+                },
+            },
+        ],
+    },
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "groups"),
+    [
+        ("localhost", {}),
+        ("localhost", {"all": {"hosts": {"localhost": None}, "vars": {"ansible_user": "root", "ansible_become": True}}}),
+        ("127.0.0.1", {**CLUSTER, "all": {**CLUSTER["all"], "vars": {"ansible_python_interpreter": "/none", "ansible_connection": "ssh"}}}),
+    ],
+)
+def test_the_controller_needs_no_entry_in_the_inventory(play, tmp_path, monkeypatch, name, groups):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    run = play(CONTROLLER, groups, edge_api_host=name)
+    assert run.status == 0, run.output
+    assert run.result("Connect")["ansible_facts"]["ansible_python"]["executable"]
+    assert run.result("Show")["msg"] == {"connection": "local", "become": False, "tools": str(tmp_path / "data/baremesh-edge")}
+
+
+def test_tools_of_the_controller_lie_where_a_variable_says(play):
+    run = play(CONTROLLER, {"all": {"vars": {"edge_tools_dir": "/srv/tools", "edge_api_host": "localhost"}, "hosts": {"db1": NOWHERE}}})
+    assert run.status == 0, run.output
+    assert run.result("Show")["msg"]["tools"] == "/srv/tools"

@@ -1,0 +1,160 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_files, k3s_plan
+
+SETTINGS = {
+    "kind": "server",
+    "host": "edge1",
+    "server_host": "edge1",
+    "server_url": "",
+    "token": "",
+    "version": "v1.34.4+k3s1",
+    "server_config": {},
+    "agent_config": {},
+    "first_server_config": {},
+    "data_dir": "/var/lib/rancher/k3s",
+    "disable": ["traefik", "servicelb"],
+    "registries": {},
+    "environment": {},
+    "join": {},
+}
+JOIN = {"url": "https://192.0.2.10:6443", "token": "K10a::node:b"}
+TEXTS = {"config": "c\n", "unit": "u\n", "registries": "r\n", "environment": "e\n"}
+
+
+def derive(**changes):
+    return k3s_plan({**SETTINGS, **changes})
+
+
+def agent(**changes):
+    return derive(**{"kind": "agent", "host": "edge2", "join": JOIN, **changes})
+
+
+def paths(node):
+    found = k3s_files(node, TEXTS)
+    return [file["path"] for file in found["files"]], found["absent"]
+
+
+def test_the_first_server():
+    node = derive()
+    assert node["config"] == {"disable": ["traefik", "servicelb"], "write-kubeconfig-mode": "0600"}
+    assert (node["unit"], node["unit_path"], node["joins"], node["name"]) == ("k3s", "/etc/systemd/system/k3s.service", False, "")
+    assert node["findings"] == node["join_findings"] == []
+    assert paths(node) == (
+        ["/etc/rancher/k3s/config.yaml", "/etc/systemd/system/k3s.service"],
+        ["/etc/rancher/k3s/registries.yaml", "/etc/systemd/system/k3s.service.env"],
+    )
+
+
+def test_a_server_with_a_given_token():
+    node = derive(token="hush")
+    assert node["config"]["token-file"] == "/etc/rancher/k3s/token"
+    assert {"path": "/etc/rancher/k3s/token", "secret": "hush"} in k3s_files(node, TEXTS)["files"]
+
+
+def test_another_server_joins_the_first():
+    node = derive(host="edge3", join=JOIN)
+    assert node["joins"]
+    assert node["config"] == {
+        "disable": ["traefik", "servicelb"],
+        "server": "https://192.0.2.10:6443",
+        "token-file": "/etc/rancher/k3s/token",
+        "write-kubeconfig-mode": "0600",
+    }
+
+
+def test_an_agent():
+    node = agent(data_dir="/data", agent_config={"node-name": "Edge-2", "node-label": ["a=b"]})
+    assert node["config"] == {
+        "data-dir": "/data",
+        "node-label": ["a=b"],
+        "node-name": "Edge-2",
+        "server": "https://192.0.2.10:6443",
+        "token-file": "/etc/rancher/k3s/token",
+    }
+    assert (node["unit"], node["name"], node["token"]) == ("k3s-agent", "Edge-2", "K10a::node:b")
+    assert "/etc/systemd/system/k3s-agent.service.env" in node["files_at_start"]
+    assert "/etc/default/k3s-agent" in node["files_at_start"]
+
+
+def test_what_is_given_wins_over_what_the_server_says():
+    node = agent(server_url="https://k3s.example.com:6443", token="hush")
+    assert node["config"]["server"] == "https://k3s.example.com:6443"
+    assert node["token"] == "hush"
+
+
+def test_own_keys_win():
+    assert derive(server_config={"write-kubeconfig-mode": "0640"})["config"]["write-kubeconfig-mode"] == "0640"
+
+
+def test_parts_to_leave_out_may_come_from_a_survey():
+    assert derive(disable="traefik, servicelb")["config"]["disable"] == ["traefik", "servicelb"]
+    assert "disable" not in derive(disable=[])["config"]
+    assert "disable" not in agent()["config"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"version": "1.34.4"}, "k3s_version is '1.34.4': it must have the form vX.Y.Z+k3sN or vX.Y.Z-rcN+k3sN, for example v1.34.4+k3s1."),
+        ({"disable": {"traefik": True}}, "k3s_disable is {'traefik': True}: it must be a list, or text with the entries between commas."),
+        ({"server_config": ["tls-san"]}, "k3s_server_config is ['tls-san']: it must be a dictionary of K3s's configuration keys."),
+    ],
+)
+def test_what_is_wrong_with_variables(changes, said):
+    assert derive(**changes)["findings"] == [said]
+
+
+def test_all_findings_come_at_once_and_those_of_the_other_kind_do_not():
+    assert len(derive(version="latest", disable=5, server_config={"tls-sans": []}, agent_config={"a": 1})["findings"]) == 3
+
+
+def test_a_token_that_the_server_would_refuse():
+    said = "k3s_token of edge2 is not a token of edge1: correct it, or leave it empty so that the role reads it on the server."
+    assert agent(token="other", join={"url": "u", "given_token_fits": False})["join_findings"] == [said]
+    assert agent(token="hush", join={"url": "u", "given_token_fits": None})["join_findings"] == []
+    # The address may be that of another cluster than the one in the inventory.
+    assert agent(token="other", server_url="https://x:6443", join={"given_token_fits": False})["join_findings"] == []
+
+
+@pytest.mark.parametrize("server_host", ["edge1", "edge2"])
+def test_a_server_that_has_not_started(server_host):
+    (finding,) = agent(join={"url": "u", "token": None}, server_host=server_host)["join_findings"]
+    assert finding == (
+        f"{server_host} has no join token in /var/lib/rancher/k3s/server: install K3s there first, or set k3s_server_url and k3s_token."
+    )
+
+
+@pytest.mark.parametrize("key", ["token", "agent-token", "datastore-endpoint", "datastore-endpoint+", "etcd-s3-secret-key", "vpn-auth"])
+def test_a_configuration_with_secrets_is_a_secret(key):
+    node = derive(server_config={key: "hush"})
+    config = k3s_files(node, TEXTS)["files"][0]
+    assert config["secret"] == "c\n"
+    assert "content" not in config
+    assert key.removesuffix("+") in config["hide"]
+
+
+def test_what_is_not_secret_is_shown():
+    config = k3s_files(derive(server_config={"tls-san": ["a"]}), TEXTS)["files"][0]
+    assert (config["content"], "secret" in config) == ("c\n", False)
+
+
+def test_registries_and_environment_are_written_where_they_are_set():
+    node = derive(registries={"mirrors": {}}, environment={"HTTP_PROXY": "http://u:hush@proxy"})
+    found = k3s_files(node, TEXTS)
+    assert found["absent"] == []
+    assert {"path": "/etc/systemd/system/k3s.service.env", "secret": "e\n"} in found["files"]
+    (registries,) = [file for file in found["files"] if file["path"] == "/etc/rancher/k3s/registries.yaml"]
+    assert registries["secret"] == "r\n"
+    assert {"auth", "password"} <= set(registries["hide"])
+
+
+def test_only_what_tells_the_address_is_sent_to_the_first_server():
+    config = {"node-ip": "192.0.2.10", "https-listen-port": 6444, "datastore-endpoint": "mysql://u:hush@db/k", "tls-san": ["a"]}
+    assert agent(first_server_config=config)["address_config"] == {"node-ip": "192.0.2.10", "https-listen-port": 6444}
