@@ -22,7 +22,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Changes nothing, so it does the same. A host that differs from its settings is no failure of O(connect=true) then.
+    description: Changes nothing, so it does the same. O(connect=true) does not fail then because the host differs from its settings.
   platform:
     support: full
     platforms: linux

@@ -127,7 +127,7 @@ def test_what_others_take_away_comes_back(node: Redirected, family: int, loss: s
 
 
 def test_k3s_killall_leaves_the_rules(node: Redirected) -> None:
-    """Its filter, save and restore without what contains KUBE-, CNI- or flannel, is no loss to the keeper either."""
+    """Its filter, save and restore without what contains KUBE-, CNI- or flannel, is not a loss to the keeper either."""
     node.topology.kube_proxy("iptables")
     desired = node.load()
     for family, tool in redirects.TOOLS.items():

@@ -120,7 +120,7 @@ def networks(values: Iterable[Any], name: str) -> tuple[str, ...]:
     """Return addresses and networks in their canonical spelling: IPv4 first, sorted, none twice, none inside another.
 
     Raises:
-        HostPortsError: an entry is no address and no network.
+        HostPortsError: an entry is neither an address nor a network.
     """
     found: dict[int, list[Any]] = {4: [], 6: []}
     for value in values:

@@ -31,7 +31,7 @@ class Rule:
 
 
 def _parse(line: str) -> Rule | None:
-    """Read one line of ``iptables-save``; ``None`` if it is no rule, or one that excludes what it names."""
+    """Read one line of ``iptables-save``; ``None`` unless it is a rule, and for a rule that excludes what it names."""
     try:
         words = shlex.split(line)
     except ValueError:

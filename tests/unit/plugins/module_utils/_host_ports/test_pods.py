@@ -16,7 +16,7 @@ KUBEPODS = "0::/kubepods.slice/kubepods-besteffort.slice/cri-containerd-1.scope\
 
 @pytest.fixture
 def proc(tmp_path):
-    """A /proc with processes of the host, of a hostNetwork pod, of a container that is no pod, and of two pods, two of the first."""
+    """A /proc with processes of the host, of a hostNetwork pod, of a container outside of pods, and of two pods, two of the first."""
     for pid, namespace, cgroup in [
         (1, "net:[1]", "0::/init.scope\n"),
         (20, "net:[1]", KUBEPODS),
