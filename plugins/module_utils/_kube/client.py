@@ -25,6 +25,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport impo
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, SystemClock
 
 Json = dict[str, Any]
+# KubeClient.list hides the type of that name inside of its class.
+Objects = list[Json]
 
 # Objects in one answer; the API server's own tools ask for as many.
 PAGE = 500
@@ -70,9 +72,10 @@ class KubeClient:
 
     def items(
         self, resource: Resource, namespace: str | None, label_selector: str | None = None, field_selector: str | None = None
-    ) -> list[Json]:
+    ) -> Objects:
         """All objects of a collection, page by page. Raises ApiError with status 410 where a page expires under the reader."""
-        query, found = dict(_selectors(label_selector, field_selector), limit=str(PAGE)), []
+        query = dict(_selectors(label_selector, field_selector), limit=str(PAGE))
+        found: Objects = []
         attempt = f"list {_where(resource, namespace)}"
         while True:
             page = self._call(Request(attempt, "GET", resource.path(namespace), query), ANSWER_TIMEOUT)

@@ -78,7 +78,9 @@ class Applied:
 
     def _diff(self) -> list[Json]:
         show = Display()
-        shown = [(_title(each.kind, each.namespace, each.name), each.before, each.after) for each in self.changes]
+        shown: list[tuple[str, Json | None, Json | None]] = [
+            (_title(each.kind, each.namespace, each.name), each.before, each.after) for each in self.changes
+        ]
         shown += [
             (str(each), {"apiVersion": each.resource.api_version, "kind": each.resource.kind, **each.live}, None) for each in self.pruned
         ]
@@ -119,14 +121,14 @@ def apply_objects(
     return done
 
 
-def find_mistakes(definitions: Sequence[Any]) -> list[str]:
+def find_mistakes(definitions: Sequence[Mapping[str, Any]]) -> list[str]:
     """One sentence for each definition that is no Kubernetes object; never its values, which may be secret."""
     findings: list[str] = []
     seen: dict[tuple[str, str, str, str], int] = {}
     for index, definition in enumerate(definitions):
-        metadata = definition.get("metadata") if isinstance(definition, Mapping) else None
-        parts = {"metadata.name": metadata.get("name") if isinstance(metadata, Mapping) else None}
-        parts.update({key: definition.get(key) for key in ("apiVersion", "kind")})
+        metadata = definition.get("metadata")
+        metadata = metadata if isinstance(metadata, Mapping) else {}
+        parts = {"metadata.name": metadata.get("name"), "apiVersion": definition.get("apiVersion"), "kind": definition.get("kind")}
         missing = [key for key, value in sorted(parts.items()) if not value or not isinstance(value, str)]
         if missing:
             findings.append(
@@ -169,7 +171,7 @@ class Applier:
             self._read(resource, members)
         for resource, members in groups.items():
             with ThreadPoolExecutor(WORKERS) as pool:
-                outcomes = list(pool.map(lambda each, kind=resource: self._try(kind, each, done), members))  # type: ignore[misc]
+                outcomes = list(pool.map(lambda each, kind=resource: self._try(kind, each, done), members))
             done.failures = [outcome for outcome in outcomes if isinstance(outcome, str)]
             done.changes += [outcome for outcome in outcomes if isinstance(outcome, Change)]
             done.unchanged += outcomes.count(None)
