@@ -7,24 +7,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: helm_release_check
-short_description: Tell what must be done so that Helm releases are as wanted
+short_description: Compare Helm releases with their definitions
 version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
 description:
-  - Reads how Helm recorded its releases, in one request for each namespace, and compares chart, version and values
-    with what is wanted.
+  - Reads how Helm recorded its releases, in one request for each namespace, and compares chart, version and values with
+    the definitions.
   - Needs neither Helm nor a chart repository, so that a run in which nothing changes downloads nothing.
   - Finds revisions that a killed Helm left as C(pending-install), C(pending-upgrade), C(pending-rollback) or
     C(uninstalling), because of which Helm refuses every later one, and C(failed) ones, which M(kubernetes.core.helm) takes
-    for the wanted ones if their values are. RV(broken) tells how to get out of each.
+    for current if their values are. RV(broken) names how to recover from each.
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
   - baremesh.edge._attributes
   - baremesh.edge._attributes.read
 options:
   releases:
-    description: The releases as they should be.
+    description: The definitions of the releases.
     type: list
     elements: dict
     required: true
@@ -51,8 +51,8 @@ options:
         default: {}
   pending_grace:
     description:
-      - Seconds for which a pending revision may be the work of somebody else's Helm.
-      - A younger one is watched until it ends or is that old.
+      - Seconds for which a pending revision may be the work of another Helm that still runs.
+      - The module watches a younger one until it ends or is that old.
     type: int
     default: 30
 seealso:
@@ -60,7 +60,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Compare the releases with what is wanted
+- name: Compare the releases with their definitions
   baremesh.edge.helm_release_check:
     kubeconfig: /etc/rancher/k3s/k3s.yaml
     releases:
@@ -71,7 +71,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ releases.broken }}"
 
-- name: Install or upgrade those that are not as wanted
+- name: Install or upgrade those that differ
   kubernetes.core.helm:
     kubeconfig: /etc/rancher/k3s/k3s.yaml
     name: "{{ item.name }}"
@@ -96,10 +96,10 @@ releases:
       description: Its namespace.
       type: str
     chart:
-      description: Name of the chart that is wanted.
+      description: Name of the chart in the definition.
       type: str
     chart_version:
-      description: Version of the chart that is wanted.
+      description: Version of the chart in the definition.
       type: str
     action:
       description:
@@ -119,7 +119,7 @@ releases:
       description: Name of the Secret in which Helm keeps the newest revision, empty where there is none.
       type: str
     differences:
-      description: What is not as wanted. Names values by their path and never shows them.
+      description: What differs from the definition. Names values by their path and never shows them.
       type: list
       elements: str
       sample: ["chart version changes from 1.30.0 to 1.31.1", "values.meshConfig.ingressService changes"]

@@ -112,7 +112,7 @@ def apply_objects(
         found = pruner.look()
         for each in found:
             applier.know(each.resource, each.live)
-        old = [each for each in pruner.unwanted(found) if not each.deleting]
+        old = [each for each in pruner.superfluous(found) if not each.deleting]
     done = applier.run(definitions)
     if old and not done.failures:
         done.pruned = old

@@ -23,7 +23,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_relea
     SELECTOR,
     STUCK,
     Plan,
-    Wanted,
+    Release,
     decode,
     newest_secrets,
     plan,
@@ -48,19 +48,19 @@ def check_releases(
         KubeError: the API refuses or cannot be reached.
         ValueError: a record is not as Helm writes it.
     """
-    wanted = [Wanted(**release) for release in releases]
+    defined = [Release(**release) for release in releases]
     clock = clock or SystemClock()
     existing = {found["metadata"]["name"] for found in client.list(NAMESPACES, None)["items"]}
-    namespaces = list(dict.fromkeys(release.namespace for release in wanted))
+    namespaces = list(dict.fromkeys(release.namespace for release in defined))
     secrets: list[Json] = []
     for namespace in namespaces:
         if namespace in existing:
-            names = [release.name for release in wanted if release.namespace == namespace]
+            names = [release.name for release in defined if release.namespace == namespace]
             secrets += _settled(client, namespace, names, pending_grace, clock, feed)
     newest = {key: decode(secret) for key, secret in newest_secrets(secrets).items()}
     good = with_good_revision(secrets)
-    keys = [(release.namespace, release.name) for release in wanted]
-    plans = [plan(release, newest.get(key), key in good) for release, key in zip(wanted, keys)]
+    keys = [(release.namespace, release.name) for release in defined]
+    plans = [plan(release, newest.get(key), key in good) for release, key in zip(defined, keys)]
     results = [_result(entry) for entry in plans]
     return {
         "releases": results,
@@ -94,7 +94,7 @@ def _settled(client: KubeClient, namespace: str, names: Sequence[str], grace: fl
 
 
 def _grace_left(secret: Mapping[str, Any], grace: float, clock: Clock) -> float:
-    """Seconds for which a pending revision may be somebody's running Helm, 0 for others."""
+    """Seconds for which a pending revision may be the work of a Helm that still runs, 0 for others."""
     metadata = secret.get("metadata") or {}
     if (metadata.get("labels") or {}).get("status") not in STUCK:
         return 0.0
@@ -106,10 +106,10 @@ def _grace_left(secret: Mapping[str, Any], grace: float, clock: Clock) -> float:
 def _result(entry: Plan) -> Json:
     revision = entry.revision
     return {
-        "name": entry.wanted.name,
-        "namespace": entry.wanted.namespace,
-        "chart": entry.wanted.chart,
-        "chart_version": entry.wanted.chart_version,
+        "name": entry.release.name,
+        "namespace": entry.release.namespace,
+        "chart": entry.release.chart,
+        "chart_version": entry.release.chart_version,
         "action": entry.action,
         "status": revision.status if revision else "",
         "revision": revision.number if revision else 0,

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a Helm release is, and what must be done so that it is what is wanted.
+"""What a Helm release is, and what must be done so that it is as defined.
 
 Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
@@ -22,15 +22,15 @@ Json = dict[str, Any]
 SELECTOR = "owner=helm"
 # Revisions that a killed Helm left: every later one is refused with "another operation is in progress".
 STUCK = frozenset(("pending-install", "pending-upgrade", "pending-rollback", "uninstalling"))
-# Objects may be half changed. A failed revision with the values that are wanted would be taken for what is wanted.
+# Objects may be half changed. Helm would take a failed revision with the defined values for current.
 BROKEN = STUCK | {"failed"}
 # Only from such a revision does Helm know what it had applied.
 GOOD = frozenset(("deployed", "superseded"))
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A release as it should be."""
+class Release:
+    """The definition of a release."""
 
     name: str
     namespace: str
@@ -62,7 +62,7 @@ class Plan:
     none, so what was applied is removed) or forget (it was being uninstalled).
     """
 
-    wanted: Wanted
+    release: Release
     revision: Revision | None
     action: str
     differences: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ def decode(secret: Mapping[str, Any]) -> Revision:
         )
     except (KeyError, TypeError, ValueError, binascii.Error, OSError, EOFError, zlib.error) as exc:
         raise ValueError(
-            "Secret %s/%s is no Helm release: %s: %s" % (metadata.get("namespace"), metadata.get("name"), type(exc).__name__, exc)
+            f"Secret {metadata.get('namespace')}/{metadata.get('name')} is not a Helm release: {type(exc).__name__}: {exc}"
         ) from exc
 
 
@@ -125,33 +125,33 @@ def _number(secret: Mapping[str, Any]) -> int:
     return int(version) if version.isdecimal() else 0
 
 
-def value_differences(recorded: Any, wanted: Any, path: str = "values") -> list[str]:
+def value_differences(recorded: Any, defined: Any, path: str = "values") -> list[str]:
     """Paths at which two trees of values differ; never the values, which may be secret."""
-    if isinstance(recorded, Mapping) and isinstance(wanted, Mapping):
+    if isinstance(recorded, Mapping) and isinstance(defined, Mapping):
         found = []
-        for key in sorted({*recorded, *wanted}, key=str):
-            if key in recorded and key in wanted:
-                found += value_differences(recorded[key], wanted[key], "%s.%s" % (path, key))
+        for key in sorted({*recorded, *defined}, key=str):
+            if key in recorded and key in defined:
+                found += value_differences(recorded[key], defined[key], f"{path}.{key}")
             else:
-                found.append("%s.%s %s" % (path, key, "is new" if key in wanted else "is gone"))
+                found.append(f"{path}.{key} {'is new' if key in defined else 'is gone'}")
         return found
     # Helm goes through YAML, in which true is not 1; Python's == says it is.
-    same = recorded == wanted and isinstance(recorded, bool) == isinstance(wanted, bool)
-    return [] if same else ["%s changes" % path]
+    same = recorded == defined and isinstance(recorded, bool) == isinstance(defined, bool)
+    return [] if same else [f"{path} changes"]
 
 
-def plan(wanted: Wanted, revision: Revision | None, can_roll_back: bool = False) -> Plan:
-    """Compare a release with what is wanted."""
+def plan(release: Release, revision: Revision | None, can_roll_back: bool = False) -> Plan:
+    """Compare a release with its definition."""
     if revision is None or revision.status == "uninstalled":
-        return Plan(wanted, revision, "install")
+        return Plan(release, revision, "install")
     if revision.status in BROKEN:
         action = "forget" if revision.status == "uninstalling" else "rollback" if can_roll_back else "reinstall"
-        return Plan(wanted, revision, action, ("revision %d is %s" % (revision.number, revision.status),))
+        return Plan(release, revision, action, (f"revision {revision.number} is {revision.status}",))
     differences = []
-    if revision.chart != wanted.chart:
-        differences.append("chart changes from %s to %s" % (revision.chart, wanted.chart))
+    if revision.chart != release.chart:
+        differences.append(f"chart changes from {revision.chart} to {release.chart}")
     # Repositories and Chart.yaml disagree on a leading v, Helm takes both.
-    if revision.chart_version.lstrip("v") != wanted.chart_version.lstrip("v"):
-        differences.append("chart version changes from %s to %s" % (revision.chart_version, wanted.chart_version))
-    differences += value_differences(revision.values, json.loads(json.dumps(wanted.values)))
-    return Plan(wanted, revision, "upgrade" if differences else "none", tuple(differences))
+    if revision.chart_version.lstrip("v") != release.chart_version.lstrip("v"):
+        differences.append(f"chart version changes from {revision.chart_version} to {release.chart_version}")
+    differences += value_differences(revision.values, json.loads(json.dumps(release.values)))
+    return Plan(release, revision, "upgrade" if differences else "none", tuple(differences))

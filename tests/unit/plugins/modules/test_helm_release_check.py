@@ -58,4 +58,4 @@ def test_a_record_that_cannot_be_read_is_told(monkeypatch):
     labels = {"owner": "helm", "name": "istiod", "status": "deployed", "version": "1"}
     api.apply(SECRETS, {"metadata": {"name": "x", "namespace": "istio-system", "labels": labels}, "data": {}})
     found = run(monkeypatch, helm_release_check, releases=[RELEASE])
-    assert found["msg"] == "Secret istio-system/x is no Helm release: KeyError: 'release'"
+    assert found["msg"] == "Secret istio-system/x is not a Helm release: KeyError: 'release'"

@@ -9,7 +9,7 @@ import base64
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import issuer_objects, read_issuers
+from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import issuer_objects, read_issuers, secret_objects
 
 PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 HTTP01 = [{"http01": {"ingress": {"ingressClassName": "istio"}}}]
@@ -122,3 +122,23 @@ def test_what_sites_need_to_know_of_an_issuer():
         "letsencrypt": (True, True),
         "letsencrypt-staging": (True, True),
     }
+
+
+def test_secrets_of_issuers():
+    given = [
+        {"name": "token", "string_data": {"key": "hunter2"}},
+        {"name": "ca", "namespace": "x", "type": "kubernetes.io/tls", "string_data": {}},
+    ]
+    (token, authority), findings = secret_objects(given, "cert-manager")
+    assert findings == []
+    assert (token["metadata"]["namespace"], token["type"], token["stringData"]) == ("cert-manager", "Opaque", {"key": "hunter2"})
+    assert (authority["metadata"]["namespace"], authority["type"]) == ("x", "kubernetes.io/tls")
+
+
+def test_what_is_wrong_with_secrets_is_named_without_a_value():
+    given = ["hunter2", {"name": "a", "string_data": "hunter2"}, {"name": "b", "string_data": {"k": "hunter2"}, "data": {}}]
+    findings = secret_objects(given, "cert-manager")[1]
+    assert len(findings) == 3
+    assert "hunter2" not in " ".join(findings)
+    assert "cert_manager_secrets[2]" in findings[2]
+    assert secret_objects("hunter2", "x")[1] == ["cert_manager_secrets must be a list of Secrets"]

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_check import NAMESPACES, check_releases
-from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_releases import Wanted, decode, plan, value_differences
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_releases import Release, decode, plan, value_differences
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, ScriptedFeed
 
 VALUES = {"global": {"imagePullPolicy": "IfNotPresent"}, "replicas": 1}
@@ -139,7 +139,7 @@ def test_a_record_without_compression_and_one_that_is_none():
     assert decode(record(compressed=False)).chart_version == "1.31.1"
     broken = record()
     broken["data"] = {"release": "bm9uc2Vuc2U="}
-    with pytest.raises(ValueError, match=r"Secret istio-system/sh\.helm\.release\.v1\.istiod\.v1 is no Helm release"):
+    with pytest.raises(ValueError, match=r"Secret istio-system/sh\.helm\.release\.v1\.istiod\.v1 is not a Helm release"):
         decode(broken)
 
 
@@ -158,5 +158,5 @@ def test_values_are_compared_as_helm_sees_them(recorded, wanted, expected):
 
 
 def test_a_leading_v_is_no_difference():
-    wanted = Wanted("istiod", "istio-system", "istiod", "v1.31.1", VALUES)
+    wanted = Release("istiod", "istio-system", "istiod", "v1.31.1", VALUES)
     assert plan(wanted, decode(record())).action == "none"
