@@ -213,9 +213,7 @@ def main() -> None:
         module.warn(f"The definition takes over fields of {conflict}")
     result = done.result(module._diff)  # noqa: SLF001 (the name that Ansible documents)
     if len(done.failures) > 1:
-        module.fail_json(
-            msg="\n".join([f"{len(done.failures)} objects were not applied:", *(f"- {each}" for each in done.failures)]), **result
-        )
+        module.fail_json(msg="\n".join([f"{len(done.failures)} objects failed:", *(f"- {each}" for each in done.failures)]), **result)
     if done.failures:
         module.fail_json(msg=done.failures[0], **result)
     module.exit_json(**result)

@@ -51,7 +51,7 @@ class Change:
 
 @dataclass
 class Applied:
-    """What an apply did, or would do. Each of the failures is a sentence."""
+    """What an apply did, or would do. Each of the failures is a sentence, about an object that was not applied or not deleted."""
 
     changes: list[Change] = field(default_factory=list)
     unchanged: int = 0
@@ -72,7 +72,8 @@ class Applied:
             "pruned": [{"kind": each.resource.kind, "namespace": each.namespace, "name": each.name} for each in self.pruned],
             "unchanged": self.unchanged,
             "missing_kinds": self.missing_kinds,
-            "missing_namespaces": self.missing_namespaces,
+            # Several threads may have found the same one.
+            "missing_namespaces": sorted(set(self.missing_namespaces)),
         }
         return dict(found, diff=self._diff()) if with_diff else found
 
@@ -114,10 +115,16 @@ def apply_objects(
             applier.know(each.resource, each.live)
         old = [each for each in pruner.superfluous(found) if not each.deleting]
     done = applier.run(definitions)
-    if old and not done.failures:
-        done.pruned = old
-        if not check:
-            pruner.delete(old)
+    if done.failures:
+        return done
+    for each in old:
+        try:
+            if not check:
+                pruner.delete([each])
+        except KubeError as exc:
+            done.failures.append(str(exc))
+        else:
+            done.pruned.append(each)
     return done
 
 
@@ -236,8 +243,7 @@ class Applier:
             if not missing:
                 spent = f" (after {self._deadline.elapsed:.0f} s)" if exc.transient else ""
                 return f"{' '.join(str(exc).split())}{spent}"
-            if missing.group(1) not in done.missing_namespaces:
-                done.missing_namespaces.append(missing.group(1))
+            done.missing_namespaces.append(missing.group(1))
             after = definition
         if live is not None:
             live = {"apiVersion": resource.api_version, "kind": resource.kind, **live}

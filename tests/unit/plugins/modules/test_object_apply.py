@@ -259,7 +259,7 @@ def test_all_failed_objects_are_named_and_later_kinds_are_not_begun(api, apply):
     prune = {"kinds": [{"api_version": "networking.istio.io/v1", "kind": "Gateway"}], "labels": LABELS}
     found = apply(*[gateway(name) for name in "abcd"], virtual_service("v"), prune=prune)
     assert found["msg"] == (
-        "2 objects were not applied:\n"
+        "2 objects failed:\n"
         f"- Could not apply Gateway {NS}/b: HTTP 422 Invalid: b is wrong\n"
         f"- Could not apply Gateway {NS}/d: HTTP 422 Invalid: d is wrong"
     )
@@ -301,6 +301,15 @@ def test_pruning_spares_what_is_defined_and_what_lacks_a_label(api, apply):
     assert len(api.lists()) == 1, "the LIST that prunes is the one that compares"
     assert sorted(name for _path, name in api.objects) == ["a", "foreign"]
     assert apply(gateway("a"), prune=prune)["changed"] is False
+
+
+def test_what_was_applied_is_returned_though_pruning_fails(api, apply):
+    prune = {"kinds": [{"api_version": "networking.istio.io/v1", "kind": "Gateway"}], "labels": LABELS, "namespace": NS}
+    apply(gateway("old"))
+    api.fail("/gateways/old", status(403, "Forbidden", "no right to delete"))
+    found = apply(gateway("a"), prune=prune)
+    assert found["msg"] == f"Could not delete gateways.networking.istio.io old in namespace {NS}: HTTP 403 Forbidden: no right to delete"
+    assert ([each["name"] for each in found["applied"]], found["pruned"], found["changed"]) == (["a"], [], True)
 
 
 def test_pruning_without_a_label_is_refused(api, apply):
