@@ -16,7 +16,7 @@ from pathlib import Path
 import runs
 
 PLAYBOOK = Path(__file__).parent / "waits.yml"
-#: Far more than any fault that is told at once may take.
+#: Far more than any fault that is reported at once may take.
 LONG = 120
 
 

@@ -82,7 +82,7 @@ def module(name, arguments, host="server1"):
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a port said to a request; fields are the lines in which the backend tells what reached it."""
+    """What a port said to a request; fields are the lines in which the backend shows what reached it."""
 
     status: int
     headers: dict[str, str]

@@ -60,6 +60,7 @@ def test_the_pod_that_is_cut_off_is_named(pods, cut_off, credential, wait, clust
     assert cluster.primers() == []
 
 
+@pytest.mark.matrix
 def test_what_each_pod_holds_and_serves_is_told(pods, info, site):
     known, unknown = site["hosts"][0], "none.example.com"
     found = info(server_names=[known, unknown])
@@ -79,6 +80,7 @@ def end_module(host, signal):
     host.check_output(f"kill -{signal} {process}")
 
 
+@pytest.mark.matrix
 @pytest.mark.usefixtures("cut_off")
 def test_a_run_that_is_ended_removes_its_primer(credential, wait, host, cluster):
     run = wait(credential[0])
