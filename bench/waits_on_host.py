@@ -44,7 +44,7 @@ Json = dict[str, Any]
 
 
 def say(text: str) -> None:
-    """Tell the person who waits."""
+    """Show progress to the person who waits."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -123,7 +123,7 @@ def requests() -> dict[str, int]:
 
 
 class Watch(threading.Thread):
-    """The state of all objects of a collection, as the API server tells it, and the moment of the last news."""
+    """The state of all objects of a collection, as the API server reports it, and the moment of the last news."""
 
     def __init__(self, path: str, bearer: str) -> None:
         super().__init__(daemon=True)

@@ -122,13 +122,19 @@ def lint(_: Selection) -> Layer:
     )
 
 
+def plugin_tests(name: str, python: str, *launcher: str, variables: tuple[tuple[str, str], ...] = ()) -> Check:
+    """Plugins' unit tests, with the ansible-test that the launcher's Python has."""
+    options = ("--python", python, "--num-workers", "2", "--color", "no")
+    command = (*launcher, "tools/ansible_test.py", "units", *options)
+    return Check(name, command, reports=("*.xml",), reports_in=UNIT_REPORTS, variables=variables)
+
+
 def unit(_: Selection) -> Layer:
     """Run what needs neither a lab nor a network."""
-    ansible_test = (PYTHON, "tools/ansible_test.py", "units", "--python", VERSION, "--num-workers", "2", "--color", "no")
     return Layer(
         "unit",
         (
-            Check("plugins", ansible_test, reports=("*.xml",), reports_in=UNIT_REPORTS),
+            plugin_tests("plugins", VERSION, PYTHON),
             pytest("lab and tools", "lab.xml", "-n", "2", "tests/unit/lab", "tests/unit/lab_hosts", "tests/unit/tools"),
             Check("go test k3s", ("go", "test", "./..."), folder="lab/go/k3s"),
         ),
@@ -189,16 +195,13 @@ def interpreter(version: str) -> str:
 
 
 def cores(_: Selection) -> Layer:
-    """Run contracts, the plugins' unit tests and a scenario with other versions of ansible-core."""
+    """Run the plugins' unit tests and a scenario with other versions of ansible-core."""
     checks: list[Check] = []
     for number, (core, python) in enumerate(CORES):
         variables = (("EDGE_CORE", core), ("PYTHON", interpreter(python)))
-        report = f"core-{core}.xml"
-        options = ("-q", "-n", "2", "-o", "pythonpath=.collections", f"--junit-xml={REPORTS / report}")
-        tests = ("tools/venv", "--exec", "python", "-m", "pytest", *options, "tests/unit/contract", "tests/unit/plugins")
         checks += [
-            Check(f"tests, core {core}", tests, reports=(report,), variables=variables),
-            chain(f"bad_input, core {core}", ["bad_input"], f"c{number}", True, *variables),
+            plugin_tests(f"plugins, {core}", python, "tools/venv", "--exec", "python", variables=variables),
+            chain(f"bad_input, {core}", ["bad_input"], f"c{number}", True, *variables),
         ]
     return Layer("cores", tuple(checks))
 
