@@ -75,7 +75,7 @@ def test_what_each_pod_holds_and_serves_is_told(pods, info, site):
 
 def end_module(host, signal):
     """Send a signal to the module's process, and to nothing else."""
-    process = host.check_output(f"pgrep --full --exact '{PYTHON}( .*)?'")
+    process = host.check_output(f"pgrep --full --exact {PYTHON}")
     assert re.fullmatch("[0-9]+", process), process
     host.check_output(f"kill -{signal} {process}")
 
