@@ -109,7 +109,7 @@ def lint(_: Selection) -> Layer:
             Check("galaxy-importer", (PYTHON, "tools/galaxy_import.py")),
             Check("mypy", (PYTHON, "-m", "mypy", "--scripts-are-modules", *TYPED)),
             Check("antsibull-docs", antsibull_docs),
-            pytest("contracts", "contract.xml", "tests/unit/contract"),
+            pytest("contracts", "contract.xml", "-o", "pythonpath=.collections", "tests/unit/contract"),
             Check("yamllint", ("yamllint", "--strict", ".")),
             Check("shellcheck", ("shellcheck", *shell_scripts())),
             Check("ruff check", ("ruff", "check")),
@@ -136,6 +136,7 @@ def unit(_: Selection) -> Layer:
         (
             plugin_tests("plugins", VERSION, PYTHON),
             pytest("lab and tools", "lab.xml", "-n", "2", "tests/unit/lab", "tests/unit/lab_hosts", "tests/unit/tools"),
+            pytest("playbooks", "playbooks.xml", "-n", "2", "tests/unit/playbooks"),
             Check("go test k3s", ("go", "test", "./..."), folder="lab/go/k3s"),
         ),
     )
