@@ -8,6 +8,8 @@ SHELL := /bin/bash
 VENV = $$(tools/venv --path)
 LAYERS = $(VENV)/bin/python tools/run_layers.py
 
+TESTS = lint unit sanity network lab molecule
+
 LAB_NAME ?= demo
 SCENARIO ?=
 
@@ -16,7 +18,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: deps ## Raise a bare lab host, turn it into a TLS edge, print how to look at it
+demo: deps ## Raise a bare lab host, turn it into a TLS edge, print how to reach it
 	PATH="$(VENV)/bin:$$PATH" LAB_NAME=$(LAB_NAME) lab/demo/run
 
 .PHONY: demo-down
@@ -24,8 +26,12 @@ demo-down: deps-checks ## Remove what `make demo` made
 	PATH="$(VENV)/bin:$$PATH" lab/lab down --name $(LAB_NAME)
 
 .PHONY: test
-test: deps ## Run every layer of checks, fast ones first
-	$(LAYERS) lint unit sanity network lab molecule
+test: deps ## Run every layer of checks, fast ones first; of the matrices only the main path and the worst faults
+	$(LAYERS) $(TESTS)
+
+.PHONY: test-all
+test-all: deps ## Run `make test` with the matrices: all events, faults and kills, old and new ansible-core
+	$(LAYERS) --matrix $(TESTS) cores
 
 .PHONY: lint
 lint: deps-checks ## Read the sources: Ansible, YAML, Python, shell, Go, documentation, changelog, artifact, contracts
@@ -44,8 +50,12 @@ network: deps ## Try the host ports in network namespaces; needs root
 	$(LAYERS) network
 
 .PHONY: molecule
-molecule: deps ## Run the scenarios on labs of their own; SCENARIO="site reboot" runs these, on one lab
-	$(LAYERS) molecule $(addprefix --scenario=,$(SCENARIO))
+molecule: deps ## Run the scenarios, whole, on labs of their own; SCENARIO="site reboot" runs these, on one lab
+	$(LAYERS) --matrix molecule $(addprefix --scenario=,$(SCENARIO))
+
+.PHONY: cores
+cores: deps ## Run unit tests and a scenario with the oldest and the newest ansible-core; needs Python 3.12 and 3.13
+	$(LAYERS) cores
 
 .PHONY: deps
 deps: deps-checks ## Install what the lab and the tests need: Debian packages, a Python environment outside the checkout

@@ -27,8 +27,9 @@ NAME = "bench-waits"
 FOLDER = Path("/run") / NAME
 KUBECTL = ["k3s", "kubectl"]
 SERVER_CA = "/var/lib/rancher/k3s/server/tls/server-ca.crt"
-#: As roles use it on hosts.
-PYTHON = "/opt/baremesh/venv/bin/python"
+#: Ours runs with what roles find on hosts; k8s_info needs the Kubernetes client, which bench/waits puts into an environment.
+OUR_PYTHON = "/usr/bin/python3"
+CLIENT_PYTHON = f"{FOLDER}/venv/bin/python"
 OURS, K8S_INFO, KUBECTL_WAIT = "certificate_wait", "k8s_info", "kubectl wait"
 CONTENDERS = (OURS, K8S_INFO, KUBECTL_WAIT)
 WATCHER = "watcher"
@@ -44,7 +45,7 @@ Json = dict[str, Any]
 
 
 def say(text: str) -> None:
-    """Tell the person who waits."""
+    """Show progress to the person who waits."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -123,7 +124,7 @@ def requests() -> dict[str, int]:
 
 
 class Watch(threading.Thread):
-    """The state of all objects of a collection, as the API server tells it, and the moment of the last news."""
+    """The state of all objects of a collection, as the API server reports it, and the moment of the last news."""
 
     def __init__(self, path: str, bearer: str) -> None:
         super().__init__(daemon=True)
@@ -216,15 +217,15 @@ def command(contender: str, config: str, namespace: str, name: str | None) -> li
         return [*KUBECTL, "--kubeconfig", config, "--namespace", namespace, *wait, *what]
     arguments: Json = {"kubeconfig": config, "namespace": namespace}
     if contender == OURS:
-        module = "ansible_collections.baremesh.edge.plugins.modules.certificate_wait"
+        python, module = OUR_PYTHON, "ansible_collections.baremesh.edge.plugins.modules.certificate_wait"
         # The others do not know that waiting for an issuer that does not exist is in vain.
         arguments |= {"timeout": seconds, "fail_fast": False, "names": [name] if name else []}
     else:
-        module = "ansible_collections.kubernetes.core.plugins.modules.k8s_info"
+        python, module = CLIENT_PYTHON, "ansible_collections.kubernetes.core.plugins.modules.k8s_info"
         arguments |= {"api_version": "cert-manager.io/v1", "kind": "Certificate", "wait": True, "wait_timeout": seconds}
         arguments |= {"wait_condition": {"type": "Ready", "status": "True"}} | ({"name": name} if name else {})
     arguments |= {"_ansible_remote_tmp": str(FOLDER), "_ansible_keep_remote_files": False}
-    return [PYTHON, str(FOLDER / "waits_module.py"), module, json.dumps({"ANSIBLE_MODULE_ARGS": arguments})]
+    return [python, str(FOLDER / "waits_module.py"), module, json.dumps({"ANSIBLE_MODULE_ARGS": arguments})]
 
 
 class Field:

@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The layers of ``make test``, fast ones first: what each consists of, and nothing about how they are run."""
+"""The layers of ``make test`` and ``make test-all``, fast ones first: what each consists of, and nothing about how they are run."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,14 +32,17 @@ TYPED = (
 #: Where pytest's reports go.
 REPORTS = checkout.cache() / f"reports-{checkout.key()}"
 #: Scenarios of the layer molecule. Those of a chain run one after the other on one lab, so that only the first has to install everything.
-#: The main path first, and longer chains before shorter ones, so that two at a time end together. default only raises and removes the
-#: lab; online needs the internet.
+#: The main path first, and longer chains before shorter ones, so that all end at about the same time. default only raises and removes
+#: the lab; online needs the internet.
 CHAINS = (
-    ("site", "renew", "sds_faults", "certificate_faults", "neighbour"),
-    ("proxy", "reboot", "bad_input"),
-    ("killed",),
+    ("site", "renew", "sds_faults", "certificate_faults"),
+    ("proxy", "reboot", "bad_input", "neighbour"),
     ("host_ports",),
+    ("killed",),
 )
+#: Versions of ansible-core that are tested beside the pinned one, each with a Python that it supports: the oldest that meta/runtime.yml
+#: allows, and the newest.
+CORES = (("2.17.14", "3.12"), ("2.21.5", "3.13"))
 #: Where ansible-test leaves its own.
 UNIT_REPORTS = checkout.stage_path("units") / "tests" / "output" / "junit"
 
@@ -63,6 +67,14 @@ class Check:
 
 
 @dataclasses.dataclass(frozen=True)
+class Selection:
+    """What of the layers runs: scenarios by name, else all chains; and with ``matrix`` also the tests with that mark."""
+
+    scenarios: tuple[str, ...] = ()
+    matrix: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Layer:
     """Checks that belong together, ``jobs`` of them at a time. What live ones print then begins with the check's name."""
 
@@ -78,7 +90,7 @@ def pytest(name: str, report: str, *arguments: str) -> Check:
 
 
 def shell_scripts() -> list[str]:
-    """Files that a shell runs, told by their first line."""
+    """Files that a shell runs, recognised by their first line."""
     with_shell = []
     for path in checkout.tracked():
         first = (checkout.ROOT / path).open("rb").readline(64)
@@ -87,7 +99,7 @@ def shell_scripts() -> list[str]:
     return with_shell
 
 
-def lint(_: Sequence[str]) -> Layer:
+def lint(_: Selection) -> Layer:
     """Read the sources and run none of them."""
     antsibull_docs = ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "dependent", ".")
     return Layer(
@@ -97,7 +109,7 @@ def lint(_: Sequence[str]) -> Layer:
             Check("galaxy-importer", (PYTHON, "tools/galaxy_import.py")),
             Check("mypy", (PYTHON, "-m", "mypy", "--scripts-are-modules", *TYPED)),
             Check("antsibull-docs", antsibull_docs),
-            pytest("contracts", "contract.xml", "tests/unit/contract"),
+            pytest("contracts", "contract.xml", "-o", "pythonpath=.collections", "tests/unit/contract"),
             Check("yamllint", ("yamllint", "--strict", ".")),
             Check("shellcheck", ("shellcheck", *shell_scripts())),
             Check("ruff check", ("ruff", "check")),
@@ -110,31 +122,38 @@ def lint(_: Sequence[str]) -> Layer:
     )
 
 
-def unit(_: Sequence[str]) -> Layer:
+def plugin_tests(name: str, python: str, *launcher: str, variables: tuple[tuple[str, str], ...] = ()) -> Check:
+    """Plugins' unit tests, with the ansible-test that the launcher's Python has."""
+    options = ("--python", python, "--num-workers", "2", "--color", "no")
+    command = (*launcher, "tools/ansible_test.py", "units", *options)
+    return Check(name, command, reports=("*.xml",), reports_in=UNIT_REPORTS, variables=variables)
+
+
+def unit(_: Selection) -> Layer:
     """Run what needs neither a lab nor a network."""
-    ansible_test = (PYTHON, "tools/ansible_test.py", "units", "--python", VERSION, "--num-workers", "2", "--color", "no")
     return Layer(
         "unit",
         (
-            Check("plugins", ansible_test, reports=("*.xml",), reports_in=UNIT_REPORTS),
+            plugin_tests("plugins", VERSION, PYTHON),
             pytest("lab and tools", "lab.xml", "-n", "2", "tests/unit/lab", "tests/unit/lab_hosts", "tests/unit/tools"),
+            pytest("playbooks", "playbooks.xml", "-n", "2", "tests/unit/playbooks"),
             Check("go test k3s", ("go", "test", "./..."), folder="lab/go/k3s"),
         ),
     )
 
 
-def sanity(_: Sequence[str]) -> Layer:
+def sanity(_: Selection) -> Layer:
     """Run ansible-test's checks of a collection, each in an environment that ansible-test pins."""
     ansible_test = (PYTHON, "tools/ansible_test.py", "sanity", "--python", VERSION, "--color", "no")
     return Layer("sanity", (Check("ansible-test sanity", ansible_test),))
 
 
-def network(_: Sequence[str]) -> Layer:
+def network(_: Selection) -> Layer:
     """Try the host ports with real nftables and TCP, in network namespaces that the tests make and remove."""
     return Layer("network", (pytest("network namespaces", "netns.xml", "-o", "pythonpath=.collections", "tests/netns"),))
 
 
-def lab(_: Sequence[str]) -> Layer:
+def lab(_: Selection) -> Layer:
     """Build the lab's bundle, then test the programs in it that need what the build has compiled."""
     # Vet would read every package of Kubernetes and Istio again.
     go_test = ("go", "test", "-trimpath", "-buildvcs=false", "-vet=off")
@@ -148,28 +167,52 @@ def lab(_: Sequence[str]) -> Layer:
     )
 
 
-def chain(number: int, names: Sequence[str]) -> Check:
+def chain(name: str, scenarios: Sequence[str], lab_suffix: str, matrix: bool, *variables: tuple[str, str]) -> Check:
     """Run scenarios on one lab, which has a name of its own beside those of other chains and other clones."""
     return Check(
-        names[0],
-        ("tools/scenario", "test", *names),
-        reports=tuple(f"molecule-{name}-*.xml" for name in names),
+        name,
+        ("tools/scenario", "test", *scenarios),
+        reports=tuple(f"molecule-{scenario}-*.xml" for scenario in scenarios),
         live=True,
-        variables=(("LAB_NAME", f"mol-{checkout.key()[:8]}-{number}"),),
+        variables=(
+            ("LAB_NAME", f"mol-{checkout.key()[:8]}-{lab_suffix}"),
+            ("PYTEST_ADDOPTS", "" if matrix else "-m 'not matrix'"),
+            *variables,
+        ),
     )
 
 
-def molecule(scenarios: Sequence[str]) -> Layer:
-    """Run the collection on lab hosts and look at them. Chains wait more than they work, so two share the machine."""
-    chains = [tuple(scenarios)] if scenarios else CHAINS
-    return Layer("molecule", tuple(chain(number, names) for number, names in enumerate(chains)), jobs=2)
+def molecule(selection: Selection) -> Layer:
+    """Run the collection on lab hosts and look at them. Chains wait more than they work, so three share the machine."""
+    chains = [selection.scenarios] if selection.scenarios else CHAINS
+    checks = tuple(chain(names[0], names, str(number), selection.matrix) for number, names in enumerate(chains))
+    return Layer("molecule", checks, jobs=3)
 
 
-LAYERS: dict[str, Callable[[Sequence[str]], Layer]] = {
+def interpreter(version: str) -> str:
+    """Return a Python of this version: pyenv's, whether it is active or not, else the one in PATH."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    return str(max(root.glob(f"versions/{version}.*/bin/python"), default=f"python{version}"))
+
+
+def cores(_: Selection) -> Layer:
+    """Run the plugins' unit tests and a scenario with other versions of ansible-core."""
+    checks: list[Check] = []
+    for number, (core, python) in enumerate(CORES):
+        variables = (("EDGE_CORE", core), ("PYTHON", interpreter(python)))
+        checks += [
+            plugin_tests(f"plugins, {core}", python, "tools/venv", "--exec", "python", variables=variables),
+            chain(f"bad_input, {core}", ["bad_input"], f"c{number}", True, *variables),
+        ]
+    return Layer("cores", tuple(checks))
+
+
+LAYERS: dict[str, Callable[[Selection], Layer]] = {
     "lint": lint,
     "unit": unit,
     "sanity": sanity,
     "network": network,
     "lab": lab,
     "molecule": molecule,
+    "cores": cores,
 }

@@ -127,14 +127,16 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("layer", nargs="+", choices=sorted(layers.LAYERS), help="layers to run, in this order")
     parser.add_argument("--scenario", action="append", default=[], help="scenario of the layer molecule; all of them if not given")
+    parser.add_argument("--matrix", action="store_true", help="run also the tests of scenarios that have the mark matrix")
     options = parser.parse_args(arguments)
 
     layers.REPORTS.mkdir(parents=True, exist_ok=True)
     outcomes: list[Outcome] = []
     started = time.monotonic()
+    selection = layers.Selection(tuple(options.scenario), options.matrix)
     remaining = list(options.layer)
     while remaining and not any(outcome.failed for outcome in outcomes):
-        outcomes += run_layer(layers.LAYERS[remaining.pop(0)](options.scenario))
+        outcomes += run_layer(layers.LAYERS[remaining.pop(0)](selection))
     for name in remaining:
         print(f"== {name}: not run")
     print(f"{time.monotonic() - started:.0f} s")

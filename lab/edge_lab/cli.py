@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     sub = add("down", _down, "remove a lab: hosts, network, keys; nothing to remove is fine")
     sub.add_argument("--all", action="store_true", help="every lab on this machine")
 
-    add("status", _status, "tell what runs, where, and whether its services answer")
+    add("status", _status, "show what runs, where, and whether its services answer")
     add("inventory", _inventory, "print the path of the Ansible inventory")
     sub = add("address", _address, "print the address of a host")
     _host(sub)
@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     sub = add("logs", _logs, "show the journal of a host")
     _host(sub)
     sub.add_argument("-u", "--unit", help="of this unit only")
-    sub.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
+    sub.add_argument("-f", "--follow", action="store_true", help="follow it as it grows")
 
     sub = add("restart", _restart, "reboot a host; address and disks stay")
     _host(sub)
@@ -83,13 +83,13 @@ def parser() -> argparse.ArgumentParser:
     sub = add("acme", _acme, "start the ACME authority with other settings (PEBBLE_* variables); none sets the defaults")
     sub.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="for example PEBBLE_WFE_NONCEREJECT=50")
 
-    sub = add("dns", _dns_list, "what names lead to in the lab")
+    sub = add("dns", _dns_list, "set, list or query what names resolve to in the lab")
     actions = sub.add_subparsers(dest="dns_action", metavar="ACTION", required=True)
     one = actions.add_parser("set", help="let NAME answer with addresses, or with `none`, `servfail`; `clear` undoes it")
     one.add_argument("host", metavar="NAME")
     one.add_argument("values", nargs="+", metavar="ADDRESS|none|servfail|clear")
     one.set_defaults(action=_dns_set)
-    actions.add_parser("list", help="names that were set").set_defaults(action=_dns_list)
+    actions.add_parser("list", help="list the names that were set").set_defaults(action=_dns_list)
     two = actions.add_parser("query", help="ask the lab's resolver for A and AAAA of NAME")
     two.add_argument("host", metavar="NAME")
     two.set_defaults(action=_dns_query)
@@ -113,7 +113,7 @@ def _up(args: argparse.Namespace) -> int:
         f"\n  inventory   {inventory.folder(raised)}\n"
         f"  mirror      {infra.mirror_url(raised)}/\n"
         f"  ACME        {infra.acme_url(raised)}\n"
-        f"  DNS         {raised.address('infra')} ({', '.join('*.' + zone for zone in dns.ZONES)} lead to server1)\n\n"
+        f"  DNS         {raised.address('infra')} ({', '.join('*.' + zone for zone in dns.ZONES)} resolve to server1)\n\n"
         f'  ansible-playbook -i "$(lab/lab inventory{other})" site.yml\n'
         f"  lab/lab shell{other} server1"
     )

@@ -43,16 +43,16 @@ class Answer:
 def check_name(name: str) -> str:
     """The name in lower case without its last dot.
 
-    Raises LabError when it is no DNS name or outside the lab's zones.
+    Raises LabError when it is not a DNS name or outside the lab's zones.
     """
-    wanted = name.lower().rstrip(".")
-    if len(wanted) > 253 or not all(_LABEL.match(label) for label in wanted.split(".")):
-        raise LabError(f"{name!r} is no DNS name")
-    if not any(wanted.endswith("." + zone) or wanted == zone for zone in ZONES):
+    lowered = name.lower().rstrip(".")
+    if len(lowered) > 253 or not all(_LABEL.match(label) for label in lowered.split(".")):
+        raise LabError(f"{name!r} is not a DNS name")
+    if not any(lowered.endswith("." + zone) or lowered == zone for zone in ZONES):
         raise LabError(f"{name!r} is in none of the lab's zones: {', '.join(ZONES)}")
-    if wanted == HOST_ZONE or wanted.endswith("." + HOST_ZONE):
+    if lowered == HOST_ZONE or lowered.endswith("." + HOST_ZONE):
         raise LabError(f"{name!r}: names in {HOST_ZONE} are the lab's hosts and cannot be set")
-    return wanted
+    return lowered
 
 
 def check_values(values: Sequence[str]) -> list[str]:
@@ -68,7 +68,7 @@ def check_values(values: Sequence[str]) -> list[str]:
             found.append(str(ipaddress.ip_address(value)))
         except ValueError as wrong:
             raise LabError(
-                f"{value!r} is no address; allowed: IPv4 and IPv6 addresses, or `{NONE}` (no such name) or `{SERVFAIL}`"
+                f"{value!r} is not an address; allowed: IPv4 and IPv6 addresses, or `{NONE}` (no such name) or `{SERVFAIL}`"
             ) from wrong
     return found
 
@@ -109,18 +109,18 @@ def calls(name: str, values: Sequence[str]) -> list[tuple[str, dict[str, object]
 
 def change(lab: Lab, name: str, values: Sequence[str] | None) -> None:
     """Set a name, or with None let it have the default again; returns when the resolver answers so."""
-    wanted = check_name(name)
+    checked = check_name(name)
     names = records(lab)
     if values is None:
-        names.pop(wanted, None)
+        names.pop(checked, None)
     else:
-        names[wanted] = check_values(values)
+        names[checked] = check_values(values)
     write(lab.folder / "dns.json", json.dumps(names, indent=2, sort_keys=True) + "\n")
-    apply(lab, {wanted: names.get(wanted, [])})
+    apply(lab, {checked: names.get(checked, [])})
 
 
 def apply(lab: Lab, changed: dict[str, list[str]]) -> None:
-    """Bring the servers in line with what was set; `changed` are the names to tell them of."""
+    """Bring the servers in line with what was set; `changed` are the names whose values are new."""
     for name, values in changed.items():
         for path, body in calls(name, values):
             _post(lab, path, body)
@@ -196,7 +196,7 @@ def _skip_name(message: bytes, at: int) -> int:
 
 
 def decode(message: bytes, kind: int) -> Answer:
-    """Response code and the addresses of the wanted kind."""
+    """Response code and the addresses of one kind."""
     _ident, flags, questions, answers = struct.unpack(">4H", message[:8])
     at = 12
     for _ in range(questions):

@@ -101,8 +101,8 @@ def toolchain() -> str:
     found = go(["env", "GOVERSION", "GOOS", "GOARCH"], MODULES).split()
     match = re.match(r"go(\d+)\.(\d+)", found[0])
     if not match or (int(match[1]), int(match[2])) < versions.GO:
-        wanted = ".".join(str(number) for number in versions.GO)
-        raise LabError(f"go is {found[0]}; the lab needs Go {wanted} or later (https://go.dev/dl)")
+        least = ".".join(str(number) for number in versions.GO)
+        raise LabError(f"go is {found[0]}; the lab needs Go {least} or later (https://go.dev/dl)")
     return " ".join(found)
 
 

@@ -52,7 +52,7 @@ class Spec:
 
 
 def create_argv(spec: Spec) -> list[str]:
-    """Arguments of `podman create`. Each was paid for; `lab/README.md` tells with what."""
+    """Arguments of `podman create`. `lab/README.md` says what fails without each."""
     argv = [
         "create", "--name", spec.container, "--hostname", spec.host,
         "--label", f"{podman.LABEL}={spec.lab}",
@@ -81,7 +81,7 @@ def create_argv(spec: Spec) -> list[str]:
 
 
 def systemd_cmdline(suite: str) -> str:
-    """What systemd must be told on a machine with cgroup v1: from version 257 on it refuses to start there."""
+    """Options that systemd needs on a machine with cgroup v1: from version 257 on it refuses to start there."""
     if suite == "bookworm" or Path("/sys/fs/cgroup/cgroup.controllers").exists():
         return ""
     return "systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"

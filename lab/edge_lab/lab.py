@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,10 +35,42 @@ def _each(action: Callable[[T], R], items: Iterable[T]) -> list[R]:
         return list(pool.map(action, items))
 
 
-def plan(name: str, suite: str | None, servers: int | None, agents: int | None) -> Lab:
-    """The lab that is wanted: what there is, changed by what was said.
+@dataclass(frozen=True)
+class Plan:
+    """What `up` brings about, beside what is there; made before anything changes."""
 
-    Raises LabError when the wish cannot be met without taking hosts down first.
+    lab: Lab
+    #: The release mirror to serve from now on; without one the lab goes on with what it has.
+    mirror: Path | None
+    recipes: tuple[image.Recipe, ...]
+    #: Containers that the lab goes on with, by host.
+    kept: Mapping[str, podman.Container]
+    #: Names of containers of hosts that the lab no longer has.
+    surplus: tuple[str, ...]
+
+    @classmethod
+    def make(cls, lab: Lab, mirror: Path | None) -> Plan:
+        """Compare a lab as it is to be with its containers."""
+        there = podman.containers(lab.name)
+        names = {lab.container(host) for host in ("infra", *lab.hosts)}
+        return cls(
+            lab=lab,
+            mirror=mirror,
+            recipes=(image.host_recipe(lab.suite), image.infra_recipe()),
+            kept={container.host: container for container in there if container.name in names},
+            surplus=tuple(container.name for container in there if container.name not in names),
+        )
+
+    def specs(self) -> tuple[hosts.Spec, list[hosts.Spec]]:
+        """Containers to run: that of infra, and those of the bare hosts. Keys and certificates must be there."""
+        client = machine.client_files()
+        return infra.spec(self.lab), [bare_host(self.lab, host, client) for host in self.lab.hosts]
+
+
+def desired(name: str, suite: str | None, servers: int | None, agents: int | None) -> Lab:
+    """The lab as it is to be: what there is, changed by what the options say.
+
+    Raises LabError when that cannot be done without removing the lab first.
     """
     have = state.load(name)
     if have is None:
@@ -57,26 +90,40 @@ def up(name: str, suite: str | None, servers: int | None, agents: int | None, mi
     state.check_name(name)
     with state.locked(name):
         begun = time.monotonic()
-        if podman.forget_other_boot():
-            say("podman's records were of an earlier boot and were cleared")
-        if state.load(name) is None and _remove_podman_side(name):
-            say(f"removed what an earlier lab {name} had left; its keys were gone")
-        lab = plan(name, suite, servers, agents)
-        _each(_image, [image.host_recipe(lab.suite), image.infra_recipe()])
-        changed = machine.raise_inotify_limit()
-        if changed:
-            say(changed)
-        lab.save()
-        if network.ensure(lab.network, lab.name, lab.subnets):
-            say(f"network {lab.network}: {lab.subnets.v4}, {lab.subnets.v6}")
-        _prepare_files(lab)
-        _drop_surplus(lab)
-        if mirror is not None:
-            infra.serve(lab, mirror)
-        _raise_hosts(lab)
-        inventory.write_all(lab)
-        say(f"lab {lab.name} is up ({time.monotonic() - begun:.1f} s)")
-    return lab
+        _clear(name)
+        plan = Plan.make(desired(name, suite, servers, agents), mirror)
+        _prepare(plan)
+        _raise_hosts(plan)
+        inventory.write_all(plan.lab)
+        say(f"lab {name} is up ({time.monotonic() - begun:.1f} s)")
+    return plan.lab
+
+
+def _clear(name: str) -> None:
+    """Remove what would hide the state of things from a plan."""
+    if podman.forget_other_boot():
+        say("podman's records were of an earlier boot and were cleared")
+    if state.load(name) is None and _remove_podman_side(name):
+        say(f"removed what an earlier lab {name} had left; its keys were gone")
+
+
+def _prepare(plan: Plan) -> None:
+    """Bring about everything that hosts need: images, the machine's limits, network, keys and certificates."""
+    lab = plan.lab
+    _each(_image, plan.recipes)
+    changed = machine.raise_inotify_limit()
+    if changed:
+        say(changed)
+    lab.save()
+    if network.ensure(lab.network, lab.name, lab.subnets):
+        say(f"network {lab.network}: {lab.subnets.v4}, {lab.subnets.v6}")
+    ssh.keygen(ssh.user_key(lab), f"edge-lab-{lab.name}")
+    for host in lab.hosts:
+        ssh.keygen(ssh.host_key(lab, host), host)
+    ssh.write_known_hosts(lab)
+    infra.make_certificates(lab)
+    if plan.mirror is not None:
+        infra.serve(lab, plan.mirror)
 
 
 def _image(recipe: image.Recipe) -> None:
@@ -86,65 +133,57 @@ def _image(recipe: image.Recipe) -> None:
         say(f"{recipe.kind} image ({recipe.suite}): {done} in {time.monotonic() - begun:.0f} s")
 
 
-def _prepare_files(lab: Lab) -> None:
-    ssh.keygen(ssh.user_key(lab), f"edge-lab-{lab.name}")
-    for host in lab.hosts:
-        ssh.keygen(ssh.host_key(lab, host), host)
-    ssh.write_known_hosts(lab)
-    infra.make_certificates(lab)
+def bare_host(lab: Lab, host: str, client: Mapping[str, bytes]) -> hosts.Spec:
+    """The container of a bare host, with the machine's client settings in it."""
+    return hosts.Spec(
+        lab=lab.name,
+        host=host,
+        container=lab.container(host),
+        image=image.host_recipe(lab.suite).reference,
+        network=lab.network,
+        addresses=lab.subnets.addresses(host),
+        dns=(lab.address("infra"),),
+        systemd_cmdline=hosts.systemd_cmdline(lab.suite),
+        files={**client, **ssh.host_files(lab, host), "/etc/hosts": hosts.etc_hosts(host)},
+        # An overlay filesystem cannot lie on another one: containerd needs a real one under K3s's folder.
+        volumes=("/var/lib/rancher",),
+    )
 
 
-def _drop_surplus(lab: Lab) -> None:
-    wanted = {lab.container(host) for host in (*lab.hosts, "infra")}
-    surplus = [container.name for container in podman.containers(lab.name) if container.name not in wanted]
-    if surplus:
-        say(f"removing {', '.join(surplus)}, which lab {lab.name} no longer has")
-        podman.remove(surplus)
+def _raise_hosts(plan: Plan) -> None:
+    """Remove hosts that the lab no longer has, and start all others, several at a time."""
+    lab = plan.lab
+    if plan.surplus:
+        say(f"removing {', '.join(plan.surplus)}, which lab {lab.name} no longer has")
+        podman.remove(plan.surplus)
 
-
-def _raise_hosts(lab: Lab) -> None:
-    have = {container.name: container for container in podman.containers(lab.name)}
-    client = machine.client_files()
-    resolver = (lab.address("infra"),)
-    reference = image.host_recipe(lab.suite).reference
-
-    def bare(host: str) -> hosts.Spec:
-        return hosts.Spec(
-            lab=lab.name,
-            host=host,
-            container=lab.container(host),
-            image=reference,
-            network=lab.network,
-            addresses=lab.subnets.addresses(host),
-            dns=resolver,
-            systemd_cmdline=hosts.systemd_cmdline(lab.suite),
-            files={**client, **ssh.host_files(lab, host), "/etc/hosts": hosts.etc_hosts(host)},
-            # An overlay filesystem cannot lie on another one: containerd needs a real one under K3s's folder.
-            volumes=("/var/lib/rancher",),
-        )
-
-    def begin(host: str) -> tuple[str, str]:
-        spec = infra.spec(lab) if host == "infra" else bare(host)
-        return host, hosts.ensure(spec, have.get(spec.container), infra.links() if host == "infra" else None)
-
-    def finish(done: tuple[str, str]) -> None:
-        host, what = done
-        address = lab.address(host)
+    def finish(host: str, done: str) -> None:
         if host == "infra":
-            _finish_infra(lab, what)
+            _finish_infra(lab, done)
         else:
-            if what != "kept":
-                hosts.wait_booted(lab.container(host))
-            hosts.wait_port(address, 22, f"sshd of {host}")
-        say(f"{host:9} {address:15} {what}")
+            _finish_bare(lab, host, done)
+        say(f"{host:9} {lab.address(host):15} {done}")
 
+    def raise_bare(spec: hosts.Spec) -> None:
+        finish(spec.host, hosts.ensure(spec, plan.kept.get(spec.host)))
+
+    first, others = plan.specs()
+    done = hosts.ensure(first, plan.kept.get("infra"), infra.links())
     # The first host that runs makes the bridge.
-    first = begin("infra")
     network.pin_bridge(lab.network, lab.subnets)
-    _each(finish, [first, *_each(begin, lab.hosts)])
+    _each(raise_bare, others)
+    finish("infra", done)
 
 
-def _finish_infra(lab: Lab, what: str) -> None:
+def _finish_bare(lab: Lab, host: str, done: str) -> None:
+    """Wait until a bare host can be reached."""
+    if done != "kept":
+        hosts.wait_booted(lab.container(host))
+    hosts.wait_port(lab.address(host), 22, f"sshd of {host}")
+
+
+def _finish_infra(lab: Lab, done: str) -> None:
+    """Wait for the services of infra, and give them what they hold in memory or by a link."""
     address = lab.address("infra")
     for port, service in (
         (infra.ACME_PORT, "the ACME authority"),
@@ -155,7 +194,7 @@ def _finish_infra(lab: Lab, what: str) -> None:
         hosts.wait_port(address, port, service)
     infra.link_mirror(lab)
     # challtestsrv keeps names in memory; after a start it knows none.
-    dns.apply(lab, dns.records(lab) if what != "kept" else {})
+    dns.apply(lab, dns.records(lab) if done != "kept" else {})
 
 
 def down(name: str) -> bool:
@@ -212,8 +251,7 @@ def restart(lab: Lab, host: str) -> None:
     if host == "infra":
         _finish_infra(lab, "started")
     else:
-        hosts.wait_booted(name)
-        hosts.wait_port(lab.address(host), 22, f"sshd of {host}")
+        _finish_bare(lab, host, "started")
 
 
 def stop(lab: Lab, host: str) -> None:

@@ -96,12 +96,12 @@ def pin_bridge(podman_name: str, subnets: Subnets) -> None:
     answer to the old one for up to half a minute. The bridge exists while a host runs.
     """
     bridge = next(net["network_interface"] for net in podman.networks() if net["name"] == podman_name)
-    wanted = mac_address(subnets.gateway)
-    if (Path("/sys/class/net") / bridge / "address").read_text().strip() == wanted:
+    fixed = mac_address(subnets.gateway)
+    if (Path("/sys/class/net") / bridge / "address").read_text().strip() == fixed:
         return
     for family, knob in (("ipv4", "arp_notify"), ("ipv6", "ndisc_notify")):
         (Path("/proc/sys/net") / family / "conf" / bridge / knob).write_text("1\n")
-    run(["ip", "link", "set", "dev", bridge, "address", wanted])
+    run(["ip", "link", "set", "dev", bridge, "address", fixed])
 
 
 def machine_networks(routes: str, addresses: str) -> list[Network]:
@@ -121,7 +121,7 @@ def taken() -> list[Network]:
 
 
 def ensure(podman_name: str, lab: str, subnets: Subnets) -> bool:
-    """Create the podman network unless it is there as wanted. Returns whether it was made.
+    """Create the podman network unless it is there with these subnets. Returns whether it was made.
 
     Raises LabError when a network of that name has other subnets.
     """

@@ -82,7 +82,7 @@ class Store:
 
     def prune(self, keep: Iterable[str]) -> None:
         """Remove every folder that is not named, also what a killed build left behind."""
-        wanted = set(keep)
+        used = set(keep)
         for path in self.root.iterdir():
-            if path.name not in wanted:
+            if path.name not in used:
                 shutil.rmtree(path)

@@ -68,9 +68,9 @@ def boot_time(stat: str) -> int:
 
 
 def forget_other_boot() -> bool:
-    """Let podman see that the machine was booted since it last looked.
+    """Make podman notice that the machine was booted since its last command.
 
-    Podman tells a reboot by a mark under /run. Where /run is not a tmpfs the mark survives, and podman
+    Podman recognises a reboot by a mark under /run. Where /run is not a tmpfs the mark survives, and podman
     goes on believing in processes, locks and leases that are gone. Returns whether a mark was removed.
     """
     try:
@@ -90,7 +90,7 @@ def forget_other_boot() -> bool:
 
 
 def admit_death(container: Container) -> None:
-    """Tell podman that a container ended, where nobody else did.
+    """Record for podman that a container ended, where its monitor did not.
 
     A container's monitor writes its exit code into a file. If the monitor was killed as well there is none, and
     podman says `running` for ever: it neither starts nor removes the container.
@@ -103,8 +103,8 @@ def admit_death(container: Container) -> None:
 
 def containers(lab: str | None = None) -> list[Container]:
     """Containers of one lab, or of all labs, by name."""
-    wanted = LABEL if lab is None else f"{LABEL}={lab}"
-    listed: list[dict[str, Any]] = json.loads(podman("ps", "--all", "--filter", f"label={wanted}", "--format", "json") or "[]")
+    label = LABEL if lab is None else f"{LABEL}={lab}"
+    listed: list[dict[str, Any]] = json.loads(podman("ps", "--all", "--filter", f"label={label}", "--format", "json") or "[]")
     found = [
         Container(
             name=entry["Names"][0],

@@ -30,13 +30,13 @@ class Progress:
         self._stream.flush()
 
     def cached(self, title: str) -> None:
-        """Tell a step that has nothing to do."""
+        """Show a step that has nothing to do."""
         self._start(title)
         self._write("cached\n")
 
     @contextmanager
     def building(self, title: str) -> Iterator[None]:
-        """Tell a step, then how long it took or that it failed."""
+        """Show a step, then how long it took or that it failed."""
         self._start(title)
         begun = time.monotonic()
         try:

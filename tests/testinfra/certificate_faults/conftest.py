@@ -50,13 +50,13 @@ def begin(host, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def name():
-    """Set what a host name leads to, for as long as the module's tests run."""
+    """Set what a host name resolves to, for as long as the module's tests run."""
     changed = []
 
-    def lead(host_name, *addresses):
+    def resolve(host_name, *addresses):
         changed.append(host_name)
         runs.lab("dns", "set", host_name, *addresses)
 
-    yield lead
+    yield resolve
     for host_name in changed:
         runs.lab("dns", "set", host_name, "clear")

@@ -43,7 +43,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             self.refuse()
             return
         context = ssl.create_default_context()
-        # Its certificate is not for the loopback address, and nobody else can listen there.
+        # Its certificate is not for the loopback address, and no other program can listen there.
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         behind = http.client.HTTPSConnection("127.0.0.1", int(sys.argv[2]), context=context, timeout=20)

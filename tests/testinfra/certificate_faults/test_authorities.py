@@ -19,7 +19,7 @@ CA_WITHOUT_SECRET = {
     "spec": {"ca": {"secretName": "no-such-secret"}},
 }
 AT_ONCE = ("limit", "contact", "unknown", "second")
-#: Nobody listens here.
+#: A port without a listener.
 DEAD_PORT = 14209
 
 
@@ -53,7 +53,7 @@ def issuers(cluster, lab_issuer, server):
 
 @pytest.fixture(scope="module")
 def closed_port(cluster):
-    """Nobody listens on port 80 of the edge."""
+    """Close port 80 of the edge."""
     cluster.host.check_output("systemctl stop baremesh-host-ports.service")
     try:
         yield

@@ -89,7 +89,7 @@ def test_the_name_leads_to_another_host(answers, elsewhere):
 
 
 def test_the_gateway_answers_port_80_with_404(answers, address):
-    """The solver's Ingress is of a class that nobody serves."""
+    """The solver's Ingress is of a class without a controller."""
     seen = f"no-route.{ZONE} leads to {address}, where the gateway has no route to cert-manager's solver"
     said = f"wrong status code '404', expected '200'; seen from here, {seen}"
     assert_first_line(answers["no-route"], challenge("no-route", WAITING + said))

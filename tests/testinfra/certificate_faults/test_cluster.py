@@ -12,14 +12,16 @@ import cluster as objects
 import pytest
 from waits import LONG, assert_first_line
 
-#: Nothing tells that nobody will act: that is looked at when the time is out.
+pytestmark = pytest.mark.matrix
+
+#: Whether cert-manager runs at all is checked only at the end of a wait.
 SHORT = 6
 SELF_SIGNED = {"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "metadata": {"name": "own"}, "spec": {"selfSigned": {}}}
 CRD = "certificates.cert-manager.io"
 
 
 def own(name, **more):
-    """A Certificate that needs cert-manager and nobody else."""
+    """A Certificate that needs cert-manager alone."""
     return objects.certificate(name, issuer="own", kind="Issuer", **more)
 
 
@@ -85,9 +87,9 @@ def test_the_webhook_is_down_and_comes_back(cluster, begin):
 
 
 def test_the_api_server_restarts_during_the_wait(cluster, begin):
-    told = "/run/certificate-faults-progress"
-    call = begin(restart={"names": ["late"], "progress_file": told})
-    cluster.host.check_output(f"timeout 60 sh -c 'until grep -qs \"does not exist yet\" {told}; do sleep 0.1; done'")
+    progress = "/run/certificate-faults-progress"
+    call = begin(restart={"names": ["late"], "progress_file": progress})
+    cluster.host.check_output(f"timeout 60 sh -c 'until grep -qs \"does not exist yet\" {progress}; do sleep 0.1; done'")
     before = time.time()
     cluster.host.check_output("systemctl restart k3s.service")
     cluster.apply(own("late"))
@@ -102,7 +104,7 @@ def test_the_kind_is_not_there(cluster, begin, served_kind):
     absent = begin(absent={"names": ["late"], "crd_grace": 3}).answers()["absent"]
     assert_first_line(absent, f"The API server does not know the kind Certificate ({CRD}): its CRD is not installed")
     assert 3 <= absent.result["elapsed"] < LONG / 4
-    print(f"CRD absent: told after {absent.result['elapsed']} s with a grace of 3 s")
+    print(f"CRD absent: reported after {absent.result['elapsed']} s with a grace of 3 s")
 
 
 def test_cert_manager_works_as_before(cluster, begin):

@@ -16,7 +16,7 @@ from pathlib import Path
 import runs
 
 PLAYBOOK = Path(__file__).parent / "waits.yml"
-#: Far more than any fault that is told at once may take.
+#: Far more than any fault that is reported at once may take.
 LONG = 120
 
 
@@ -63,7 +63,7 @@ class Calls:
             text=True,
             cwd=runs.ROOT,
         )
-        self._wanted = set(calls)
+        self._calls = set(calls)
 
     def answers(self):
         """By name of the call, in the order in which they ended."""
@@ -78,7 +78,7 @@ class Calls:
                 found[call] = Answer(not result.get("failed") and not result.get("unreachable"), result, now)
         self._process.stdout.close()
         self._process.wait(60)
-        assert set(found) == self._wanted, "".join(rest)
+        assert set(found) == self._calls, "".join(rest)
         return found
 
 

@@ -53,24 +53,22 @@ class Edge:
         return done.returncode, done.stdout + done.stderr
 
     def role(self, variables, *arguments):
-        """Run the role; what it printed."""
+        """Run the role and return what it printed."""
         status, output = self.play(self.PLAYBOOK, PUBLIC | variables, *arguments)
         assert status == 0, output
         return output
 
     def remove(self):
-        """Take the host ports off the host."""
+        """Remove the host ports from the host."""
         status, output = self.play(HERE / "remove.yml", {})
         assert status == 0, output
         return output
 
 
 @pytest.fixture(scope="session")
-def edge():
+def edge(request):
     """The host of a lab of its own."""
-    name = f"{os.environ['LAB_NAME']}-h"
-    runs.lab("up", "--name", name)
-    try:
+    with runs.own_lab(request, "h") as name:
         made = Edge(name)
         status, output = made.play(HERE / "cluster.yml", {"address6": made.addresses["IPv6"]})
         assert status == 0, output
@@ -81,6 +79,3 @@ def edge():
         ingress = {"status": {"loadBalancer": {"ingress": [{"ip": address} for address in made.addresses.values()]}}}
         made.shell(f"k3s kubectl patch service balanced --subresource=status --patch '{json.dumps(ingress)}'")
         yield made
-    finally:
-        if not os.environ.get("EDGE_KEEP_LAB"):
-            runs.lab("down", "--name", name)

@@ -21,11 +21,9 @@ PODS = f"k3s kubectl get pods --all-namespaces --output jsonpath='{COLUMNS}'"
 
 
 @pytest.fixture(scope="module")
-def neighbour():
+def neighbour(request):
     """Name of a lab with a server and an agent, on which site.yml ran."""
-    name = f"{os.environ['LAB_NAME']}-n"
-    runs.lab("up", "--name", name, "--agents", "1")
-    try:
+    with runs.own_lab(request, "n", "--agents", "1") as name:
         inventory = runs.lab("inventory", "--name", name).strip()
         done = subprocess.run(
             ["ansible-playbook", "-i", inventory, "-e", f"@{runs.ROOT}/lab/demo/vars.yml", str(runs.PLAYBOOK)],
@@ -38,8 +36,6 @@ def neighbour():
         )
         assert done.returncode == 0, done.stdout[-8000:] + done.stderr
         yield name
-    finally:
-        runs.lab("down", "--name", name)
 
 
 class NamedConnection(http.client.HTTPSConnection):

@@ -19,7 +19,6 @@ from cryptography import x509
 from runs import ROOT, lab, run
 
 NAMESPACE = "istio-ingress"
-PYTHON = "/opt/baremesh/venv/bin/python"
 
 
 def inventory():
@@ -68,7 +67,7 @@ def module(name, arguments, host="server1"):
     command = ["ansible", "--inventory", str(inventory()), host, "--module-name", f"baremesh.edge.{name}", "--args", json.dumps(arguments)]
     settings = {"ANSIBLE_LOAD_CALLBACK_PLUGINS": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_LOG_PATH": ""}
     result = subprocess.run(
-        [*command, "--extra-vars", f"ansible_python_interpreter={PYTHON}"],
+        command,
         env=os.environ | settings,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -82,7 +81,7 @@ def module(name, arguments, host="server1"):
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a port said to a request; fields are the lines in which the backend tells what reached it."""
+    """What a port said to a request; fields are the lines in which the backend shows what reached it."""
 
     status: int
     headers: dict[str, str]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""nginx in front of the hosts, both ways that docs/proxy.md shows. The tests are one story, told in their order."""
+"""nginx in front of the hosts, both ways that docs/proxy.md shows. The tests build on each other, in their order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHALLENGE = "/.well-known/acme-challenge/nobody-asked"
 
 @pytest.fixture(scope="module")
 def nginx():
-    """The proxy, to which the name of the site leads. At the end the lab is as it was."""
+    """The proxy, to which the name of the site points. At the end the lab is as it was."""
     found = Nginx(list(edge.hosts().values()), NAME)
     try:
         found.start()
@@ -131,6 +131,7 @@ def test_a_certificate_is_renewed_through_a_proxy_that_ends_tls(nginx, ending_tl
     serve_everywhere(nginx, serial)
 
 
+@pytest.mark.matrix
 def test_a_second_run_changes_nothing_and_restarts_nothing(nginx, ending_tls):
     before = edge.gateway_pods()
     assert edge.site_run(l7(nginx)).changed == 0
@@ -172,6 +173,7 @@ def test_a_probe_that_comes_without_the_header_says_that_it_is_missing(nginx, pa
     assert probed["msg"].startswith(f"{NAME} at {address}:80: {why}")
 
 
+@pytest.mark.matrix
 def test_certificates_are_renewed_behind_the_proxy_protocol(nginx, passing_tls):
     """By the playbook, which looks at the way of challenges before, and at pods, hosts and proxy after."""
     (address, *_others) = nginx.hosts

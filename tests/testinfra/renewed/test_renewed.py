@@ -20,7 +20,7 @@ from visitor import Visitor
 
 NAMESPACE = "istio-ingress"
 PLAYBOOK = "baremesh.edge.renew"
-#: A second certificate, of which the play is told in the long form. It is issued at once, by an issuer of its own.
+#: A second certificate, which the play gets in the long form. It is issued at once, by an issuer of its own.
 SECOND = "renewed-too"
 ISSUER = {
     "apiVersion": "cert-manager.io/v1",
@@ -146,9 +146,9 @@ def test_check_mode_says_what_would_be_renewed_and_renews_nothing(cluster, site)
     run = renew({"renewal_within_days": "100"}, "--check")
     assert run.status == 0, run.output[-4000:]
     # The authority's certificates are valid for years, those of the second issuer for 90 days.
-    told = re.search(r'"Would renew [^"]*"', run.output)
-    assert told, run.output[-4000:]
-    assert told[0].startswith(f'"Would renew {SECOND}. Left alone: {site["name"]} is valid for ')
+    shown = re.search(r'"Would renew [^"]*"', run.output)
+    assert shown, run.output[-4000:]
+    assert shown[0].startswith(f'"Would renew {SECOND}. Left alone: {site["name"]} is valid for ')
     assert [cluster.revision(name) for name in (site["name"], SECOND)] == before
     assert not any(issuing(cluster, name) for name in (site["name"], SECOND))
 

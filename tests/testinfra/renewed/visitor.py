@@ -16,7 +16,7 @@ RATE, LIMIT = 20, 6000
 
 
 class Visitor(threading.Thread):
-    """Connects until told to stop; C(serials) in the order in which they were seen, C(failures) as text."""
+    """Connects until it is stopped; C(serials) in the order in which they were seen, C(failures) as text."""
 
     def __init__(self, address, name, root_certificate):
         super().__init__(daemon=True)

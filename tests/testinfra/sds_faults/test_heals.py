@@ -47,6 +47,7 @@ def test_an_api_server_that_restarts_during_the_wait(name, secret, wait, host, c
     assert cluster.primers() == []
 
 
+@pytest.mark.matrix
 @pytest.mark.usefixtures("istiod_down")
 def test_istiod_that_is_down_is_named_at_the_deadline(credential, wait, cluster):
     given, _ = credential

@@ -60,6 +60,7 @@ def test_the_pod_that_is_cut_off_is_named(pods, cut_off, credential, wait, clust
     assert cluster.primers() == []
 
 
+@pytest.mark.matrix
 def test_what_each_pod_holds_and_serves_is_told(pods, info, site):
     known, unknown = site["hosts"][0], "none.example.com"
     found = info(server_names=[known, unknown])
@@ -74,11 +75,12 @@ def test_what_each_pod_holds_and_serves_is_told(pods, info, site):
 
 def end_module(host, signal):
     """Send a signal to the module's process, and to nothing else."""
-    process = host.check_output(f"pgrep --full --exact '{PYTHON}( .*)?'")
+    process = host.check_output(f"pgrep --full --exact {PYTHON}")
     assert re.fullmatch("[0-9]+", process), process
     host.check_output(f"kill -{signal} {process}")
 
 
+@pytest.mark.matrix
 @pytest.mark.usefixtures("cut_off")
 def test_a_run_that_is_ended_removes_its_primer(credential, wait, host, cluster):
     run = wait(credential[0])

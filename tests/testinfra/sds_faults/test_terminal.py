@@ -48,6 +48,7 @@ def test_a_secret_in_another_namespace(name, secret, wait):
     )
 
 
+@pytest.mark.matrix
 def test_an_expired_certificate(name, secret, wait):
     pair = make_pair(f"{name}.example.com", start=-2 * HOUR, end=-HOUR)
     secret(name, pair)
@@ -57,6 +58,7 @@ def test_an_expired_certificate(name, secret, wait):
     )
 
 
+@pytest.mark.matrix
 def test_no_authority_for_client_certificates(credential, wait):
     given, _ = credential
     name = given["name"]
@@ -67,6 +69,7 @@ def test_no_authority_for_client_certificates(credential, wait):
     )
 
 
+@pytest.mark.matrix
 def test_a_selector_that_fits_no_pod(credential, wait):
     given, _ = credential
     run = wait(given, selector={"istio": "nowhere"})
@@ -86,6 +89,7 @@ def _no_right_to_list_secrets(cluster):
     cluster.rights.patch_namespaced_role_binding("istio-ingress", NAMESPACE, {"subjects": subjects})
 
 
+@pytest.mark.matrix
 @pytest.mark.usefixtures("_no_right_to_list_secrets")
 def test_a_service_account_that_may_not_list_secrets(credential, wait):
     given, _ = credential

@@ -15,7 +15,8 @@ import threading
 import time
 from pathlib import Path
 
-PYTHON = "/opt/baremesh/venv/bin/python"
+#: Stated, so that the process of a module can be found by its command line.
+PYTHON = "/usr/bin/python3"
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 
 

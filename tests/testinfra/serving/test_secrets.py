@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No token, key or password is where somebody without the right to it could read it."""
+"""No token, key or password is where a user without the right to it could read it."""
 
 from __future__ import annotations
 

@@ -25,12 +25,12 @@ def test_names_in_the_zones_can_be_set(name):
         ("app.example.de", "in none of the lab's zones"),
         ("notexample.com", "in none of the lab's zones"),
         ("server1.lab.test", "are the lab's hosts"),
-        ("-a.example.com", "is no DNS name"),
-        ("a..example.com", "is no DNS name"),
-        ("a b.example.com", "is no DNS name"),
-        ("x" * 64 + ".example.com", "is no DNS name"),
-        ("", "is no DNS name"),
-        ("a/b.example.com", "is no DNS name"),
+        ("-a.example.com", "is not a DNS name"),
+        ("a..example.com", "is not a DNS name"),
+        ("a b.example.com", "is not a DNS name"),
+        ("x" * 64 + ".example.com", "is not a DNS name"),
+        ("", "is not a DNS name"),
+        ("a/b.example.com", "is not a DNS name"),
     ],
 )
 def test_other_names_are_refused_with_the_reason(name, reason):
@@ -43,7 +43,7 @@ def test_values_are_addresses_or_one_word():
     assert dns.check_values(["none"]) == ["none"]
     assert dns.check_values(["servfail"]) == ["servfail"]
     for wrong in (["192.0.2.256"], ["none", "192.0.2.1"], ["app.example.com"]):
-        with pytest.raises(LabError, match="is no address; allowed"):
+        with pytest.raises(LabError, match="is not an address; allowed"):
             dns.check_values(wrong)
 
 

@@ -87,12 +87,12 @@ def test_a_living_container_is_proof_against_a_clock_that_was_set(marks, monkeyp
     assert podman.ALIVE_MARK.exists()
 
 
-@pytest.mark.parametrize(("state", "told"), [("running", True), ("stopping", True), ("exited", False), ("created", False)])
-def test_podman_is_told_of_a_death_that_it_missed(marks, monkeypatch, state, told):
+@pytest.mark.parametrize(("state", "recorded"), [("running", True), ("stopping", True), ("exited", False), ("created", False)])
+def test_podman_gets_a_record_of_a_death_that_it_missed(marks, monkeypatch, state, recorded):
     listing(monkeypatch, {**ENTRY, "State": state})
     podman.admit_death(podman.containers()[0])
-    assert (marks / "c0ffee").exists() is told
-    if told:
+    assert (marks / "c0ffee").exists() is recorded
+    if recorded:
         assert (marks / "c0ffee").read_text() == "137"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_lab import cli, image, infra, inventory, ssh, state
+from edge_lab import cli, image, infra, inventory, podman, ssh, state
 from edge_lab import lab as raising
 from edge_lab.errors import LabError
 
@@ -54,8 +54,19 @@ def test_a_broken_record_says_the_way_out(lab):
 def test_the_suite_of_a_lab_that_stands_does_not_change(lab):
     lab.save()
     with pytest.raises(LabError, match=r"--suite trixie: lab 'blue' stands on bookworm"):
-        raising.plan("blue", "trixie", None, None)
-    assert raising.plan("blue", "bookworm", None, 2).agents == 2
+        raising.desired("blue", "trixie", None, None)
+    assert raising.desired("blue", "bookworm", None, 2).agents == 2
+
+
+def test_a_plan_goes_on_with_hosts_of_the_lab_and_drops_others(lab, monkeypatch):
+    there = [
+        podman.Container(lab.container(host), lab.name, host, "c0ffee", "running", 1, "", "") for host in ("infra", "server1", "agent2")
+    ]
+    monkeypatch.setattr(podman, "containers", lambda name: there if name == lab.name else [])
+    plan = raising.Plan.make(lab, None)
+    assert set(plan.kept) == {"infra", "server1"}
+    assert plan.surplus == (lab.container("agent2"),)
+    assert [recipe.kind for recipe in plan.recipes] == ["host", "infra"]
 
 
 def test_the_inventory_reaches_every_host_by_the_labs_own_key(lab):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 
+import checkout
 import layers
 import pytest
 import run_layers
@@ -76,7 +77,49 @@ def test_a_failed_layer_stops_the_slower_ones(monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == "1 passed, 1 failed"
 
 
-def test_live_checks_side_by_side_tell_whose_line_it_is(capsys):
+@pytest.mark.parametrize(("arguments", "matrix"), [([], False), (["--matrix"], True)])
+def test_the_layers_get_what_the_command_line_selects(monkeypatch, arguments, matrix):
+    seen = []
+
+    def build(selection):
+        seen.append(selection)
+        return layers.Layer("a", (layers.Check("a", program("")),))
+
+    monkeypatch.setattr(layers, "LAYERS", {"a": build})
+    assert run_layers.main(["a", "--scenario", "site", *arguments]) == 0
+    assert seen == [layers.Selection(("site",), matrix)]
+
+
+@pytest.mark.parametrize(("matrix", "options"), [(False, "-m 'not matrix'"), (True, "")])
+def test_scenarios_leave_the_matrix_out_unless_it_is_selected(matrix, options):
+    for selection in (layers.Selection((), matrix), layers.Selection(("site", "reboot"), matrix)):
+        assert {dict(check.variables)["PYTEST_ADDOPTS"] for check in layers.molecule(selection).checks} == {options}
+
+
+def test_every_scenario_is_in_one_chain():
+    scenarios = {path.parent.name for path in (checkout.ROOT / "molecule").glob("*/molecule.yml")}
+    assert sorted(name for names in layers.CHAINS for name in names) == sorted(scenarios - {"default", "online"})
+
+
+def test_labs_that_stand_side_by_side_have_names_of_their_own():
+    """With room for the suffixes of the labs that scenarios raise beside theirs."""
+    checks = [*layers.molecule(layers.Selection()).checks, *layers.cores(layers.Selection()).checks]
+    names = [variables["LAB_NAME"] for check in checks if "LAB_NAME" in (variables := dict(check.variables))]
+    assert len(names) == len(set(names)) == len(layers.CHAINS) + len(layers.CORES)
+    assert max(map(len, names)) <= 18
+
+
+def test_an_interpreter_of_pyenv_is_found_though_it_is_not_active(monkeypatch, tmp_path):
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert layers.interpreter("3.13") == "python3.13"
+    found = tmp_path / "versions/3.13.0/bin/python"
+    found.parent.mkdir(parents=True)
+    found.touch()
+    assert layers.interpreter("3.13") == str(found)
+    assert layers.interpreter("3.1") == "python3.1"
+
+
+def test_live_checks_side_by_side_show_whose_line_it_is(capsys):
     checks = tuple(
         layers.Check(name, program("import os; print('I am', os.environ['WHO'])"), live=True, variables=(("WHO", name),)) for name in "ab"
     )

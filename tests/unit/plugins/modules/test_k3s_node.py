@@ -166,6 +166,21 @@ def test_a_ready_node_is_seen_with_one_request(monkeypatch, cluster):
     assert cluster.requests == [("GET", "/api/v1/nodes", False)]
 
 
+def test_an_authority_that_a_newer_python_refuses_by_default_is_accepted(monkeypatch, cluster):
+    """From Python 3.13 on the default context is strict; this authority's certificates lack an Authority Key Identifier."""
+    default = ssl.create_default_context
+
+    def strict(**options):
+        context = default(**options)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    cluster.nodes["edge2"] = node()
+    result = ask(monkeypatch, cluster)
+    assert not result["failed"], result["msg"]
+
+
 def test_the_kubelets_kubeconfig_with_its_files_works_as_well(monkeypatch, cluster):
     cluster.nodes["edge2"] = node()
     assert not ask(monkeypatch, cluster, kubeconfig=str(cluster.kubelet))["failed"]

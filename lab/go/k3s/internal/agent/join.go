@@ -79,7 +79,7 @@ func (n *Node) kubeletPair() (tls.Certificate, error) {
 	return tls.LoadX509KeyPair(n.path("client-kubelet.crt"), n.path("client-kubelet.key"))
 }
 
-// Joined tells whether this host holds a certificate of an earlier join, so that no token is needed.
+// Joined returns whether this host holds a certificate of an earlier join, so that no token is needed.
 func (n *Node) Joined() bool {
 	_, err := n.kubeletPair()
 	return err == nil

@@ -37,7 +37,7 @@ const hostPlugins = "/usr/lib/cni"
 
 var plugins = []string{"bridge", "host-local", "loopback", "portmap", "bandwidth", "firewall"}
 
-// Commit is eight hex digits that tell one bundle from another; zeros without a bundle.
+// Commit is eight hex digits that distinguish one bundle from another; zeros without a bundle.
 func Commit() string {
 	const digits = 8
 	none := strings.Repeat("0", digits)
@@ -193,7 +193,7 @@ func linkPrograms(bin string) error {
 }
 
 // packaged finds a program where packages put it. PATH would do worse: /usr/local/bin
-// holds K3s's own links `ctr` and `kubectl`, which lead back here.
+// holds K3s's own links `ctr` and `kubectl`, which point back here.
 func packaged(name string) (string, error) {
 	for _, dir := range []string{"/usr/bin", "/usr/sbin"} {
 		path := filepath.Join(dir, name)

@@ -38,7 +38,7 @@ type StatusError struct {
 
 func (e StatusError) Error() string { return fmt.Sprintf("%d: %s", e.Code, e.Message) }
 
-// IsCode tells whether the error is an answer with this status.
+// IsCode returns whether the error is an answer with this status.
 func IsCode(err error, code int) bool {
 	var status StatusError
 	return errors.As(err, &status) && status.Code == code

@@ -45,7 +45,7 @@ func (n Node) InternalIPs() []string {
 	return ips
 }
 
-// NodeHandler is told the whole set after each change, and which Node went.
+// NodeHandler gets the whole set after each change, and which Node went.
 type NodeHandler interface {
 	NodesChanged(ctx context.Context, nodes map[string]Node)
 	NodeDeleted(ctx context.Context, name string)

@@ -96,7 +96,7 @@ func Join[T fmt.Stringer](items []T) string {
 	return strings.Join(texts, ",")
 }
 
-// SameFamilies tells whether two sets hold the same IP versions.
+// SameFamilies returns whether two sets hold the same IP versions.
 func SameFamilies(addresses []netip.Addr, prefixes []netip.Prefix) bool {
 	var have, want [2]bool
 	for _, address := range addresses {

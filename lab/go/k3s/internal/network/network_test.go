@@ -47,7 +47,7 @@ func TestWantedRoutes(t *testing.T) {
 		netip.MustParsePrefix("fd42:1::/64"):  netip.MustParseAddr("2001:db8::2"),
 		netip.MustParsePrefix("10.42.2.0/24"): netip.MustParseAddr("192.0.2.3"),
 	}
-	if got := wantedRoutes(nodes, "self"); !reflect.DeepEqual(got, want) {
+	if got := routesTo(nodes, "self"); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v", got)
 	}
 }

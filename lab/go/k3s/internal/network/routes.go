@@ -53,11 +53,11 @@ func leftRoutes() map[netip.Prefix]netip.Addr {
 
 // NodesChanged adds, changes and removes routes.
 func (r *Routes) NodesChanged(ctx context.Context, nodes map[string]kube.Node) {
-	wanted := wantedRoutes(nodes, r.self)
-	if maps.Equal(wanted, r.current) {
+	needed := routesTo(nodes, r.self)
+	if maps.Equal(needed, r.current) {
 		return
 	}
-	for prefix, gateway := range wanted {
+	for prefix, gateway := range needed {
 		if r.current[prefix] == gateway {
 			continue
 		}
@@ -69,7 +69,7 @@ func (r *Routes) NodesChanged(ctx context.Context, nodes map[string]kube.Node) {
 		logline.Infof("Adding route to %s via %s", prefix, gateway)
 	}
 	for prefix := range maps.Clone(r.current) {
-		if _, ok := wanted[prefix]; ok {
+		if _, ok := needed[prefix]; ok {
 			continue
 		}
 		if err := ip(ctx, prefix, "route", "del", prefix.String(), "proto", routeProtocol); err != nil {
@@ -82,8 +82,8 @@ func (r *Routes) NodesChanged(ctx context.Context, nodes map[string]kube.Node) {
 // NodeDeleted needs no more than the change of the set.
 func (r *Routes) NodeDeleted(context.Context, string) {}
 
-func wantedRoutes(nodes map[string]kube.Node, self string) map[netip.Prefix]netip.Addr {
-	wanted := map[netip.Prefix]netip.Addr{}
+func routesTo(nodes map[string]kube.Node, self string) map[netip.Prefix]netip.Addr {
+	needed := map[netip.Prefix]netip.Addr{}
 	for name, node := range nodes {
 		if name == self {
 			continue
@@ -92,12 +92,12 @@ func wantedRoutes(nodes map[string]kube.Node, self string) map[netip.Prefix]neti
 			for _, text := range node.InternalIPs() {
 				address, err := netip.ParseAddr(text)
 				if err == nil && address.Is4() == prefix.Addr().Is4() {
-					wanted[prefix] = address
+					needed[prefix] = address
 				}
 			}
 		}
 	}
-	return wanted
+	return needed
 }
 
 // PodCIDRs are the node's pod networks.

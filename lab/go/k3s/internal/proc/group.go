@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Package proc runs child processes that end with their parent, and tells which ended first and why.
+// Package proc runs child processes that end with their parent, and reports which ended first and why.
 package proc
 
 import (

@@ -13,7 +13,7 @@ import (
 // klog marks errors and fatal ends by the first letter of the line.
 var failureLine = regexp.MustCompile(`^[EF]\d{4} |^Error: |^panic: |level=(error|fatal)`)
 
-// tail passes a child's output on, line by line, and keeps the last line that tells of a failure.
+// tail passes a child's output on, line by line, and keeps the last line that reports a failure.
 type tail struct {
 	mu      sync.Mutex
 	pending []byte

@@ -16,7 +16,7 @@ import (
 	"strings"
 )
 
-// decompress reads the archive by what its name says. Closing tells whether all of it could be read.
+// decompress reads the archive by what its name says. Closing returns whether all of it could be read.
 func decompress(ctx context.Context, path string, file *os.File) (io.ReadCloser, error) {
 	name := filepath.Base(path)
 	has := func(suffixes ...string) bool {

@@ -116,7 +116,7 @@ func registryPrefix(registry string) string {
 	return registry + "/"
 }
 
-// applyAll tells whether everything is as the files say.
+// applyAll returns whether everything is as the files say.
 func (d *deployer) applyAll(ctx context.Context) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

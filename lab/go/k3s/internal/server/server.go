@@ -95,7 +95,7 @@ func (s *Server) path(elements ...string) string {
 	return filepath.Join(append([]string{s.dir}, elements...)...)
 }
 
-// Run starts everything and calls ready at the moment at which K3s tells systemd so.
+// Run starts everything and calls ready at the moment at which K3s reports it to systemd.
 func (s *Server) Run(ctx context.Context, ready func()) error {
 	if err := s.prepare(); err != nil {
 		return fmt.Errorf("starting kubernetes: preparing server: %w", err)

@@ -60,7 +60,7 @@ type Server struct {
 	ready     atomic.Bool
 }
 
-// SetReady tells that the API server answers.
+// SetReady records that the API server answers.
 func (s *Server) SetReady() { s.ready.Store(true) }
 
 // Serve listens until the context ends.
@@ -141,8 +141,8 @@ func (s *Server) authenticated(next http.HandlerFunc) http.Handler {
 	})
 }
 
-func same(given, wanted string) bool {
-	return wanted != "" && subtle.ConstantTimeCompare([]byte(given), []byte(wanted)) == 1
+func same(given, expected string) bool {
+	return expected != "" && subtle.ConstantTimeCompare([]byte(given), []byte(expected)) == 1
 }
 
 func text(w http.ResponseWriter, data []byte) {

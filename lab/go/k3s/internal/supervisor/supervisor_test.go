@@ -19,7 +19,7 @@ import (
 	"baremesh.edge/lab/k3s/internal/pki"
 )
 
-// setup is a supervisor in front of an API server that tells what it was told.
+// setup is a supervisor in front of an API server that reports what it received.
 type setup struct {
 	url            string
 	server, client *pki.CA
@@ -219,6 +219,6 @@ func TestNodePasswordHash(t *testing.T) {
 		t.Error(err)
 	}
 	if err := verify("$9:x:y", "secret"); err == nil || err == ErrPassword {
-		t.Error("an unknown form must be told from a wrong password")
+		t.Error("an unknown form must have another answer than a wrong password")
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Package watch tells of changes below a folder, by inotify.
+// Package watch reports changes below a folder, by inotify.
 package watch
 
 import (
