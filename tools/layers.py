@@ -118,6 +118,7 @@ def unit(_: Sequence[str]) -> Layer:
         (
             Check("plugins", ansible_test, reports=("*.xml",), reports_in=UNIT_REPORTS),
             pytest("lab and tools", "lab.xml", "-n", "2", "tests/unit/lab", "tests/unit/lab_hosts", "tests/unit/tools"),
+            pytest("playbooks", "playbooks.xml", "-n", "2", "tests/unit/playbooks"),
             Check("go test k3s", ("go", "test", "./..."), folder="lab/go/k3s"),
         ),
     )

@@ -6,16 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: preflight_report
-short_description: Tell everything that would make a run fail
+short_description: List everything that would make a run fail
 version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
 description:
-  - Judges the settings of a run and what M(baremesh.edge.preflight_info) gathered. Looks at nothing itself.
+  - Judges the settings of a run and what M(baremesh.edge.preflight_info) gathered. Reads nothing itself.
 positional: gathered, network
 options:
   _input:
-    description: Settings, in the form that the role C(preflight) puts them together.
+    description: Settings, in the form in which the role P(baremesh.edge.preflight#role) gathers them.
     type: dict
     required: true
   gathered:
