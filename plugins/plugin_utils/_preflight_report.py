@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
+from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
@@ -39,8 +40,6 @@ _SERVER_PORTS = {
     10259: "the scheduler",
 }
 _ETCD_PORTS = {2379: "etcd's clients", 2380: "etcd's members"}
-# A line of a program's errors that states the reason; the lines after it are advice.
-_REASON = re.compile(r"not found|no such|denied|refused|cannot|failed|error|unable|unknown", re.IGNORECASE)
 
 
 @dataclass
@@ -215,11 +214,10 @@ def _sentence(text: str) -> str:
 
 
 def _reason(result: Result) -> str:
-    """Return the line of a failed module that states the reason: of a traceback the last one, of other text the first such line."""
-    text = str(result.get("module_stderr") or result.get("msg") or "no answer")
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no answer"]
-    stated = [] if "Traceback (most recent call last)" in text else [line for line in lines if _REASON.search(line)]
-    return re.sub(r"[.:\s]+$", "", [*stated, lines[-1]][0])
+    # With a terminal, as ssh has it, all that a program writes is in stdout, and stderr holds the end of the session only.
+    written = "\n".join(str(result.get(key) or "") for key in ("module_stdout", "module_stderr"))
+    reason = reason_line(written, "") or reason_line(str(result.get("msg") or ""), "no answer")
+    return re.sub(r"[.:\s]+$", "", reason)
 
 
 def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge.Findings) -> None:

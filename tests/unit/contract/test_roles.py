@@ -15,7 +15,18 @@ ROLE = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 PROMISED = {"preflight", "k3s", "api_client", "istio", "cert_manager", "host_ports", "certificate", "gateway", "report"}
 #: The inventory's groups: only playbooks know them.
 GROUPS = ("k3s_cluster", "server", "agent", "edge_api")
+#: The role that holds what the others share: it has no phases, and its variables are named edge_*.
+COMMON = ROOT / "roles/common"
+#: Whose modules talk to the API, and take the connection from module_defaults of this group.
+CONNECTED = {
+    **dict.fromkeys(load(ROOT / "meta/runtime.yml")["action_groups"]["edge"], "group/baremesh.edge.edge"),
+    "kubernetes.core.helm": "group/kubernetes.core.helm",
+    "kubernetes.core.k8s": "group/kubernetes.core.k8s",
+    "kubernetes.core.k8s_info": "group/kubernetes.core.k8s",
+}
 PHASES = {"main", "preflight", "install", "configure", "verify", "remove"}
+#: What role common says to those who use it.
+OUTPUTS = {"edge_api_available"}
 FORBIDDEN_MODULES = {"ansible.builtin.shell", "shell", "ansible.builtin.pause", "pause", "ansible.builtin.raw", "raw"}
 
 
@@ -32,7 +43,7 @@ def test_a_role_is_complete(role, name):
 @ROLE
 def test_every_entry_point_and_option_is_described(role):
     specs = load(role / "meta/argument_specs.yml")["argument_specs"]
-    assert "main" in specs
+    assert ("edge" if role == COMMON else "main") in specs
     missing = [entry for entry, spec in specs.items() if not (spec.get("short_description") and spec.get("description"))]
     missing += [f"{entry}: {path}" for entry, spec in specs.items() for path, option in options_of(spec) if not described(option)]
     assert missing == []
@@ -75,13 +86,29 @@ def test_defaults_and_argument_specs_agree_on_literal_values(role):
 def test_variables_carry_the_role_in_their_name(role):
     public = set(load(role / "defaults/main.yml") or {})
     derived = {name for path in (role / "vars").rglob("*.yml") for name in load(path) or {}}
-    assert {name for name in public if not name.startswith(f"{role.name}_")} == set()
-    assert {name for name in derived if not name.startswith(f"_{role.name}_")} == set()
+    assert {name for name in public if not name.startswith(f"{prefix(role)}_")} == set()
+    assert {name for name in derived if not f"{name}_".startswith(f"_{prefix(role)}_")} - OUTPUTS == set()
+
+
+def prefix(role):
+    """How the names of a role's variables begin; those that several roles share are defined in role common and nowhere else."""
+    return "edge" if role == COMMON else role.name
+
+
+@ROLE
+def test_no_default_repeats_a_literal_of_role_common(role):
+    shared = {name: value for name, value in load(COMMON / "defaults/main.yml").items() if "{{" not in str(value)}
+    versions = set(load(COMMON / "vars/main/versions.yml")["_edge_versions"].values())
+    long = {value: name for name, value in shared.items() if isinstance(value, str) and len(value) > 6}
+    own = load(role / "defaults/main.yml") or {} if role != COMMON else {}
+    assert {name: long[value] for name, value in own.items() if isinstance(value, str) and value in long} == {}
+    assert {name for name, value in own.items() if isinstance(value, str) and value in versions} == set()
+    assert {name for name, value in own.items() if re.search(r"edge_\w+\s*\|\s*default\(", str(value))} == set()
 
 
 @ROLE
 def test_registered_and_set_variables_carry_the_role_in_their_name(role):
-    allowed = (f"_{role.name}_", f"{role.name}_")
+    allowed = (f"_{prefix(role)}_", f"{prefix(role)}_", "_edge_api_probe")
     strange = []
     for path in task_files(role):
         for task in tasks_in(load(path)):
@@ -122,6 +149,9 @@ def test_no_inventory_group_is_named(role):
 def test_task_files_are_phases_or_parts_of_them(role):
     """Every role answers to the same phase names; ``tasks_from: remove`` must mean the same everywhere."""
     present = {path.stem for path in (role / "tasks").glob("*.yml")}
+    if role == COMMON:
+        assert not present & PHASES, "a role that does nothing by itself"
+        return
     assert "main" in present
     assert present & PHASES - {"main"}, "no phase file beside main.yml"
 
@@ -136,6 +166,28 @@ def test_no_shortcuts(role):
             found += [f"{where}: ignore_errors"] if task.get("ignore_errors") not in (None, False) else []
             found += [f"{where}: kubectl"] if "kubectl" in str(task.get("ansible.builtin.command", "")) else []
     assert found == []
+
+
+@ROLE
+def test_the_connection_comes_from_module_defaults(role):
+    """Once on a block: repeated on each task, it is forgotten on one of them sooner or later."""
+    wrong = []
+    for path in task_files(role):
+        for task, defaults in with_defaults(load(path)):
+            for module in set(task) & set(CONNECTED) | {name for name in task if name.removeprefix("baremesh.edge.") in CONNECTED}:
+                where = f"{path.relative_to(role)}: {task.get('name')}"
+                wrong += [f"{where}: kubeconfig of its own"] if "kubeconfig" in (task[module] or {}) else []
+                wrong += [f"{where}: no module_defaults"] if CONNECTED[module.removeprefix("baremesh.edge.")] not in defaults else []
+    assert wrong == []
+
+
+def with_defaults(content, above=frozenset()):
+    """Every task of a task file with the groups for which it, or a block around it, has module_defaults."""
+    for task in content or []:
+        defaults = above | set(task.get("module_defaults") or {})
+        yield task, defaults
+        for section in ("block", "rescue", "always"):
+            yield from with_defaults(task.get(section), defaults)
 
 
 PLAYBOOKS = sorted(path for path in (ROOT / "playbooks").rglob("*.yml") if path.parent.name != "vars")

@@ -471,22 +471,3 @@ def test_hosts_that_a_limit_leaves_out_are_not_judged():
     network = {**NETWORK, "resolved": {"app.example.com": {"name": "app.example.com", "a": ["192.0.2.12"], "aaaa": [], "error": ""}}}
     assert judge(settings, network=network) == ([], [])
     assert len(judge(network=network)[0]) == 1
-
-
-PYENV = "pyenv: python3.13: command not found\n\nThe `python3.13' command exists in these Python versions:\n  3.13.1\n"
-TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1, cannot matter\nImportError: No module named y\n'
-
-
-@pytest.mark.parametrize(
-    ("stderr", "said"),
-    [
-        (PYENV, "python3.13: command not found"),
-        ("/bin/sh: 1: /usr/bin/python3: not found\n", "/usr/bin/python3: not found"),
-        ("Shared connection to 192.0.2.10 closed.\nbash: line 1: sudo: Permission denied\ntry again", "sudo: Permission denied"),
-        (TRACEBACK, "ImportError: No module named y"),
-        ("something odd\nthe end\n", "the end"),
-    ],
-)
-def test_the_line_that_states_the_reason_is_quoted(stderr, said):
-    (error,) = judge(hosts={"edge1": {"module_stderr": stderr, "msg": "MODULE FAILURE"}})[0]
-    assert f"{said})" in error
