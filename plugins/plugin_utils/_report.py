@@ -15,7 +15,7 @@ from typing import Any
 
 Record = Mapping[str, Any]
 
-# Nothing took the connection. What a connection that was taken answers is the business of the application behind.
+# The port took no connection. What comes back over one that it took is the answer of the application behind.
 _CLOSED = ("refused", "forward_failed")
 
 
@@ -164,7 +164,7 @@ def _secret_problem(entry: Record) -> str | None:
 
 
 def _named(plan_names: Iterable[str], entries: Iterable[Record]) -> list[Record]:
-    """Return the entries of names in their order; a name that no one looked at does not exist."""
+    """Return the entries of names in their order; a name without an entry does not exist."""
     by_name = {str(entry["name"]): entry for entry in entries}
     return [by_name.get(name, {"name": name, "state": "Absent", "problem": "it does not exist"}) for name in plan_names]
 
