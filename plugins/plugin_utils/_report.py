@@ -87,8 +87,8 @@ class _Seen:
             closed = [entry for entry in self.endpoints if entry.get("state") in _CLOSED]
             found = [f"{place(entry)} takes no connection ({_reason(entry)})" for entry in closed]
             return found if self.endpoints else ["no host port was looked at"]
-        found = [self._certificate_problem(entry) for entry in self.certificates] + [_secret_problem(entry) for entry in self.secrets]
-        problems = [problem for problem in found if problem]
+        judged = [*map(self._certificate_problem, self.certificates), *map(_secret_problem, self.secrets)]
+        problems = [problem for problem in judged if problem]
         if not self.serials:
             return problems or ["its Secret holds no certificate"]
         if not self.subject["server_names"]:
