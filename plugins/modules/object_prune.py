@@ -41,7 +41,7 @@ options:
     description: Namespace to look at, all when left out.
     type: str
   labels:
-    description: Labels that an object must have to be deleted.
+    description: Labels that an object must have to be deleted. The value of a label may be a list, of which an object needs one.
     type: dict
     required: true
   keep:
