@@ -330,7 +330,8 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
     settings, setting_findings = read_settings(raw_settings)
     sites, site_findings = read_sites(raw_sites, settings.issuers, settings.cluster_domain)
     plan = Plan(settings, sites)
-    findings = [*setting_findings, *site_findings, *proxy_findings(raw_settings, settings.addresses, sites), *plan.findings()]
+    proxies = {**raw_settings, "edge_proxy_addresses": list(settings.proxy_addresses)}
+    findings = [*setting_findings, *site_findings, *proxy_findings(proxies, settings.addresses, sites), *plan.findings()]
     # Nothing of what is wrong may be applied: roles stop at the findings, and a caller that does not has nothing in its hands.
     applied = Plan(replace(settings, manifests={key: [] for key in settings.manifests}), []).applied() if findings else plan.applied()
     return {"findings": findings, **plan.looked_at(), **applied}

@@ -61,6 +61,7 @@ def test_text_of_a_survey(run_role):
         "certificate",
         "--check",
         edge_sites="[{name: app, hosts: [app.example.com], issuer: letsencrypt}]",
+        edge_addresses="192.0.2.1 192.0.2.2",
         edge_gateway_port="443",
         edge_proxy_protocol="false",
         edge_trusted_proxies="0",
