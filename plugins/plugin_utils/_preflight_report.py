@@ -17,11 +17,8 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
-from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import address_list, is_address, list_finding, network_list, read_list
-from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import read_sites
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import version_findings
 
 Settings = Mapping[str, Any]
@@ -49,6 +46,7 @@ class Preflight:
     Attributes:
         settings: Values of the variables, as the role puts them together.
         findings: A sentence for each variable that is wrong.
+        warnings: A sentence for each thing about the sites that may surprise.
         skip: Checks to leave out.
         names: Names of the sites that clients look up: host, site, and whether an ACME authority looks it up.
         acme: ACME directories that sites use: name, server, ca_bundle.
@@ -59,6 +57,7 @@ class Preflight:
 
     settings: Settings
     findings: list[str]
+    warnings: list[str]
     skip: set[str]
     names: list[dict[str, Any]]
     acme: list[dict[str, Any]]
@@ -142,34 +141,21 @@ def read(settings: Settings) -> Preflight:
     own: list[str] = []
     findings: list[str] = []
     skip, ports = _skip(settings, own), _ports(settings, own)
-    issuers, issuer_findings = read_issuers(settings.get("issuers") or [], settings.get("email") or "", [{"http01": {"ingress": {}}}])
-    known = {name: {"type": issuer.type, "kind": issuer.kind, "http01_only": issuer.http01_only} for name, issuer in issuers.items()}
-    sites, site_findings = read_sites(settings.get("sites") or [], known)
-    findings += [_sentence(finding) for finding in (*issuer_findings, *site_findings)]
-    names, acme = [], []
-    for site in sites:
-        issuer = issuers.get(site.issuer or "")
-        looked_up = issuer is not None and issuer.type == "acme" and issuer.http01_only
-        names += [{"host": host, "site": site.name, "acme": looked_up} for host in site.hosts if not host.startswith("*.")]
-    for name in dict.fromkeys(str(site.issuer) for site in sites if site.issuer in issuers):
-        spec = issuers[name].spec.get("acme")
-        if isinstance(spec, Mapping) and spec.get("server"):
-            acme.append({"name": name, "server": str(spec["server"]), "ca_bundle": spec.get("caBundle")})
-
+    sites: Mapping[str, Any] = settings.get("plan") or {}
+    findings += [_sentence(finding) for finding in sites.get("findings") or ()]
     hosts = [str(address) for address in read_list(settings.get("edge_host_addresses")) or ()]
     given = settings.get("edge_addresses")
     # Unless given, they are those of the inventory, whose names need not be names in DNS.
     addresses = hosts if read_list(given) == hosts else address_list(given, "edge_addresses", findings)
     proxies = address_list(settings.get("edge_proxy_addresses"), "edge_proxy_addresses", findings)
     network_list(settings.get("edge_pod_networks"), "edge_pod_networks", findings)
-    fields = {name: settings[name] for name in ("edge_trusted_proxies", "edge_proxy_protocol") if name in settings}
-    findings += [_sentence(finding) for finding in proxy_findings({**fields, "edge_proxy_addresses": proxies}, addresses or hosts, sites)]
     return Preflight(
         settings=settings,
         findings=[*own, *(findings if "variables" not in skip else [])],
         skip=skip,
-        names=names,
-        acme=acme,
+        names=list(sites.get("names") or ()),
+        acme=list(sites.get("acme_servers") or ()),
+        warnings=[_sentence(warning) for warning in sites.get("warnings") or ()],
         addresses=proxies or addresses or hosts,
         final=bool(proxies) or addresses not in ([], hosts),
         ports=ports,
@@ -199,6 +185,7 @@ def _judge_settings(run: Preflight, found: judge.Findings) -> None:
             found.errors.append(f"k3s_version is {version!r}: it must have the form {release.VERSION_HELP}.")
     found.errors += run.findings
     if run.checks("variables"):
+        found.warnings += run.warnings
         for kind in ("server", "agent"):
             found.errors += config_findings(settings.get(f"k3s_{kind}_config") or {}, kind)
         if settings.get("airgap_dir") and not settings.get("airgap_dir_exists"):

@@ -11,8 +11,9 @@ import itertools
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_report
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight import CHECKS
-from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_report import plan, report
 
 ACME = "https://acme.example.net/dir"
 SITE = {
@@ -44,6 +45,21 @@ SETTINGS = {
     "hosts": ["edge1"],
     "max_clock_skew": 10.0,
 }
+OF_SITES = {
+    "email": "edge_email",
+    "issuers": "cert_manager_issuers",
+    **{
+        name: name
+        for name in (
+            "edge_addresses",
+            "edge_proxy_addresses",
+            "edge_trusted_proxies",
+            "edge_proxy_protocol",
+            "certificate_certificates",
+            "gateway_gateways",
+        )
+    },
+}
 SUMS = "https://mirror.example.com/k3s/v1.34.4%2Bk3s1/sha256sum-amd64.txt"
 HOST = {
     "os": {"id": "debian", "like": "", "version": "12", "name": "Debian GNU/Linux 12"},
@@ -67,6 +83,19 @@ NETWORK = {
     "fetched": {ACME: {"url": ACME, "status": 200, "error": "", "body": '{"newOrder": "x"}'}},
 }
 RELEASE = {SUMS: {"url": SUMS, "status": 200, "error": "", "body": f"{'a' * 64}  k3s\n{'b' * 64}  k3s-airgap-images-amd64.tar.zst\n"}}
+
+
+def with_plan(settings):
+    """The settings with the plan of the sites, as the role puts them together."""
+    return {**settings, "plan": make_plan(settings["sites"], {OF_SITES[key]: settings[key] for key in settings if key in OF_SITES})}
+
+
+def plan(settings):
+    return _preflight_report.plan(with_plan(settings))
+
+
+def report(settings, *results):
+    return _preflight_report.report(with_plan(settings), *results)
 
 
 def gathered(fetched=None, **changes):
@@ -471,3 +500,32 @@ def test_hosts_that_a_limit_leaves_out_are_not_judged():
     network = {**NETWORK, "resolved": {"app.example.com": {"name": "app.example.com", "a": ["192.0.2.12"], "aaaa": [], "error": ""}}}
     assert judge(settings, network=network) == ([], [])
     assert len(judge(network=network)[0]) == 1
+
+
+RAW = {
+    "sites": [],
+    "certificate_certificates": [
+        {
+            "metadata": {"name": "shop"},
+            "spec": {"secretName": "shop", "dnsNames": ["shop.example.com"], "issuerRef": {"kind": "ClusterIssuer", "name": "lab"}},
+        }
+    ],
+}
+
+
+def test_names_and_issuers_of_raw_manifests_are_looked_at_too():
+    assert plan({**SETTINGS, **RAW})["names"] == ["shop.example.com"]
+    assert [entry["url"] for entry in plan({**SETTINGS, **RAW})["urls"]] == [ACME]
+    network = {**NETWORK, "resolved": {"shop.example.com": {"name": "shop.example.com", "a": ["192.0.2.99"], "aaaa": [], "error": ""}}}
+    (error,) = judge(RAW, network=network)[0]
+    assert "shop.example.com" in error
+    assert judge({**RAW, "certificate_certificates": []}, network={}) == ([], [])
+
+
+def test_what_the_report_cannot_show_is_a_warning():
+    server = {"port": {"number": 443}, "hosts": ["*"], "tls": {"mode": "SIMPLE", "credentialName": "mine"}}
+    raw = {"metadata": {"name": "raw"}, "spec": {"selector": {"istio": "ingress"}, "servers": [server]}}
+    errors, (warning,) = judge({"gateway_gateways": [raw]})
+    assert errors == []
+    assert warning.startswith("gateway_gateways (raw): the report cannot show what hosts '*' serve")
+    assert judge({"gateway_gateways": [raw], "skip": ["variables"]}) == ([], [])
