@@ -4,42 +4,6 @@
 
 from __future__ import annotations
 
-DOCUMENTATION = r"""
-name: preflight_report
-short_description: Tell everything that would make a run fail
-version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
-description:
-  - Judges the settings of a run and what M(baremesh.edge.preflight_info) gathered. Looks at nothing itself.
-positional: gathered, network
-options:
-  _input:
-    description: Settings, in the form that the role C(preflight) puts them together.
-    type: dict
-    required: true
-  gathered:
-    description: Results of M(baremesh.edge.preflight_info) by host name.
-    type: dict
-    default: {}
-  network:
-    description: Result of M(baremesh.edge.preflight_info) with names and documents.
-    type: dict
-    default: {}
-"""
-
-EXAMPLES = r"""
-- name: Judge the settings alone
-  ansible.builtin.debug:
-    msg: "{{ {'sites': edge_sites, 'issuers': [], 'k3s_version': 'v1.34.4+k3s1'} | baremesh.edge.preflight_report }}"
-"""
-
-RETURN = r"""
-_value:
-  description: Lists C(errors) and C(warnings), a sentence for each finding.
-  type: dict
-"""
-
 from collections.abc import Callable
 from typing import Any
 

@@ -57,12 +57,21 @@ options:
             type: str
             required: true
       labels:
-        description: Labels that an object must have to be deleted, at least one. An object needs all of them.
+        description:
+          - Labels that an object must have to be deleted, at least one. An object needs all of them.
+          - The value of a label may be a list, of which an object needs one.
         type: dict
         required: true
       namespace:
         description: Namespace to delete from. All namespaces when left out.
         type: str
+      keep:
+        description: >-
+          Objects that stay although O(objects) does not define them, such as Secrets that a controller makes. Only C(kind),
+          C(metadata.name) and C(metadata.namespace) are read.
+        type: list
+        elements: dict
+        default: []
   force_conflicts:
     description:
       - Whether the definitions win where another field manager owns a field.
@@ -183,6 +192,7 @@ def argument_spec() -> dict[str, Any]:
         "kinds": {"type": "list", "elements": "dict", "required": True, "options": {"api_version": text, "kind": text}},
         "labels": {"type": "dict", "required": True},
         "namespace": {"type": "str"},
+        "keep": {"type": "list", "elements": "dict", "default": []},
     }
     return dict(
         auth_argument_spec(),

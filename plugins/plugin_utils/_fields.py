@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-import yaml
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import BRACKETS, read_list
 
 Raw = Mapping[str, Any]
 
@@ -34,13 +34,9 @@ def _quoted(values: Iterable[str]) -> str:
 
 
 def entries_of(value: Any) -> list[Any] | None:
-    """Return the entries of a list, or of a text that is one in YAML or JSON, as AWX surveys send it; None for anything else."""
-    if isinstance(value, str):
-        try:
-            value = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError, RecursionError):
-            return None
-    return list(value) if isinstance(value, (list, tuple)) else None
+    """Return the entries of a list of dictionaries, or of text that is one in YAML or JSON, as AWX surveys send it; None for others."""
+    separated = isinstance(value, str) and not value.strip().startswith(BRACKETS)
+    return None if value is None or separated else read_list(value)
 
 
 class Fields:

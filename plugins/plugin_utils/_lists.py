@@ -18,7 +18,8 @@ from ansible.errors import AnsibleFilterError
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?\Z", re.IGNORECASE)
-_BRACKETS = ("[", "- ")
+# How text begins that is a list in YAML or JSON.
+BRACKETS = ("[", "- ")
 
 
 def read_list(value: Any) -> list[Any] | None:
@@ -37,11 +38,11 @@ def read_list(value: Any) -> list[Any] | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
-    if not text.startswith(_BRACKETS):
+    if not text.startswith(BRACKETS):
         return [entry for entry in re.split(r"[,\s]+", text) if entry]
     try:
         loaded = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         return None
     return loaded if isinstance(loaded, list) else None
 

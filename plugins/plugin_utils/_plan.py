@@ -26,7 +26,7 @@ Object = dict[str, Any]
 PASSTHROUGH = "PASSTHROUGH"
 # Modes in which the gateway serves the certificate of a Secret.
 TERMINATING = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
-# A wildcard is asked for by a name under it that no one else serves.
+# A wildcard is asked by a name under it that has no server of its own.
 PROBE_LABEL = "edge-check"
 
 
@@ -79,7 +79,7 @@ def _site_subjects(sites: Sequence[Site]) -> list[Subject]:
 
 
 def _gateway_subjects(gateways: Iterable[Raw], settings: Settings) -> list[Subject]:
-    """Return what raw Gateways serve on the port of the sites; those of other pods and other ports are asked by no one."""
+    """Return what raw Gateways serve on the port of the sites; those of other pods and other ports are not asked."""
     found: dict[tuple[str, ...], Subject] = {}
     for gateway in gateways:
         spec = gateway.get("spec") or {}
@@ -103,7 +103,7 @@ def _secrets_of(tls: Raw) -> list[str]:
 
 
 class _Names:
-    """Which names are served by whom, and which names a certificate is for."""
+    """Which subject serves which names, and which names a certificate is for."""
 
     def __init__(self, subjects: list[Subject], certificates: Sequence[Raw]) -> None:
         self.subjects = subjects
@@ -122,12 +122,12 @@ class _Names:
         subject.certificates = [str(self.owners[secret]["metadata"]["name"]) for secret in subject.secrets if secret in self.owners]
         hosts = [host for host in subject.hosts if host != "*"]
         if "*" in subject.hosts:
-            # Whatever no other server has; a name of the certificate proves it.
+            # It serves every name that has no server of its own. A name of the certificate proves it.
             hosts += [name for name in self.of_certificate(subject.secrets) if name not in self.taken]
         subject.server_names = list(dict.fromkeys(_probe_name(host, self.taken) for host in hosts))
 
 
-def gateway_credentials(gateways: Iterable[Raw], names: _Names | None = None) -> list[Object]:
+def _credentials(gateways: Iterable[Raw], names: _Names) -> list[Object]:
     """Return what gateway pods must serve before these Gateways open: name, hosts and TLS mode.
 
     A server for all hosts takes the names of its certificate, where they are known.
@@ -142,7 +142,7 @@ def gateway_credentials(gateways: Iterable[Raw], names: _Names | None = None) ->
         if tls.get("credentialNames"):
             entry["credential_names"] = secrets
         for host in map(_bare, server.get("hosts") or []):
-            covered = (names.of_certificate(secrets) if names and host == "*" else []) or [host]
+            covered = (names.of_certificate(secrets) if host == "*" else []) or [host]
             entry["hosts"] += [name for name in covered if name not in entry["hosts"]]
     return list(found.values())
 
@@ -158,7 +158,7 @@ def _endpoints(subjects: Iterable[Subject], settings: Settings) -> list[Object]:
 
 
 def _warnings(subjects: Iterable[Subject]) -> list[str]:
-    """Return a sentence for each subject that cannot be asked, so that no one can prove what it serves."""
+    """Return a sentence for each subject that cannot be asked, so that the report says nothing of what it serves."""
     return [
         f"gateway_gateways ({subject.name}): the report cannot show what hosts '*' serve{_because(subject)}; "
         "name the hosts, or put the Certificate into certificate_certificates"
@@ -197,9 +197,10 @@ class Plan:
 
     @cached_property
     def names(self) -> _Names:
-        """Who serves which name."""
+        """Subjects with their names. Istio serves Secrets of the gateway pods' namespace only, so other Certificates do not count."""
         raw = self.settings.manifests["gateway_gateways"]
-        return _Names([*_site_subjects(self.sites), *_gateway_subjects(raw, self.settings)], self.all_of("certificate_certificates"))
+        certificates = [c for c in self.all_of("certificate_certificates") if _key(c)[0] == self.settings.namespace]
+        return _Names([*_site_subjects(self.sites), *_gateway_subjects(raw, self.settings)], certificates)
 
     @cached_property
     def issuers(self) -> list[str]:
@@ -269,7 +270,7 @@ class Plan:
             "gateways": gateways,
             "virtual_services": self.all_of("gateway_virtual_services"),
             "destination_rules": self.all_of("gateway_destination_rules"),
-            "credentials": gateway_credentials(gateways, self.names),
+            "credentials": _credentials(gateways, self.names),
             "server_names": list(dict.fromkeys(name for subject in terminating for name in subject.server_names)),
             "endpoints": _endpoints(subjects, self.settings),
             "subjects": [dict(vars(subject)) for subject in subjects],
@@ -329,7 +330,8 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
     settings, setting_findings = read_settings(raw_settings)
     sites, site_findings = read_sites(raw_sites, settings.issuers, settings.cluster_domain)
     plan = Plan(settings, sites)
-    findings = [*setting_findings, *site_findings, *proxy_findings(raw_settings, settings.addresses, sites), *plan.findings()]
+    proxies = {**raw_settings, "edge_proxy_addresses": list(settings.proxy_addresses)}
+    findings = [*setting_findings, *site_findings, *proxy_findings(proxies, settings.addresses, sites), *plan.findings()]
     # Nothing of what is wrong may be applied: roles stop at the findings, and a caller that does not has nothing in its hands.
     applied = Plan(replace(settings, manifests={key: [] for key in settings.manifests}), []).applied() if findings else plan.applied()
     return {"findings": findings, **plan.looked_at(), **applied}

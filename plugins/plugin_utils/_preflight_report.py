@@ -9,21 +9,20 @@ Private to baremesh.edge: other collections must not import it; it changes witho
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
-from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site, read_sites
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import address_list, is_address, list_finding, network_list, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import version_findings
 
 Settings = Mapping[str, Any]
+Result = Mapping[str, Any]
 
 _AGENT_PORTS = {
     6444: "K3s's load balancer",
@@ -40,205 +39,252 @@ _SERVER_PORTS = {
 _ETCD_PORTS = {2379: "etcd's clients", 2380: "etcd's members"}
 
 
-def _sites_and_issuers(settings: Settings) -> tuple[list[Site], dict[str, Issuer], list[str]]:
-    solvers: list[dict[str, Any]] = [{"http01": {"ingress": {}}}]
-    issuers, issuer_findings = read_issuers(settings.get("issuers") or [], settings.get("email") or "", solvers)
-    sites, site_findings = read_sites(settings.get("sites") or [], issuers)
-    return sites, issuers, [*issuer_findings, *site_findings]
+@dataclass
+class Preflight:
+    """The settings, read, with what is wrong with them.
+
+    Attributes:
+        settings: Values of the variables, as the role puts them together.
+        findings: A sentence for each variable that is wrong.
+        warnings: A sentence for each thing about the sites that may surprise.
+        skip: Checks to leave out.
+        names: Names of the sites that clients look up: host, site, and whether an ACME authority looks it up.
+        acme: ACME directories that sites use: name, server, ca_bundle.
+        addresses: Addresses that the names may point to.
+        final: Whether these were given, so that other addresses of the hosts do not count.
+        ports: Ports that the sites need.
+    """
+
+    settings: Settings
+    findings: list[str]
+    warnings: list[str]
+    skip: set[str]
+    names: list[dict[str, Any]]
+    acme: list[dict[str, Any]]
+    addresses: list[str]
+    final: bool
+    ports: list[int]
+
+    def checks(self, check: str) -> bool:
+        """Return whether a check is made."""
+        return check not in self.skip
+
+    def text(self, key: str) -> str:
+        """Return a setting as text, empty if there is none."""
+        return str(self.settings.get(key) or "")
+
+    @property
+    def server_config(self) -> Mapping[str, Any]:
+        """The configuration of K3s servers, empty if it is no dictionary."""
+        config = self.settings.get("k3s_server_config")
+        return config if isinstance(config, Mapping) else {}
+
+    @property
+    def serves_ipv6(self) -> bool:
+        """Whether something answers at IPv6 addresses: pods with such networks, or a program that listens on the host itself."""
+        given = str(self.settings.get("serves_ipv6", "")).lower()
+        if given:
+            return given in ("true", "yes", "on", "1")
+        ports = read_list(self.settings.get("host_ports_ports")) or []
+        return ":" in str(self.server_config.get("cluster-cidr", "")) or any("target_port" in port for port in ports)
+
+    @property
+    def release_base(self) -> str:
+        """Address of K3s's release, empty if hosts do not download it."""
+        version = self.text("k3s_version")
+        if not self.checks("release") or self.text("airgap_dir") or release.VERSION_FORM.match(version) is None:
+            return ""
+        return release.asset_url(self.text("k3s_release_url"), version, "").rstrip("/")
+
+    def purposes(self, server: bool) -> dict[int, str]:
+        """Return which TCP ports of a host are needed, and for what."""
+        needed = dict(_AGENT_PORTS)
+        if server:
+            needed.update(_SERVER_PORTS)
+            if str(self.server_config.get("cluster-init", "")).lower() in ("true", "yes", "on", "1"):
+                needed.update(_ETCD_PORTS)
+        return {**needed, **dict.fromkeys(self.ports, "the sites")}
 
 
-def _used_acme(sites: Sequence[Site], issuers: Mapping[str, Issuer]) -> list[dict[str, Any]]:
-    used = []
-    for name in dict.fromkeys(site.issuer for site in sites if site.issuer in issuers):
-        acme = issuers[str(name)].spec.get("acme")
-        if isinstance(acme, Mapping) and acme.get("server"):
-            used.append({"name": name, "server": str(acme["server"]), "ca_bundle": acme.get("caBundle")})
-    return used
+def _skip(settings: Settings, findings: list[str]) -> set[str]:
+    entries = read_list(settings.get("skip"))
+    if entries is None:
+        findings.append(list_finding(settings["skip"], "preflight_skip"))
+    unknown = sorted({str(entry) for entry in entries or ()} - set(judge.CHECKS))
+    if unknown:
+        findings.append(f"preflight_skip has {', '.join(unknown)}: checks are {', '.join(judge.CHECKS)}.")
+    return {str(entry) for entry in entries or ()}
 
 
-def _site_hosts(sites: Sequence[Site], issuers: Mapping[str, Issuer]) -> list[dict[str, Any]]:
-    entries = []
-    for site in sites:
-        issuer = issuers.get(site.issuer or "")
-        acme = issuer is not None and issuer.type == "acme" and issuer.http01_only
-        entries += [{"host": host, "site": site.name, "acme": acme} for host in site.hosts if not host.startswith("*.")]
-    return entries
+def _ports(settings: Settings, findings: list[str]) -> list[int]:
+    entries = read_list(settings.get("ports"))
+    if entries is None:
+        findings.append(list_finding(settings["ports"], "preflight_ports"))
+    ports = []
+    for entry in entries or ():
+        if str(entry).isdecimal() and 1 <= int(entry) <= 65535:
+            ports.append(int(entry))
+        else:
+            findings.append(f"preflight_ports has {entry!r}: each entry must be a TCP port from 1 to 65535.")
+    return ports
 
 
-def purposes(settings: Settings, server: bool) -> dict[int, str]:
-    """Return which TCP ports of a host are needed, and for what."""
-    needed = dict(_AGENT_PORTS)
-    if server:
-        needed.update(_SERVER_PORTS)
-        if settings.get("etcd"):
-            needed.update(_ETCD_PORTS)
-    needed.update({int(port): "the sites" for port in settings.get("host_ports") or ()})
-    return needed
+def read(settings: Settings) -> Preflight:
+    """Read the settings.
 
+    Args:
+        settings: Values of the variables, as the role puts them together.
 
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def plan(settings: Settings) -> dict[str, Any]:
-    """Return what to look at: C(names) and C(urls) on the API host, C(release) on a host of the cluster, C(ports) everywhere."""
-    skip = settings.get("skip") or ()
-    sites, issuers, _findings = _sites_and_issuers(settings)
-    names = [] if "dns" in skip else [entry["host"] for entry in _site_hosts(sites, issuers)]
-    if names:
-        names += [address for address in settings.get("addresses") or () if not _is_address(address)]
-    urls = [] if "acme" in skip else [{"url": issuer["server"], "ca_bundle": issuer["ca_bundle"]} for issuer in _used_acme(sites, issuers)]
-    return {
-        "names": list(dict.fromkeys(names)),
-        "urls": urls,
-        "release": _release_base(settings) if _release_is_fetched(settings) else "",
-        "ports": [] if "ports" in skip else sorted(purposes(settings, server=True)),
-    }
-
-
-def _release_is_fetched(settings: Settings) -> bool:
-    return (
-        "release" not in (settings.get("skip") or ())
-        and not settings.get("airgap_dir")
-        and release.VERSION_FORM.match(str(settings.get("k3s_version"))) is not None
+    Returns:
+        The settings, with a sentence for each thing that is wrong with them.
+    """
+    own: list[str] = []
+    findings: list[str] = []
+    skip, ports = _skip(settings, own), _ports(settings, own)
+    sites: Mapping[str, Any] = settings.get("plan") or {}
+    findings += [_sentence(finding) for finding in sites.get("findings") or ()]
+    hosts = [str(address) for address in read_list(settings.get("edge_host_addresses")) or ()]
+    given = settings.get("edge_addresses")
+    # Unless given, they are those of the inventory, whose names need not be names in DNS.
+    addresses = hosts if read_list(given) == hosts else address_list(given, "edge_addresses", findings)
+    proxies = address_list(settings.get("edge_proxy_addresses"), "edge_proxy_addresses", findings)
+    network_list(settings.get("edge_pod_networks"), "edge_pod_networks", findings)
+    return Preflight(
+        settings=settings,
+        findings=[*own, *(findings if "variables" not in skip else [])],
+        skip=skip,
+        names=list(sites.get("names") or ()),
+        acme=list(sites.get("acme_servers") or ()),
+        warnings=[_sentence(warning) for warning in sites.get("warnings") or ()],
+        addresses=proxies or addresses or hosts,
+        final=bool(proxies) or addresses not in ([], hosts),
+        ports=ports,
     )
 
 
-def _release_base(settings: Settings) -> str:
-    return release.asset_url(str(settings.get("k3s_release_url")), str(settings.get("k3s_version")), "").rstrip("/")
+def plan(settings: Settings) -> dict[str, Any]:
+    """Return what to look at: `names` and `urls` on the API host, `release` on a host of the cluster, `ports` on all hosts."""
+    run = read(settings)
+    names = [entry["host"] for entry in run.names] if run.checks("dns") else []
+    if names:
+        names += [address for address in run.addresses if not is_address(address)]
+    urls = [{"url": issuer["server"], "ca_bundle": issuer["ca_bundle"]} for issuer in run.acme] if run.checks("acme") else []
+    return {
+        "names": list(dict.fromkeys(names)),
+        "urls": urls,
+        "release": run.release_base,
+        "ports": sorted(run.purposes(server=True)) if run.checks("ports") else [],
+    }
 
 
-def _judge_settings(settings: Settings, found: judge.Findings) -> tuple[list[Site], dict[str, Issuer]]:
-    skip = settings.get("skip") or ()
-    sites, issuers, findings = _sites_and_issuers(settings)
-    unknown = sorted(set(skip) - set(judge.CHECKS))
-    if unknown:
-        found.errors.append(f"preflight_skip has {', '.join(unknown)}: checks are {', '.join(judge.CHECKS)}.")
-    if "variables" not in skip:
-        version = str(settings.get("k3s_version"))
+def _judge_settings(run: Preflight, found: judge.Findings) -> None:
+    settings = run.settings
+    if run.checks("variables"):
+        version = run.text("k3s_version")
         if release.VERSION_FORM.match(version) is None:
             found.errors.append(f"k3s_version is {version!r}: it must have the form {release.VERSION_HELP}.")
-        found.errors += [_sentence(finding) for finding in findings]
-        hosts = settings.get("host_addresses") or ()
-        found.errors += [_sentence(finding) for finding in proxy_findings(settings.get("proxies") or {}, hosts, sites)]
+    found.errors += run.findings
+    if run.checks("variables"):
+        found.warnings += run.warnings
         for kind in ("server", "agent"):
             found.errors += config_findings(settings.get(f"k3s_{kind}_config") or {}, kind)
         if settings.get("airgap_dir") and not settings.get("airgap_dir_exists"):
             found.errors.append(f"k3s_airgap_dir is {settings['airgap_dir']!r}: there is no such folder on the controller.")
-    if "versions" not in skip:
-        errors, warnings = version_findings(
-            str(settings.get("k3s_version")), str(settings.get("istio_version") or ""), str(settings.get("cert_manager_version") or "")
-        )
+    if run.checks("versions"):
+        errors, warnings = version_findings(run.text("k3s_version"), run.text("istio_version"), run.text("cert_manager_version"))
         found.errors += errors
         found.warnings += warnings
-    return sites, issuers
 
 
 def _sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def _reason(result: Mapping[str, Any]) -> str:
+def _reason(result: Result) -> str:
     # With a terminal, as ssh has it, all that a program writes is in stdout, and stderr holds the end of the session only.
     written = "\n".join(str(result.get(key) or "") for key in ("module_stdout", "module_stderr"))
     reason = reason_line(written, "") or reason_line(str(result.get("msg") or ""), "no answer")
     return re.sub(r"[.:\s]+$", "", reason)
 
 
-def _judge_host(name: str, host: Mapping[str, Any], settings: Settings, found: judge.Findings) -> None:
-    skip = settings.get("skip") or ()
-    servers = settings.get("servers") or []
+def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge.Findings) -> None:
+    servers = run.settings.get("servers") or []
     server = not servers or name in servers
-    if "system" not in skip:
-        judge.judge_system(name, host, str(settings.get("k3s_version")), found)
-    if "resources" not in skip:
+    if run.checks("system"):
+        judge.judge_system(name, host, run.text("k3s_version"), found)
+    if run.checks("resources"):
         judge.judge_resources(name, host, server, found)
-    if "ports" not in skip:
-        judge.judge_ports(name, host, purposes(settings, server), found)
+    if run.checks("ports"):
+        judge.judge_ports(name, host, run.purposes(server), found)
 
 
-def report(settings: Settings, gathered: Mapping[str, Any] | None = None, network: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def report(settings: Settings, gathered: Mapping[str, Result] | None = None, network: Result | None = None) -> dict[str, Any]:
     """Return everything that would make a run fail, and what might.
 
     Args:
         settings: Values of the variables, as the role puts them together.
-        gathered: Results of the module by host name.
+        gathered: Results of the module by name of the hosts that were looked at.
         network: Result of the module on the API host.
+
+    Returns:
+        The lists `errors` and `warnings`, a sentence for each finding.
     """
-    found = judge.Findings()
-    skip = settings.get("skip") or ()
-    sites, issuers = _judge_settings(settings, found)
+    run, found = read(settings), judge.Findings()
+    _judge_settings(run, found)
     hosts: dict[str, Mapping[str, Any]] = {}
     for name, result in (gathered or {}).items():
         if result.get("host"):
-            hosts[name] = {**result["host"], "node_name": (settings.get("node_names") or {}).get(name)}
-            _judge_host(name, result["host"], settings, found)
-        else:
-            kind = "cannot be reached" if result.get("unreachable") else "cannot be examined"
-            found.error(
-                name,
-                f"{kind} ({_reason(result)})",
-                "check ansible_host, ansible_user and the SSH key, and that the host has Python 3.9 or newer",
-            )
-    if "time" not in skip:
+            hosts[name] = result["host"]
+            _judge_host(name, result["host"], run, found)
+            continue
+        kind = "cannot be reached" if result.get("unreachable") else "cannot be examined"
+        advice = "check ansible_host, ansible_user and the SSH key, and that the host has Python 3.9 or newer"
+        found.error(name, f"{kind} ({_reason(result)})", advice)
+    if run.checks("time"):
         judge.judge_time(hosts, float(settings.get("max_clock_skew") or 10), found)
-    if "names" not in skip:
+    if run.checks("names"):
         judge.judge_names(hosts, found)
-    _judge_release(settings, gathered or {}, found)
-    _judge_network(settings, gathered or {}, network or {}, hosts, sites, issuers, found)
+    _judge_release(run, gathered or {}, found)
+    _judge_network(run, hosts, network or {}, found)
     return {"errors": list(dict.fromkeys(found.errors)), "warnings": list(dict.fromkeys(found.warnings))}
 
 
-def _judge_release(settings: Settings, gathered: Mapping[str, Any], found: judge.Findings) -> None:
-    if not _release_is_fetched(settings):
-        return
+def _judge_release(run: Preflight, gathered: Mapping[str, Result], found: judge.Findings) -> None:
     for name, result in gathered.items():
-        if not (result.get("host") and result.get("fetched")):
+        if not (run.release_base and result.get("host") and result.get("fetched")):
             continue
         try:
             arch = release.arch(result["host"]["machine"])
         except release.ReleaseError:
             continue  # the architecture has its own finding
-        base = _release_base(settings)
-        judge.judge_release(
-            name,
-            {"version": settings["k3s_version"], "base": settings["k3s_release_url"], "url": f"{base}/{arch.sums}", "file": arch.binary},
-            result["fetched"],
-            found,
-        )
+        about = {
+            "version": run.text("k3s_version"),
+            "base": run.text("k3s_release_url"),
+            "url": f"{run.release_base}/{arch.sums}",
+            "file": arch.binary,
+        }
+        judge.judge_release(name, about, result["fetched"], found)
 
 
-def _judge_network(
-    settings: Settings,
-    gathered: Mapping[str, Any],
-    network: Mapping[str, Any],
-    hosts: Mapping[str, Mapping[str, Any]],
-    sites: Sequence[Site],
-    issuers: Mapping[str, Issuer],
-    found: judge.Findings,
-) -> None:
-    skip, where = settings.get("skip") or (), str(settings.get("api_host") or "the API host")
-    if "resolved" not in network:
-        if network:
-            found.error(where, f"cannot look at DNS and ACME servers ({_reason(network)})", "check that Ansible reaches this host")
+def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], network: Result, found: judge.Findings) -> None:
+    where = run.text("api_host") or "the API host"
+    if not network or network.get("skipped"):
         return
-    resolved = network["resolved"]
+    if "resolved" not in network:
+        found.error(where, f"cannot look at DNS and ACME servers ({_reason(network)})", "check that Ansible reaches this host")
+        return
     # Which addresses are those of the hosts is known only if all hosts could be asked, unless they were given.
-    if "dns" not in skip and (settings.get("addresses_are_final") or all(result.get("host") for result in gathered.values())):
-        addresses = list(settings.get("addresses") or ())
-        for name in [address for address in addresses if not _is_address(address)]:
-            answer = resolved.get(name) or {}
+    if run.checks("dns") and (run.final or set(run.settings.get("hosts") or ()) <= set(hosts)):
+        addresses = list(run.addresses)
+        for name in [address for address in addresses if not is_address(address)]:
+            answer = network["resolved"].get(name) or {}
             addresses += [*answer.get("a", ()), *answer.get("aaaa", ())]
-        if not settings.get("addresses_are_final"):
+        if not run.final:
             addresses += [address for host in hosts.values() for address in host["addresses"]]
-        known = [address for address in addresses if _is_address(address)]
-        judge.judge_dns(where, _site_hosts(sites, issuers), resolved, known, found)
+        known = [address for address in addresses if is_address(address)]
+        judge.judge_dns(where, run.names, network["resolved"], known, found)
         # Another machine may answer at addresses that were given, and a program of the host needs no network of pods.
-        if settings.get("serves_ipv6") is False and not settings.get("addresses_are_final"):
-            judge.judge_families(where, _site_hosts(sites, issuers), resolved, known, found)
-    if "acme" not in skip:
-        judge.judge_acme(where, _used_acme(sites, issuers), network.get("fetched") or {}, found)
+        if not run.serves_ipv6 and not run.final:
+            judge.judge_families(where, run.names, network["resolved"], known, found)
+    if run.checks("acme"):
+        judge.judge_acme(where, run.acme, network.get("fetched") or {}, found)

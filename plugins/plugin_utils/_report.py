@@ -15,7 +15,7 @@ from typing import Any
 
 Record = Mapping[str, Any]
 
-# Nothing took the connection. What a connection that was taken answers is the business of the application behind.
+# The port took no connection. What comes back over one that it took is the answer of the application behind.
 _CLOSED = ("refused", "forward_failed")
 
 
@@ -87,8 +87,8 @@ class _Seen:
             closed = [entry for entry in self.endpoints if entry.get("state") in _CLOSED]
             found = [f"{place(entry)} takes no connection ({_reason(entry)})" for entry in closed]
             return found if self.endpoints else ["no host port was looked at"]
-        found = [self._certificate_problem(entry) for entry in self.certificates] + [_secret_problem(entry) for entry in self.secrets]
-        problems = [problem for problem in found if problem]
+        judged = [*map(self._certificate_problem, self.certificates), *map(_secret_problem, self.secrets)]
+        problems = [problem for problem in judged if problem]
         if not self.serials:
             return problems or ["its Secret holds no certificate"]
         if not self.subject["server_names"]:
@@ -164,7 +164,7 @@ def _secret_problem(entry: Record) -> str | None:
 
 
 def _named(plan_names: Iterable[str], entries: Iterable[Record]) -> list[Record]:
-    """Return the entries of names in their order; a name that no one looked at does not exist."""
+    """Return the entries of names in their order; a name without an entry does not exist."""
     by_name = {str(entry["name"]): entry for entry in entries}
     return [by_name.get(name, {"name": name, "state": "Absent", "problem": "it does not exist"}) for name in plan_names]
 

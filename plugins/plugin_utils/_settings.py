@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, entries_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import list_finding, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import MOST_PROXIES
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import ISTIO_API, LABELS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import read_private_key
@@ -168,13 +169,21 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
         port=given.port("edge_gateway_port") or 0,
         http_gateway=given.text("edge_http_gateway") or "",
         cluster_domain=given.text("edge_cluster_domain", required=True) or "",
-        addresses=tuple(given.texts("edge_addresses")),
+        addresses=_addresses(given, "edge_addresses"),
         https_port=given.port("edge_https_port") or 0,
         trusted_proxies=proxies.integer("edge_trusted_proxies", 0, MOST_PROXIES) or 0,
         proxy_protocol=proxies.boolean("edge_proxy_protocol", False),
-        proxy_addresses=tuple(proxies.texts("edge_proxy_addresses")),
+        proxy_addresses=_addresses(given, "edge_proxy_addresses"),
         private_key=read_private_key(key) if key else PRIVATE_KEY,
         issuers=issuers,
         manifests={variable: read_manifests(variable, given.raw.get(variable, []), namespace, findings) for variable in MANIFESTS},
     )
     return settings, findings
+
+
+def _addresses(given: Fields, variable: str) -> tuple[str, ...]:
+    """Return addresses from a list, or from text that stands for one; whether each can be one is the business of a preflight."""
+    entries = read_list(given.raw.get(variable))
+    if entries is None:
+        given.findings.append(list_finding(given.raw[variable], variable))
+    return tuple(map(str, entries or ()))

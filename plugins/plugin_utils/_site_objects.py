@@ -13,11 +13,11 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
     CA_SUFFIX,
     REDIRECT_SUFFIX,
     TLS_VERSIONS,
-    Raw,
     Route,
     Site,
 )

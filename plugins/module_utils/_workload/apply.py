@@ -96,7 +96,7 @@ def apply_objects(
     check: bool = False,
     force: bool = True,
 ) -> Applied:
-    """Apply definitions, then delete what has the labels of prune and is not defined.
+    """Apply definitions, then delete what has the labels of prune and is neither defined nor kept.
 
     Raises:
         DefinitionError: the definitions cannot be applied; nothing has changed.
@@ -109,7 +109,7 @@ def apply_objects(
         raise DefinitionError("\n".join(findings))
     applier, old = Applier(transport, deadline, check, force), []
     if prune:
-        pruner = Prune(transport, prune["kinds"], prune["namespace"], prune["labels"], definitions)
+        pruner = Prune(transport, prune["kinds"], prune["namespace"], prune["labels"], [*definitions, *(prune.get("keep") or ())])
         found = pruner.look()
         for each in found:
             applier.know(each.resource, each.live)

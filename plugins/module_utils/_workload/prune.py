@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deleting objects by their labels, and waiting until they are gone.
+"""Deleting objects that are no longer defined, and waiting until they are gone.
 
 Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
@@ -37,7 +37,7 @@ class Found:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What distinguishes it from others."""
+        """By what it is told from others."""
         return self.resource.kind, self.namespace, self.name
 
     def __str__(self) -> str:
@@ -52,22 +52,22 @@ class Prune:
         transport: Transport,
         kinds: Sequence[Mapping[str, str]],
         namespace: str | None,
-        labels: Mapping[str, str],
+        labels: Mapping[str, Any],
         keep: Sequence[Mapping[str, Any]],
     ) -> None:
         self._discovery = Discovery(transport)
         self._client = KubeClient(transport)
         self._kinds = kinds
         self._namespace = namespace
-        self._selector = ",".join("%s=%s" % item for item in sorted(labels.items()))
+        self._selector = ",".join(_requirement(*item) for item in sorted(labels.items()))
         self._kept = {_key(entry) for entry in keep}
 
     def look(self) -> list[Found]:
         """All objects of the kinds with the labels."""
         found = []
-        for kind in self._kinds:
+        for wanted in self._kinds:
             try:
-                resource = self._discovery.find(kind["api_version"], kind["kind"])
+                resource = self._discovery.find(wanted["api_version"], wanted["kind"])
             except ApiError as exc:
                 if exc.not_found:
                     continue
@@ -78,8 +78,8 @@ class Prune:
                 found.append(Found(resource, metadata.get("namespace") or "", metadata["name"], deleting, item))
         return found
 
-    def superfluous(self, found: Sequence[Found]) -> list[Found]:
-        """Those of them that are not kept, whether or not they are being deleted already."""
+    def unwanted(self, found: Sequence[Found]) -> list[Found]:
+        """Those of them that are not kept, whether or not somebody is deleting them already."""
         return [each for each in found if each.key not in self._kept]
 
     def delete(self, found: Sequence[Found]) -> None:
@@ -105,6 +105,11 @@ class Prune:
             return Verdict(not left, cause=_reason(*left[0]) if left else "")
 
         return settle(feed or ThreadFeed(), followers, deadline, judge).cause
+
+
+def _requirement(label: str, value: Any) -> str:
+    """Return what selects objects whose label has a value, or one of several."""
+    return f"{label} in ({','.join(map(str, value))})" if isinstance(value, (list, tuple)) else f"{label}={value}"
 
 
 def _key(found: Mapping[str, Any]) -> tuple[str, str, str]:

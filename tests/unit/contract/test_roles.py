@@ -190,8 +190,17 @@ def with_defaults(content, above=frozenset()):
             yield from with_defaults(task.get(section), defaults)
 
 
+PLAYBOOKS = sorted(path for path in (ROOT / "playbooks").rglob("*.yml") if path.parent.name != "vars")
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: str(path.relative_to(ROOT / "playbooks")))
+def test_a_playbook_is_a_list_that_is_read_in_a_minute(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
+    assert [task["name"] for task in tasks_in(load(path)) if len(task.get("name", "")) > 60] == []
+
+
 def test_playbooks_have_no_shortcuts():
-    for path in sorted((ROOT / "playbooks").glob("*.yml")):
+    for path in PLAYBOOKS:
         for task in tasks_in(load(path)):
             assert not FORBIDDEN_MODULES & set(task), path.name
             assert not task.get("ignore_errors"), path.name

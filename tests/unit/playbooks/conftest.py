@@ -42,7 +42,7 @@ class Run:
 
     def result(self, name):
         """Result of the one task of this name."""
-        (found,) = [result for task, _host, result in self.results() if task == name]
+        (found,) = [result for task, _host, result in self.results() if task.endswith(name)]
         return found
 
 

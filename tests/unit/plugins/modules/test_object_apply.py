@@ -400,3 +400,17 @@ def test_pages_are_read_to_the_end(api, apply, monkeypatch):
     monkeypatch.setattr(FakeApi, "request", paged)
     assert apply(gateway("a"), gateway("b"))["unchanged"] == 2
     assert len(api.lists()) == 2
+
+
+def test_objects_that_a_controller_makes_are_kept(api, apply):
+    for name, component in (("old", "site"), ("issued", "site-certificate"), ("gone", "site-certificate"), ("foreign", "other")):
+        metadata = {"name": name, "namespace": NS, "labels": {**LABELS, "component": component}}
+        api.apply(GATEWAYS, {"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": metadata})
+    prune = {
+        "kinds": [{"api_version": "networking.istio.io/v1", "kind": "Gateway"}],
+        "labels": {**LABELS, "component": ["site", "site-certificate"]},
+        "namespace": NS,
+        "keep": [{"kind": "Gateway", "metadata": {"name": "issued", "namespace": NS}}],
+    }
+    found = apply(gateway("a"), prune=prune)
+    assert sorted(each["name"] for each in found["pruned"]) == ["gone", "old"], found

@@ -93,6 +93,9 @@ def test_texts_of_a_survey_are_cast():
     found = fine(SITE, edge_gateway_port="8443", edge_https_port="8444", edge_trusted_proxies="0", edge_proxy_protocol="yes")
     assert found["gateways"][0]["spec"]["servers"][0]["port"]["number"] == 8443
     assert found["endpoints"] == [{"address": "192.0.2.1", "port": 8444, "proxy_protocol": True, "server_name": "app.example.com"}]
+    found = fine(SITE, edge_addresses="192.0.2.1, 192.0.2.2", edge_proxy_addresses='["192.0.2.9"]')
+    assert found["addresses"] == ["192.0.2.1", "192.0.2.2"]
+    assert [entry["address"] for entry in found["endpoints"]] == ["192.0.2.1", "192.0.2.2", "192.0.2.9"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,8 @@ def test_texts_of_a_survey_are_cast():
         ({"edge_gateway_port": "many"}, "edge_gateway_port is 'many'; it must be a number from 1 to 65535"),
         ({"edge_gateway_selector": "istio=ingress"}, "edge_gateway_selector is 'istio=ingress'; it must be a dictionary"),
         ({"edge_gateway_namespace": "Ingress"}, "edge_gateway_namespace is 'Ingress'; it must be a DNS label"),
-        ({"edge_addresses": {"a": 1}}, "edge_addresses is {'a': 1}; it must be a list"),
+        ({"edge_addresses": {"a": 1}}, "edge_addresses is {'a': 1}: it must be a list"),
+        ({"edge_proxy_addresses": 5}, "edge_proxy_addresses is 5: it must be a list"),
         ({"certificate_private_key": {"size": 1}}, "certificate_private_key: size is '1'; it must be a number from 256 to 8192"),
         ({"certificate_private_key": 5}, "certificate_private_key is 5; it must be a dictionary"),
         ({"gateway_gateways": "raw"}, "gateway_gateways is 'raw'; it must be a list of manifests"),

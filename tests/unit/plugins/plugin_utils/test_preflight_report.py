@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import copy
+import itertools
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_report import plan, report
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_report
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight import CHECKS
 
 ACME = "https://acme.example.net/dir"
 SITE = {
@@ -33,10 +36,29 @@ SETTINGS = {
     "k3s_agent_config": {},
     "istio_version": "1.31.1",
     "cert_manager_version": "v1.21.2",
-    "addresses": ["192.0.2.10"],
-    "addresses_are_final": False,
-    "host_ports": [80, 443],
+    "edge_host_addresses": ["192.0.2.10"],
+    "edge_addresses": ["192.0.2.10"],
+    "edge_proxy_addresses": [],
+    "edge_pod_networks": ["10.42.0.0/16"],
+    "ports": [80, 443],
+    "serves_ipv6": True,
+    "hosts": ["edge1"],
     "max_clock_skew": 10.0,
+}
+OF_SITES = {
+    "email": "edge_email",
+    "issuers": "cert_manager_issuers",
+    **{
+        name: name
+        for name in (
+            "edge_addresses",
+            "edge_proxy_addresses",
+            "edge_trusted_proxies",
+            "edge_proxy_protocol",
+            "certificate_certificates",
+            "gateway_gateways",
+        )
+    },
 }
 SUMS = "https://mirror.example.com/k3s/v1.34.4%2Bk3s1/sha256sum-amd64.txt"
 HOST = {
@@ -61,6 +83,19 @@ NETWORK = {
     "fetched": {ACME: {"url": ACME, "status": 200, "error": "", "body": '{"newOrder": "x"}'}},
 }
 RELEASE = {SUMS: {"url": SUMS, "status": 200, "error": "", "body": f"{'a' * 64}  k3s\n{'b' * 64}  k3s-airgap-images-amd64.tar.zst\n"}}
+
+
+def with_plan(settings):
+    """The settings with the plan of the sites, as the role puts them together."""
+    return {**settings, "plan": make_plan(settings["sites"], {OF_SITES[key]: settings[key] for key in settings if key in OF_SITES})}
+
+
+def plan(settings):
+    return _preflight_report.plan(with_plan(settings))
+
+
+def report(settings, *results):
+    return _preflight_report.report(with_plan(settings), *results)
 
 
 def gathered(fetched=None, **changes):
@@ -244,7 +279,7 @@ def test_a_name_with_an_ipv6_address_that_the_cluster_does_not_serve():
 
 
 def test_an_ipv6_address_of_a_machine_in_front_is_its_own_matter():
-    settings = {"serves_ipv6": False, "addresses": ["192.0.2.10", "2001:db8::10"], "addresses_are_final": True}
+    settings = {"serves_ipv6": False, "edge_addresses": ["192.0.2.10", "2001:db8::10"]}
     assert judge(settings) == ([], [])
 
 
@@ -262,7 +297,7 @@ def test_names_matter_less_where_no_authority_looks_them_up():
 
 
 def test_given_addresses_are_the_only_ones_if_they_are_final():
-    settings = {"addresses": ["203.0.113.1"], "addresses_are_final": True}
+    settings = {"edge_addresses": ["203.0.113.1"]}
     assert len(judge(settings)[0]) == 2
     network = {**NETWORK, "resolved": {"app.example.com": {"name": "app.example.com", "a": ["203.0.113.1"], "aaaa": [], "error": ""}}}
     assert judge(settings, network=network)[0] == []
@@ -301,7 +336,7 @@ def test_a_release_that_cannot_be_fetched(answer, said):
     assert said in errors[0]
 
 
-def test_an_api_host_that_cannot_look_is_told():
+def test_an_api_host_that_cannot_look_is_a_finding():
     errors, _warnings = judge(network={"unreachable": True, "msg": "timed out"})
     assert errors == ["edge1: cannot look at DNS and ACME servers (timed out): check that Ansible reaches this host."]
 
@@ -313,7 +348,7 @@ def test_what_to_look_at_follows_from_the_settings():
     assert found["release"] == "https://mirror.example.com/k3s/v1.34.4%2Bk3s1"
     assert {80, 443, 6443, 10250} <= set(found["ports"])
     assert 2379 not in found["ports"]
-    assert 2379 in plan({**SETTINGS, "etcd": True})["ports"]
+    assert 2379 in plan({**SETTINGS, "k3s_server_config": {"cluster-init": True}})["ports"]
 
 
 def test_what_is_skipped_is_not_looked_at():
@@ -338,17 +373,159 @@ def test_wildcards_are_not_looked_up():
     assert plan({**SETTINGS, "sites": [{**SITE, "hosts": ["*.example.com"]}]})["names"] == []
 
 
-def test_no_finding_is_told_twice():
+def test_no_finding_comes_twice():
     twin = {**SITE, "name": "two", "hosts": ["b.example.com"], "issuer": "nosuch"}
     errors, _warnings = judge({"sites": [twin, twin]})
     assert len(errors) == len(set(errors))
 
 
-def test_what_is_wrong_with_proxies_is_told_with_the_rest():
-    proxies = {"edge_trusted_proxies": "many", "edge_proxy_addresses": ["192.0.2.10"]}
-    settings = dict(SETTINGS, proxies=proxies, host_addresses=["192.0.2.10"], k3s_version="latest")
+def test_what_is_wrong_with_proxies_is_found_with_the_rest():
+    settings = dict(SETTINGS, edge_trusted_proxies="many", edge_proxy_addresses=["192.0.2.10"], k3s_version="latest")
     assert [error.split(" ", 1)[0] for error in report(settings)["errors"]] == [
         "k3s_version",
         "edge_trusted_proxies",
         "edge_proxy_addresses",
     ]
+
+
+#: For each check a setting, a host or a network that it alone finds, and a word of the finding.
+FAULTS = {
+    "variables": ({"k3s_agent_config": {"tls-san": []}}, {}, "which only a server takes"),
+    "versions": ({"istio_version": "1.31.0", "cert_manager_version": "", "k3s_version": "v1.31.1+k3s1"}, {}, "does not go with"),
+    "release": ({}, {"fetched": {"status": 404, "error": "HTTP 404", "body": ""}}, "is not at https://mirror"),
+    "system": ({}, {"systemd": False}, "does not run systemd"),
+    "resources": ({}, {"memory_mib": 100}, "MiB of memory"),
+    "time": ({}, {"time_offset": -3600.0}, "differs by"),
+    "names": ({}, {"hostname": "localhost"}, "its host name is"),
+    "ports": ({}, {"listeners": [holder()]}, "is held by nginx"),
+    "dns": ({}, {}, "has no address in DNS"),
+    "acme": ({}, {}, "does not answer"),
+}
+
+
+def run_with_every_fault(skip):
+    """What a run finds where everything is wrong, with the tasks that the role skips if there is nothing to look at."""
+    settings = {**SETTINGS, "skip": skip}
+    changes = {}
+    for change, host, _word in FAULTS.values():
+        settings.update(change)
+        changes.update(host)
+    answer = changes.pop("fetched")
+    planned = plan(settings)
+    sums = f"{planned['release']}/sha256sum-amd64.txt"
+    hosts = {"edge1": gathered({sums: {"url": sums, **answer}} if planned["release"] else {}, **changes)}
+    network = {"skipped": True, "skip_reason": "Conditional result was False", "changed": False}
+    if planned["names"] or planned["urls"]:
+        silent = {"status": 0, "error": "refused", "body": ""}
+        network = {
+            "resolved": {name: {"name": name, "a": [], "aaaa": [], "error": ""} for name in planned["names"]},
+            "fetched": {entry["url"]: {"url": entry["url"], **silent} for entry in planned["urls"]},
+        }
+    return report(settings, hosts, network)
+
+
+@pytest.mark.parametrize("count", range(len(CHECKS) + 1))
+def test_what_is_skipped_is_skipped_and_nothing_else_in_every_combination(count):
+    assert set(FAULTS) == set(CHECKS)
+    for skip in itertools.combinations(CHECKS, count):
+        found = run_with_every_fault(list(skip))
+        sentences = [*found["errors"], *found["warnings"]]
+        seen = {check for check, (_settings, _host, word) in FAULTS.items() if any(word in sentence for sentence in sentences)}
+        assert seen == set(CHECKS) - set(skip)
+        assert len(sentences) == len(CHECKS) - len(skip), (skip, sentences)
+
+
+@pytest.mark.parametrize("skip", ["dns,acme", "dns, acme", '["dns", "acme"]', ["acme", "dns"]])
+def test_checks_to_skip_may_come_from_a_survey(skip):
+    assert judge({"skip": skip}, network={"skipped": True}) == ([], [])
+    assert plan({**SETTINGS, "skip": skip})["names"] == []
+
+
+@pytest.mark.parametrize("variable", ["edge_addresses", "edge_proxy_addresses"])
+@pytest.mark.parametrize("value", ["203.0.113.1", "203.0.113.1, lb.example.com", '["203.0.113.1", "lb.example.com"]'])
+def test_addresses_may_come_from_a_survey(variable, value):
+    settings = {variable: value}
+    assert [name for name in plan({**SETTINGS, **settings})["names"] if len(name) == 1] == []
+    network = {**NETWORK, "resolved": {"app.example.com": {"name": "app.example.com", "a": ["203.0.113.1"], "aaaa": [], "error": ""}}}
+    assert judge(settings, network=network) == ([], [])
+    assert len(judge(settings)[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"edge_addresses": {"edge1": "192.0.2.10"}}, "edge_addresses is {'edge1': '192.0.2.10'}: it must be a list, or text with"),
+        ({"edge_addresses": "1 9 2"}, "edge_addresses has '1': each entry must be an IP address or a DNS name."),
+        (
+            {"edge_proxy_addresses": ["203.0.113.0/24"]},
+            "edge_proxy_addresses has '203.0.113.0/24': each entry must be an IP address",
+        ),
+        ({"edge_pod_networks": 5}, "edge_pod_networks is 5: it must be a list, or text with the entries between commas."),
+        ({"edge_pod_networks": "pods"}, "edge_pod_networks has 'pods': each entry must be a network such as 10.42.0.0/16."),
+        ({"ports": ["http"]}, "preflight_ports has 'http': each entry must be a TCP port from 1 to 65535."),
+        ({"skip": {"dns": True}}, "preflight_skip is {'dns': True}: it must be a list, or text with the entries between commas."),
+    ],
+)
+def test_lists_that_cannot_be_read(settings, said):
+    errors, _warnings = judge(settings)
+    assert any(error.startswith(said) for error in errors), errors
+    assert [error for error in errors if "leads to" in error or "points to" in error] == []
+
+
+def test_inventory_names_are_addresses_of_hosts_whatever_they_look_like():
+    assert judge({"edge_host_addresses": ["edge_1"], "edge_addresses": ["edge_1"]}) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "silent"),
+    [
+        ({}, True),
+        ({"k3s_server_config": {"cluster-cidr": "10.42.0.0/16,2001:db8:42::/56"}}, False),
+        ({"host_ports_ports": [{"port": 443, "target_port": 443}]}, False),
+        ({"host_ports_ports": [{"port": 443, "node_port": 30443}]}, True),
+        ({"host_ports_ports": '[{"port": 443, "target_port": 443}]'}, False),
+        ({"serves_ipv6": "true"}, False),
+        ({"serves_ipv6": "false"}, True),
+    ],
+)
+def test_whether_ipv6_is_served_follows_from_the_settings(settings, silent):
+    errors, _warnings = judge({"serves_ipv6": "", **settings})
+    assert any(SILENT in error for error in errors) is silent
+
+
+def test_hosts_that_a_limit_leaves_out_are_not_judged():
+    addresses = ["192.0.2.10", "192.0.2.11"]
+    settings = {"hosts": ["edge1", "edge2"], "edge_host_addresses": addresses, "edge_addresses": addresses}
+    # Names may point to the host that nothing was read from.
+    network = {**NETWORK, "resolved": {"app.example.com": {"name": "app.example.com", "a": ["192.0.2.12"], "aaaa": [], "error": ""}}}
+    assert judge(settings, network=network) == ([], [])
+    assert len(judge(network=network)[0]) == 1
+
+
+RAW = {
+    "sites": [],
+    "certificate_certificates": [
+        {
+            "metadata": {"name": "shop"},
+            "spec": {"secretName": "shop", "dnsNames": ["shop.example.com"], "issuerRef": {"kind": "ClusterIssuer", "name": "lab"}},
+        }
+    ],
+}
+
+
+def test_names_and_issuers_of_raw_manifests_are_looked_at_too():
+    assert plan({**SETTINGS, **RAW})["names"] == ["shop.example.com"]
+    assert [entry["url"] for entry in plan({**SETTINGS, **RAW})["urls"]] == [ACME]
+    network = {**NETWORK, "resolved": {"shop.example.com": {"name": "shop.example.com", "a": ["192.0.2.99"], "aaaa": [], "error": ""}}}
+    (error,) = judge(RAW, network=network)[0]
+    assert "shop.example.com" in error
+    assert judge({**RAW, "certificate_certificates": []}, network={}) == ([], [])
+
+
+def test_what_the_report_cannot_show_is_a_warning():
+    server = {"port": {"number": 443}, "hosts": ["*"], "tls": {"mode": "SIMPLE", "credentialName": "mine"}}
+    raw = {"metadata": {"name": "raw"}, "spec": {"selector": {"istio": "ingress"}, "servers": [server]}}
+    errors, (warning,) = judge({"gateway_gateways": [raw]})
+    assert errors == []
+    assert warning.startswith("gateway_gateways (raw): the report cannot show what hosts '*' serve")
+    assert judge({"gateway_gateways": [raw], "skip": ["variables"]}) == ([], [])

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook preflight on this machine, which it only reads."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from conftest import NOWHERE
+
+HERE = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+#: Checks whose outcome depends on the machine.
+OF_THE_MACHINE = "release, system, resources, time, names, ports"
+
+
+def cluster(agent=None):
+    return {"k3s_cluster": {"children": {"server": {"hosts": {"edge1": HERE}}, "agent": {"hosts": {"edge2": agent} if agent else {}}}}}
+
+
+@pytest.mark.parametrize("addresses", ["192.0.2.10, edge.example.com", '["192.0.2.10"]', ["192.0.2.10"]])
+def test_what_surveys_send_is_read(play, addresses):
+    run = play("preflight.yml", cluster(), preflight_skip=f"{OF_THE_MACHINE}, dns, acme", edge_addresses=addresses)
+    assert run.status == 0, run.output
+    assert run.result("Verify | Judge settings, hosts and network")["ansible_facts"]["preflight_report"]["errors"] == []
+
+
+def test_a_host_that_cannot_be_reached_is_a_finding_among_others(play):
+    run = play("preflight.yml", cluster(NOWHERE), preflight_skip=f"{OF_THE_MACHINE}, dns, acme", k3s_version="latest")
+    assert run.status != 0
+    (message,) = run.messages
+    first, second, third = message.splitlines()
+    assert first == "2 finding(s); nothing was changed."
+    assert second.startswith("k3s_version is 'latest': ")
+    assert third.startswith("edge2: cannot be reached (")
+
+
+def test_an_api_host_that_cannot_be_reached_is_a_finding(play):
+    site = {"name": "app", "hosts": ["app.example.com"], "issuer": "own", "routes": [{"prefix": "/", "service": "web.default", "port": 80}]}
+    run = play(
+        "preflight.yml",
+        {**cluster(), "all": {"hosts": {"db1": NOWHERE}}},
+        edge_api_host="db1",
+        edge_sites=[site],
+        cert_manager_issuers=[{"name": "own", "type": "selfsigned"}],
+        preflight_skip=OF_THE_MACHINE,
+    )
+    assert run.status != 0
+    assert "db1: cannot look at DNS and ACME servers (" in run.messages[0]
+    assert run.messages[0].startswith("1 finding(s)")
+
+
+def test_a_limit_leaves_out_hosts(play):
+    run = play("preflight.yml", cluster(NOWHERE), "--limit", "edge1", preflight_skip=f"{OF_THE_MACHINE}, acme")
+    assert run.status == 0, run.output
