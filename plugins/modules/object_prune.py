@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: object_prune
-short_description: Delete objects with certain labels that nobody wants any more
+short_description: Delete Kubernetes objects by their labels
 version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
@@ -24,7 +24,7 @@ attributes:
     support: full
 options:
   kinds:
-    description: Kinds to look at. One that the API server does not know has no objects.
+    description: Their kinds. One that the API server does not know has no objects.
     type: list
     elements: dict
     required: true
@@ -38,14 +38,14 @@ options:
         type: str
         required: true
   namespace:
-    description: Namespace to look at, all when left out.
+    description: Namespace to delete from. All namespaces when left out.
     type: str
   labels:
     description: Labels that an object must have to be deleted, at least one, and all of them. The value of a label may be a list, of which an object needs one.
     type: dict
     required: true
   keep:
-    description: Objects that stay, as definitions. Only C(kind), C(metadata.name) and C(metadata.namespace) are looked at.
+    description: Objects that stay, as definitions. Only C(kind), C(metadata.name) and C(metadata.namespace) count.
     type: list
     elements: dict
     default: []
@@ -54,11 +54,11 @@ options:
     type: int
     default: 0
 seealso:
-  - module: kubernetes.core.k8s
+  - module: baremesh.edge.object_apply
 """
 
 EXAMPLES = r"""
-- name: Delete Gateways of sites that are gone
+- name: Delete Gateways of sites that were removed
   baremesh.edge.object_prune:
     kubeconfig: /etc/rancher/k3s/k3s.yaml
     kinds:
@@ -114,23 +114,23 @@ def main() -> None:
     try:
         prune = Prune(open_transport(module.params), params["kinds"], params["namespace"], params["labels"], params["keep"])
         before = prune.look()
-        unwanted = prune.unwanted(before)
-        if unwanted and not module.check_mode:
-            prune.delete(unwanted)
-            cause = prune.wait_gone(unwanted, params["wait_timeout"], SystemClock()) if params["wait_timeout"] else ""
+        superfluous = prune.superfluous(before)
+        if superfluous and not module.check_mode:
+            prune.delete(superfluous)
+            cause = prune.wait_gone(superfluous, params["wait_timeout"], SystemClock()) if params["wait_timeout"] else ""
     except KubeError as exc:
         fail(module, exc)
-    pruned = [found for found in unwanted if not found.deleting]
+    pruned = [found for found in superfluous if not found.deleting]
     result = {
         "changed": bool(pruned),
         "pruned": [{"kind": found.resource.kind, "namespace": found.namespace, "name": found.name} for found in pruned],
         "diff": {
-            "before": "".join("%s\n" % found for found in before),
-            "after": "".join("%s\n" % found for found in before if found not in unwanted),
+            "before": "".join(f"{found}\n" for found in before),
+            "after": "".join(f"{found}\n" for found in before if found not in superfluous),
         },
     }
     if cause:
-        module.fail_json(msg="%s (after %d s)" % (cause, params["wait_timeout"]), **result)
+        module.fail_json(msg=f"{cause} (after {params['wait_timeout']} s)", **result)
     module.exit_json(**result)
 
 

@@ -37,7 +37,7 @@ class Found:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """By what it is told from others."""
+        """What distinguishes it from others."""
         return self.resource.kind, self.namespace, self.name
 
     def __str__(self) -> str:
@@ -65,9 +65,9 @@ class Prune:
     def look(self) -> list[Found]:
         """All objects of the kinds with the labels."""
         found = []
-        for wanted in self._kinds:
+        for kind in self._kinds:
             try:
-                resource = self._discovery.find(wanted["api_version"], wanted["kind"])
+                resource = self._discovery.find(kind["api_version"], kind["kind"])
             except ApiError as exc:
                 if exc.not_found:
                     continue
@@ -78,8 +78,8 @@ class Prune:
                 found.append(Found(resource, metadata.get("namespace") or "", metadata["name"], deleting, item))
         return found
 
-    def unwanted(self, found: Sequence[Found]) -> list[Found]:
-        """Those of them that are not kept, whether or not somebody is deleting them already."""
+    def superfluous(self, found: Sequence[Found]) -> list[Found]:
+        """Those of them that are not kept, whether or not they are being deleted already."""
         return [each for each in found if each.key not in self._kept]
 
     def delete(self, found: Sequence[Found]) -> None:
