@@ -189,7 +189,7 @@ def issuer_objects(issuers: Mapping[str, Issuer], declared: Iterable[str], used:
     return found
 
 
-def secret_objects(secrets: t.Any, namespace: str) -> tuple[list[Object], list[str]]:
+def secret_objects(secrets: Any, namespace: str) -> tuple[list[Object], list[str]]:
     """Return the Secrets that issuers refer to, and a sentence for everything that is wrong with them; never a value.
 
     Args:
@@ -201,7 +201,7 @@ def secret_objects(secrets: t.Any, namespace: str) -> tuple[list[Object], list[s
     if not isinstance(secrets, (list, tuple)):
         return [], ["cert_manager_secrets must be a list of Secrets"]
     for index, raw in enumerate(secrets):
-        if not isinstance(raw, t.Mapping) or not isinstance(raw.get("string_data"), t.Mapping):
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("string_data"), Mapping):
             findings.append(f"cert_manager_secrets[{index}] must be a dictionary with name and string_data, which holds keys and texts")
             continue
         at = Fields({key: value for key, value in raw.items() if key != "string_data"}, f"cert_manager_secrets[{index}]", findings)
