@@ -28,7 +28,7 @@ def run(monkeypatch, module, check=False, **arguments):
     def fail_json(_self, msg, **result):
         raise ModuleEnd(dict(result, msg=msg, failed=True), True)
 
-    arguments = dict(arguments, _ansible_check_mode=check, _ansible_remote_tmp="/nonexistent", _ansible_keep_remote_files=False)
+    arguments = dict(arguments, _ansible_check_mode=check, _ansible_remote_tmp="/dev/null/none", _ansible_keep_remote_files=False)
     monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
     # From ansible-core 2.19 on arguments name how they are encoded.
     monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
