@@ -27,18 +27,18 @@ def has_ended(identity: str) -> bool:
 def _identity(number: int) -> str:
     place = _place()
     try:
-        with open("/proc/%d/stat" % number, encoding="utf-8", errors="replace") as stat:
+        with open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as stat:
             # Behind the name, which may hold anything: the state is the third field, the start the twenty-second.
             fields = stat.read().rpartition(")")[2].split()
     except OSError:
         return ""
-    return "%s %d %s" % (place, number, fields[19]) if place else ""
+    return f"{place} {number} {fields[19]}" if place else ""
 
 
 def _place() -> str:
     """The boot of the machine and the PID namespace in it: process numbers mean something only there."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:
-            return "%s/%s" % (boot.read().strip(), os.readlink("/proc/self/ns/pid"))
+            return f"{boot.read().strip()}/{os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return ""

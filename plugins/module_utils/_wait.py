@@ -84,7 +84,7 @@ class Backoff:
 
     def __init__(self, first: float = 0.2, cap: float = 10.0, factor: float = 2.0) -> None:
         if first <= 0 or cap < first or factor < 1:
-            raise ValueError("a back-off needs 0 < first <= cap and factor >= 1, not %r, %r, %r" % (first, cap, factor))
+            raise ValueError(f"a back-off needs 0 < first <= cap and factor >= 1, not {first!r}, {cap!r}, {factor!r}")
         self._first = first
         self._cap = cap
         self._factor = factor

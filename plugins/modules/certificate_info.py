@@ -217,7 +217,7 @@ def look(params: dict[str, Any]) -> dict[str, Any]:
     selection = select(params)
     require_cryptography()
     client, _connection = open_client(params)
-    waiter = CertificateWait(client, ThreadFeed(), selection, Deadline(SystemClock(), 30))
+    waiter = CertificateWait(client, ThreadFeed(), selection, Deadline(SystemClock(), 30), once=True)
     secrets = read_secrets(client, params["namespace"], params["secret_names"])
     try:
         return dict(waiter.look().result(), secrets=secrets, api_found=True)

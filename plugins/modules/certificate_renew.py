@@ -140,7 +140,7 @@ def main() -> None:
         module.fail_json(msg=str(exc))
     except EdgeError as exc:
         if module.check_mode:
-            text = "Would ask for new certificates; the API cannot tell which now: %s" % exc
+            text = f"Would ask for new certificates; the API cannot tell which now: {exc}"
             module.exit_json(changed=False, msg=text, certificates=[], renewed_since={})
         fail(module, exc)
     module.exit_json(

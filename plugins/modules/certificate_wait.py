@@ -248,12 +248,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait, Outcome
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import parse_renewals, select
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, finish_wait, open_client, progress_writer
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Outcome, nothing_seen
 from ansible_collections.baremesh.edge.plugins.module_utils._net.http01 import challenge_answer
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
@@ -276,7 +277,9 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def wait(params: dict[str, Any], look_only: bool) -> Outcome:
-    """Do what the options say. Raises EdgeError before the first look and, with look_only, from it."""
+    """Do what the options say. Raises ValueError and EdgeError before the first look and, with look_only, EdgeError from it."""
+    if params["timeout"] < 1:
+        raise ValueError(f"timeout is {params['timeout']}, it must be at least 1")
     selection = select(params)
     renewals = parse_renewals(params["renewed_since"])
     require_cryptography()
@@ -291,37 +294,30 @@ def wait(params: dict[str, Any], look_only: bool) -> Outcome:
         crd_grace=params["crd_grace"],
         progress=progress_writer(params["progress_file"]),
         sight=challenge_answer,
+        once=look_only,
     )
     return waiter.look() if look_only else waiter.run()
-
-
-EMPTY_RESULT: dict[str, Any] = {
-    "certificates": [],
-    "ready": 0,
-    "elapsed": 0.0,
-    "observations": 0,
-    "requests": 0,
-    "chain": [],
-    "retry_at": None,
-}
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    if module.params["timeout"] < 1:
-        module.fail_json(msg="timeout is %d, it must be at least 1" % module.params["timeout"], cause=None, **EMPTY_RESULT)
+    params = module.params
+
+    def nothing(cause: str) -> dict[str, Any]:
+        return nothing_seen(cause, certificates=[], ready=0)
+
     try:
-        outcome = wait(module.params, module.check_mode)
+        outcome = wait(params, module.check_mode)
     except ValueError as exc:
-        module.fail_json(msg=str(exc), cause=str(exc), **EMPTY_RESULT)
+        module.fail_json(msg=str(exc), **nothing(str(exc)))
     except EdgeError as exc:
-        if module.check_mode:
-            what = ", ".join(module.params["names"]) or "the Certificates of namespace %s" % module.params["namespace"]
-            text = "Would wait for %s; the API cannot tell their state now: %s" % (what, exc)
-            module.exit_json(changed=False, msg=text, cause=str(exc), **EMPTY_RESULT)
-        fail(module, exc, cause=str(exc), **EMPTY_RESULT)
-    finish_wait(module, outcome.ready, outcome.warnings, outcome.message, outcome.result())
+        if not module.check_mode:
+            fail(module, exc, **nothing(str(exc)))
+        what = ", ".join(params["names"]) or f"the Certificates of namespace {params['namespace']}"
+        text = f"Would wait for {what}; the API cannot be asked for their state now: {exc}"
+        module.exit_json(changed=False, msg=text, **nothing(str(exc)))
+    finish_wait(module, outcome)
 
 
 if __name__ == "__main__":

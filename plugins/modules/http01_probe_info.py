@@ -152,7 +152,7 @@ def main() -> None:
     hosts, how = params["hosts"], (params["port"], params["path_token"], params["timeout"])
     expects = params["proxy_protocol"]
     probes = probe_all(hosts, params["addresses"], *how, proxy_protocol=expects) + probe_all(hosts, params["proxies"], *how)
-    problems = ["%s at %s:%d: %s" % (p.host, p.address, params["port"], _problem(p, params["proxies"])) for p in probes if p.problem]
+    problems = [f"{p.host} at {p.address}:{params['port']}: {_problem(p, params['proxies'])}" for p in probes if p.problem]
     findings = dns_findings(hosts, params["addresses"], *how, proxy_protocol=expects) if params["dns"] else []
     for finding in findings:
         module.warn(finding)

@@ -81,27 +81,58 @@ issuers:
     cause:
       description: Why not, empty when it is.
       type: str
-cause:
-  description: The deepest reason of all, empty when all are ready.
-  returned: always
-  type: str
-  sample: "ClusterIssuer lab: Failed to register ACME account: dial tcp 10.0.0.9:443: connect: connection refused"
 elapsed:
-  description: Seconds that the wait took.
+  description: Seconds that the wait lasted.
   returned: always
   type: float
 observations:
-  description: How many changes were seen.
+  description: Changes that were seen.
   returned: always
   type: int
+requests:
+  description: Requests made to the API.
+  returned: always
+  type: int
+cause:
+  description: The deepest known reason of the failure, in one sentence that begins with the issuer. Empty on success.
+  returned: always
+  type: str
+  sample: "ClusterIssuer lab: Failed to register ACME account: dial tcp 10.0.0.9:443: connect: connection refused"
+chain:
+  description: The objects that were looked at to find RV(cause).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: Kind of the object.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    state:
+      description: C(NotReady), or C(Absent) where it does not exist.
+      type: str
+    reason:
+      description: Always empty here; a key that all waiting modules have.
+      type: str
+    message:
+      description: What keeps it from being ready.
+      type: str
+retry_at:
+  description: When the next attempt is due, where a rate limit says so.
+  returned: always
+  type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.issuer_wait import IssuerWait
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, finish_wait, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Name
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import nothing_seen
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 
@@ -122,14 +153,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
+    names = [Name(each["kind"], each.get("namespace") or "", each["name"]) for each in params["issuers"]]
     try:
-        wait = IssuerWait(open_client(module.params)[0], params["issuers"], params["fail_fast"])
-        found = wait.run(Deadline(SystemClock(), params["timeout"]), once=module.check_mode)
-    except KubeError as exc:
-        fail(module, exc)
-    if found["cause"] and not module.check_mode:
-        module.fail_json(msg="%s (after %.0f s)" % (found["cause"], found["elapsed"]), **found)
-    module.exit_json(changed=False, **found)
+        wait = IssuerWait(open_client(params)[0], names, params["fail_fast"])
+    except EdgeError as exc:
+        fail(module, exc, **nothing_seen(str(exc), issuers=[]))
+    finish_wait(module, wait.run(Deadline(SystemClock(), params["timeout"]), once=module.check_mode))
 
 
 if __name__ == "__main__":

@@ -257,7 +257,7 @@ def main() -> None:
         module.fail_json(msg=str(exc), cause=str(exc), errors=[], **EMPTY_RESULT)
     except EdgeError as exc:
         if module.check_mode:
-            text = "Would ask the gateway pods; the API cannot be asked now: %s" % exc
+            text = f"Would ask the gateway pods; the API cannot be asked now: {exc}"
             module.exit_json(changed=False, msg=text, cause=str(exc), errors=[str(exc)], **EMPTY_RESULT)
         fail(module, exc, cause=str(exc), errors=[str(exc)], **EMPTY_RESULT)
     if seen.problems:

@@ -17,24 +17,24 @@ description:
   - Proves, by a TLS handshake with every Ready gateway pod, that Envoy serves the certificate that is in the Secret.
   - First it checks all that istiod and Envoy check, the Secrets with their keys, dates and names, the right of the pods' ServiceAccount
     to list Secrets, and the pods themselves. What cannot heal by waiting is a failure at once.
-  - If the pods serve the certificates on O(port) already, that is the proof, and nothing is created.
-  - Otherwise it makes a primer, a Gateway that binds to C(127.0.0.1) inside the pods on ports that no Service names. Envoy fetches
-    a credential only after a listener asks for it. The primer is removed on success, on failure, at the end of O(timeout) and on signals.
+  - Envoy fetches a credential only after a listener asks for it. So the handshakes are with the listener on O(port) for what that serves,
+    and with a primer for the rest, a Gateway that binds to C(127.0.0.1) inside the pods on ports that no Service names.
+  - Primers that M(baremesh.edge.sds_primer) made are given in O(primers), and stay. Without O(primers) the module makes one where one is
+    needed, and removes it on success, on failure, at the end of O(timeout) and on signals.
   - Serial numbers on the wire are compared with those in the Secrets. Log lines, configuration dumps and the readiness of pods prove
     nothing.
 notes:
-  - Reads and watches Pods and Secrets, reads Services, creates SubjectAccessReviews and C(pods/portforward), lists, creates, patches and
-    deletes Gateways. Without the right to watch it looks every five seconds.
-  - Primers have the label C(baremesh.edge/primer=true), and in annotations the process that made them and the time at which they expire.
-    What a killed run left behind is removed by the next run on the same host at once, by one on another host after it has expired.
-  - Where no pod has the labels, also lists Pods, Deployments, DaemonSets and StatefulSets of O(namespace), to tell a rollout that has
-    only begun from a wrong O(selector).
-  - Primers are scaffolding and no change of the system, so C(changed) is always V(false).
+  - Reads and watches Pods and Secrets, reads Gateways and Services, creates SubjectAccessReviews and C(pods/portforward).
+    Without O(primers) it also creates and deletes Gateways. Without the right to watch it looks every five seconds.
+  - Where no pod has the labels, also lists Pods, Deployments, DaemonSets and StatefulSets of O(namespace), to distinguish a rollout that
+    has only begun from a wrong O(selector).
+  - What it makes is scaffolding and no change of the system, so C(changed) is always V(false).
   - While it waits, progress is shown on the terminal and in the job log, not in check mode and not with the variable
     C(edge_live_progress) set to V(false).
   - In check mode only the checks are made.
 seealso:
   - module: baremesh.edge.certificate_wait
+  - module: baremesh.edge.sds_primer
   - module: baremesh.edge.sds_secret_info
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
@@ -50,10 +50,10 @@ attributes:
       - Nothing that it makes outlives it or its expiry.
 options:
   credentials:
-    description: What the pods must serve. Required unless O(primer=absent).
+    description: What the pods must serve.
     type: list
     elements: dict
-    default: []
+    required: true
     suboptions:
       name:
         description: The C(credentialName), exactly as the Gateway will have it.
@@ -83,26 +83,19 @@ options:
     type: dict
     default: {istio: ingress}
   port:
-    description: Port in the pods on which the real listener is, or will be. Set this to V(0) to look at primers only.
+    description: Port in the pods on which the real listener is, or will be. Set this to V(0) to ask primers only.
     type: int
     default: 443
-  primer_port:
-    description: First port of the primer, from V(1024). By default free ports from 20000 to 29999 that differ from run to run.
-    type: int
-  primer:
+  primers:
     description:
-      - What becomes of the primer.
-      - With V(removed) it is gone when the module ends.
-      - With V(kept) it stays after a success, so that Envoy does not drop the secret before the real Gateway is applied. Remove it then by
-        V(absent). It expires 15 minutes after the end of the module, and any later run sweeps it.
-      - With V(absent) the module does nothing but remove the primers named in O(primer_names), or all for the same O(selector).
-    type: str
-    choices: [removed, kept, absent]
-    default: removed
-  primer_names:
-    description: Primers to remove with O(primer=absent), as RV(primers) returned them.
+      - Names of the primers to ask, as RV(baremesh.edge.sds_primer#module:primers) returned them. They stay.
+      - An empty list makes nothing and waits for the listener on O(port) alone.
+      - Without it one is made for the time of the wait, where one is needed.
     type: list
     elements: str
+  primer_port:
+    description: First port of a primer that is made, from V(1024). By default free ports from 20000 to 29999 that differ from run to run.
+    type: int
   timeout:
     description: Seconds that the wait may last.
     type: int
@@ -119,32 +112,16 @@ options:
 """
 
 EXAMPLES = r"""
-- name: A site, from its credential to its Gateway
-  module_defaults:
-    group/baremesh.edge.edge:
-      kubeconfig: /etc/rancher/k3s/k3s.yaml
-  block:
-    - name: Wait until the gateway pods serve the certificates
-      baremesh.edge.sds_secret_wait:
-        namespace: istio-ingress
-        selector: {istio: ingress}
-        credentials:
-          - {name: app, hosts: [app.example.com]}
-          - {name: partners, hosts: [partners.example.com], mode: MUTUAL}
-        primer: kept
-      register: primed
-
-    - name: Open the site
-      kubernetes.core.k8s:
-        kubeconfig: /etc/rancher/k3s/k3s.yaml
-        src: gateway.yml
-
-  always:
-    - name: Take the scaffolding down
-      baremesh.edge.sds_secret_wait:
-        namespace: istio-ingress
-        primer: absent
-        primer_names: "{{ primed.primers | default([]) }}"
+# How to open a site behind this proof without a gap is shown by the examples of baremesh.edge.sds_primer.
+- name: Prove that the gateway pods will serve new credentials
+  baremesh.edge.sds_secret_wait:
+    kubeconfig: /etc/rancher/k3s/k3s.yaml
+    namespace: istio-ingress
+    selector: {istio: ingress}
+    credentials:
+      - {name: app, hosts: [app.example.com]}
+      - {name: partners, hosts: [partners.example.com], mode: MUTUAL}
+    timeout: 120
 """
 
 RETURN = r"""
@@ -182,11 +159,6 @@ served:
 method:
   description: What was asked, the real C(listener) or a C(primer).
   type: str
-  returned: always
-primers:
-  description: Names of the primers that were kept, or with O(primer=absent) removed.
-  type: list
-  elements: str
   returned: always
 swept:
   description: Names of the expired primers that were removed.
@@ -241,12 +213,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.options import parse_credentials
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.primers import Primers
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.options import gateway_options
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import PodProber
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_base import Wanted
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_outcome import SdsOutcome
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_wait import SdsWait
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.serving import LOOK_SECONDS, parse_asked
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import (
     InterruptedRunError,
@@ -256,97 +226,44 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import 
     progress_writer,
     raise_on_signals,
 )
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Outcome, nothing_seen
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
-EMPTY_RESULT: dict[str, Any] = {
-    "pods": [],
-    "served": False,
-    "method": "listener",
-    "primers": [],
-    "swept": [],
-    "elapsed": 0.0,
-    "observations": 0,
-    "requests": 0,
-    "chain": [],
-    "retry_at": None,
-}
 
-
-def argument_spec() -> dict[str, dict[str, Any]]:
-    """The module's options."""
-    credential: dict[str, dict[str, Any]] = {
-        "name": {"type": "str", "required": True},
-        "hosts": {"type": "list", "elements": "str", "required": True},
-        "mode": {"type": "str", "choices": ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL"], "default": "SIMPLE"},
-        "credential_names": {"type": "list", "elements": "str", "default": []},
-    }
-    spec: dict[str, dict[str, Any]] = {
-        "credentials": {"type": "list", "elements": "dict", "default": [], "options": credential},
-        "namespace": {"type": "str", "default": "istio-ingress"},
-        "selector": {"type": "dict", "default": {"istio": "ingress"}},
-        "port": {"type": "int", "default": 443},
-        "primer_port": {"type": "int"},
-        "primer": {"type": "str", "choices": ["removed", "kept", "absent"], "default": "removed"},
-        "primer_names": {"type": "list", "elements": "str"},
-        "timeout": {"type": "int", "default": 120},
-        "fail_fast": {"type": "bool", "default": True},
-        "progress_file": {"type": "path"},
-    }
-    spec.update(auth_argument_spec())
-    return spec
-
-
-def remove_primers(params: dict[str, Any], look_only: bool) -> dict[str, Any]:
-    """Do what primer=absent says. Raises EdgeError."""
-    if params["primer_names"] == []:
-        return dict(EMPTY_RESULT, cause=None)
-    require_cryptography()
-    client, _connection = open_client(params)
-    primers = Primers(client, params["namespace"], params["selector"], SystemClock())
-    names = params["primer_names"] if params["primer_names"] is not None else primers.find(stale_only=False)
-    problems = [] if look_only else primers.remove(names)
-    if problems:
-        raise EdgeError(problems[0])
-    return dict(EMPTY_RESULT, primers=names, requests=client.requests, cause=None)
-
-
-def wait(params: dict[str, Any], look_only: bool) -> SdsOutcome:
+def wait(params: dict[str, Any], look_only: bool) -> Outcome:
     """Do what the options say. Raises EdgeError before the wait and, with look_only, from it."""
-    credentials = parse_credentials(params["credentials"])
+    deadline = Deadline(SystemClock(), LOOK_SECONDS if look_only else params["timeout"])
+    asked = parse_asked(params, deadline, progress_writer(params["progress_file"]))
     require_cryptography()
     client, connection = open_client(params)
-    deadline = Deadline(SystemClock(), 5 if look_only else params["timeout"])
-    selector = {str(k): str(v) for k, v in params["selector"].items()}
-    waiter = SdsWait(
-        client,
-        PodProber(connection, params["namespace"]),
-        Wanted(credentials, params["namespace"], selector, deadline, params["fail_fast"], progress_writer(params["progress_file"])),
-        port=params["port"],
-        primer_port=params["primer_port"],
-        keep_primer=params["primer"] == "kept",
-    )
+    waiter = SdsWait(client, PodProber(connection, asked.namespace), asked, params["primers"])
     return waiter.preflight() if look_only else waiter.run()
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={**gateway_options(), **auth_argument_spec(), "primers": {"type": "list", "elements": "str"}},
+        supports_check_mode=True,
+    )
+
+    def nothing(cause: str) -> dict[str, Any]:
+        return nothing_seen(cause, pods=[], served=False, method="listener", swept=[])
+
     raise_on_signals()
     try:
-        if module.params["primer"] == "absent":
-            module.exit_json(changed=False, **remove_primers(module.params, module.check_mode))
         outcome = wait(module.params, module.check_mode)
     except ValueError as exc:
-        module.fail_json(msg=str(exc), cause=str(exc), **EMPTY_RESULT)
+        module.fail_json(msg=str(exc), **nothing(str(exc)))
     except InterruptedRunError as exc:
-        module.fail_json(msg="The wait was %s; its primer is removed" % exc, cause=str(exc), **EMPTY_RESULT)
+        module.fail_json(msg=f"The wait was {exc}; its primer is removed", **nothing(str(exc)))
     except EdgeError as exc:
-        if module.check_mode:
-            text = "Would wait until the gateway pods serve the credentials; the API cannot tell their state now: %s" % exc
-            module.exit_json(changed=False, msg=text, cause=str(exc), **EMPTY_RESULT)
-        fail(module, exc, cause=str(exc), **EMPTY_RESULT)
-    finish_wait(module, outcome.good, outcome.warnings, outcome.message, outcome.result())
+        if not module.check_mode:
+            fail(module, exc, **nothing(str(exc)))
+        text = f"Would wait until the gateway pods serve the credentials; the API cannot be asked for their state now: {exc}"
+        module.exit_json(changed=False, msg=text, **nothing(str(exc)))
+    finish_wait(module, outcome)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cause import FINAL, GRACE, HEALS, PATIENCE, Cause
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import (
     Json,
     condition,
@@ -23,6 +24,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.object
     namespace_of,
     status_of,
 )
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import UNOBSERVED
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import (
     FAILED_STATES,
     Walk,
@@ -32,26 +34,16 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk i
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import UTC, iso, parse_time
 
-# Does waiting help? HEALS: it may. GRACE: not if it stays so for some seconds. FINAL: no.
-HEALS, GRACE, FINAL = "heals", "grace", "final"
-
 _FIRST_BACKOFF = dt.timedelta(hours=1)
 _LONGEST_BACKOFF = dt.timedelta(hours=32)
+# cert-manager does not try such an issuer again until it is edited.
 _ISSUER_CONFIGURATION = frozenset(("InvalidConfig", "InvalidURL", "InvalidSolver"))
+# The reason ErrRegisterACMEAccount stands for refusals and for network errors alike; only the text distinguishes them.
 _ACME_REFUSAL = re.compile(r"\b4\d\d urn:ietf:params:acme:error:(?!badNonce)")
 _REDIRECTED = re.compile(r"failed to perform self check GET request '(\S+)': Get \"(?!\1\")(\S+)\": ")
 # How a CertificateRequest begins that waits for its issuer.
 _ISSUER_AWAITED = "Referenced "
 _RETRY_AFTER = re.compile(r"retry after (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
-
-
-@dataclass(frozen=True)
-class Cause:
-    """The deepest known reason, in one sentence."""
-
-    text: str
-    outlook: str = HEALS
-    retry_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,8 +82,8 @@ def rate_limit_end(text: str) -> dt.datetime | None:
         return None
 
 
-def find_cause(found: Walk, problems: list[str], deadline_wall: float, known: Failure | None) -> Cause:
-    """The deepest reason why the Certificate is not ready.
+def find_causes(found: Walk, problems: list[str], deadline_wall: float, known: Failure | None) -> list[Cause]:
+    """The reasons why the Certificate is not ready, deepest first, at least one.
 
     Args:
         found: what hangs on the Certificate.
@@ -101,21 +93,25 @@ def find_cause(found: Walk, problems: list[str], deadline_wall: float, known: Fa
     """
     certificate = found.certificate
     failed = failed_attempt(certificate)
-    retried = failed is not None and not is_current(certificate, failed)
-    if retried:
-        return Cause("its spec was changed after the last failed attempt, and cert-manager has not begun a new one")
-    if failed is not None and request_is_failed(found.request):
-        deep = _attempt_cause(found) or Cause(_sentence(failed.get("message") or failed.get("reason")))
-        return _after_failure(certificate, deep, deadline_wall, known)
+    if failed is not None and not is_current(certificate, failed):
+        return [Cause("its spec was changed after the last failed attempt, and cert-manager has not begun a new one")]
     if failed is not None:
-        return _after_failure(certificate, Cause(_sentence(failed.get("message") or failed.get("reason"))), deadline_wall, known)
-    return (
-        _attempt_cause(found)
-        or _rival_cause(found)
-        or _issuer_cause(found)
-        or _waiting_request(found)
-        or Cause(problems[0] if problems else "it is not ready")
-    )
+        deep = _attempt_cause(found) if request_is_failed(found.request) else None
+        said = _sentence(failed.get("message") or failed.get("reason"))
+        return [_after_failure(certificate, deep or Cause(said), deadline_wall, known)]
+    causes = [_attempt_cause(found), _rival_cause(found), _issuer_cause(found), _waiting_request(found)]
+    return [*(cause for cause in causes if cause is not None), _predicate_cause(certificate, problems)]
+
+
+def _predicate_cause(certificate: Json, problems: list[str]) -> Cause:
+    if problems[:1] == [UNOBSERVED]:
+        return _young(UNOBSERVED, certificate)
+    return Cause(problems[0] if problems else "it is not ready")
+
+
+def _young(text: str, begun_by: Json, outlook: str = HEALS) -> Cause:
+    """A cause that is none while the object which began the state is young."""
+    return Cause(text, outlook, patience=PATIENCE, since=(begun_by.get("metadata") or {}).get("creationTimestamp"))
 
 
 def request_is_failed(request: Json | None) -> bool:
@@ -139,22 +135,21 @@ def _attempt_cause(found: Walk) -> Cause | None:
         state, reason = status.get("state"), status.get("reason")
         if state == "valid" or not (reason or state in FAILED_STATES):
             continue
-        said = _REDIRECTED.sub(r"the self check is redirected to \2, and there: ", _sentence(reason or "it is %s" % state))
-        text = "Challenge %s: %s" % (challenge["spec"].get("dnsName"), said)
+        said = _REDIRECTED.sub(r"the self check is redirected to \2, and there: ", _sentence(reason or f"it is {state}"))
+        text = f"Challenge {challenge['spec'].get('dnsName')}: {said}"
         return _with_limit(text, FINAL if state in FAILED_STATES else HEALS)
     order = found.order
     if order is not None:
         status = status_of(order)
         if status.get("state") in FAILED_STATES:
-            return _with_limit("Order %s: %s" % (name_of(order), _sentence(status.get("reason") or "it is %s" % status["state"])), FINAL)
+            said = _sentence(status.get("reason") or f"it is {status['state']}")
+            return _with_limit(f"Order {name_of(order)}: {said}", FINAL)
         if status.get("reason"):
-            return _with_limit("Order %s: %s" % (name_of(order), _sentence(status["reason"])), HEALS)
+            return _with_limit(f"Order {name_of(order)}: {_sentence(status['reason'])}", HEALS)
         unsolved = _without_solver(found)
         if unsolved:
-            return Cause(
-                "Order %s: no solver of %s fits %s" % (name_of(order), _issuer_name(found.certificate), ", ".join(unsolved)),
-                GRACE,
-            )
+            text = f"Order {name_of(order)}: no solver of {_issuer_name(found.certificate)} fits {', '.join(unsolved)}"
+            return _young(text, order, GRACE)
     return _failed_request(found.request)
 
 
@@ -162,13 +157,13 @@ def _failed_request(request: Json) -> Cause | None:
     state = request_state(request)
     if state == "Denied":
         entry = condition(request, "Denied") or condition(request, "Ready") or {}
-        return Cause("CertificateRequest %s was denied: %s" % (name_of(request), _sentence(entry.get("message"))), FINAL)
+        return Cause(f"CertificateRequest {name_of(request)} was denied: {_sentence(entry.get('message'))}", FINAL)
     if state == "InvalidRequest":
         entry = condition(request, "InvalidRequest") or {}
-        return Cause("CertificateRequest %s is invalid: %s" % (name_of(request), _sentence(entry.get("message"))), FINAL)
+        return Cause(f"CertificateRequest {name_of(request)} is invalid: {_sentence(entry.get('message'))}", FINAL)
     if state == "Failed":
         entry = condition(request, "Ready") or {}
-        return _with_limit("CertificateRequest %s: %s" % (name_of(request), _sentence(entry.get("message"))), FINAL)
+        return _with_limit(f"CertificateRequest {name_of(request)}: {_sentence(entry.get('message'))}", FINAL)
     return None
 
 
@@ -180,16 +175,23 @@ def _issuer_cause(found: Walk) -> Cause | None:
         return None
     name = _issuer_name(found.certificate)
     if found.issuer is None:
-        return Cause("%s does not exist" % name, GRACE)
+        return _young(f"{name} does not exist", found.request or found.certificate, GRACE)
     ready = condition(found.issuer, "Ready")
     if ready is None:
-        return Cause("%s has no Ready condition: cert-manager has not looked at it" % name)
+        return _young(f"{name} has no Ready condition: cert-manager has not observed it", found.issuer)
     if ready.get("status") == "True":
         return None
+    cause = condition_cause(found.issuer, ready)
+    return replace(cause, text=f"{name} is not ready: {cause.text}")
+
+
+def condition_cause(issuer: Json, ready: Mapping[str, Any]) -> Cause:
+    """What the Ready condition of an issuer says that is not ready; final where cert-manager does not try again."""
+    if not is_current(issuer, ready):
+        return Cause("cert-manager has not observed its last change", patience=PATIENCE)
     message = _sentence(ready.get("message") or ready.get("reason"))
     lasting = ready.get("reason") in _ISSUER_CONFIGURATION or _ACME_REFUSAL.search(message)
-    outlook = FINAL if lasting and is_current(found.issuer, ready) else HEALS
-    return _with_limit("%s is not ready: %s" % (name, message), outlook)
+    return _with_limit(message, FINAL if lasting else HEALS)
 
 
 def _waiting_request(found: Walk) -> Cause | None:
@@ -198,16 +200,17 @@ def _waiting_request(found: Walk) -> Cause | None:
         return None
     state = request_state(request)
     if state == "Unapproved":
-        return Cause("CertificateRequest %s waits for approval" % name_of(request))
+        return _young(f"CertificateRequest {name_of(request)} waits for approval", request)
     order = found.order
     if state == "Pending" and order is not None:
         pending = [str(c["spec"].get("dnsName")) for c in found.challenges if status_of(c).get("state") != "valid"]
         if pending:
-            return Cause("Challenge %s: it is %s" % (pending[0], _challenge_state(found, pending[0])))
-        return Cause("Order %s: it is %s" % (name_of(order), status_of(order).get("state") or "not yet placed"))
+            return Cause(f"Challenge {pending[0]}: it is {_challenge_state(found, pending[0])}")
+        return Cause(f"Order {name_of(order)}: it is {status_of(order).get('state') or 'not yet placed'}")
     if state == "Pending":
-        entry = condition(request, "Ready") or {}
-        return Cause("CertificateRequest %s: %s" % (name_of(request), _sentence(entry.get("message") or "it is pending")))
+        text = f"CertificateRequest {name_of(request)}: {_sentence((condition(request, 'Ready') or {}).get('message') or 'it is pending')}"
+        # The issuer may have come a moment after the request.
+        return _young(text, request) if names_issuer(request) else Cause(text)
     return None
 
 
@@ -217,14 +220,10 @@ def _rival_cause(found: Walk) -> Cause | None:
     ready = condition(certificate, "Ready") or {}
     if not found.rivals or (found.request is not None and ready.get("reason") != "IncorrectCertificate"):
         return None
-    return Cause(
-        "Secret %s is also claimed by Certificate %s; each Certificate needs a Secret of its own"
-        % (
-            (certificate.get("spec") or {}).get("secretName"),
-            ", ".join("%s/%s" % (namespace_of(certificate), r) for r in found.rivals),
-        ),
-        GRACE,
-    )
+    secret = (certificate.get("spec") or {}).get("secretName")
+    others = ", ".join(f"{namespace_of(certificate)}/{rival}" for rival in found.rivals)
+    text = f"Secret {secret} is also claimed by Certificate {others}; each Certificate needs a Secret of its own"
+    return _young(text, certificate, GRACE)
 
 
 def _after_failure(certificate: Json, cause: Cause, deadline_wall: float, known: Failure | None) -> Cause:
@@ -272,7 +271,7 @@ def _challenge_state(found: Walk, dns_name: str) -> str:
 
 def _issuer_name(certificate: Json) -> str:
     ref = issuer_ref(certificate)
-    return "%s %s" % (ref["kind"], ref["name"])
+    return f"{ref['kind']} {ref['name']}"
 
 
 def _sentence(text: Any) -> str:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a wait looks at once more when it has failed, to explain: cert-manager's pods and log, and where a name leads.
+"""What a wait looks at once more when it has failed, to explain: cert-manager's pods and log, and what a name points to.
 
 Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Callable
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes import Cause
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import Subject
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.silence import (
     PODS_LABELS,
@@ -48,17 +47,17 @@ def explain_silence(client: KubeClient, waiting: Sequence[Subject], elapsed: flo
     log = "" if why else _log(client, controller_pods(pods)[0]["metadata"], elapsed)
     for subject in silent:
         said = log_error(log, subject) if log else None
-        reason = why or ("cert-manager's log says: %s" % said if said else None)
+        reason = why or (f"cert-manager's log says: {said}" if said else None)
         if reason:
             _add(subject, reason)
 
 
 def explain_answer(waiting: Sequence[Subject], sight: Sight) -> None:
     """Add to the first cause, where another answer than the challenge's came, who gave it."""
-    match = _WRONG_STATUS.search(waiting[0].cause.text) if waiting and waiting[0].cause is not None else None
+    match = _WRONG_STATUS.search(waiting[0].reason.text) if waiting else None
     seen = sight(match.group(1)) if match else None
     if seen:
-        _add(waiting[0], "seen from here, %s" % seen)
+        _add(waiting[0], f"seen from here, {seen}")
 
 
 def _log(client: KubeClient, pod: dict[str, str], elapsed: float) -> str:
@@ -70,5 +69,4 @@ def _log(client: KubeClient, pod: dict[str, str], elapsed: float) -> str:
 
 
 def _add(subject: Subject, reason: str) -> None:
-    cause = subject.cause or Cause("it is not ready")
-    subject.cause = replace(cause, text="%s; %s" % (cause.text, reason))
+    subject.cause = replace(subject.reason, text=f"{subject.reason.text}; {reason}")

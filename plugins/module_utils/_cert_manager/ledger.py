@@ -9,15 +9,10 @@ Private to baremesh.edge: other collections must not import it; it changes witho
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes import (
-    FINAL,
-    GRACE,
-    Cause,
-    Failure,
-    failure_of,
-    find_cause,
-)
+from ansible_collections.baremesh.edge.plugins.module_utils._cause import FINAL, GRACE, Cause
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes import Failure, failure_of, find_causes
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import Inventory, Json, name_of, namespace_of, uid_of
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import (
     Renewal,
@@ -29,9 +24,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.secret import absent_secret, secret_facts
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import walk
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import parse_time
 
-# How long a state that nobody is expected to heal may last.
-STUCK_GRACE = 3.0
 # How often everything that is not ready is judged again: some causes become final by lasting.
 TICK = 1.0
 
@@ -39,8 +33,10 @@ TICK = 1.0
 class Ledger:
     """Subjects by name, and the objects that decide about them."""
 
-    def __init__(self, selection: Selection, renewals: Mapping[str, Renewal], wall_end: float) -> None:
+    def __init__(self, selection: Selection, renewals: Mapping[str, Renewal], wall_end: float, once: bool = False) -> None:
+        """With O(once) there is no second look: how long a state has lasted is known by the age of its objects only."""
         self.selection = selection
+        self._once = once
         self.subjects: dict[str, Subject] = {n: self._absent(n) for n in selection.names}
         self.kinds_read: dict[str, bool] = {}
         self.observations = 0
@@ -49,13 +45,13 @@ class Ledger:
         self._inventory = Inventory()
         self._known_failures: dict[str, Failure] = {}
         self._secrets: dict[str, SecretFacts] = {}
-        self._stuck: dict[str, tuple[str, float]] = {}
+        self._young: dict[str, tuple[str, float]] = {}
         self._judged = 0.0
 
     @property
     def tick(self) -> float:
         """Seconds after which to judge again without news."""
-        return TICK / 4 if self._stuck else TICK
+        return TICK / 4 if self._young else TICK
 
     def take(self, kind: str, what: str, objects: list[Json]) -> set[str]:
         """Store news of a kind ("snapshot", "set" or "deleted"); returns the names of the Certificates concerned."""
@@ -96,29 +92,37 @@ class Ledger:
         subject.conditions_hold = not subject.problems
         subject.secret = self._secrets.get(subject.secret_name)
         if not subject.problems and not self.kinds_read.get("Secret"):
-            subject.problems = ["its Secret %s has not been read" % subject.secret_name]
+            subject.problems = [f"its Secret {subject.secret_name} has not been read"]
         elif not subject.problems:
             facts = subject.secret or absent_secret(subject.secret_name)
             subject.problems = secret_problems(certificate, facts, wall, renewal)
         subject.ready = not subject.problems
         subject.walk = walk(self._inventory, certificate, self.kinds_read)
         if subject.ready:
-            subject.cause = None
-            self._stuck.pop(subject.name, None)
+            subject.cause = subject.suspect = None
+            self._young.pop(subject.name, None)
             return
-        cause = find_cause(subject.walk, subject.problems, self._wall_end, self._known_failures.get(uid_of(certificate)))
-        subject.cause = self._with_grace(subject.name, cause, now)
+        causes = find_causes(subject.walk, subject.problems, self._wall_end, self._known_failures.get(uid_of(certificate)))
+        subject.cause, subject.suspect = self._lasting(subject.name, causes, now, wall), causes[0]
 
-    def _with_grace(self, name: str, cause: Cause, now: float) -> Cause:
-        """A stuck state becomes final once it has lasted."""
-        if cause.outlook != GRACE:
-            self._stuck.pop(name, None)
-            return cause
-        text, since = self._stuck.get(name, ("", now))
-        if text != cause.text:
+    def _lasting(self, name: str, causes: list[Cause], now: float, wall: float) -> Cause | None:
+        """The deepest cause that has had time to be wrong; what nothing heals becomes final with it."""
+        first = causes[0]
+        if not first.patience:
+            self._young.pop(name, None)
+            return first
+        text, since = self._young.get(name, ("", now))
+        if text != first.text:
             since = now
-        self._stuck[name] = (cause.text, since)
-        return Cause(cause.text, FINAL, cause.retry_at) if now - since >= STUCK_GRACE else cause
+        self._young[name] = (first.text, since)
+        if self._once:
+            begun = parse_time(first.since)
+            lasted = wall - begun.timestamp() if begun is not None else first.patience
+        else:
+            lasted = now - since
+        if lasted >= first.patience:
+            return replace(first, outlook=FINAL) if first.outlook == GRACE else first
+        return next((cause for cause in causes if not cause.patience), None)
 
     def _take_one(self, kind: str, what: str, found: Json) -> set[str]:
         root = self._inventory.root_uid(found)

@@ -23,6 +23,9 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.object
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import Leaf, iso, parse_time
 
+#: What is said of a Certificate on which cert-manager has not acted, be it only a moment old.
+UNOBSERVED = "cert-manager has not set its Ready condition"
+
 
 @dataclass(frozen=True)
 class Renewal:
@@ -51,50 +54,48 @@ def condition_problems(certificate: Mapping[str, Any], renewal: Renewal | None =
     problems: list[str] = []
     ready = condition(certificate, "Ready")
     if ready is None:
-        problems.append("cert-manager has not set its Ready condition")
+        problems.append(UNOBSERVED)
     elif not is_current(certificate, ready):
         problems.append(
-            "its Ready condition is of generation %s, the spec of generation %s"
-            % (ready.get("observedGeneration"), certificate["metadata"].get("generation"))
+            f"its Ready condition is of generation {ready.get('observedGeneration')}, "
+            f"the spec of generation {certificate['metadata'].get('generation')}"
         )
     elif ready.get("status") != "True":
         problems.append(str(ready.get("message") or ready.get("reason") or "its Ready condition is not True"))
     issuing = condition(certificate, "Issuing")
     if issuing is not None and issuing.get("status") == "True" and issuing.get("reason") != "Renewing":
-        problems.append("it is being issued (%s)" % (issuing.get("message") or issuing.get("reason")))
+        problems.append(f"it is being issued ({issuing.get('message') or issuing.get('reason')})")
     if renewal is not None and renewal.revision is not None:
         revision = int(status_of(certificate).get("revision") or 0)
         if revision <= renewal.revision:
-            problems.append("its revision is %d, one later than %d is awaited" % (revision, renewal.revision))
+            problems.append(f"its revision is {revision}, one later than {renewal.revision} is awaited")
     return problems
 
 
 def secret_problems(certificate: Mapping[str, Any], secret: SecretFacts, wall: float, renewal: Renewal | None = None) -> list[str]:
     """Why the Secret does not hold what the Certificate asks for; empty where it does."""
     if not secret.exists:
-        return ["Secret %s does not exist" % secret.name]
+        return [f"Secret {secret.name} does not exist"]
     if secret.problem or secret.leaf is None:
-        return ["Secret %s: %s" % (secret.name, secret.problem or "it holds no certificate")]
+        return [f"Secret {secret.name}: {secret.problem or 'it holds no certificate'}"]
     leaf = secret.leaf
     problems = _ownership_problems(certificate, secret)
     if not secret.key_matches:
-        problems.append("Secret %s: its private key does not belong to its certificate" % secret.name)
+        problems.append(f"Secret {secret.name}: its private key does not belong to its certificate")
     spec = certificate.get("spec") or {}
     held = {n.lower() for n in leaf.dns_names}
     missing = [n for n in spec.get("dnsNames") or [] if str(n).lower() not in held]
     missing += [a for a in spec.get("ipAddresses") or [] if str(a) not in leaf.ip_addresses]
     if missing:
-        problems.append("Secret %s: its certificate does not cover %s" % (secret.name, ", ".join(map(str, missing))))
+        problems.append(f"Secret {secret.name}: its certificate does not cover {', '.join(map(str, missing))}")
     if not leaf.valid_at(wall):
-        problems.append("Secret %s: its certificate is valid from %s to %s only" % (secret.name, iso(leaf.not_before), iso(leaf.not_after)))
+        problems.append(f"Secret {secret.name}: its certificate is valid from {iso(leaf.not_before)} to {iso(leaf.not_after)} only")
     declared = parse_time(status_of(certificate).get("notAfter"))
     if declared is None or declared != leaf.not_after:
-        problems.append(
-            "Secret %s: its certificate ends at %s, the Certificate's status says %s"
-            % (secret.name, iso(leaf.not_after), iso(declared) if declared else "nothing")
-        )
+        says = iso(declared) if declared else "nothing"
+        problems.append(f"Secret {secret.name}: its certificate ends at {iso(leaf.not_after)}, the Certificate's status says {says}")
     if renewal is not None and renewal.serial is not None and leaf.serial == renewal.serial:
-        problems.append("Secret %s still holds serial %s" % (secret.name, leaf.serial))
+        problems.append(f"Secret {secret.name} still holds serial {leaf.serial}")
     return problems
 
 
@@ -107,22 +108,19 @@ def _ownership_problems(certificate: Mapping[str, Any], secret: SecretFacts) -> 
     problems: list[str] = []
     spec_name = str((certificate.get("spec") or {}).get("secretName") or "")
     if spec_name != secret.name:
-        problems.append("spec.secretName is %s, not %s" % (spec_name, secret.name))
+        problems.append(f"spec.secretName is {spec_name}, not {secret.name}")
     owner = secret.annotations.get("cert-manager.io/certificate-name")
     if owner != name_of(certificate):
-        problems.append(
-            "Secret %s belongs to %s"
-            % (secret.name, "Certificate %s/%s" % (namespace_of(certificate), owner) if owner else "no Certificate")
-        )
-    wanted = issuer_ref(certificate)
+        whose = f"Certificate {namespace_of(certificate)}/{owner}" if owner else "no Certificate"
+        problems.append(f"Secret {secret.name} belongs to {whose}")
+    asked = issuer_ref(certificate)
     held = {
         "name": secret.annotations.get("cert-manager.io/issuer-name", ""),
         "kind": secret.annotations.get("cert-manager.io/issuer-kind") or "Issuer",
         "group": secret.annotations.get("cert-manager.io/issuer-group") or CERT_MANAGER_GROUP,
     }
-    if held != wanted:
+    if held != asked:
         problems.append(
-            "Secret %s: it was issued by %s %s, not by %s %s"
-            % (secret.name, held["kind"], held["name"] or "(none)", wanted["kind"], wanted["name"])
+            f"Secret {secret.name}: it was issued by {held['kind']} {held['name'] or '(none)'}, not by {asked['kind']} {asked['name']}"
         )
     return problems

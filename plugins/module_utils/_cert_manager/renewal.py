@@ -41,9 +41,9 @@ def renew(client: KubeClient, selection: Selection, clock: Clock, dry_run: bool)
     by_name = {name_of(c): c for c in found}
     missing = [n for n in selection.names if n not in by_name]
     if missing:
-        raise KubeError("There is no Certificate %s in namespace %s" % (", ".join(missing), selection.namespace))
+        raise KubeError(f"There is no Certificate {', '.join(missing)} in namespace {selection.namespace}")
     if not by_name:
-        raise KubeError("There is no %s" % selection.description)
+        raise KubeError(f"There is no {selection.description}")
     chosen = [by_name[n] for n in (selection.names or sorted(by_name))]
     return [_renew_one(client, c, clock, dry_run) for c in chosen]
 

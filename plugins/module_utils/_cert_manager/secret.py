@@ -41,8 +41,8 @@ def secret_facts(secret: Mapping[str, Any]) -> SecretFacts:
 def _decode(data: Mapping[str, str], key: str) -> bytes:
     value = data.get(key)
     if not value:
-        raise TlsError("it has no %s" % key)
+        raise TlsError(f"it has no {key}")
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as exc:
-        raise TlsError("its %s is not base64" % key) from exc
+        raise TlsError(f"its {key} is not base64") from exc

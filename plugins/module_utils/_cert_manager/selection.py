@@ -28,8 +28,8 @@ class Selection:
     def description(self) -> str:
         """For messages."""
         if self.label_selector:
-            return "Certificate with labels %s in namespace %s" % (self.label_selector, self.namespace)
-        return "Certificate in namespace %s" % self.namespace
+            return f"Certificate with labels {self.label_selector} in namespace {self.namespace}"
+        return f"Certificate in namespace {self.namespace}"
 
 
 def select(params: Mapping[str, Any]) -> Selection:
@@ -40,7 +40,7 @@ def select(params: Mapping[str, Any]) -> Selection:
     names = tuple(dict.fromkeys(n for n in params["names"] if n))
     selectors = [s for s in params["label_selectors"] if s]
     if names and selectors:
-        raise ValueError("names is %s and label_selectors is %s: give one of the two" % (", ".join(names), ", ".join(selectors)))
+        raise ValueError(f"names is {', '.join(names)} and label_selectors is {', '.join(selectors)}: give one of the two")
     return Selection(params["namespace"], names, ",".join(selectors) or None)
 
 
@@ -59,4 +59,4 @@ def _parse(name: str, value: Any) -> Renewal:
             return Renewal(serial=normal_serial(text))
         except TlsError:
             pass
-    raise ValueError("renewed_since for %s is %r: give a revision (a number) or a serial number (hexadecimal text)" % (name, value))
+    raise ValueError(f"renewed_since for {name} is {value!r}: give a revision (a number) or a serial number (hexadecimal text)")

@@ -59,9 +59,9 @@ def pods_problem(pods: Sequence[Mapping[str, Any]]) -> str | None:
     for component, name in (("controller", "cert-manager"), ("webhook", "webhook")):
         mine = _of(pods, component)
         if not any(_is_ready(p) for p in mine):
-            labels = "%s=%s,app.kubernetes.io/name=%s" % (COMPONENT, component, name)
-            why = "none of its pods is Ready" if mine else "no pod has the labels %s" % labels
-            return "cert-manager's %s does not run: %s" % (component, why)
+            labels = f"{COMPONENT}={component},app.kubernetes.io/name={name}"
+            why = "none of its pods is Ready" if mine else f"no pod has the labels {labels}"
+            return f"cert-manager's {component} does not run: {why}"
     return None
 
 
@@ -70,7 +70,7 @@ def log_error(log: str, subject: Subject) -> str | None:
     marks = [_WEBHOOK] + ([_ORDER_NOT_PLACED] if is_unplaced(subject) else [])
     found = subject.walk
     names = [subject.name, *(name_of(o) for o in (found.request, found.order) if o is not None)] if found is not None else [subject.name]
-    named = re.compile(r"(?<![\w.-])(?:%s)(?![\w.-])" % "|".join(re.escape(n) for n in names))
+    named = re.compile(rf"(?<![\w.-])(?:{'|'.join(re.escape(n) for n in names)})(?![\w.-])")
     for match in reversed(list(_ERROR.finditer(log))):
         text = match.group(1)[1:-1].replace('\\"', '"').replace("\\n", " ").replace("\\\\", "\\")
         if any(m in text for m in marks) or named.search(text):

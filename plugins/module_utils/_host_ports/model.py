@@ -13,6 +13,8 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -37,7 +39,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-class HostPortsError(Exception):
+class HostPortsError(EdgeError):
     """A setting that is not possible; ``str()`` is a sentence for each, with the option, its value and what is allowed."""
 
 

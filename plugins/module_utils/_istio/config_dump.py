@@ -62,7 +62,7 @@ def _listeners(dump: Mapping[str, Any], port: int) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     for config in dump.get("configs") or []:
         entries = config.get("dynamic_listeners") or ([config] if "name" in config else [])
-        found += [e for e in entries if str(e.get("name", "")).endswith("_%d" % port)]
+        found += [e for e in entries if str(e.get("name", "")).endswith(f"_{port}")]
     return found
 
 

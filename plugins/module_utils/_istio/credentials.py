@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cause import FINAL, Cause
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import (
     Leaf,
     TlsError,
@@ -57,18 +58,9 @@ class Credential:
         return tuple(probe_name(h) for h in self.hosts)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that stands in the way. final: waiting alone does not change it."""
-
-    credential: str
-    text: str
-    final: bool = True
-
-
 def resource_name(name: str) -> str:
     """The name under which Envoy asks istiod for a credentialName."""
-    return name if "://" in name else "kubernetes://%s" % name
+    return name if "://" in name else f"kubernetes://{name}"
 
 
 def server_leaf(secret: Mapping[str, Any]) -> Leaf:
@@ -85,16 +77,16 @@ def server_leaf(secret: Mapping[str, Any]) -> Leaf:
         leaf = leaf_of_pem(certificate)
         if not key_matches(certificate, key):
             raise TlsError(
-                "the private key in %s does not belong to the certificate in %s; replace both together "
-                "(cert-manager does so if the Secret of a Certificate is deleted)" % (key_key, certificate_key)
+                f"the private key in {key_key} does not belong to the certificate in {certificate_key}; replace both together "
+                "(cert-manager does so if the Secret of a Certificate is deleted)"
             )
         return leaf
     found = ", ".join(sorted(data)) or "nothing"
-    raise TlsError("it has neither tls.crt and tls.key nor cert and key (it holds %s)" % found)
+    raise TlsError(f"it has neither tls.crt and tls.key nor cert and key (it holds {found})")
 
 
-def secret_findings(credential: Credential, namespace: str, secrets: Mapping[str, Mapping[str, Any] | None], wall: float) -> list[Finding]:
-    """What is wrong with the Secrets of one credential.
+def secret_causes(credential: Credential, namespace: str, secrets: Mapping[str, Mapping[str, Any] | None], wall: float) -> list[Cause]:
+    """What is wrong with the Secrets of one credential; waiting alone does not change it.
 
     Args:
         credential: what is to be served.
@@ -102,44 +94,35 @@ def secret_findings(credential: Credential, namespace: str, secrets: Mapping[str
         secrets: Secrets by name, None for those that do not exist.
         wall: now, in seconds since 1970.
     """
-    findings: list[Finding] = []
-    covered: list[str] = []
+    found: list[str] = []
     for name in credential.secret_names:
         secret = secrets.get(name)
         if secret is None:
-            findings.append(
-                Finding(credential.name, "Secret %s does not exist in namespace %s, where the gateway pods run" % (name, namespace))
-            )
+            found.append(f"Secret {name} does not exist in namespace {namespace}, where the gateway pods run")
             continue
         try:
             leaf = server_leaf(secret)
         except TlsError as exc:
-            findings.append(Finding(credential.name, "Secret %s/%s: %s" % (namespace, name, exc)))
+            found.append(f"Secret {namespace}/{name}: {exc}")
             continue
-        covered += leaf.dns_names
-        findings += _leaf_findings(credential, "%s/%s" % (namespace, name), leaf, wall)
-    return findings + _ca_findings(credential, namespace, secrets)
+        found += [f"Secret {namespace}/{name}: {problem}" for problem in _leaf_problems(credential, leaf, wall)]
+    found += _ca_problems(credential, namespace, secrets)
+    return [Cause(text, FINAL, about=credential.name) for text in found]
 
 
-def _leaf_findings(credential: Credential, name: str, leaf: Leaf, wall: float) -> list[Finding]:
-    findings = []
+def _leaf_problems(credential: Credential, leaf: Leaf, wall: float) -> list[str]:
+    problems = []
     if wall > leaf.not_after.timestamp():
-        findings.append(Finding(credential.name, "Secret %s: its certificate expired at %s; have it renewed" % (name, iso(leaf.not_after))))
+        problems.append(f"its certificate expired at {iso(leaf.not_after)}; have it renewed")
     elif wall < leaf.not_before.timestamp():
-        text = "Secret %s: its certificate is not valid before %s; is the time of this host right?" % (name, iso(leaf.not_before))
-        findings.append(Finding(credential.name, text))
-    missing = [h for h in credential.hosts if not covers(leaf.dns_names, h)]
+        problems.append(f"its certificate is not valid before {iso(leaf.not_before)}; is the time of this host right?")
+    missing = [host for host in credential.hosts if not covers(leaf.dns_names, host)]
     if missing:
-        text = "Secret %s: its certificate is for %s, not for %s" % (
-            name,
-            ", ".join(leaf.dns_names) or "no DNS name",
-            ", ".join(missing),
-        )
-        findings.append(Finding(credential.name, text))
-    return findings
+        problems.append(f"its certificate is for {', '.join(leaf.dns_names) or 'no DNS name'}, not for {', '.join(missing)}")
+    return problems
 
 
-def _ca_findings(credential: Credential, namespace: str, secrets: Mapping[str, Mapping[str, Any] | None]) -> list[Finding]:
+def _ca_problems(credential: Credential, namespace: str, secrets: Mapping[str, Mapping[str, Any] | None]) -> list[str]:
     """In the mutual modes the authority comes from X-cacert, or from a CA key in X itself."""
     if credential.ca_name is None:
         return []
@@ -154,28 +137,26 @@ def _ca_findings(credential: Credential, namespace: str, secrets: Mapping[str, M
             try:
                 leaf_of_pem(value)
             except TlsError as exc:
-                return [Finding(credential.name, "Secret %s/%s: %s is no CA certificate: %s" % (namespace, name, key, exc))]
+                return [f"Secret {namespace}/{name}: {key} is not a CA certificate: {exc}"]
             return []
         if secret is not None and name == credential.ca_name:
-            text = "Secret %s/%s has neither cacert nor ca.crt" % (namespace, name)
-            return [Finding(credential.name, text)]
-    text = "mode %s needs the authority of client certificates: Secret %s does not exist in namespace %s, and Secret %s has no ca.crt" % (
-        credential.mode,
-        credential.ca_name,
-        namespace,
-        own,
+            return [f"Secret {namespace}/{name} has neither cacert nor ca.crt"]
+    text = (
+        f"mode {credential.mode} needs the authority of client certificates: Secret {credential.ca_name} does not exist in namespace "
+        f"{namespace}, and Secret {own} has no ca.crt"
     )
-    return [Finding(credential.name, text)]
+    return [text]
 
 
-def wanted_secrets(credentials: Sequence[Credential]) -> list[str]:
+def secret_names(credentials: Sequence[Credential]) -> list[str]:
     """Names of all Secrets to read, each once."""
-    names: list[str] = []
-    for credential in credentials:
-        for name in (*credential.secret_names, credential.ca_name):
-            if name is not None and name not in names:
-                names.append(name)
-    return names
+    names = [name for credential in credentials for name in (*credential.secret_names, credential.ca_name) if name is not None]
+    return list(dict.fromkeys(names))
+
+
+def names_of(credentials: Sequence[Credential]) -> str:
+    """All of them, for a sentence."""
+    return ", ".join(credential.name for credential in credentials)
 
 
 def _decode(data: Mapping[str, str], key: str) -> bytes:

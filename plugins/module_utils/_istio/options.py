@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Credentials as users give them.
+"""The options that sds_secret_wait and sds_primer share.
 
 Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
@@ -14,6 +14,26 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
 
 
+def gateway_options() -> dict[str, dict[str, Any]]:
+    """Their argument spec."""
+    credential: dict[str, dict[str, Any]] = {
+        "name": {"type": "str", "required": True},
+        "hosts": {"type": "list", "elements": "str", "required": True},
+        "mode": {"type": "str", "choices": ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL"], "default": "SIMPLE"},
+        "credential_names": {"type": "list", "elements": "str", "default": []},
+    }
+    return {
+        "credentials": {"type": "list", "elements": "dict", "required": True, "options": credential},
+        "namespace": {"type": "str", "default": "istio-ingress"},
+        "selector": {"type": "dict", "default": {"istio": "ingress"}},
+        "port": {"type": "int", "default": 443},
+        "primer_port": {"type": "int"},
+        "timeout": {"type": "int", "default": 120},
+        "fail_fast": {"type": "bool", "default": True},
+        "progress_file": {"type": "path"},
+    }
+
+
 def parse_credentials(given: Sequence[Mapping[str, Any]]) -> list[Credential]:
     """The option credentials as objects. Raises ValueError with the sentence for the user."""
     if not given:
@@ -24,15 +44,15 @@ def parse_credentials(given: Sequence[Mapping[str, Any]]) -> list[Credential]:
         hosts = tuple(str(h) for h in entry["hosts"])
         names = tuple(str(n) for n in entry.get("credential_names") or ())
         if not hosts:
-            raise ValueError("credentials has no hosts for %s: name at least one, its certificate is asked for by it" % name)
+            raise ValueError(f"credentials has no hosts for {name}: name at least one, its certificate is asked for by it")
         for host in hosts:
             if host == "*" or "/" in host:
-                raise ValueError("credentials has the host %r for %s: give DNS names that the certificate must cover" % (host, name))
+                raise ValueError(f"credentials has the host {host!r} for {name}: give DNS names that the certificate must cover")
         if "/" in name:
-            raise ValueError("credentials has the name %r: give the name of a Secret in the namespace of the gateway pods" % name)
+            raise ValueError(f"credentials has the name {name!r}: give the name of a Secret in the namespace of the gateway pods")
         if len(names) > 2:
-            raise ValueError("credential_names of %s has %d entries, Istio allows two: an RSA and an ECDSA one" % (name, len(names)))
+            raise ValueError(f"credential_names of {name} has {len(names)} entries, Istio allows two: an RSA and an ECDSA one")
         if any(c.name == name for c in found):
-            raise ValueError("credentials has %s twice: list all its hosts in one entry" % name)
+            raise ValueError(f"credentials has {name} twice: list all its hosts in one entry")
         found.append(Credential(name, hosts, str(entry.get("mode") or "SIMPLE"), names))
     return found

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential, Finding
-from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, REFUSED, RESET, SERVED, Probe
+from ansible_collections.baremesh.edge.plugins.module_utils._cause import FINAL, Cause
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import FORWARD_FAILED, REFUSED, RESET, SERVED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import pod_expects_header
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import TlsError, leaf_of_der
 
@@ -55,10 +56,10 @@ class Seen:
         except TlsError as exc:
             self.state, self.detail = RESET, str(exc)
             return
-        wanted = list(expected)
-        if self.serial not in wanted:
+        known = list(expected)
+        if self.serial not in known:
             self.state = OTHER_SERIAL
-            self.detail = "it serves serial %s, the Secret holds %s" % (self.serial, " or ".join(wanted) or "none")
+            self.detail = f"it serves serial {self.serial}, the Secret holds {' or '.join(known) or 'none'}"
 
     def result(self) -> dict[str, Any]:
         """As module result."""
@@ -91,9 +92,14 @@ def gateway_pod(pod: Mapping[str, Any]) -> GatewayPod:
     )
 
 
+def selector_text(selector: Mapping[str, str]) -> str:
+    """The labels as kubectl writes them."""
+    return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+
+
 def absence(
     namespace: str, selector: Mapping[str, str], pods: Iterable[Mapping[str, Any]], makers: Sequence[Mapping[str, Any]] | None
-) -> Finding:
+) -> Cause:
     """What to say where no pod has the labels.
 
     Args:
@@ -102,19 +108,18 @@ def absence(
         pods: all pods of the namespace.
         makers: its Deployments, DaemonSets and StatefulSets, None if these cannot be read.
     """
-    labels = ",".join("%s=%s" % item for item in sorted(selector.items()))
-    text = "no pod in namespace %s has the labels %s" % (namespace, labels)
+    text = f"no pod in namespace {namespace} has the labels {selector_text(selector)}"
     if makers is None:
-        return Finding("", text, final=False)
+        return Cause(text)
     for maker in makers:
         spec = maker.get("spec") or {}
         if selector.items() <= _labels(spec.get("template") or {}).items():
-            name = "%s %s" % (maker.get("kind"), (maker.get("metadata") or {}).get("name"))
+            name = f"{maker.get('kind')} {(maker.get('metadata') or {}).get('name')}"
             state = "is scaled to 0" if spec.get("replicas") == 0 else "has none yet"
-            return Finding("", "%s; %s, which makes them, %s" % (text, name, state), final=False)
-    found = sorted({"%s=%s" % (k, _labels(p)[k]) for p in pods for k in selector if k in _labels(p)})
-    hint = " (pods there have %s)" % ", ".join(found[:5]) if found else ""
-    return Finding("", "%s, and nothing there makes such pods; set selector to the labels of the gateway pods%s" % (text, hint))
+            return Cause(f"{text}; {name}, which makes them, {state}")
+    found = sorted({f"{k}={_labels(p)[k]}" for p in pods for k in selector if k in _labels(p)})
+    hint = f" (pods there have {', '.join(found[:5])})" if found else ""
+    return Cause(f"{text}, and nothing there makes such pods; set selector to the labels of the gateway pods{hint}", FINAL)
 
 
 def sentence(seen: Seen, held: str = "") -> str:
@@ -124,15 +129,15 @@ def sentence(seen: Seen, held: str = "") -> str:
         seen: the last handshake.
         held: what Envoy itself says, if it was asked.
     """
-    pod = "gateway pod %s on %s" % (seen.pod.name, seen.pod.node or "no node")
+    pod = f"gateway pod {seen.pod.name} on {seen.pod.node or 'no node'}"
     words = {
-        REFUSED: "%s does not listen for %s" % (pod, seen.sni),
-        RESET: "%s ends TLS connections for %s without a certificate" % (pod, seen.sni),
-        OTHER_SERIAL: "%s answers for %s with another certificate: %s" % (pod, seen.sni, seen.detail),
-        FORWARD_FAILED: "%s cannot be asked: %s" % (pod, seen.detail),
-        "": "%s has not been asked" % pod,
-    }.get(seen.state, "%s: %s" % (pod, seen.detail))
-    return "%s; %s" % (words, held) if held else words
+        REFUSED: f"{pod} does not listen for {seen.sni}",
+        RESET: f"{pod} ends TLS connections for {seen.sni} without a certificate",
+        OTHER_SERIAL: f"{pod} answers for {seen.sni} with another certificate: {seen.detail}",
+        FORWARD_FAILED: f"{pod} cannot be asked: {seen.detail}",
+        "": f"{pod} has not been asked",
+    }.get(seen.state, f"{pod}: {seen.detail}")
+    return f"{words}; {held}" if held else words
 
 
 def _labels(found: Mapping[str, Any]) -> dict[str, str]:
@@ -143,8 +148,8 @@ def _pod_problem(status: Mapping[str, Any]) -> str:
     for container in status.get("containerStatuses") or []:
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("reason"):
-            return "%s: %s" % (waiting["reason"], waiting.get("message") or "container %s" % container.get("name"))
+            return f"{waiting['reason']}: {waiting.get('message') or 'container ' + str(container.get('name'))}"
     for condition in status.get("conditions") or []:
         if condition.get("status") == "False" and condition.get("message"):
             return str(condition["message"])
-    return "its phase is %s" % (status.get("phase") or "unknown")
+    return f"its phase is {status.get('phase') or 'unknown'}"

@@ -47,7 +47,7 @@ def choose_ports(count: int, taken: set[int], chance: random.Random) -> list[int
     """
     free = [p for p in range(FIRST_PORT, LAST_PORT + 1) if p not in taken]
     if len(free) < count:
-        raise ValueError("%d ports are needed for primers, but %d to %d has only %d free" % (count, FIRST_PORT, LAST_PORT, len(free)))
+        raise ValueError(f"{count} ports are needed for primers, but {FIRST_PORT} to {LAST_PORT} has only {len(free)} free")
     return sorted(chance.sample(free, count))
 
 
@@ -59,12 +59,12 @@ def primer_gateway(
     ports: Sequence[int],
     wall: float,
     deadline_wall: float,
-    owner: str,
+    owner: str | None,
 ) -> dict[str, Any]:
     """The Gateway object: one server, on a port of its own, for each credential.
 
     A listener of its own, because one that lacks a secret would keep the others from starting. HTTPS, because istiod
-    leaves out a TLS server without a route.
+    leaves out a TLS server without a route. Without an owner it outlives the process that makes it, until its deadline.
     """
     servers = []
     for credential, port in zip(credentials, ports):
@@ -75,7 +75,7 @@ def primer_gateway(
             tls["credentialName"] = credential.name
         servers.append(
             {
-                "port": {"number": port, "name": "https-primer-%d" % port, "protocol": "HTTPS"},
+                "port": {"number": port, "name": f"https-primer-{port}", "protocol": "HTTPS"},
                 "bind": "127.0.0.1",
                 "hosts": list(credential.hosts),
                 "tls": tls,
@@ -88,15 +88,21 @@ def primer_gateway(
             "name": name,
             "namespace": namespace,
             "labels": {LABEL: "true"},
-            "annotations": {CREATED: iso_wall(wall), DEADLINE: iso_wall(deadline_wall), OWNER: owner},
+            "annotations": {CREATED: iso_wall(wall), DEADLINE: iso_wall(deadline_wall), **({OWNER: owner} if owner else {})},
         },
         "spec": {"selector": dict(selector), "servers": servers},
     }
 
 
-def kept_until(deadline_wall: float) -> dict[str, Any]:
-    """The change to a primer that outlives its run: another deadline, and no owner."""
-    return {"metadata": {"annotations": {DEADLINE: iso_wall(deadline_wall), OWNER: None}}}
+def credential_ports(gateway: Mapping[str, Any]) -> dict[str, int]:
+    """By credential, the port on which a primer makes pods serve it."""
+    found = {}
+    for server in (gateway.get("spec") or {}).get("servers") or []:
+        tls = server.get("tls") or {}
+        for name in [tls.get("credentialName"), *(tls.get("credentialNames") or [])]:
+            if name:
+                found[str(name)] = int(server["port"]["number"])
+    return found
 
 
 def webhook_trouble(message: str) -> str | None:
@@ -104,10 +110,9 @@ def webhook_trouble(message: str) -> str | None:
     found = _WEBHOOK.search(" ".join(message.split()))
     if not found:
         return None
-    return "istiod does not answer: its webhook %s, without which no Gateway can be made, fails (%s); does istiod run in namespace %s?" % (
-        found["webhook"],
-        found["reason"],
-        found["namespace"],
+    return (
+        f"istiod does not answer: its webhook {found['webhook']}, without which no Gateway can be made, fails ({found['reason']}); "
+        f"does istiod run in namespace {found['namespace']}?"
     )
 
 

@@ -10,27 +10,27 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_pods import Patience
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import (
     LABEL,
     choose_ports,
+    credential_ports,
     is_for,
     is_stale,
-    kept_until,
     primer_gateway,
     webhook_trouble,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KindAbsent, KubeError, WebhookSilent
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.patience import Patience
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import GATEWAYS
 from ansible_collections.baremesh.edge.plugins.module_utils._process import has_ended, own_identity
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, Deadline
 
-# How long a kept primer may stay, for the real Gateway to be applied in.
+# How long a primer may stay that outlives its process, for the credentials to be served and the real Gateway to be applied in.
 KEPT_FOR = 900.0
 REMOVE_WITHIN = 10.0
 
@@ -45,8 +45,20 @@ class Primers:
         self._clock = clock
         self.made: list[str] = []
 
-    def create(self, credentials: Sequence[Credential], first_port: int | None, taken: set[int], patience: Patience) -> dict[str, int]:
-        """Make the primer; returns the port of each credential.
+    def create(
+        self, credentials: Sequence[Credential], first_port: int | None, taken: set[int], patience: Patience, kept: bool
+    ) -> dict[str, int]:
+        """Make the primer.
+
+        Args:
+            credentials: what it makes the pods serve.
+            first_port: the first of its ports, None for free ones.
+            taken: ports that it must not use.
+            patience: for requests.
+            kept: whether it outlives this process.
+
+        Returns:
+            The port of each credential.
 
         Raises:
             KubeError: the API or istiod's webhook refuses it.
@@ -55,26 +67,31 @@ class Primers:
             ports = choose_ports(len(credentials), taken, random.SystemRandom())
         else:
             ports = list(range(first_port, first_port + len(credentials)))
-        name = "baremesh-primer-%s" % uuid.uuid4().hex[:8]
+        name = f"baremesh-primer-{uuid.uuid4().hex[:8]}"
         wall = self._clock.wall()
-        end = patience.deadline.wall_end + REMOVE_WITHIN
-        body = primer_gateway(name, self._namespace, self._selector, credentials, ports, wall, end, own_identity())
+        end = wall + KEPT_FOR if kept else patience.deadline.wall_end + REMOVE_WITHIN
+        owner = None if kept else own_identity()
+        body = primer_gateway(name, self._namespace, self._selector, credentials, ports, wall, end, owner)
         # Before the request: an answer that got lost may have made it all the same.
         self.made.append(name)
         patience.call(lambda: self._create(body))
         return {c.name: p for c, p in zip(credentials, ports)}
 
-    def keep(self) -> list[str]:
-        """Let what was made outlive this process; returns the sentences of what did not work."""
-        patience = Patience(Deadline(self._clock, REMOVE_WITHIN))
-        change = kept_until(self._clock.wall() + KEPT_FOR)
-        problems = []
-        for name in self.made:
+    def ports(self, names: Sequence[str], patience: Patience) -> dict[str, int]:
+        """By credential, the port on which these primers make the pods serve it.
+
+        Raises:
+            KubeError: one of them does not exist.
+        """
+        found: dict[str, int] = {}
+        for name in names:
             try:
-                patience.call(lambda n=name: self._client.merge(GATEWAYS, self._namespace, n, change))  # type: ignore[misc]
-            except KubeError as exc:
-                problems.append("Primer Gateway %s/%s may be swept before its time: %s" % (self._namespace, name, exc))
-        return problems
+                found.update(credential_ports(patience.call(lambda n=name: self._client.get(GATEWAYS, self._namespace, n))))  # type: ignore[misc]
+            except ApiError as exc:
+                if not exc.not_found:
+                    raise
+                raise KubeError(f"primer Gateway {self._namespace}/{name} does not exist; it may have expired") from exc
+        return found
 
     def remove(self, names: Sequence[str]) -> list[str]:
         """Remove them; returns the sentences of those that could not be removed."""
@@ -84,15 +101,23 @@ class Primers:
             try:
                 patience.call(lambda n=name: self._delete(n))  # type: ignore[misc]
             except KubeError as exc:
-                problems.append("Primer Gateway %s/%s is left over, the next run sweeps it: %s" % (self._namespace, name, exc))
+                problems.append(f"Primer Gateway {self._namespace}/{name} is left over, the next run sweeps it: {exc}")
         return problems
 
-    def find(self, stale_only: bool) -> list[str]:
-        """Names of the primers for these pods, or of all stale ones in the namespace."""
-        items = self._client.list(GATEWAYS, self._namespace, "%s=true" % LABEL).get("items") or []
+    def stale(self) -> list[str]:
+        """Names of those in the namespace that dead runs have left."""
         wall = self._clock.wall()
-        chosen = [g for g in items if (is_stale(g, wall, has_ended) if stale_only else is_for(g, self._selector))]
-        return sorted(str(g["metadata"]["name"]) for g in chosen)
+        return _names(gateway for gateway in self._all() if is_stale(gateway, wall, has_ended))
+
+    def present(self, names: Sequence[str] | None = None) -> list[str]:
+        """Which of the names are there; without names, all for these pods."""
+        found = self._all()
+        if names is None:
+            return _names(gateway for gateway in found if is_for(gateway, self._selector))
+        return [name for name in names if name in _names(found)]
+
+    def _all(self) -> list[dict[str, Any]]:
+        return self._client.list(GATEWAYS, self._namespace, f"{LABEL}=true").get("items") or []
 
     def _create(self, body: dict[str, Any]) -> None:
         try:
@@ -113,3 +138,7 @@ class Primers:
         except ApiError as exc:
             if not exc.not_found:
                 raise
+
+
+def _names(gateways: Iterable[Mapping[str, Any]]) -> list[str]:
+    return sorted(str(gateway["metadata"]["name"]) for gateway in gateways)

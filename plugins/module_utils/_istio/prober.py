@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import open_channel
-from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import ForwardError, RefusedError
-from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, Probe, shake_hands
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import FORWARD_FAILED, ForwardError, Probe, RefusedError
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import shake_hands
 from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import opening
 
 

@@ -13,7 +13,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials i
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import Seen
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import Prober
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import FORWARD_FAILED
 
 ADMIN_PORT = 15000
 ADMIN_TIMEOUT = 3.0
@@ -24,18 +24,18 @@ def ask_envoy(prober: Prober, seen: Seen, port: int) -> str:
     """Half a sentence on the listener and the secret; empty where Envoy cannot be asked."""
     if seen.state == FORWARD_FAILED:
         return ""
-    wanted = [resource_name(n) for n in (*seen.credential.secret_names, seen.credential.ca_name) if n]
+    names = [resource_name(n) for n in (*seen.credential.secret_names, seen.credential.ca_name) if n]
     try:
         listeners = prober.read_json(seen.pod.name, ADMIN_PORT, "/config_dump?resource=dynamic_listeners", ADMIN_TIMEOUT)
         errors = listener_errors(listeners, port)
         if errors:
-            return "Envoy refused the listener: %s" % errors[0]
+            return f"Envoy refused the listener: {errors[0]}"
         dump = prober.read_json(seen.pod.name, ADMIN_PORT, SECRETS_PATH, ADMIN_TIMEOUT)
     except KubeError:
         return ""
     states = {s.name: s.state for s in held_secrets(dump)}
-    missing = [n for n in wanted if states.get(n) != "active"]
+    missing = [n for n in names if states.get(n) != "active"]
     if not missing:
-        return "its Envoy holds %s" % " and ".join(wanted)
+        return f"its Envoy holds {' and '.join(names)}"
     word = "waits for" if states.get(missing[0]) else "has not asked for"
-    return "its Envoy %s %s, which istiod has not sent (does istiod run, and is the pod connected to it?)" % (word, missing[0])
+    return f"its Envoy {word} {missing[0]}, which istiod has not sent (does istiod run, and is the pod connected to it?)"

@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.config_dump import HeldSecret, held_secrets
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_pods import Patience, Reader
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import GatewayPod
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_pods import Reader
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import GatewayPod, selector_text
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import Prober
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_explain import ADMIN_PORT, SECRETS_PATH
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_preflight import FIRST_PAUSE, LONGEST_PAUSE
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_wait import HANDSHAKE_TIMEOUT, PARALLEL
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.serving import HANDSHAKE_TIMEOUT, PARALLEL
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, Probe
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.patience import Patience
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import FORWARD_FAILED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._net.served import describe_probe
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import iso, probe_name
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
@@ -61,7 +62,7 @@ class GatewayLook:
     ) -> None:
         self._prober = prober
         self._port = port
-        self._labels = ",".join("%s=%s" % item for item in sorted(selector.items()))
+        self._labels = selector_text(selector)
         self._namespace = namespace
         self._deadline = deadline
         self._reader = Reader(client, namespace, selector, Patience(deadline))
@@ -82,7 +83,7 @@ class GatewayLook:
             wrong: dict[tuple[str, int, str], Entry] = {}
             for job, entry in zip(open_jobs, self._shake_all(open_jobs)):
                 (right if _problem(entry, expected) is None else wrong)[_key(*job)] = entry
-            problems = [f.text for f in self._reader.pod_findings(pods)] + [str(_problem(e, expected)) for e in wrong.values()]
+            problems = [f.text for f in self._reader.pod_causes(pods)] + [str(_problem(e, expected)) for e in wrong.values()]
             if not problems or self._deadline.expired:
                 found = {**right, **wrong}
                 return self._seen(pods, [found[_key(*j)] for j in jobs], problems, read_secrets)
@@ -90,7 +91,7 @@ class GatewayLook:
 
     def _seen(self, pods: list[GatewayPod], served: list[Entry], problems: list[str], read_secrets: bool) -> Seen:
         secrets: list[Entry] = []
-        errors = [] if pods else ["no pod in namespace %s has the labels %s" % (self._namespace, self._labels)]
+        errors = [] if pods else [f"no pod in namespace {self._namespace} has the labels {self._labels}"]
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
             for found, error in pool.map(self._dump, pods if read_secrets else []):
                 secrets += found
@@ -105,7 +106,7 @@ class GatewayLook:
         try:
             dump = self._prober.read_json(pod.name, ADMIN_PORT, SECRETS_PATH, HANDSHAKE_TIMEOUT)
         except KubeError as exc:
-            return [], "Pod %s: %s" % (pod.name, exc)
+            return [], f"Pod {pod.name}: {exc}"
         return [_secret(pod, s) for s in held_secrets(dump)], ""
 
     def _shake(self, pod: GatewayPod, server_name: str) -> Entry:
@@ -122,12 +123,12 @@ def _key(pod: GatewayPod, server_name: str) -> tuple[str, int, str]:
 
 
 def _problem(entry: Entry, expected: Mapping[str, str]) -> str | None:
-    where = "gateway pod %s on %s" % (entry["pod"], entry["node"] or "no node")
+    where = f"gateway pod {entry['pod']} on {entry['node'] or 'no node'}"
     if not entry["serial"]:
-        return "%s serves no certificate for %s: %s" % (where, entry["sni"], entry["detail"])
-    wanted = expected.get(entry["sni"])
-    if wanted is not None and entry["serial"] != wanted:
-        return "%s serves serial %s for %s, expected is %s" % (where, entry["serial"], entry["sni"], wanted)
+        return f"{where} serves no certificate for {entry['sni']}: {entry['detail']}"
+    serial = expected.get(entry["sni"])
+    if serial is not None and entry["serial"] != serial:
+        return f"{where} serves serial {entry['serial']} for {entry['sni']}, expected is {serial}"
     return None
 
 

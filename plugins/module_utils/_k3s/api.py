@@ -20,6 +20,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import read_text
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
 
@@ -27,7 +28,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff
 _WATCH_SECONDS = 5
 
 
-class ApiError(Exception):
+class ApiError(EdgeError):
     """A request that did not succeed. C(status) is the HTTP status, 0 when there was no answer."""
 
     def __init__(self, message: str, status: int = 0) -> None:

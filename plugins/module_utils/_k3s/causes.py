@@ -13,20 +13,10 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cause import FINAL, GRACE, Cause
+
 # A complaint older than these seconds may have healed: an agent repeats its own every 2 to 10 seconds.
 RECENT = 12.0
-
-
-class Cause(NamedTuple):
-    """What stops K3s.
-
-    C(sentence) names what is wrong and what to do; C(line) is the journal line it was read from.
-    C(patience) is for how many seconds the line may go on appearing before waiting has no point: 0, or longer than C(RECENT).
-    """
-
-    sentence: str
-    line: str
-    patience: float
 
 
 class _Pattern(NamedTuple):
@@ -152,7 +142,8 @@ def explain(lines: Sequence[str]) -> Cause | None:
                 named = {name: (value or "").strip() for name, value in match.groupdict().items()}
                 if "what" in named and not pattern.sentence.count("({what})"):
                     named["what"] = f" ({named['what'].lstrip(': ')})" if named["what"].lstrip(": ") else ""
-                return Cause(pattern.sentence.format(**named), line.strip(), pattern.patience)
+                outlook = GRACE if pattern.patience else FINAL
+                return Cause(pattern.sentence.format(**named), outlook, patience=pattern.patience, source=line.strip())
     return None
 
 

@@ -13,13 +13,15 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+
 VERSION_FORM = re.compile(r"v(\d+)\.(\d+)\.(\d+)(-rc\d+)?\+[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*\Z")
 VERSION_HELP = "vX.Y.Z+k3sN or vX.Y.Z-rcN+k3sN, for example v1.34.4+k3s1"
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
 
 
-class ReleaseError(Exception):
+class ReleaseError(EdgeError):
     """A release that cannot be used. The message is one sentence for the user."""
 
 

@@ -16,6 +16,7 @@ import signal
 import time
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import leftovers
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import STATE_DIR, read_text
 
@@ -24,7 +25,7 @@ _UNIT_DIR = "/etc/systemd/system"
 _END_TIMEOUT = 10.0
 
 
-class ResetError(Exception):
+class ResetError(EdgeError):
     """K3s cannot be removed. The message is one sentence for the user."""
 
 

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cause import Cause
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import causes
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 
@@ -33,7 +35,7 @@ _ASK_AT_MOST_EVERY = 0.2
 _ASK_AT_LEAST_EVERY = 2.0
 
 
-class UnitError(Exception):
+class UnitError(EdgeError):
     """A unit that cannot be managed, or did not start. The message is one sentence for the user."""
 
     def __init__(self, message: str, journal: Sequence[str] = ()) -> None:
@@ -146,9 +148,9 @@ class Unit:
                 return state
             now = deadline.clock.monotonic()
             cause = causes.explain(journal.recent(causes.RECENT))
-            first_seen = {cause.sentence: first_seen.get(cause.sentence, now)} if cause is not None else {}
-            if cause is not None and now - first_seen[cause.sentence] >= cause.patience:
-                raise UnitError(f"{self.name} does not start: {cause.sentence}.", journal.lines)
+            first_seen = {cause.text: first_seen.get(cause.text, now)} if cause is not None else {}
+            if cause is not None and now - first_seen[cause.text] >= cause.patience:
+                raise UnitError(f"{self.name} does not start: {cause.text}.", journal.lines)
             if state.restarts < restarts_before:
                 restarts_before = state.restarts
             if state.active == "failed" or state.restarts - restarts_before >= _MAX_RESTARTS:
@@ -159,9 +161,9 @@ class Unit:
                 )
             journal.wait(_ASK_AT_MOST_EVERY, deadline.cut(_ASK_AT_LEAST_EVERY))
 
-    def _failure(self, what: str, cause: causes.Cause | None, journal: Journal) -> str:
+    def _failure(self, what: str, cause: Cause | None, journal: Journal) -> str:
         if cause is not None:
-            return f"{self.name} {what}: {cause.sentence}."
+            return f"{self.name} {what}: {cause.text}."
         complaint = causes.last_complaint(journal.lines)
         if complaint:
             return f"{self.name} {what}; its last complaint: {complaint}"

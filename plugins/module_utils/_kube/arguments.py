@@ -14,7 +14,7 @@ from ansible.module_utils.basic import env_fallback
 
 
 def _from_env(name: str, **extra: Any) -> dict[str, Any]:
-    return dict(extra, fallback=(env_fallback, ["K8S_AUTH_%s" % name]))
+    return dict(extra, fallback=(env_fallback, [f"K8S_AUTH_{name}"]))
 
 
 def auth_argument_spec() -> dict[str, dict[str, Any]]:

@@ -54,7 +54,7 @@ class KubeClient:
 
     def get(self, resource: Resource, namespace: str | None, name: str, timeout: float = ANSWER_TIMEOUT) -> Json:
         """One object. Raises ApiError (404 where it does not exist) or ConnectionLost."""
-        attempt = "read %s" % _where(resource, namespace, name)
+        attempt = f"read {_where(resource, namespace, name)}"
         return self._call(Request(attempt, "GET", resource.path(namespace, name)), timeout)
 
     def list(
@@ -67,7 +67,7 @@ class KubeClient:
     ) -> Json:
         """The List object of a collection, in one request."""
         query = _selectors(label_selector, field_selector)
-        attempt = "list %s" % _where(resource, namespace)
+        attempt = f"list {_where(resource, namespace)}"
         return self._call(Request(attempt, "GET", resource.path(namespace), query), timeout)
 
     def items(
@@ -89,30 +89,30 @@ class KubeClient:
         self, resource: Resource, namespace: str, name: str, subresource: str, query: Mapping[str, str], timeout: float = ANSWER_TIMEOUT
     ) -> str:
         """A subresource that is plain text, such as the log of a pod."""
-        attempt = "read the %s of %s" % (subresource, _where(resource, namespace, name))
+        attempt = f"read the {subresource} of {_where(resource, namespace, name)}"
         answer = self._answer(Request(attempt, "GET", resource.path(namespace, name, subresource), query), timeout)
         return answer.body.decode("utf-8", "replace")
 
     def create(self, resource: Resource, namespace: str | None, body: Json, timeout: float = ANSWER_TIMEOUT) -> Json:
         """Create an object and return it as stored."""
         name = body.get("metadata", {}).get("name")
-        attempt = "create %s" % _where(resource, namespace, name)
+        attempt = f"create {_where(resource, namespace, name)}"
         return self._call(Request(attempt, "POST", resource.path(namespace), body=body), timeout)
 
     def delete(self, resource: Resource, namespace: str | None, name: str, timeout: float = ANSWER_TIMEOUT) -> Json:
         """Delete an object."""
-        attempt = "delete %s" % _where(resource, namespace, name)
+        attempt = f"delete {_where(resource, namespace, name)}"
         return self._call(Request(attempt, "DELETE", resource.path(namespace, name)), timeout)
 
     def replace_status(self, resource: Resource, namespace: str | None, body: Json, timeout: float = ANSWER_TIMEOUT) -> Json:
         """Write the status subresource; the resourceVersion in it guards against overwriting others."""
         name = body["metadata"]["name"]
-        attempt = "update the status of %s" % _where(resource, namespace, name)
+        attempt = f"update the status of {_where(resource, namespace, name)}"
         return self._call(Request(attempt, "PUT", resource.path(namespace, name, "status"), body=body), timeout)
 
     def merge(self, resource: Resource, namespace: str | None, name: str, change: Json, timeout: float = ANSWER_TIMEOUT) -> Json:
         """Change the given fields of an object; None removes one."""
-        attempt = "change %s" % _where(resource, namespace, name)
+        attempt = f"change {_where(resource, namespace, name)}"
         request = Request(attempt, "PATCH", resource.path(namespace, name), body=change, content_type="application/merge-patch+json")
         return self._call(request, timeout)
 
@@ -135,7 +135,7 @@ class KubeClient:
 
     def watch(self, resource: Resource, namespace: str | None, query: Mapping[str, str], timeout: float) -> Stream:
         """Open a watch; the caller reads its lines and closes it."""
-        attempt = "watch %s" % _where(resource, namespace)
+        attempt = f"watch {_where(resource, namespace)}"
         self.requests += 1
         stream = self._transport.stream(resource.path(namespace), dict(query, watch="1"), timeout)
         if stream.answer.status != 200:
@@ -147,9 +147,9 @@ class KubeClient:
         try:
             found = json.loads(answer.body)
         except ValueError as exc:
-            raise ConnectionLost("Could not %s: the answer is not JSON (%s)" % (request.attempt, exc)) from exc
+            raise ConnectionLost(f"Could not {request.attempt}: the answer is not JSON ({exc})") from exc
         if not isinstance(found, dict):
-            raise ConnectionLost("Could not %s: the answer is no object" % request.attempt)
+            raise ConnectionLost(f"Could not {request.attempt}: the answer is no object")
         return found
 
     def _answer(self, request: Request, timeout: float) -> Answer:
@@ -205,5 +205,5 @@ def _selectors(label_selector: str | None, field_selector: str | None) -> dict[s
 
 
 def _where(resource: Resource, namespace: str | None, name: str | None = None) -> str:
-    place = " in namespace %s" % namespace if namespace and resource.namespaced else ""
-    return "%s%s%s" % (resource.full_name, " %s" % name if name else "", place)
+    place = f" in namespace {namespace}" if namespace and resource.namespaced else ""
+    return f"{resource.full_name}{f' {name}' if name else ''}{place}"

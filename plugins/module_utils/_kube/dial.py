@@ -84,9 +84,9 @@ def _proxy_of_environment(scheme: str, host: str) -> str | None:
     if not any(os.environ.get(name) for name in PROXY_VARIABLES) or host.startswith(_LOOPBACK):
         return None
     # Takes longer to import than all the rest of this file.
-    from urllib.request import getproxies_environment, proxy_bypass_environment  # noqa: PLC0415
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415
 
-    return None if proxy_bypass_environment(host) else getproxies_environment().get(scheme)
+    return None if proxy_bypass(host) else getproxies().get(scheme)
 
 
 def _context(configuration: Any) -> ssl.SSLContext:

@@ -48,7 +48,7 @@ class ApiError(KubeError):
         attempt: str,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__("Could not %s: HTTP %d %s: %s" % (attempt, status, reason or "without reason", message))
+        super().__init__(f"Could not {attempt}: HTTP {status} {reason or 'without reason'}: {message}")
         self.status = status
         self.reason = reason
         self.message = message
@@ -81,7 +81,7 @@ class KindAbsent(ApiError):  # noqa: N818
 
     def __init__(self, full_name: str, kind: str, error: ApiError) -> None:
         super().__init__(error.status, error.reason, error.message, error.attempt, error.retry_after)
-        self.args = ("The API server does not know the kind %s (%s): its CRD is not installed" % (kind, full_name),)
+        self.args = (f"The API server does not know the kind {kind} ({full_name}): its CRD is not installed",)
 
 
 class WebhookSilent(ApiError):  # noqa: N818

@@ -40,7 +40,7 @@ class ThreadFeed:
     def add(self, follower: Follower) -> None:
         """Follow one more kind."""
         self._followers.append(follower)
-        name = "follow-%s" % follower.resource.plural
+        name = f"follow-{follower.resource.plural}"
         threading.Thread(target=self._run, args=(follower,), name=name, daemon=True).start()
 
     def get(self, timeout: float) -> list[Change]:
@@ -73,7 +73,7 @@ class ThreadFeed:
                 # A thread's exception would vanish with it, and the wait would last until its deadline.
                 if self._stop.is_set():
                     return
-                error = KubeError("Following %s failed: %s: %s" % (follower.resource.full_name, type(exc).__name__, exc))
+                error = KubeError(f"Following {follower.resource.full_name} failed: {type(exc).__name__}: {exc}")
                 changes, pause = [Change(follower.resource, "fatal", error=error)], 0.0
             for change in changes:
                 self._queue.put(change)

@@ -137,16 +137,16 @@ class Follower:
             self.close()
             if self._heard:
                 return []
-            raise ConnectionLost("The watch of %s ended without a word" % self.resource.full_name)
+            raise ConnectionLost(f"The watch of {self.resource.full_name} ended without a word")
         if not line.strip():
             return []
         try:
             event = json.loads(line)
             kind, found = event["type"], event["object"]
         except (ValueError, KeyError, TypeError) as exc:
-            raise ConnectionLost("The watch of %s is not readable: %s" % (self.resource.full_name, exc)) from exc
+            raise ConnectionLost(f"The watch of {self.resource.full_name} is not readable: {exc}") from exc
         if kind == "ERROR":
-            raise status_error(found, "watch %s" % self.resource.full_name)
+            raise status_error(found, f"watch {self.resource.full_name}")
         self._heard = True
         self._succeeded()
         # The objects that a WATCH without a version begins with come in any order: to go on from the version of

@@ -13,12 +13,12 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError, LibraryMissingError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection, connect
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Outcome
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import HttpTransport
 
 if TYPE_CHECKING:
@@ -51,15 +51,16 @@ def fail(module: AnsibleModule, error: EdgeError, **result: Any) -> NoReturn:
     raise SystemExit(1)
 
 
-def finish_wait(module: AnsibleModule, good: bool, warnings: Sequence[str], message: str, result: dict[str, Any]) -> NoReturn:
+def finish_wait(module: AnsibleModule, outcome: Outcome) -> NoReturn:
     """End a waiting module with what it has seen; in check mode nothing was waited for, so nothing has failed."""
-    for warning in warnings:
+    for warning in outcome.warnings:
         module.warn(warning)
-    if module.check_mode:
-        module.exit_json(changed=False, msg=message if good else "Would wait: %s" % message, **result)
-    if not good:
-        module.fail_json(changed=False, msg=message, **result)
-    module.exit_json(changed=False, msg=message, **result)
+    result = {"changed": False, **outcome.result(), "msg": outcome.message}
+    if module.check_mode and not outcome.good:
+        module.exit_json(**dict(result, msg=f"Would wait: {outcome.message}"))
+    if not outcome.good:
+        module.fail_json(**result)
+    module.exit_json(**result)
     raise SystemExit(0)
 
 
@@ -70,7 +71,7 @@ def raise_on_signals() -> None:
         # A second signal must not interrupt the cleaning up.
         for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(each, signal.SIG_IGN)
-        raise InterruptedRunError("interrupted by %s" % signal.Signals(number).name)
+        raise InterruptedRunError(f"interrupted by {signal.Signals(number).name}")
 
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(each, interrupt)

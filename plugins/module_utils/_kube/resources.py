@@ -25,18 +25,18 @@ class Resource:
     @property
     def api_version(self) -> str:
         """The apiVersion field of its objects."""
-        return "%s/%s" % (self.group, self.version) if self.group else self.version
+        return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
     def full_name(self) -> str:
         """Its name as RBAC errors write it, such as orders.acme.cert-manager.io."""
-        return "%s.%s" % (self.plural, self.group) if self.group else self.plural
+        return f"{self.plural}.{self.group}" if self.group else self.plural
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
         """The URL path of the collection, of one object, or of a subresource."""
-        parts = ["/apis/%s/%s" % (self.group, self.version) if self.group else "/api/%s" % self.version]
+        parts = [f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"]
         if self.namespaced and namespace:
-            parts.append("namespaces/%s" % quote(namespace, safe=""))
+            parts.append(f"namespaces/{quote(namespace, safe='')}")
         parts.append(self.plural)
         if name:
             parts.append(quote(name, safe=""))

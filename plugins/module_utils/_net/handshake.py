@@ -10,21 +10,18 @@ from __future__ import annotations
 
 import socket
 import ssl
-from dataclasses import dataclass
 
-from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import Channel, ForwardError, RefusedError
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import (
+    FORWARD_FAILED,
+    REFUSED,
+    RESET,
+    SERVED,
+    Channel,
+    ForwardError,
+    Probe,
+    RefusedError,
+)
 from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import opening, other_way
-
-SERVED, REFUSED, RESET, FORWARD_FAILED = "served", "refused", "reset", "forward_failed"
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What a handshake showed: state served with the certificate in DER form, or another state with the reason."""
-
-    state: str
-    certificate: bytes = b""
-    detail: str = ""
 
 
 def shake_hands(channel: Channel, server_name: str, first: bytes = b"") -> Probe:
@@ -51,7 +48,7 @@ def shake_hands(channel: Channel, server_name: str, first: bytes = b"") -> Probe
     except ForwardError as exc:
         return Probe(FORWARD_FAILED, detail=str(exc))
     except ssl.SSLError as exc:
-        return Probe(RESET, detail="TLS: %s" % (exc.reason or exc))
+        return Probe(RESET, detail=f"TLS: {exc.reason or exc}")
     except (ConnectionResetError, BrokenPipeError):
         return Probe(RESET, detail="the connection was reset during the handshake")
     except (socket.timeout, TimeoutError):
@@ -104,7 +101,7 @@ def _probe_once(address: str, port: int, server_name: str, timeout: float, proxy
     except ConnectionRefusedError:
         return Probe(REFUSED, detail="connection refused")
     except (socket.timeout, TimeoutError):
-        return Probe(FORWARD_FAILED, detail="no answer within %.0f s" % timeout)
+        return Probe(FORWARD_FAILED, detail=f"no answer within {timeout:.0f} s")
     except OSError as exc:
         return Probe(FORWARD_FAILED, detail=(exc.strerror or str(exc)).lower())
     with connected:

@@ -81,8 +81,8 @@ def _probe_once(host: str, address: str, port: int, token: str, timeout: float, 
     finally:
         connection.close()
     if server != ENVOY:
-        who = "server '%s'" % server if server else "a server that does not tell its name"
-        problem = "%s answers with %d instead of the gateway" % (who, answer.status)
+        who = f"server '{server}'" if server else "a server that does not tell its name"
+        problem = f"{who} answers with {answer.status} instead of the gateway"
         # The gateway itself says so, without its name, of a header that it does not expect.
         return Probe(host, address, problem, answer.status, server, closed=answer.status == 400 and not server)
     return Probe(host, address, "", answer.status, server)
@@ -98,7 +98,7 @@ def _reason(exc: BaseException) -> str:
     if isinstance(exc, (ConnectionResetError, http.client.RemoteDisconnected)):
         return "the connection was closed without an answer: something listens that is no HTTP server"
     if isinstance(exc, http.client.HTTPException):
-        return "what answers is no HTTP server (%s)" % type(exc).__name__
+        return f"what answers is no HTTP server ({type(exc).__name__})"
     return (getattr(exc, "strerror", None) or str(exc) or type(exc).__name__).lower()
 
 
@@ -121,10 +121,10 @@ def _answer_of(host: str, port: int, timeout: float) -> str:
     address = resolve(host)[0]
     seen = probe(host, address, port, "seen-from-here", timeout)
     if seen.problem:
-        return "%s leads to %s, and there %s" % (host, address, seen.problem)
+        return f"{host} leads to {address}, and there {seen.problem}"
     if seen.status == 404:
-        return "%s leads to %s, where the gateway has no route to cert-manager's solver" % (host, address)
-    return "%s leads to %s, where the gateway answers with %d" % (host, address, seen.status)
+        return f"{host} leads to {address}, where the gateway has no route to cert-manager's solver"
+    return f"{host} leads to {address}, where the gateway answers with {seen.status}"
 
 
 def probe_all(
@@ -165,11 +165,11 @@ def dns_findings(
         try:
             found = resolver(host)
         except OSError:
-            findings.append("%s does not resolve on this host" % host)
+            findings.append(f"{host} does not resolve on this host")
             continue
         for address in found:
             if address not in known:
                 outcome = probe(host, address, port, token, timeout)
                 if outcome.problem:
-                    findings.append("%s resolves to %s, and there %s" % (host, address, outcome.problem))
+                    findings.append(f"{host} resolves to {address}, and there {outcome.problem}")
     return findings

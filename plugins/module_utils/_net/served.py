@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import SERVED, Probe, probe_address
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import SERVED, Probe
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import probe_address
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import Leaf, TlsError, iso, leaf_of_der, normal_serial, probe_name
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
 
@@ -31,8 +32,8 @@ class Endpoint:
     proxy_protocol: bool = False
 
     def __str__(self) -> str:
-        host = "[%s]" % self.address if ":" in self.address else self.address
-        return "%s:%d for %s" % (host, self.port, self.server_name)
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port} for {self.server_name}"
 
 
 @dataclass
@@ -71,7 +72,7 @@ def parse_endpoints(given: Sequence[Mapping[str, Any]]) -> list[Endpoint]:
     for entry in given:
         port = int(entry.get("port") or 443)
         if not 0 < port < 65536:
-            raise ValueError("endpoints has port %d for %s: a port is 1 to 65535" % (port, entry["address"]))
+            raise ValueError(f"endpoints has port {port} for {entry['address']}: a port is 1 to 65535")
         found.append(Endpoint(str(entry["address"]).strip("[]"), port, str(entry["server_name"]), bool(entry.get("proxy_protocol"))))
     return found
 
@@ -87,11 +88,11 @@ def parse_expected(given: Mapping[str, Any], asked: Collection[str], otherwise: 
     found = {}
     for name, value in given.items():
         if name not in asked:
-            raise ValueError("expected_serials has %s, but %s" % (name, otherwise))
+            raise ValueError(f"expected_serials has {name}, but {otherwise}")
         try:
             found[str(name)] = normal_serial(value)
         except TlsError as exc:
-            raise ValueError("expected_serials for %s: %s" % (name, exc)) from exc
+            raise ValueError(f"expected_serials for {name}: {exc}") from exc
     return found
 
 
@@ -148,7 +149,7 @@ class ServedWait:
     def _problem(self, endpoint: Endpoint, entry: Mapping[str, Any]) -> str | None:
         wanted = self._expected.get(endpoint.server_name)
         if entry["error"]:
-            return "%s serves no certificate: %s" % (endpoint, entry["error"])
+            return f"{endpoint} serves no certificate: {entry['error']}"
         if wanted is not None and entry["serial"] != wanted:
-            return "%s serves serial %s (issued by %s), expected is %s" % (endpoint, entry["serial"], entry["issuer"], wanted)
+            return f"{endpoint} serves serial {entry['serial']} (issued by {entry['issuer']}), expected is {wanted}"
         return None

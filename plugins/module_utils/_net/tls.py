@@ -74,7 +74,7 @@ def leaf_of_pem(data: bytes) -> Leaf:
     try:
         return _leaf(x509.load_pem_x509_certificate(blocks[0]))
     except ValueError as exc:
-        raise TlsError("its certificate cannot be parsed (%s)" % exc) from exc
+        raise TlsError(f"its certificate cannot be parsed ({exc})") from exc
 
 
 def leaf_of_der(data: bytes) -> Leaf:
@@ -82,7 +82,7 @@ def leaf_of_der(data: bytes) -> Leaf:
     try:
         return _leaf(x509.load_der_x509_certificate(data))
     except ValueError as exc:
-        raise TlsError("the certificate cannot be parsed (%s)" % exc) from exc
+        raise TlsError(f"the certificate cannot be parsed ({exc})") from exc
 
 
 def key_matches(certificate: bytes, key: bytes) -> bool:
@@ -95,7 +95,7 @@ def key_matches(certificate: bytes, key: bytes) -> bool:
             private = serialization.load_pem_private_key(key, password=None)
     except (ValueError, TypeError) as exc:
         # The exception's text can carry parts of the key's structure: it stays out of the message.
-        raise TlsError("its private key cannot be parsed (%s)" % type(exc).__name__) from None
+        raise TlsError(f"its private key cannot be parsed ({type(exc).__name__})") from None
     blocks = pem_chain(certificate)
     if not blocks:
         raise TlsError("it holds no PEM certificate")
@@ -128,7 +128,7 @@ def normal_serial(value: Any) -> str:
     text = str(value).strip().lower().replace(":", "").replace(" ", "")
     text = text.removeprefix("0x")
     if not text or re.search("[^0-9a-f]", text):
-        raise TlsError("%r is no certificate serial number: give it in hexadecimal" % (value,))
+        raise TlsError(f"{value!r} is no certificate serial number: give it in hexadecimal")
     return text.lstrip("0") or "0"
 
 
@@ -163,7 +163,7 @@ def _leaf(certificate: Any) -> Leaf:
     except x509.ExtensionNotFound:
         pass
     return Leaf(
-        serial="%x" % certificate.serial_number,
+        serial=f"{certificate.serial_number:x}",
         fingerprint_sha256=certificate.fingerprint(hashes.SHA256()).hex(),
         subject=certificate.subject.rfc4514_string(),
         issuer=_common_name(certificate.issuer),

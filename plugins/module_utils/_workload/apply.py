@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.discovery import Discovery
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
@@ -34,7 +35,7 @@ KIND_GRACE = 30.0
 _NAMESPACE_MISSING = re.compile(r'namespaces "([^"]+)" not found')
 
 
-class DefinitionError(Exception):
+class DefinitionError(EdgeError):
     """Definitions that cannot be applied; the text holds one line for each finding."""
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._cause import FINAL, HEALS, Cause, deepest
 
 Json = dict[str, Any]
 
@@ -25,57 +26,38 @@ _CONFIG_REASONS = frozenset(("InvalidImageName", "CreateContainerConfigError", "
 _TERMINAL_REASONS = frozenset(("InvalidImageName", "ErrImageNeverPull"))
 
 
-@dataclass(frozen=True)
-class Cause:
-    """Why something is not ready.
-
-    Attributes:
-        text: one sentence.
-        final: waiting cannot help.
-        depth: how much is known; the deepest of several causes is the one to tell.
-        pod: name of the pod it is about, empty where it is about none.
-        crashed: container whose last words would say more.
-    """
-
-    text: str
-    final: bool = False
-    depth: int = 0
-    pod: str = ""
-    crashed: str = ""
-
-
 def problem(workload: Mapping[str, Any]) -> str | None:
     """Why the workload is not rolled out, None when it is."""
     metadata, spec, status = workload["metadata"], workload.get("spec") or {}, workload.get("status") or {}
     if int(status.get("observedGeneration") or 0) < int(metadata.get("generation") or 0):
-        return "its change was not yet looked at"
+        return "its last change is not yet observed by its controller"
     if workload["kind"] == "DaemonSet":
-        wanted = int(status.get("desiredNumberScheduled") or 0)
+        asked = int(status.get("desiredNumberScheduled") or 0)
         updated, available = int(status.get("updatedNumberScheduled") or 0), int(status.get("numberAvailable") or 0)
         total = updated
-        if not wanted:
-            return "no node is to run it: look at its nodeSelector and tolerations"
+        if not asked:
+            return "no node may run it: check its nodeSelector and tolerations"
     else:
-        wanted = int(spec["replicas"]) if spec.get("replicas") is not None else 1
+        asked = int(spec["replicas"]) if spec.get("replicas") is not None else 1
         updated, available = int(status.get("updatedReplicas") or 0), int(status.get("availableReplicas") or 0)
         total = int(status.get("replicas") or 0)
-    if updated < wanted:
-        return "%d of %d pods are of its newest version" % (updated, wanted)
+    if updated < asked:
+        return f"{updated} of {asked} pods are of its newest version"
     if total > updated:
-        return "%d pods of its last version still end" % (total - updated)
-    if available < wanted:
-        return "%d of %d pods are available" % (available, wanted)
+        return f"{total - updated} pods of its last version still end"
+    if available < asked:
+        return f"{available} of {asked} pods are available"
     return None
 
 
 def pods_of(workload: Mapping[str, Any], pods: Sequence[Json]) -> list[Json]:
     """Pods that the workload's selector matches, in its namespace."""
-    wanted = ((workload.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
+    asked = ((workload.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
     return [
         pod
         for pod in pods
         if pod["metadata"].get("namespace") == workload["metadata"].get("namespace")
-        and all((pod["metadata"].get("labels") or {}).get(key) == value for key, value in wanted.items())
+        and all((pod["metadata"].get("labels") or {}).get(key) == value for key, value in asked.items())
     ]
 
 
@@ -86,12 +68,12 @@ def cause_of(workload: Mapping[str, Any], pods: Sequence[Json]) -> Cause | None:
         return None
     found = [Cause(shallow)]
     found += [
-        Cause("its pods cannot be created: %s" % _sentence(entry), depth=2)
+        Cause(f"its pods cannot be created: {_sentence(entry)}", depth=2)
         for entry in (workload.get("status") or {}).get("conditions") or []
         if entry.get("type") == "ReplicaFailure" and entry.get("status") == "True"
     ]
     found += [cause for pod in pods if (cause := _pod_cause(pod)) is not None]
-    return max(found, key=lambda cause: (cause.final, cause.depth))
+    return deepest(found)
 
 
 def _pod_cause(pod: Mapping[str, Any]) -> Cause | None:
@@ -100,18 +82,18 @@ def _pod_cause(pod: Mapping[str, Any]) -> Cause | None:
     name, status = pod["metadata"]["name"], pod.get("status") or {}
     for entry in status.get("conditions") or []:
         if entry.get("type") == "PodScheduled" and entry.get("status") == "False":
-            return Cause("pod %s is not scheduled: %s" % (name, _sentence(entry)), depth=3, pod=name)
+            return Cause(f"pod {name} is not scheduled: {_sentence(entry)}", depth=3, about=name)
     if status.get("phase") == "Failed":
-        return Cause("pod %s failed: %s" % (name, _sentence(status)), depth=3, pod=name)
+        return Cause(f"pod {name} failed: {_sentence(status)}", depth=3, about=name)
     containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
     found = [cause for container in containers if (cause := _container_cause(name, container)) is not None]
     if found:
-        return max(found, key=lambda cause: (cause.final, cause.depth))
+        return deepest(found)
     if not status.get("conditions"):
-        return Cause("pod %s is %s" % (name, status.get("phase") or "not yet looked at"), depth=1, pod=name)
+        return Cause(f"pod {name} is {status.get('phase') or 'not yet observed'}", depth=1, about=name)
     unready = [container["name"] for container in containers if not container.get("ready")]
     if unready:
-        return Cause("container %s of pod %s is not ready" % (", ".join(unready), name), depth=2, pod=name)
+        return Cause(f"container {', '.join(unready)} of pod {name} is not ready", depth=2, about=name)
     return None
 
 
@@ -120,19 +102,14 @@ def _container_cause(pod: str, container: Mapping[str, Any]) -> Cause | None:
     waiting, last = state.get("waiting") or {}, (container.get("lastState") or {}).get("terminated") or {}
     reason = waiting.get("reason") or ""
     if reason in _PULL_REASONS or reason in _CONFIG_REASONS:
-        text = "container %s of pod %s: %s" % (name, pod, _sentence(waiting))
-        refused = reason in _PULL_REASONS and _PULL_REFUSED.search("%s %s" % (reason, waiting.get("message") or ""))
-        return Cause(text, bool(refused) or reason in _TERMINAL_REASONS, 4, pod)
+        text = f"container {name} of pod {pod}: {_sentence(waiting)}"
+        refused = reason in _PULL_REASONS and _PULL_REFUSED.search(f"{reason} {waiting.get('message') or ''}")
+        return Cause(text, FINAL if refused or reason in _TERMINAL_REASONS else HEALS, depth=4, about=pod)
     ended = last or state.get("terminated") or {}
     if int(ended.get("exitCode") or 0) and not container.get("ready"):
-        text = "container %s of pod %s ended with exit code %s (%s), %d restarts" % (
-            name,
-            pod,
-            ended["exitCode"],
-            ended.get("reason") or "no reason given",
-            int(container.get("restartCount") or 0),
-        )
-        return Cause(text, depth=4, pod=pod, crashed=name)
+        why = f"exit code {ended['exitCode']} ({ended.get('reason') or 'no reason given'})"
+        text = f"container {name} of pod {pod} ended with {why}, {container.get('restartCount') or 0} restarts"
+        return Cause(text, depth=4, about=pod, container=name)
     return None
 
 

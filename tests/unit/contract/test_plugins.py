@@ -14,18 +14,6 @@ MODULE = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.st
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 LICENCE = "# SPDX-License-Identifier: GPL-3.0-or-later"
 PROMISED = {"certificate_wait", "sds_secret_wait", "host_ports"}
-#: The only package that may know the Kubernetes client, see docs/development.md.
-KUBERNETES_CODE = ROOT / "plugins/module_utils/_kube"
-UTILS = ROOT / "plugins/module_utils"
-#: Files that only compute: what they know comes in by arguments, so their tests need neither a clock nor an API.
-PURE = [
-    UTILS / "_cert_manager" / f"{name}.py"
-    for name in ("causes", "issuers", "ledger", "objects", "progress", "readiness", "report", "secret", "selection", "silence", "walk")
-]
-PURE += [UTILS / "_istio" / f"{name}.py" for name in ("config_dump", "credentials", "options", "pods", "primer")]
-PURE += [UTILS / "_workload" / "rollout.py"]
-#: What does input and output: pure packages have no business with it.
-IO_MODULES = {"socket", "ssl", "subprocess", "requests", "urllib", "http", "kubernetes", "time", "os", "pathlib"}
 
 
 def documentation(module):
@@ -40,15 +28,6 @@ def load_text(text):
     import yaml
 
     return yaml.safe_load(text)
-
-
-def imports(path):
-    """Names of the modules that a file imports, absolute ones."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
 
 
 def test_the_promised_modules_are_there():
@@ -90,14 +69,3 @@ def test_a_module_is_thin(module):
 def test_a_plugin_carries_its_licence(path):
     text = path.read_text(encoding="utf-8")
     assert not text or LICENCE in text.splitlines()[:8]
-
-
-@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: str(path.relative_to(ROOT / "plugins")))
-def test_only_one_package_knows_the_kubernetes_client(path):
-    if not path.is_relative_to(KUBERNETES_CODE):
-        assert not [name for name in imports(path) if name.split(".")[0] == "kubernetes" or "kubernetes.core" in name]
-
-
-@pytest.mark.parametrize("path", PURE, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_pure_files_do_no_input_or_output(path):
-    assert [name for name in imports(path) if name.split(".")[0] in IO_MODULES or "module_utils._kube." in name] == []

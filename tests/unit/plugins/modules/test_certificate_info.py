@@ -11,7 +11,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import 
 from ansible_collections.baremesh.edge.plugins.modules import certificate_info
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
-from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, status
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, status
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def api(monkeypatch):
 def test_a_certificate_that_is_not_ready_is_no_failure(monkeypatch, api):
     api.apply(kinds.CERTIFICATES, make.certificate())
     api.apply(kinds.CERTIFICATES, make.certificate("b", conditions=[make.MISSING, make.ISSUING]))
-    api.apply(kinds.CERTIFICATE_REQUESTS, make.request("b"))
+    request = make.request("b")
+    request["metadata"]["creationTimestamp"] = make.stamp(NOW - 60)
+    api.apply(kinds.CERTIFICATE_REQUESTS, request)
     api.apply(kinds.SECRETS, make.secret())
     found = run(monkeypatch, certificate_info, namespace=make.NS)
     assert found["failed"] is False

@@ -61,7 +61,7 @@ def test_check_mode_where_there_is_no_api(monkeypatch):
     monkeypatch.setattr(certificate_wait, "open_client", refuse)
     found = run(monkeypatch, certificate_wait, check=True, namespace=make.NS, names=["app"])
     assert found["failed"] is False
-    assert found["msg"].startswith("Would wait for app; the API cannot tell their state now: kubeconfig is '/none'")
+    assert found["msg"].startswith("Would wait for app; the API cannot be asked for their state now: kubeconfig is '/none'")
     assert run(monkeypatch, certificate_wait, namespace=make.NS, names=["app"])["failed"] is True
 
 

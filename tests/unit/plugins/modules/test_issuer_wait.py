@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager import issuer_wait as kube_issuers
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import named
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import CLUSTER_ISSUERS
 from ansible_collections.baremesh.edge.plugins.modules import issuer_wait
@@ -23,7 +23,7 @@ def api(monkeypatch):
     found = FakeApi(clock)
     monkeypatch.setattr(issuer_wait, "open_client", lambda params: (KubeClient(found, clock), None))
     monkeypatch.setattr(issuer_wait, "SystemClock", lambda: clock)
-    monkeypatch.setattr(kube_issuers, "ThreadFeed", lambda: ScriptedFeed(clock))
+    monkeypatch.setattr(named, "ThreadFeed", lambda: ScriptedFeed(clock))
     return found
 
 
@@ -55,8 +55,8 @@ def test_ready_when_the_event_comes(monkeypatch, api):
             "400 urn:ietf:params:acme:error:badNonce: x",
             20.0,
         ),
-        (issuer(generation=2), "cert-manager has not looked at its last change", 20.0),
-        ({"metadata": {"name": "lab", "uid": "i", "generation": 1}}, "cert-manager has not looked at it", 20.0),
+        (issuer(generation=2), "cert-manager has not observed its last change", 20.0),
+        ({"metadata": {"name": "lab", "uid": "i", "generation": 1}}, "cert-manager has not observed it", 20.0),
     ],
 )
 def test_what_cannot_heal_ends_the_wait_and_what_can_does_not(monkeypatch, api, found, expected, elapsed):
@@ -73,7 +73,25 @@ def test_fail_fast_can_be_turned_off(monkeypatch, api):
 
 
 def test_one_that_never_appears(monkeypatch, api):
-    assert wait(monkeypatch, timeout=3)["msg"] == "ClusterIssuer lab: it does not exist (after 3 s)"
+    found = wait(monkeypatch, timeout=3)
+    assert found["msg"] == "ClusterIssuer lab is not ready: it does not exist\nWaited 3 s."
+    assert found["chain"] == [{"kind": "ClusterIssuer", "name": "lab", "state": "Absent", "reason": "", "message": "it does not exist"}]
+
+
+def test_what_helps_follows_the_first_line(monkeypatch, api):
+    api.apply(CLUSTER_ISSUERS, issuer("False", "ErrRegisterACMEAccount", REFUSED))
+    assert wait(monkeypatch)["msg"].splitlines() == [
+        f"ClusterIssuer lab is not ready: {REFUSED}",
+        "Correct spec.acme.email of that issuer (edge_email, where this collection made it).",
+    ]
+
+
+def test_an_api_that_stays_away_is_the_cause(monkeypatch, api):
+    api.fail("/", "lost", times=10**6)
+    found = wait(monkeypatch, timeout=3)
+    away = "The Kubernetes API at https://fake cannot be reached: connection refused"
+    assert (found["msg"].splitlines()[0], found["cause"]) == (f"ClusterIssuer lab is not ready: {away}", away)
+    assert found["issuers"][0]["cause"] == away
 
 
 def test_check_mode_looks_once_and_does_not_fail(monkeypatch, api):

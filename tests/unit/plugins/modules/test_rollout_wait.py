@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._workload import rollout_wait as workload_wait
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import named
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import DAEMON_SETS, DEPLOYMENTS
 from ansible_collections.baremesh.edge.plugins.modules import rollout_wait
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, ScriptedFeed
@@ -32,34 +34,34 @@ class AllNamespaces(FakeApi):
 def api(monkeypatch):
     clock = ScriptedClock()
     found = AllNamespaces(clock)
-    monkeypatch.setattr(rollout_wait, "open_transport", lambda params: found)
+    monkeypatch.setattr(rollout_wait, "open_client", lambda params: (KubeClient(found, clock), None))
     monkeypatch.setattr(rollout_wait, "SystemClock", lambda: clock)
-    monkeypatch.setattr(workload_wait, "ThreadFeed", lambda: ScriptedFeed(clock))
+    monkeypatch.setattr(named, "ThreadFeed", lambda: ScriptedFeed(clock))
     return found
 
 
 def put(api, kind, namespace, name):
     metadata = {"name": name, "namespace": namespace, "generation": 1}
-    api.apply(workload_wait.RESOURCES[kind], {"metadata": metadata, "spec": {}, "status": READY[kind]})
+    api.apply({each.kind: each for each in (DEPLOYMENTS, DAEMON_SETS)}[kind], {"metadata": metadata, "spec": {}, "status": READY[kind]})
 
 
 def test_several_kinds_in_several_namespaces(monkeypatch, api):
     put(api, "Deployment", "default", "web")
     put(api, "DaemonSet", "kube-system", "agent")
     found = run(monkeypatch, rollout_wait, workloads=WORKLOADS)
-    assert (found["failed"], found["cause"]) == (False, "")
+    assert (found["failed"], found["cause"]) == (False, None)
     assert [entry["ready"] for entry in found["workloads"]] == [True, True]
 
 
 def test_a_failure_has_the_same_keys_and_the_cause_first(monkeypatch, api):
     put(api, "Deployment", "default", "web")
     found = run(monkeypatch, rollout_wait, workloads=WORKLOADS, timeout=7)
-    assert found["msg"] == "DaemonSet kube-system/agent: it does not exist (after 7 s)"
-    assert {"workloads", "cause", "elapsed", "observations"} <= set(found)
+    assert found["msg"] == "DaemonSet kube-system/agent is not rolled out: it does not exist\nWaited 7 s."
+    assert {"workloads", "cause", "chain", "elapsed", "observations", "requests", "retry_at"} <= set(found)
     assert [entry["ready"] for entry in found["workloads"]] == [True, False]
 
 
 def test_check_mode_looks_once_and_does_not_fail(monkeypatch, api):
     found = run(monkeypatch, rollout_wait, check=True, workloads=WORKLOADS)
     assert (found["failed"], found["elapsed"]) == (False, 0.0)
-    assert found["cause"] != ""
+    assert found["cause"] == "Deployment default/web: it does not exist"

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError, KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import RESET, SERVED, Probe
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import RESET, SERVED, Probe
 from ansible_collections.baremesh.edge.plugins.modules import sds_secret_info
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run

@@ -8,11 +8,10 @@ import signal
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import LABEL
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError
-from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import REFUSED, Probe
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import REFUSED, Probe
 from ansible_collections.baremesh.edge.plugins.modules import sds_secret_wait
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
@@ -44,10 +43,6 @@ def api(monkeypatch):
     yield found
     for number, handler in kept.items():
         signal.signal(number, handler)
-
-
-def gateway(name, selector):
-    return {"metadata": {"name": name, "namespace": make.NS, "labels": {LABEL: "true"}}, "spec": {"selector": selector}}
 
 
 def names(api):
@@ -85,24 +80,6 @@ def test_check_mode_without_an_api(monkeypatch, api):
     monkeypatch.setattr(sds_secret_wait, "open_client", refuse)
     assert run(monkeypatch, sds_secret_wait, check=True, credentials=CREDENTIALS)["failed"] is False
     assert run(monkeypatch, sds_secret_wait, credentials=CREDENTIALS)["failed"] is True
-
-
-def test_primers_of_these_pods_are_removed_on_request(monkeypatch, api):
-    api.apply(kinds.GATEWAYS, gateway("mine", {"istio": "ingress"}))
-    api.apply(kinds.GATEWAYS, gateway("others", {"istio": "egress"}))
-    assert run(monkeypatch, sds_secret_wait, check=True, primer="absent")["primers"] == ["mine"]
-    assert names(api) == ["mine", "others"]
-    assert run(monkeypatch, sds_secret_wait, primer="absent")["primers"] == ["mine"]
-    assert names(api) == ["others"]
-
-
-def test_only_the_named_primers_are_removed(monkeypatch, api):
-    api.apply(kinds.GATEWAYS, gateway("one", {"istio": "ingress"}))
-    api.apply(kinds.GATEWAYS, gateway("two", {"istio": "ingress"}))
-    run(monkeypatch, sds_secret_wait, primer="absent", primer_names=["one", "gone"])
-    assert names(api) == ["two"]
-    run(monkeypatch, sds_secret_wait, primer="absent", primer_names=[])
-    assert names(api) == ["two"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

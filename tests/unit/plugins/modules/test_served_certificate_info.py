@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.baremesh.edge.plugins.module_utils._net import served as _served
-from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import REFUSED, SERVED, Probe
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import REFUSED, SERVED, Probe
 from ansible_collections.baremesh.edge.plugins.modules import served_certificate_info
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run

@@ -13,17 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cause import FINAL, GRACE, HEALS
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.advice import advice, hints
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes import (
-    FINAL,
-    GRACE,
-    HEALS,
     failure_of,
-    find_cause,
+    find_causes,
     rate_limit_end,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import Inventory
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import condition_problems
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import advice, failure_text, phrase, subject_of
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import phrase, subject_of
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.silence import is_silent
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import chain, walk
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import iso, parse_time
@@ -78,7 +77,7 @@ def read(name):
 )
 def test_the_deepest_cause(name, text, outlook, helps):
     walked, problems = read(name)
-    cause = find_cause(walked, problems, THEN + 300, failure_of(walked.certificate))
+    cause = find_causes(walked, problems, THEN + 300, failure_of(walked.certificate))[0]
     assert cause.text.startswith(text)
     assert cause.outlook == outlook
     assert (helps is None and advice(cause.text) is None) or helps in advice(cause.text)
@@ -86,22 +85,20 @@ def test_the_deepest_cause(name, text, outlook, helps):
 
 def test_a_failed_attempt_knows_when_the_next_is_due():
     walked, problems = read("challenge_invalid")
-    assert find_cause(walked, problems, THEN, failure_of(walked.certificate)).retry_at == "2026-11-21T09:34:35Z"
+    assert find_causes(walked, problems, THEN, failure_of(walked.certificate))[0].retry_at == "2026-11-21T09:34:35Z"
 
 
 def test_a_failed_attempt_whose_back_off_ends_in_time_is_waited_for():
     walked, problems = read("challenge_invalid")
-    assert find_cause(walked, problems, THEN + 4000, failure_of(walked.certificate)).outlook == HEALS
+    assert find_causes(walked, problems, THEN + 4000, failure_of(walked.certificate))[0].outlook == HEALS
 
 
 def test_a_rate_limit_outlasts_the_back_off_and_is_not_to_be_asked_again():
     """In the words of Let's Encrypt, from a fake before a real Pebble."""
     walked, problems = read("rate_limited")
-    cause = find_cause(walked, problems, THEN, failure_of(walked.certificate))
-    subject = subject_of(walked.certificate)
-    subject.cause = cause
+    cause = find_causes(walked, problems, THEN, failure_of(walked.certificate))[0]
     assert cause.retry_at == iso(rate_limit_end(cause.text))
-    assert "The next attempt is due at %s.\n" % cause.retry_at in failure_text([subject], "")
+    assert hints(cause.text, cause.retry_at)[0] == f"The next attempt is due at {cause.retry_at}."
 
 
 @pytest.mark.parametrize(("name", "silent"), [("order_not_placed", True), ("self_check_redirect", False), ("contact_rejected", False)])
@@ -115,7 +112,7 @@ def test_where_cert_manager_says_nothing(name, silent):
 def test_live_progress_tells_of_a_redirect_in_a_few_words():
     walked, problems = read("self_check_redirect")
     subject = subject_of(walked.certificate)
-    subject.walk, subject.cause = walked, find_cause(walked, problems, THEN + 300, failure_of(walked.certificate))
+    subject.walk, subject.cause = walked, find_causes(walked, problems, THEN + 300, failure_of(walked.certificate))[0]
     assert phrase(subject) == (
         "Order pending, Challenge redirect.fault.example.com: self check is redirected to https://redirect.fault.example.com: "
         "connection reset by peer"

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cause import FINAL, HEALS
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes import (
-    FINAL,
-    HEALS,
     Failure,
     failure_of,
-    find_cause,
+    find_causes,
     next_attempt,
     rate_limit_end,
 )
@@ -31,7 +30,7 @@ def cause_of(certificate, *objects, known=None, deadline=NOW + 300):
     for found in (certificate, *objects):
         inventory.put(found["kind"], found)
     walked = walk(inventory, certificate, {"Issuer": True, "ClusterIssuer": True, "Challenge": True})
-    return find_cause(walked, ["it is not ready"], deadline, known or failure_of(certificate))
+    return find_causes(walked, ["it is not ready"], deadline, known or failure_of(certificate))[0]
 
 
 def approved(*conditions):

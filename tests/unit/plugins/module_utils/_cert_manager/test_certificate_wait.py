@@ -30,7 +30,7 @@ def test_ready_at_the_first_look_costs_one_list_and_two_watches(world):
     world.put(kinds.CERTIFICATES, make.certificate())
     world.put(kinds.SECRETS, make.secret())
     outcome = world.wait()
-    assert outcome.ready
+    assert outcome.good
     assert outcome.elapsed == 0.0
     assert [(r[0], r[1].rsplit("/", 1)[1]) for r in world.api.requests] == [
         ("GET", "certificates"),
@@ -51,7 +51,7 @@ def test_an_issuance_is_followed_and_ends_with_its_last_event(world):
     world.put_at(50.0, kinds.SECRETS, make.secret())
     world.put_at(50.5, kinds.CERTIFICATES, make.certificate())
     outcome = world.wait()
-    assert outcome.ready
+    assert outcome.good
     assert outcome.elapsed == 50.5
     assert len(world.api.requests) == 6
 
@@ -63,7 +63,7 @@ def test_a_wait_of_60_seconds_costs_six_requests_for_500_certificates(world):
         world.put(kinds.CERTIFICATE_REQUESTS, make.request(name))
         world.put(kinds.ORDERS, make.order(f"{name}-1"))
     outcome = world.wait(names=())
-    assert not outcome.ready
+    assert not outcome.good
     assert outcome.elapsed == 60.0
     assert len(world.api.requests) == 6
     assert first_line(outcome).startswith("Certificate istio-ingress/c0 is not ready: Order c0-1-1234: it is pending")
@@ -79,17 +79,17 @@ def test_news_of_many_is_gathered_before_it_is_judged(world):
         world.put_at(10 + number / 1000, kinds.SECRETS, secret)
         world.put_at(10 + number / 1000, kinds.CERTIFICATES, make.certificate(name))
     waiter, decisions = world.waiter(names=()), []
-    decide = waiter._decide
-    waiter._decide = lambda: decisions.append(None) or decide()
+    decide = waiter.has_decided
+    waiter.has_decided = lambda: decisions.append(None) or decide()
     outcome = waiter.run()
-    assert outcome.ready
+    assert outcome.good
     assert 10.09 < outcome.elapsed < 10.2
     assert len(decisions) < 25
 
 
 def test_a_certificate_that_never_appears_is_a_failure(world):
     outcome = world.wait(timeout=30)
-    assert not outcome.ready
+    assert not outcome.good
     assert outcome.elapsed == 30.0
     assert first_line(outcome) == "Certificate istio-ingress/app is not ready: it does not exist"
 
@@ -103,7 +103,7 @@ def test_ready_of_the_old_generation_does_not_count(world):
     world.put(kinds.CERTIFICATES, make.certificate(generation=2))
     world.put(kinds.SECRETS, make.secret())
     outcome = world.wait(timeout=5)
-    assert not outcome.ready
+    assert not outcome.good
     assert first_line(outcome).endswith(
         "its Ready condition is of generation 1, the spec of generation 2; cert-manager's controller does not run: "
         "no pod has the labels app.kubernetes.io/component=controller,app.kubernetes.io/name=cert-manager"
@@ -174,7 +174,7 @@ def test_a_part_of_cert_manager_that_does_not_run_is_named(world, cert_manager, 
     world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
     outcome = world.wait(timeout=5)
     assert "Issuing certificate as Secret does not exist; cert-manager's " + why in first_line(outcome)
-    assert "Look at the pods of cert-manager's namespace" in outcome.message
+    assert "Check the pods of cert-manager's namespace" in outcome.message
 
 
 def test_an_order_that_is_not_placed_is_explained_by_the_log(world, cert_manager):
@@ -250,7 +250,7 @@ def test_the_secret_must_hold_what_the_certificate_says(world):
     outcome = world.wait(timeout=5)
     assert first_line(outcome).endswith("Secret app: its private key does not belong to its certificate")
     world.put_at(world.clock.now + 2, kinds.SECRETS, make.secret())
-    assert world.wait(timeout=5).ready
+    assert world.wait(timeout=5).good
 
 
 def test_the_deepest_cause_comes_first_on_timeout(world):
@@ -348,7 +348,7 @@ def test_a_failure_of_the_old_spec_is_waited_out(world):
     world.put_at(10.0, kinds.SECRETS, make.secret())
     world.put_at(10.0, kinds.CERTIFICATES, make.certificate(generation=2, conditions=[dict(make.READY, observedGeneration=2)]))
     outcome = world.wait(timeout=300)
-    assert outcome.ready
+    assert outcome.good
     assert outcome.elapsed == 10.0
 
 
@@ -358,9 +358,9 @@ def test_a_renewal_is_waited_for_by_revision_and_by_serial(world):
     world.put_at(5.0, kinds.SECRETS, make.secret(serial=0x2002))
     world.put_at(6.0, kinds.CERTIFICATES, make.certificate(revision=2))
     by_serial = world.waiter(renewals={"app": Renewal(serial="1001")}).run()
-    assert (by_serial.ready, by_serial.elapsed) == (True, 5.0)
+    assert (by_serial.good, by_serial.elapsed) == (True, 5.0)
     by_revision = world.waiter(renewals={"app": Renewal(revision=1)}).run()
-    assert by_revision.ready
+    assert by_revision.good
     assert world.clock.now == 6.0
 
 
@@ -370,7 +370,7 @@ def test_trouble_with_the_api_is_survived(world, code):
     world.put(kinds.CERTIFICATES, make.certificate())
     world.put(kinds.SECRETS, make.secret())
     outcome = world.wait()
-    assert outcome.ready
+    assert outcome.good
     assert outcome.elapsed == pytest.approx(0.2 + 0.4 + 0.8)
     assert len(world.api.asked("/certificates")) == 5
 
@@ -404,7 +404,7 @@ def test_an_expired_watch_is_listed_again(world):
 
     world.clock.at(10.0, expire)
     outcome = world.wait()
-    assert outcome.ready
+    assert outcome.good
     assert outcome.elapsed == pytest.approx(10.2, abs=0.01)
     assert [r[0] for r in world.api.asked("/certificates")] == ["GET", "WATCH", "GET", "WATCH"]
 
@@ -415,7 +415,7 @@ def test_a_watch_that_ends_is_opened_again_where_it_ended(world):
     world.clock.at(10.0, lambda: world.api.end_watches("certificates"))
     world.put_at(10.1, kinds.CERTIFICATES, make.certificate())
     outcome = world.wait()
-    assert outcome.ready
+    assert outcome.good
     assert [r[0] for r in world.api.asked("/certificates")] == ["GET", "WATCH", "WATCH"]
 
 
@@ -435,7 +435,7 @@ def test_a_lower_kind_that_may_not_be_read_is_a_warning(world):
     world.put_at(9.0, kinds.SECRETS, make.secret())
     world.put_at(9.0, kinds.CERTIFICATES, make.certificate())
     outcome = world.wait()
-    assert outcome.ready
+    assert outcome.good
     assert len(outcome.warnings) == 1
     assert "no right" in outcome.warnings[0]
 
@@ -453,7 +453,7 @@ def test_crds_that_are_just_being_installed_are_waited_for(world):
     world.api.fail("/certificates", status(404, "NotFound", "no such kind"), times=4)
     world.put(kinds.CERTIFICATES, make.certificate())
     world.put(kinds.SECRETS, make.secret())
-    assert world.wait(crd_grace=15).ready
+    assert world.wait(crd_grace=15).good
 
 
 def test_two_certificates_on_one_secret(world):
@@ -468,7 +468,98 @@ def test_two_certificates_on_one_secret(world):
 def test_one_look_reads_each_kind_once(world):
     world.put(kinds.CERTIFICATES, make.certificate(), make.certificate("b", conditions=[make.MISSING]))
     world.put(kinds.SECRETS, make.secret())
-    outcome = world.waiter(names=()).look()
+    outcome = world.waiter(names=(), once=True).look()
     assert [c["ready"] for c in outcome.result()["certificates"]] == [True, False]
     assert [r[0] for r in world.api.requests] == ["GET"] * 6
     assert world.clock.now == 0.0
+
+
+AUTHORIZATIONS = [{"identifier": "app.example.com", "challenges": [{"type": "http-01"}], "initialState": "pending"}]
+APPROVED = make.condition("Approved", "True", "cert-manager.io")
+NO_ISSUER = make.condition("Ready", "False", "Pending", 'Referenced "ClusterIssuer" not found: clusterissuer "letsencrypt" not found')
+
+
+def put_issuing(world, request=None):
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put_at(1.5, kinds.CERTIFICATE_REQUESTS, request or make.request())
+    world.put_at(8.0, kinds.SECRETS, make.secret())
+    world.put_at(8.0, kinds.CERTIFICATES, make.certificate())
+
+
+def order_a_second_before_its_challenge(world):
+    put_issuing(world)
+    world.put_at(1.6, kinds.ORDERS, make.order(authorizations=AUTHORIZATIONS))
+    world.put_at(2.9, kinds.CHALLENGES, make.challenge())
+
+
+def request_a_second_before_its_approval(world):
+    put_issuing(world, make.request(conditions=[]))
+    world.put_at(2.9, kinds.CERTIFICATE_REQUESTS, make.request())
+
+
+def issuer_a_second_after_its_request(world):
+    world.api.remove(kinds.CLUSTER_ISSUERS, None, "letsencrypt")
+    put_issuing(world, make.request(conditions=[APPROVED, NO_ISSUER]))
+    world.put_at(2.9, kinds.CLUSTER_ISSUERS, make.cluster_issuer())
+    world.put_at(2.9, kinds.CERTIFICATE_REQUESTS, make.request())
+
+
+def issuer_that_cert_manager_has_not_observed(world):
+    world.put(kinds.CLUSTER_ISSUERS, dict(make.cluster_issuer(), status={}))
+    put_issuing(world, make.request(conditions=[APPROVED, NO_ISSUER]))
+    world.put_at(2.9, kinds.CLUSTER_ISSUERS, make.cluster_issuer())
+    world.put_at(2.9, kinds.CERTIFICATE_REQUESTS, make.request())
+
+
+def certificate_that_cert_manager_has_not_observed(world):
+    put_issuing(world)
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[]))
+    world.put_at(2.9, kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+
+
+def claims(lines):
+    return [line for line in lines if any(words in line for words in ("no solver", "approval", "Issuer", "not found", "has not"))]
+
+
+@pytest.mark.parametrize(
+    "young",
+    [
+        order_a_second_before_its_challenge,
+        request_a_second_before_its_approval,
+        issuer_a_second_after_its_request,
+        issuer_that_cert_manager_has_not_observed,
+        certificate_that_cert_manager_has_not_observed,
+    ],
+)
+def test_nothing_is_called_a_cause_before_it_had_time_to_be_wrong(world, young):
+    young(world)
+    outcome = world.wait()
+    assert outcome.good
+    assert world.lines
+    assert claims(world.lines) == []
+
+
+@pytest.mark.parametrize(
+    ("conditions", "orders", "text"),
+    [
+        (None, [make.order(authorizations=AUTHORIZATIONS)], "no solver of ClusterIssuer letsencrypt fits app.example.com"),
+        ([], [], "CertificateRequest app-1 waits for approval"),
+    ],
+)
+def test_what_lasts_is_a_cause_in_progress_and_at_the_end(world, conditions, orders, text):
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put(kinds.CERTIFICATE_REQUESTS, make.request(conditions=conditions))
+    world.put(kinds.ORDERS, *orders)
+    outcome = world.wait(timeout=20, fail_fast=False)
+    assert text in first_line(outcome)
+    assert any(text in line and "(3 s)" in line for line in world.lines)
+
+
+@pytest.mark.parametrize(("age", "text"), [(1, "Order app-1-1234: it is pending"), (60, "Order app-1-1234: no solver of")])
+def test_one_look_goes_by_the_age_of_what_it_sees(world, age, text):
+    order = make.order(authorizations=AUTHORIZATIONS)
+    order["metadata"]["creationTimestamp"] = make.stamp(NOW - age)
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put(kinds.CERTIFICATE_REQUESTS, make.request())
+    world.put(kinds.ORDERS, order)
+    assert world.waiter(once=True).look().cause.startswith(text)

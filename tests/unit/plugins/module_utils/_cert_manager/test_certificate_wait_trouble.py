@@ -50,7 +50,7 @@ def event(**found):
 @pytest.mark.parametrize("trouble", TROUBLE)
 def test_trouble_at_the_beginning_heals(world, trouble, fragment):
     world.api.fail(fragment, TROUBLE[trouble], times=2)
-    assert world.wait().ready
+    assert world.wait().good
 
 
 @pytest.mark.parametrize("fragment", READ)
@@ -62,7 +62,7 @@ def test_trouble_when_a_watch_ended_heals(world, trouble, fragment):
 
     world.clock.at(5.0, strike)
     outcome = world.wait()
-    assert outcome.ready
+    assert outcome.good
     assert outcome.elapsed < 13.0
 
 
@@ -78,7 +78,7 @@ def test_trouble_when_a_watch_ended_heals(world, trouble, fragment):
 )
 def test_an_error_inside_a_watch_heals(world, error, fragment):
     world.clock.at(5.0, lambda: world.api.end_watches(fragment, event(**error)))
-    assert world.wait().ready
+    assert world.wait().good
 
 
 def test_a_restarted_api_server_that_refuses_for_a_while_heals(world):
@@ -91,7 +91,7 @@ def test_a_restarted_api_server_that_refuses_for_a_while_heals(world):
         world.api.end_watches("/")
 
     world.clock.at(5.0, restart)
-    assert world.wait().ready
+    assert world.wait().good
 
 
 def test_a_right_that_is_taken_away_is_named_after_the_grace_of_a_restart(world):
@@ -169,5 +169,5 @@ def test_property_ready_is_returned_while_it_is_true_and_not_missed_when_it_stay
     if mended:
         shifting.world.clock.at(moment + 1.0, shifting.mend)
     outcome = shifting.world.wait(timeout=90)
-    assert outcome.ready is shifting.good, (outcome.message, shifting.state)
-    assert outcome.ready or not mended
+    assert outcome.good is shifting.good, (outcome.message, shifting.state)
+    assert outcome.good or not mended

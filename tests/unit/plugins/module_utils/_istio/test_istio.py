@@ -21,9 +21,9 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.config_dump i
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import (
     Credential,
     resource_name,
-    secret_findings,
+    secret_causes,
+    secret_names,
     server_leaf,
-    wanted_secrets,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import OTHER_SERIAL, GatewayPod, Seen, gateway_pod, sentence
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import (
@@ -35,7 +35,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import
     primer_gateway,
     service_ports,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, REFUSED, RESET
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import FORWARD_FAILED, REFUSED, RESET
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import TlsError
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW
@@ -45,8 +45,8 @@ MUTUAL = Credential("app", ("app.example.com",), "MUTUAL")
 
 
 def test_mutual_needs_two_secrets_and_simple_one():
-    assert wanted_secrets([Credential("a", ("h",)), Credential("b", ("h",), "MUTUAL")]) == ["a", "b", "b-cacert"]
-    assert wanted_secrets([Credential("x", ("h",), "OPTIONAL_MUTUAL", ("rsa", "ec"))]) == ["rsa", "ec", "rsa-cacert"]
+    assert secret_names([Credential("a", ("h",)), Credential("b", ("h",), "MUTUAL")]) == ["a", "b", "b-cacert"]
+    assert secret_names([Credential("x", ("h",), "OPTIONAL_MUTUAL", ("rsa", "ec"))]) == ["rsa", "ec", "rsa-cacert"]
 
 
 def test_resource_names_are_kept_byte_for_byte():
@@ -80,19 +80,19 @@ def test_the_authority_of_client_certificates(own, extra, count):
     secrets = {"app": make.secret(**own), "app-cacert": None}
     if extra is not None:
         secrets["app-cacert"] = make.secret("app-cacert", drop=("tls.crt", "tls.key"), extra=extra)
-    assert len(secret_findings(MUTUAL, make.NS, secrets, NOW)) == count
+    assert len(secret_causes(MUTUAL, make.NS, secrets, NOW)) == count
 
 
 def test_both_certificates_of_a_pair_are_looked_at():
     credential = Credential("pair", ("app.example.com",), credential_names=("rsa", "ec"))
     secrets = {"rsa": make.secret("rsa"), "ec": make.secret("ec", end=NOW - 5)}
-    assert [f.text for f in secret_findings(credential, make.NS, secrets, NOW)] == [
+    assert [f.text for f in secret_causes(credential, make.NS, secrets, NOW)] == [
         "Secret istio-ingress/ec: its certificate expired at " + make.stamp(NOW - 5) + "; have it renewed"
     ]
 
 
 def test_a_certificate_of_tomorrow():
-    found = secret_findings(Credential("app", ()), make.NS, {"app": make.secret(start=NOW + 50)}, NOW)
+    found = secret_causes(Credential("app", ()), make.NS, {"app": make.secret(start=NOW + 50)}, NOW)
     assert "is not valid before" in found[0].text
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The wait for served credentials, against a scripted API and scripted handshakes."""
+"""The wait for served credentials and the making of primers, against a scripted API and scripted handshakes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import DEADLINE, LABEL, OWNER
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_base import Wanted
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_primer import SdsPrimer
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_wait import SdsWait
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.serving import Asked
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import InterruptedRunError
-from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, REFUSED, RESET, SERVED, Probe
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import FORWARD_FAILED, REFUSED, RESET, SERVED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._process import own_identity
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
@@ -109,10 +110,15 @@ class World:
     def primers(self):
         return [o for (p, _n), o in self.api.objects.items() if p.endswith("gateways")]
 
-    def waiter(self, *credentials, timeout=60, fail_fast=True, progress=lambda _unused: None, **options):
+    def asked(self, *credentials, timeout=60, **options):
         self.feed = ScriptedFeed(self.clock)
-        wanted = Wanted(credentials or (APP,), NS, {"istio": "ingress"}, Deadline(self.clock, timeout), fail_fast, progress)
-        return SdsWait(KubeClient(self.api, self.clock), self.prober, wanted, feed=self.feed, **options)
+        return Asked(credentials or (APP,), NS, {"istio": "ingress"}, Deadline(self.clock, timeout), **options)
+
+    def waiter(self, *credentials, primers=None, **options):
+        return SdsWait(KubeClient(self.api, self.clock), self.prober, self.asked(*credentials, **options), primers, self.feed)
+
+    def primer(self, *credentials, **options):
+        return SdsPrimer(KubeClient(self.api, self.clock), self.prober, self.asked(*credentials, **options), self.feed)
 
     def wait(self, *credentials, **options):
         return self.waiter(*credentials, **options).run()
@@ -131,7 +137,7 @@ def test_pods_that_serve_already_need_no_primer(world):
     world.prober.answer("listener", served())
     outcome = world.wait()
     assert outcome.good
-    assert outcome.method == "listener"
+    assert outcome.found["method"] == "listener"
     assert not [r for r in world.api.requests if r[0] == "POST" and r[1].endswith("gateways")]
     assert outcome.requests == len(world.api.requests) + 1
 
@@ -158,9 +164,8 @@ def test_a_primer_is_made_asked_and_removed(world):
     world.prober.answer("primer", Probe(REFUSED), Probe(REFUSED), served())
     outcome = world.wait()
     assert outcome.good
-    assert outcome.method == "primer"
+    assert outcome.found["method"] == "primer"
     assert outcome.elapsed == pytest.approx(0.3)
-    assert outcome.primers == []
     assert world.primers() == []
     port, gateway = made[0]
     assert gateway["metadata"]["labels"] == {LABEL: "true"}
@@ -413,7 +418,7 @@ def test_istiods_webhook_down_is_waited_out(world):
     outcome = world.wait(progress=lines.append)
     assert outcome.good
     assert outcome.elapsed == pytest.approx(0.2 + 0.4 + 0.8 + 1.6)
-    assert lines == ["app: " + SILENT + " (0 s)"]
+    assert lines == ["app: " + SILENT + " (1 s)"]
 
 
 def test_istiods_webhook_that_stays_down_is_the_cause(world):
@@ -467,18 +472,131 @@ def test_a_primer_whose_creation_was_not_answered_is_removed_too(world):
     assert [r[0] for r in world.api.asked("/gateways")] == ["GET", "POST", "DELETE"]
 
 
-def test_kept_primers_stay_after_a_success_only(world):
-    world.prober.answer("primer", served())
-    outcome = world.wait(keep_primer=True)
-    assert outcome.primers == [g["metadata"]["name"] for g in world.primers()]
+def test_a_primer_for_others_stays_after_a_success_only(world):
+    outcome = world.primer().run()
+    assert (outcome.good, outcome.found["changed"], outcome.found["served"]) == (True, True, False)
+    assert outcome.found["primers"] == [g["metadata"]["name"] for g in world.primers()]
     (kept,) = world.primers()
-    # It belongs to no process any more, and has a quarter of an hour.
+    # It belongs to no process, and has a quarter of an hour.
     assert OWNER not in kept["metadata"]["annotations"]
     assert kept["metadata"]["annotations"][DEADLINE] == make.stamp(NOW + 900)
-    assert len(outcome.primers) == 1
-    world.prober.answer("primer", Probe(RESET))
-    world.wait(keep_primer=True, timeout=3)
-    assert [g["metadata"]["name"] for g in world.primers()] == outcome.primers
+    world.api.fail("/gateways", answer(200, {"items": []}), times=1)
+    world.api.fail("/gateways", status(403, "Forbidden", "no"), times=1)
+    refused = world.primer(timeout=3).run()
+    assert first_line(refused).startswith("Credential app is not served: Could not create gateways.networking.istio.io")
+    assert [g["metadata"]["name"] for g in world.primers()] == outcome.found["primers"]
+
+
+def test_an_interrupted_making_leaves_no_primer(world):
+    plain = world.api.request
+
+    def request(method, path, *rest):
+        found = plain(method, path, *rest)
+        if (method, path.rsplit("/", 1)[1]) == ("POST", "gateways"):
+            raise InterruptedRunError("interrupted by SIGTERM")
+        return found
+
+    world.api.request = request
+    with pytest.raises(InterruptedRunError):
+        world.primer().run()
+    assert world.primers() == []
+
+
+def test_what_the_pods_serve_already_gets_no_primer(world):
+    world.prober.answer("listener", served())
+    outcome = world.primer().run()
+    assert (outcome.good, outcome.found["changed"], outcome.found["served"], outcome.found["primers"]) == (True, False, True, [])
+    assert world.primers() == []
+
+
+def listener_serves(world, *names):
+    """All pods serve these credentials on the real listener, and what they have a primer for there."""
+
+    def handshake(pod, port, name, timeout, proxy_protocol):
+        world.prober.asked.append((pod, port, name))
+        return served(**BY_NAME[name]) if port != 443 or name in names else Probe(RESET)
+
+    world.prober.handshake = handshake
+    world.api.apply(kinds.SECRETS, make.secret("b", names=("b.example.com",), serial=5))
+
+
+@pytest.mark.parametrize("other", ["a pod that does not", "another serial"])
+def test_only_what_a_pod_does_not_serve_gets_a_primer(world, other):
+    listener_serves(world, "app.example.com", "b.example.com")
+    plain = world.prober.handshake
+    world.pod("gw-b")
+
+    def handshake(pod, port, name, *rest):
+        if (pod, port, name) == ("gw-b", 443, "b.example.com"):
+            return Probe(RESET) if other == "a pod that does not" else served(names=("b.example.com",), serial=4)
+        return plain(pod, port, name, *rest)
+
+    world.prober.handshake = handshake
+    outcome = world.primer(APP, B).run()
+    (gateway,) = world.primers()
+    assert [server["tls"]["credentialName"] for server in gateway["spec"]["servers"]] == ["b"]
+    assert outcome.message == "A primer was made for b"
+    assert {(p["pod"], p["credential"]) for p in outcome.found["pods"]} == {("gw-a", "app"), ("gw-b", "app")}
+
+
+def test_given_primers_are_asked_and_stay(world):
+    listener_serves(world, "app.example.com")
+    names = world.primer(APP, B).run().found["primers"]
+    port = world.primers()[0]["spec"]["servers"][0]["port"]["number"]
+    world.prober.asked = []
+    outcome = world.wait(APP, B, primers=names)
+    assert (outcome.good, outcome.found["served"], outcome.found["method"]) == (True, True, "primer")
+    assert world.prober.asked == [("gw-a", 443, "app.example.com"), ("gw-a", port, "b.example.com")]
+    assert [g["metadata"]["name"] for g in world.primers()] == names
+    assert [r[0] for r in world.api.asked("/gateways")].count("POST") == 1
+
+
+def test_a_given_primer_that_is_gone_is_named(world):
+    outcome = world.wait(primers=["baremesh-primer-1"])
+    assert first_line(outcome) == (
+        "Credential app is not served: primer Gateway istio-ingress/baremesh-primer-1 does not exist; it may have expired"
+    )
+
+
+def test_without_primers_the_listener_is_waited_for_and_nothing_made(world):
+    world.prober.answer("listener", Probe(REFUSED), Probe(RESET), served())
+    outcome = world.wait(primers=[])
+    assert (outcome.good, outcome.found["method"]) == (True, "listener")
+    assert outcome.elapsed == pytest.approx(0.3)
+    assert {r[0] for r in world.api.asked("/gateways")} == {"GET"}
+
+
+@pytest.mark.parametrize(("listener", "changed"), [(served(), False), (Probe(REFUSED), True)])
+def test_looking_says_whether_a_primer_is_needed_and_makes_none(world, listener, changed):
+    world.prober.answer("listener", listener)
+    outcome = world.primer().look()
+    assert (outcome.good, outcome.found["changed"]) == (True, changed)
+    assert world.primers() == []
+    world.api.remove(kinds.SECRETS, NS, "app")
+    assert "Secret app does not exist" in world.primer().look().message
+
+
+def test_many_secrets_are_read_and_followed_at_once(world):
+    for number in range(200):
+        world.api.apply(kinds.SECRETS, make.secret(f"s{number}"))
+    many = [Credential(f"s{number}", ("app.example.com",)) for number in range(200)]
+    world.prober.answer("listener", served())
+    assert world.wait(*many).good
+    assert len(world.api.asked("/secrets")) == 1
+    world.api.remove(kinds.SECRETS, NS, "s7")
+    world.clock.at(world.clock.now + 9.0, lambda: world.api.apply(kinds.SECRETS, make.secret("s7")))
+    outcome = world.wait(*many, fail_fast=False)
+    assert (outcome.good, outcome.elapsed) == (True, 9.0)
+    assert len([r for r in world.api.asked("/secrets") if r[0] == "WATCH"]) == 1
+
+
+def test_many_secrets_without_the_right_to_list_them(world):
+    many = [Credential("app", ("app.example.com",)), *(Credential(f"s{number}", ("app.example.com",)) for number in range(9))]
+    for number in range(9):
+        world.api.apply(kinds.SECRETS, make.secret(f"s{number}"))
+    world.api.fail("/secrets", status(403, "Forbidden", "no"), times=1)
+    world.prober.answer("listener", served())
+    assert world.wait(*many).good
 
 
 def primer_left_by(name, wall, owner=""):
@@ -503,7 +621,7 @@ def test_primers_of_killed_runs_are_swept_and_those_of_living_ones_left(world):
     world.api.apply(kinds.GATEWAYS, primer_left_by("elsewhere", NOW + 60, "boot/pid:[1] 1 1"))
     world.prober.answer("listener", served())
     outcome = world.wait()
-    assert outcome.swept == ["dead", "killed"]
+    assert outcome.found["swept"] == ["dead", "killed"]
     assert {g["metadata"]["name"] for g in world.primers()} == {"alive", "elsewhere", "mine"}
 
 
@@ -537,4 +655,5 @@ def test_a_wildcard_is_asked_for_by_a_name_that_it_covers(world):
     assert world.prober.asked == [("gw-a", "listener", "baremesh-probe.example.com")]
 
 
+B = Credential("b", ("b.example.com",))
 BY_NAME = {"app.example.com": {}, "b.example.com": {"names": ("b.example.com",), "serial": 5}}

@@ -57,8 +57,8 @@ CLOCK = (
 def test_known_lines_become_one_sentence(line, said):
     cause = causes.explain(["level=info msg=starting", line])
     assert cause is not None
-    assert said in cause.sentence
-    assert cause.line == line
+    assert said in cause.text
+    assert cause.source == line
 
 
 def test_what_may_heal_is_given_time_and_what_cannot_is_not():
@@ -69,7 +69,7 @@ def test_what_may_heal_is_given_time_and_what_cannot_is_not():
 
 
 def test_the_deepest_reason_wins_over_the_newest():
-    assert "another cluster" in causes.explain([HASH, REFUSED]).sentence
+    assert "another cluster" in causes.explain([HASH, REFUSED]).text
 
 
 @pytest.mark.parametrize(

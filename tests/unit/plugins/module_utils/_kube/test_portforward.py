@@ -14,8 +14,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.dial import Di
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import PodChannel
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.websocket import NotUpgradedError
-from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import ForwardError, RefusedError
-from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import FORWARD_FAILED, REFUSED, RESET
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import FORWARD_FAILED, REFUSED, RESET, ForwardError, RefusedError
 
 OPENING = [b"\x00\x50\x00", b"\x01\x50\x00"]
 # As containerd says it.

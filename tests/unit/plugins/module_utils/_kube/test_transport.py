@@ -227,9 +227,9 @@ def test_a_kubeconfig_and_options_that_win_over_it(kubeconfig):
 @pytest.mark.parametrize(
     ("params", "part"),
     [
-        ({"kubeconfig": "/nonexistent"}, "kubeconfig is '/nonexistent', but there is no such file on this host"),
-        ({"host": "https://x", "ca_cert": "/nonexistent"}, "ca_cert is '/nonexistent', but there is no such file on this host"),
-        ({"host": "https://x", "client_key": "/nonexistent"}, "client_key is '/nonexistent'"),
+        ({"kubeconfig": "/dev/null/none"}, "kubeconfig is '/dev/null/none', but there is no such file on this host"),
+        ({"host": "https://x", "ca_cert": "/dev/null/none"}, "ca_cert is '/dev/null/none', but there is no such file on this host"),
+        ({"host": "https://x", "client_key": "/dev/null/none"}, "client_key is '/dev/null/none'"),
         ({}, "the connection to the Kubernetes API is not known: set kubeconfig or host"),
     ],
 )

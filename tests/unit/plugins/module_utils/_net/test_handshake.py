@@ -12,16 +12,15 @@ import threading
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import (
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import (
     FORWARD_FAILED,
     REFUSED,
     RESET,
     SERVED,
     ForwardError,
     RefusedError,
-    probe_address,
-    shake_hands,
 )
+from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import probe_address, shake_hands
 from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import UNWANTED, WANTED
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import leaf_of_der
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make

@@ -8,15 +8,15 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import EVENTS, PODS
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Name
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import DEPLOYMENTS, EVENTS, PODS
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Answer
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout import problem
-from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout_wait import RESOURCES, RolloutWait
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout_wait import RolloutWait
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, ScriptedFeed
 
 NS = "istio-system"
-DEPLOYMENTS = RESOURCES["Deployment"]
 
 
 def deployment(generation=1, replicas=1, **status):
@@ -69,9 +69,8 @@ class World:
             self.api.apply(resource, found)
 
     def run(self, timeout=60, fail_fast=True, once=False):
-        wanted = [{"kind": "Deployment", "namespace": NS, "name": "istiod"}]
-        wait = RolloutWait(KubeClient(self.api, self.clock), self.api, wanted, fail_fast)
-        return wait.run(Deadline(self.clock, timeout), once, ScriptedFeed(self.clock))
+        wait = RolloutWait(KubeClient(self.api, self.clock), [Name("Deployment", NS, "istiod")], fail_fast)
+        return wait.run(Deadline(self.clock, timeout), once, ScriptedFeed(self.clock)).result()
 
 
 @pytest.mark.parametrize(
@@ -79,10 +78,10 @@ class World:
     [
         (deployment(), None),
         (deployment(replicas=0), None),
-        (deployment(generation=2, observedGeneration=1), "its change was not yet looked at"),
+        (deployment(generation=2, observedGeneration=1), "its last change is not yet observed by its controller"),
         (deployment(replicas=2, updatedReplicas=1), "1 of 2 pods are of its newest version"),
         (deployment(availableReplicas=0), "0 of 1 pods are available"),
-        ({**deployment(), "status": {}}, "its change was not yet looked at"),
+        ({**deployment(), "status": {}}, "its last change is not yet observed by its controller"),
     ],
 )
 def test_a_deployment_is_rolled_out(found, expected):
@@ -101,7 +100,7 @@ def test_old_pods_that_still_run_are_waited_for():
         ({"desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 2}, None),
         ({"desiredNumberScheduled": 2, "updatedNumberScheduled": 1, "numberAvailable": 2}, "1 of 2 pods are of its newest version"),
         ({"desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 1}, "1 of 2 pods are available"),
-        ({}, "no node is to run it: look at its nodeSelector and tolerations"),
+        ({}, "no node may run it: check its nodeSelector and tolerations"),
     ],
 )
 def test_a_daemon_set_is_rolled_out(status, expected):
@@ -113,7 +112,7 @@ def test_it_returns_with_the_event_and_a_list_and_a_watch_for_each_kind():
     world = World((DEPLOYMENTS, deployment(availableReplicas=0)))
     world.clock.at(7.0, lambda: world.api.apply(DEPLOYMENTS, deployment()))
     found = world.run()
-    assert (found["cause"], found["elapsed"], found["workloads"][0]["ready"]) == ("", 7.0, True)
+    assert (found["cause"], found["elapsed"], found["workloads"][0]["ready"]) == (None, 7.0, True)
     assert len(world.api.requests) == 4
 
 
@@ -125,7 +124,7 @@ def test_what_never_appears_is_a_failure():
 
 def test_it_looks_once_in_check_mode():
     world = World()
-    assert world.run(once=True)["cause"] != ""
+    assert world.run(once=True)["cause"] == "Deployment istio-system/istiod: it does not exist"
     assert world.clock.now == 0.0
 
 
@@ -201,4 +200,4 @@ def test_a_warning_of_the_kubelet_is_added():
 def test_trouble_with_the_api_is_survived():
     world = World((DEPLOYMENTS, deployment()))
     world.api.fail("/deployments", "lost", times=2)
-    assert world.run()["cause"] == ""
+    assert world.run()["cause"] is None

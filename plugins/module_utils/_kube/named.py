@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting for objects that users name, each judged alone.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._cause import Cause, failure_text
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Outcome, Settled, Verdict, settle
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
+
+Json = dict[str, Any]
+ABSENT = Cause("it does not exist")
+
+
+@dataclass(frozen=True)
+class Name:
+    """One object that is waited for; the namespace is empty where its kind has none."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+    def is_of(self, found: Mapping[str, Any]) -> bool:
+        """True for the object of that name; its kind is for the caller to know."""
+        metadata = found.get("metadata") or {}
+        return (metadata.get("namespace") or "", metadata.get("name")) == (self.namespace, self.name)
+
+
+class NamedWait:
+    """One wait for any number of named objects."""
+
+    #: The key of the result that lists them, what they are called together, and what they are to become.
+    key, together, state = "", "", "ready"
+
+    def __init__(self, client: KubeClient, names: Sequence[Name], fail_fast: bool = True) -> None:
+        self._client = client
+        self._names = list(names)
+        self._fail_fast = fail_fast
+        self._causes: dict[Name, Cause] = {}
+
+    def run(self, deadline: Deadline, once: bool = False, feed: Feed | None = None) -> Outcome:
+        """Wait, or look once."""
+        settled = settle(feed or ThreadFeed(), self._followers(deadline), deadline, self._judge, once)
+        return self._outcome(settled, deadline)
+
+    # for the kinds -----------------------------------------------------------------------------
+
+    def _followers(self, deadline: Deadline) -> list[Follower]:
+        """What to follow."""
+        raise NotImplementedError
+
+    def _cause(self, name: Name, found: Json, objects: Mapping[str, Sequence[Json]]) -> Cause | None:
+        """Why the object is not as it should be."""
+        raise NotImplementedError
+
+    def _explained(self, _name: Name, cause: Cause) -> Cause:
+        """The first cause with what one more look adds, once the wait is over."""
+        return cause
+
+    def _hints(self, _text: str) -> list[str]:
+        """What helps, by the first line of the message."""
+        return []
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _judge(self, objects: dict[str, list[Json]]) -> Verdict:
+        self._causes = {}
+        for name in self._names:
+            found = next((each for each in objects[name.kind] if name.is_of(each)), None)
+            cause = ABSENT if found is None else self._cause(name, found, objects)
+            if cause is not None:
+                self._causes[name] = cause
+        return Verdict(not self._causes, self._fail_fast and any(cause.final for cause in self._causes.values()))
+
+    def _outcome(self, settled: Settled, deadline: Deadline) -> Outcome:
+        failed = sorted(self._causes.items(), key=lambda item: (item[1].final, item[1].depth), reverse=True)
+        if settled.cause and not any(cause.final for cause in self._causes.values()):
+            # Without the API nothing else is known for sure.
+            failed = [(name, Cause(settled.cause)) for name in self._causes or self._names]
+        elif failed:
+            failed[0] = failed[0][0], self._explained(*failed[0])
+        causes = dict(failed)
+        outcome = Outcome(
+            good=settled.done,
+            message=f"{len(self._names)} of {len(self._names)} {self.together} are {self.state}",
+            found={self.key: [self._view(name, causes.get(name)) for name in self._names]},
+            elapsed=deadline.elapsed,
+            observations=settled.observations,
+            requests=self._client.requests,
+        )
+        if failed:
+            name, cause = failed[0]
+            titled = [(str(each), why) for each, why in failed]
+            waited = None if cause.final and self._fail_fast else deadline.elapsed
+            outcome.message = failure_text(titled, self.state, self._hints(f"{name} is not {self.state}: {cause.text}"), waited)
+            outcome.cause = settled.cause or f"{name}: {cause.text}"
+            outcome.retry_at, outcome.chain = cause.retry_at, self._chain(name, cause)
+        return outcome
+
+    def _view(self, name: Name, cause: Cause | None) -> dict[str, Any]:
+        return {
+            "kind": name.kind,
+            "namespace": name.namespace,
+            "name": name.name,
+            "ready": cause is None,
+            "cause": None if cause is None else cause.text,
+        }
+
+    def _chain(self, name: Name, cause: Cause) -> list[dict[str, str]]:
+        state = "Absent" if cause is ABSENT else "NotReady"
+        chain = [{"kind": name.kind, "name": name.name, "state": state, "reason": "", "message": cause.text}]
+        if cause.about:
+            chain.append({"kind": "Pod", "name": cause.about, "state": state, "reason": "", "message": cause.text})
+        return chain
