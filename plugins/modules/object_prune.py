@@ -41,7 +41,9 @@ options:
     description: Namespace to delete from. All namespaces when left out.
     type: str
   labels:
-    description: Labels that an object must have to be deleted, at least one, and all of them. The value of a label may be a list, of which an object needs one.
+    description:
+      - Labels that an object must have to be deleted, at least one, and all of them.
+      - The value of a label may be a list, of which an object needs one.
     type: dict
     required: true
   keep:
