@@ -223,3 +223,16 @@ def test_tasks_with_secrets_say_so(role):
                 if module in task and secret.search(str(task[module].get(key, ""))) and not task.get("no_log"):
                     shown.append(f"{path.relative_to(role)}: {task.get('name')}")
     assert shown == []
+
+
+@ROLE
+def test_lists_that_surveys_send_as_text_are_read(role):
+    """Taken as it is, a text is a list of letters. Roles common and preflight pass the value to Python, which reads it."""
+    if role.name in ("common", "preflight"):
+        return
+    use = re.compile(r"\bedge_(addresses|proxy_addresses|host_addresses|pod_networks)\b(?! \| baremesh\.edge\.as_list\()(?!')")
+    found = []
+    for path in sorted([*role.rglob("tasks/*.yml"), *role.rglob("vars/*.yml"), *role.rglob("defaults/*.yml")]):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        found += [f"{path.name}:{number}" for number, line in enumerate(lines, 1) if not line.startswith("#") and use.search(line)]
+    assert found == []
