@@ -62,8 +62,9 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
             the module k3s_info on the first server.
 
     Returns:
-        `findings` and `join_findings`, a sentence for each thing that is wrong; `joins`, whether the node joins another; `name` of
-        the Node as far as it is given; `unit`; `token`; `config`, the content of config.yaml; `secret`, whether it holds one;
+        `findings` and `join_findings`, a sentence for each thing that is wrong; `joins`, whether the node joins another; `name`,
+        the Node's name as far as it is given; `unit` and `unit_path`; `kubeconfig`, by which the host asks the API; `token`;
+        `config`, the content of config.yaml; `secret`, whether that holds one; `has_registries` and `has_environment`;
         `address_config`, what the first server's configuration says about its address; `files_at_start`, what K3s reads only then.
     """
     kind = settings["kind"]
@@ -93,6 +94,7 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
         "name": str(own.get("node-name") or ""),
         "unit": unit,
         "unit_path": unit_path,
+        "kubeconfig": f"{_CONFIG_DIR}/k3s.yaml" if kind == "server" else f"{settings['data_dir']}/agent/kubelet.kubeconfig",
         "token": token,
         "config": {**config, **own},
         "secret": any(str(key).removesuffix("+") in SECRET_KEYS for key in own),

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import NOWHERE
+from inventories import NOWHERE
 
 FLAT = {"all": {"hosts": {"edge1": NOWHERE}}}
 OTHER = {"all": {"children": {"master": {"hosts": {"edge1": NOWHERE}}, "node": {"hosts": {"edge2": NOWHERE}}}}}

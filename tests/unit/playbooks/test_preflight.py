@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from conftest import NOWHERE
+from inventories import NOWHERE
 
 HERE = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 #: Checks whose outcome depends on the machine.

@@ -46,6 +46,7 @@ def test_the_first_server():
     assert node["config"] == {"disable": ["traefik", "servicelb"], "write-kubeconfig-mode": "0600"}
     assert (node["unit"], node["unit_path"], node["joins"], node["name"]) == ("k3s", "/etc/systemd/system/k3s.service", False, "")
     assert node["findings"] == node["join_findings"] == []
+    assert node["kubeconfig"] == "/etc/rancher/k3s/k3s.yaml"
     assert paths(node) == (
         ["/etc/rancher/k3s/config.yaml", "/etc/systemd/system/k3s.service"],
         ["/etc/rancher/k3s/registries.yaml", "/etc/systemd/system/k3s.service.env"],
@@ -79,6 +80,7 @@ def test_an_agent():
         "token-file": "/etc/rancher/k3s/token",
     }
     assert (node["unit"], node["name"], node["token"]) == ("k3s-agent", "Edge-2", "K10a::node:b")
+    assert node["kubeconfig"] == "/data/agent/kubelet.kubeconfig"
     assert "/etc/systemd/system/k3s-agent.service.env" in node["files_at_start"]
     assert "/etc/default/k3s-agent" in node["files_at_start"]
 
