@@ -261,15 +261,20 @@ class Plan:
         subjects = self.names.subjects
         terminating = [subject for subject in subjects if subject.mode != PASSTHROUGH]
         secrets = dict.fromkeys(secret for subject in subjects for secret in subject.secrets)
+        authorities = objects.ca_secrets(self.sites, self.settings.namespace)
+        rules, routes = self.all_of("gateway_destination_rules"), self.all_of("gateway_virtual_services")
         return {
             "certificates": certificates,
+            "certificate_objects": [*authorities, *certificates],
             "certificate_names": [str(certificate["metadata"]["name"]) for certificate in certificates],
             "issued_secrets": [_reference("Secret", certificate, secret) for secret, certificate in self.names.owners.items()],
             "own_secrets": [secret for secret in secrets if secret not in self.names.owners],
-            "secrets": objects.ca_secrets(self.sites, self.settings.namespace),
+            "secrets": authorities,
             "gateways": gateways,
-            "virtual_services": self.all_of("gateway_virtual_services"),
-            "destination_rules": self.all_of("gateway_destination_rules"),
+            "virtual_services": routes,
+            "destination_rules": rules,
+            # A route to a subset that no rule defines answers 503, so the rules come first.
+            "gateway_objects": [*rules, *gateways, *routes],
             "credentials": _credentials(gateways, self.names),
             "server_names": list(dict.fromkeys(name for subject in terminating for name in subject.server_names)),
             "endpoints": _endpoints(subjects, self.settings),
@@ -337,17 +342,19 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
     return {"findings": findings, **plan.looked_at(), **applied}
 
 
-def http01_hosts(plan: Raw, names: Collection[str]) -> list[str]:
-    """Return the hosts whose next order will be proved by HTTP-01.
+def http01_hosts(plan: Raw, names: Collection[str] | None = None) -> list[str]:
+    """Return the hosts whose next order will be proved by HTTP-01; none where no address is known to ask for them.
 
     Args:
         plan: What C(make_plan) returned.
-        names: Names of the Certificates that will be ordered.
+        names: Names of the Certificates that will be ordered. None: all of them.
     """
+    if not (plan["addresses"] or plan["proxy_addresses"]):
+        return []
     found = [
         host
         for certificate in plan["certificates"]
-        if certificate["metadata"]["name"] in names
+        if names is None or certificate["metadata"]["name"] in names
         for host in (certificate.get("spec") or {}).get("dnsNames") or []
         if (certificate["spec"].get("issuerRef") or {}).get("name") in plan["http01_issuers"] and not host.startswith("*")
     ]

@@ -175,7 +175,7 @@ def site_report(
     secrets: Sequence[Record] = (),
     pods: Sequence[Record] = (),
     endpoints: Sequence[Record] = (),
-) -> dict[str, list[str]]:
+) -> dict[str, Any]:
     """Join what was seen of each subject of the plan.
 
     Args:
@@ -186,7 +186,8 @@ def site_report(
         endpoints: C(endpoints) of M(baremesh.edge.served_certificate_info).
 
     Returns:
-        C(lines) for people, C(problems) as one sentence each that starts with the name of the site or Gateway.
+        C(lines) for people, C(problems) as one sentence each that starts with the name of the site or Gateway, and C(failure), a text
+        that has the problems before the lines.
     """
     lines = [f"problem: {finding}" for finding in plan["findings"]]
     problems = list(plan["findings"])
@@ -201,4 +202,4 @@ def site_report(
         )
         lines += seen.lines()
         problems += [f"{subject['name']}: {problem}" for problem in seen.problems()]
-    return {"lines": lines, "problems": problems}
+    return {"lines": lines, "problems": problems, "failure": "\n".join([*problems, "", "Seen:", *lines])}

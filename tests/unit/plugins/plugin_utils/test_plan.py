@@ -68,6 +68,14 @@ def test_objects_of_a_site():
         "secrets": [],
     }
     assert found["certificate_names"] == ["app"]
+    assert [entry["kind"] for entry in found["gateway_objects"]] == ["Gateway", "VirtualService", "VirtualService"]
+
+
+def test_what_others_need_is_applied_first():
+    mutual = SITE | {"tls": {"mode": "MUTUAL", "ca_certificate": PEM}}
+    found = fine(mutual, gateway_destination_rules=[{"metadata": {"name": "x"}}])
+    assert [entry["kind"] for entry in found["certificate_objects"]] == ["Secret", "Certificate"]
+    assert [entry["kind"] for entry in found["gateway_objects"]] == ["DestinationRule", "Gateway", "VirtualService", "VirtualService"]
 
 
 def test_nothing_is_applied_of_what_is_wrong():
@@ -256,6 +264,9 @@ def test_hosts_whose_next_order_is_proved_by_http01():
     found = fine(SITE, mixed, WILDCARD, cert_manager_issuers=[LAB, dns])
     assert _plan.http01_hosts(found, ["app", "mixed", "all"]) == ["app.example.com", "m.example.com"]
     assert _plan.http01_hosts(found, ["all"]) == []
+    assert _plan.http01_hosts(found) == ["app.example.com", "m.example.com"]
+    # Nothing is known that could be asked for them.
+    assert _plan.http01_hosts(fine(SITE, edge_addresses=[]), ["app"]) == []
 
 
 # --- raw manifests

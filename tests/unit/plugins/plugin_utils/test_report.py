@@ -104,6 +104,7 @@ def test_what_is_not_proved_is_a_problem(certificates, pods, endpoints, problem)
     assert result["problems"] == [problem]
     assert result["lines"][0].startswith("app: NOT PROVED: ")
     assert f"  problem       {problem.removeprefix('app: ')}" in result["lines"]
+    assert result["failure"].splitlines() == [problem, "", "Seen:", *result["lines"]]
 
 
 def test_each_site_is_judged_by_its_own_host_names():
