@@ -52,7 +52,7 @@ EXAMPLES = r"""
     namespace: istio-ingress
   register: found
 
-- name: Say which need somebody
+- name: Show the certificates that need attention
   ansible.builtin.debug:
     msg: "{{ item.name }}: {{ item.cause }}"
   loop: "{{ found.certificates | rejectattr('ready') }}"

@@ -172,7 +172,7 @@ class Fields:
         if "/" in value or ":" in value:
             return "a host name has no scheme, port or path"
         if _ADDRESS.match(value):
-            return "an address is no host name, and no certificate is issued for it here"
+            return "an address is not a host name, and no certificate is issued for it here"
         if value != value.lower() and _HOST.match(value.lower()):
             return f"write '{value.lower()}'"
         if len(value) > 253 or not _HOST.match(value):

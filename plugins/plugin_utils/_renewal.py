@@ -143,7 +143,7 @@ def gateway_restarts(before: Sequence[Record], after: Sequence[Record]) -> list[
 
     Args:
         before: C(pods) of M(baremesh.edge.sds_secret_info), at the beginning.
-        after: The same, at the end. A pod that came meanwhile is no restart.
+        after: The same, at the end. A pod that came meanwhile does not count.
     """
     now = {str(pod["name"]): pod for pod in after}
     found = []

@@ -92,7 +92,7 @@ def test_the_example_of_the_readme():
         ),
         (
             site(hosts=["192.0.2.1"]),
-            "edge_sites[0] (app): hosts has '192.0.2.1'; an address is no host name, and no certificate is issued for it here",
+            "edge_sites[0] (app): hosts has '192.0.2.1'; an address is not a host name, and no certificate is issued for it here",
         ),
         (site(hosts=["App.example.com"]), "edge_sites[0] (app): hosts has 'App.example.com'; write 'app.example.com'"),
         (site(hosts=["a.example.com", "a.example.com"]), "edge_sites[0] (app): hosts has 'a.example.com' twice"),
