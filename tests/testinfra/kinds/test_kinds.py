@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sites beside the plain one: a Secret of the user's own, TLS that passes through, a wildcard, and raw manifests."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import runs
+
+WEB = [{"service": "web.default", "port": 3000}]
+API = [{"service": "kubernetes.default", "port": 443}]
+SITES = [
+    {"name": "own", "hosts": ["own.example.com"], "tls": {"credential": "mine"}, "routes": WEB},
+    # The API server speaks TLS with whoever asks, the backend of the example does not.
+    {
+        "name": "api",
+        "hosts": ["api.example.com"],
+        "tls": {"mode": "PASSTHROUGH"},
+        "routes": [{"service": "kubernetes.default", "port": 443}],
+    },
+    {"name": "plain", "hosts": ["plain.example.com"], "tls": {"mode": "PASSTHROUGH"}, "routes": WEB},
+    {"name": "wild", "hosts": ["*.wild.example.com"], "issuer": "own-ca", "routes": WEB},
+]
+SERVER = {
+    "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
+    "hosts": ["raw.example.com"],
+    "tls": {"mode": "SIMPLE", "credentialName": "raw-tls"},
+}
+RAW = {
+    "certificate_certificates": [
+        {
+            "metadata": {"name": "raw"},
+            "spec": {
+                "secretName": "raw-tls",
+                "dnsNames": ["raw.example.com"],
+                "issuerRef": {"kind": "ClusterIssuer", "name": "own-ca"},
+            },
+        }
+    ],
+    "gateway_gateways": [{"metadata": {"name": "raw"}, "spec": {"selector": {"istio": "ingress"}, "servers": [SERVER]}}],
+}
+PARTS = ("--tags", "cert_manager,certificate,gateway,report")
+
+
+def kubectl(host, *arguments):
+    return host.check_output("k3s kubectl --namespace istio-ingress " + " ".join(arguments))
+
+
+@pytest.fixture(scope="module")
+def variables(host, site):
+    """The example's site and all others, with the Secret that one of them names."""
+    host.check_output(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=own "
+        "-addext subjectAltName=DNS:own.example.com -keyout /root/own.key -out /root/own.pem"
+    )
+    kubectl(host, "create secret tls mine --cert /root/own.pem --key /root/own.key")
+    issuers = [*host.backend.get_variables()["cert_manager_issuers"], {"name": "own-ca", "type": "selfsigned"}]
+    return {"edge_sites": [site, *SITES], "cert_manager_issuers": issuers, **RAW}
+
+
+@pytest.fixture(scope="module")
+def run(variables):
+    return runs.run(variables, *PARTS)
+
+
+def summary(run):
+    """Lines of the report, by the site or Gateway that they are about."""
+    document = json.loads(run.output[run.output.index("{") : run.output.rindex("}") + 1])
+    (lines,) = [
+        result["msg"]
+        for play in document["plays"]
+        for task in play["tasks"]
+        if task["task"]["name"].endswith("Show the summary")
+        for result in task["hosts"].values()
+    ]
+    found = {}
+    for line in lines:
+        if not line.startswith(" "):
+            name = line.partition(":")[0]
+        found.setdefault(name, []).append(line)
+    return found
+
+
+def test_the_run_is_green(run):
+    assert run.failures == []
+    assert run.status == 0, run.output[-4000:]
+
+
+def test_a_secret_of_ones_own_is_served_and_shown(host, run):
+    serial = host.check_output("openssl x509 -in /root/own.pem -noout -serial").partition("=")[2].lower().lstrip("0")
+    lines = summary(run)["own"]
+    assert lines[0] == "own: served: https://own.example.com/"
+    assert f"  serial        {serial}" in lines
+    assert any(line.startswith("  host port ") and line.endswith(f":443 serves {serial}") for line in lines)
+
+
+def test_what_the_application_answers_is_shown(host, run, address):
+    served = host.check_output(
+        f"openssl s_client -connect {address}:443 -servername api.example.com </dev/null | openssl x509 -noout -serial"
+    )
+    serial = served.partition("=")[2].lower().lstrip("0")
+    lines = summary(run)["api"]
+    assert lines[0] == "api: passed through: https://api.example.com/"
+    assert any(f":443 serves {serial} until " in line for line in lines)
+
+
+def test_an_application_without_tls_is_not_the_gateways_fault(run):
+    lines = summary(run)["plain"]
+    assert lines[0] == "plain: passed through: https://plain.example.com/"
+    assert "serves no certificate (" in lines[-1]
+
+
+def test_a_wildcard_is_asked_by_a_name_under_it(run):
+    lines = summary(run)["wild"]
+    assert lines[:2] == ["wild: served: https://*.wild.example.com/", "  asked as      edge-check.wild.example.com"]
+
+
+def test_raw_manifests_are_shown_like_a_site(run):
+    assert summary(run)["raw"][0] == "raw: served: https://raw.example.com/"
+
+
+def test_a_second_run_changes_nothing(run, variables):
+    again = runs.run(variables, *PARTS)
+    assert (again.status, again.changed) == (0, 0), again.output[-4000:]
+
+
+def test_what_is_no_longer_defined_is_deleted(host, run, variables, site):
+    """Also Secrets that cert-manager wrote, if users say so, and never one of their own."""
+    fewer = {**variables, "edge_sites": [site], "certificate_certificates": [], "gateway_gateways": [], "certificate_prune_secrets": True}
+    assert runs.run(fewer, *PARTS).status == 0
+    left = kubectl(host, "get gateways.networking.istio.io,virtualservices,certificates,secrets --output name").split()
+    names = {name.partition("/")[2] for name in left}
+    assert {site["name"], "mine"} <= names
+    assert names & {"own", "api", "plain", "wild", "raw", "wild-redirect"} == set()
+    secrets = {name.partition("/")[2] for name in left if name.startswith("secret/")}
+    assert secrets & {"wild", "raw"} == set()
