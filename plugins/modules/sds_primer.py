@@ -35,6 +35,7 @@ seealso:
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
   - baremesh.edge._attributes
+  - baremesh.edge._credentials
 attributes:
   check_mode:
     support: full
@@ -56,58 +57,6 @@ options:
     description: Names of the primers to remove with O(state=absent), as RV(primers) returned them. An empty list removes none.
     type: list
     elements: str
-  credentials:
-    description: What the pods must serve. Required with O(state=present).
-    type: list
-    elements: dict
-    suboptions:
-      name:
-        description: The C(credentialName), exactly as the Gateway will have it.
-        type: str
-        required: true
-      hosts:
-        description: The hosts, which the certificate must cover. For a wildcard one name that it covers is tried.
-        type: list
-        elements: str
-        required: true
-      mode:
-        description: TLS mode. The mutual modes also need the Secret C(<name>-cacert), or a C(ca.crt) in the Secret itself.
-        type: str
-        choices: [SIMPLE, MUTUAL, OPTIONAL_MUTUAL]
-        default: SIMPLE
-      credential_names:
-        description: The C(credentialNames) of the Gateway, an RSA and an ECDSA Secret, where it has those instead of one name.
-        type: list
-        elements: str
-        default: []
-  namespace:
-    description: Namespace of the gateway pods. Istio serves Secrets of that namespace only.
-    type: str
-    default: istio-ingress
-  selector:
-    description: Labels of the gateway pods, as in the Gateway's C(selector).
-    type: dict
-    default: {istio: ingress}
-  port:
-    description: Port in the pods on which the real listener is, or will be. Set this to V(0) to make a primer in any case.
-    type: int
-    default: 443
-  primer_port:
-    description: First port of the primer, from V(1024). By default free ports from 20000 to 29999 that differ from run to run.
-    type: int
-  timeout:
-    description: Seconds that the wait may last.
-    type: int
-    default: 120
-  fail_fast:
-    description: Whether to fail at once when waiting cannot help. Set this to V(false) to wait for O(timeout) in any case.
-    type: bool
-    default: true
-  progress_file:
-    description:
-      - File on the host of the module to which a line is appended for each change of state and every ten seconds.
-      - It must not exist, and is removed at the end. The action plugin of the same name uses it to show progress.
-    type: path
 """
 
 EXAMPLES = r"""
@@ -252,7 +201,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadlin
 def argument_spec() -> dict[str, dict[str, Any]]:
     """The module's options."""
     spec = {**gateway_options(), **auth_argument_spec()}
-    spec["credentials"].pop("required")
     spec["state"] = {"type": "str", "choices": ["present", "absent"], "default": "present"}
     spec["primers"] = {"type": "list", "elements": "str"}
     return spec
@@ -281,7 +229,7 @@ def nothing(cause: str | None, primers: list[str] | None = None) -> dict[str, An
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), required_if=[("state", "present", ["credentials"])], supports_check_mode=True)
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     raise_on_signals()
     try:
         if module.params["state"] == "absent":

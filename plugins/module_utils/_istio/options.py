@@ -23,7 +23,7 @@ def gateway_options() -> dict[str, dict[str, Any]]:
         "credential_names": {"type": "list", "elements": "str", "default": []},
     }
     return {
-        "credentials": {"type": "list", "elements": "dict", "required": True, "options": credential},
+        "credentials": {"type": "list", "elements": "dict", "default": [], "options": credential},
         "namespace": {"type": "str", "default": "istio-ingress"},
         "selector": {"type": "dict", "default": {"istio": "ingress"}},
         "port": {"type": "int", "default": 443},
