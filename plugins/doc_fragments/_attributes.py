@@ -11,7 +11,7 @@ class ModuleDocFragment:
 options: {}
 attributes:
   check_mode:
-    description: Can run in check mode and tells what it would do without doing it.
+    description: Can run in check mode and says what it would do without doing it.
   diff_mode:
     description: Shows what has changed, or would change, in diff mode.
   platform:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: certificate_info
-short_description: Tell whether cert-manager Certificates are ready, and why not
+short_description: Report whether cert-manager Certificates are ready, and why not
 version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)

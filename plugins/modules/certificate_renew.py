@@ -65,7 +65,7 @@ EXAMPLES = r"""
     renewed_since: "{{ asked.renewed_since }}"
   register: renewed
 
-- name: See that the host serves it
+- name: Wait until the host serves it
   baremesh.edge.served_certificate_info:
     endpoints:
       - {address: 192.0.2.10, server_name: app.example.com}
@@ -140,7 +140,7 @@ def main() -> None:
         module.fail_json(msg=str(exc))
     except EdgeError as exc:
         if module.check_mode:
-            text = f"Would ask for new certificates; the API cannot tell which now: {exc}"
+            text = f"Would ask for new certificates; the API cannot be asked for them now: {exc}"
             module.exit_json(changed=False, msg=text, certificates=[], renewed_since={})
         fail(module, exc)
     module.exit_json(

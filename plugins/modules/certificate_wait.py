@@ -27,10 +27,10 @@ notes:
     At most six requests, whatever the number of Certificates; private keys never leave the host where the module runs.
   - At the end of a wait in which cert-manager said nothing, its pods and the log of its controller are looked at, where the
     credentials allow it. That costs at most two requests more.
-  - Where the self check of a challenge gets a wrong answer, the module asks the name once itself when it fails, to tell who answers.
+  - Where the self check of a challenge gets a wrong answer, the module asks the name once itself when it fails, to name who answers.
   - While it waits, progress is shown on the terminal and in the job log, not in check mode and not with the variable
     C(edge_live_progress) set to V(false).
-  - In check mode it looks once, tells what it would wait for, and never fails because something is not there yet.
+  - In check mode it looks once, says what it would wait for, and never fails because something is not there yet.
 seealso:
   - module: baremesh.edge.certificate_info
   - module: baremesh.edge.certificate_renew

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: http01_probe_info
-short_description: Tell whether requests for ACME challenges reach the gateway
+short_description: Report whether requests for ACME challenges reach the gateway
 version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
@@ -15,9 +15,9 @@ description:
   - Asks each address, under the name of each host, for an ACME challenge that does not exist. An answer of Istio's
     gateway, whatever its status, shows that the way through port 80 is open; anything else would cost an order, and
     after a few of them a rate limit.
-  - Tells a name that does not resolve, a port that is closed, one that is dropped, and another server apart.
-  - Looks up the hosts too, where the module runs, and warns when they lead elsewhere. The ACME server may see another
-    DNS, so this is no failure.
+  - Distinguishes a name that does not resolve, a port that is closed, one that is dropped, and another server.
+  - Looks up the hosts too, where the module runs, and warns when they point elsewhere. The ACME server may see another
+    DNS, so this is not a failure.
   - Needs nothing but Python on the host it runs on.
 extends_documentation_fragment:
   - baremesh.edge._attributes
@@ -35,7 +35,7 @@ options:
     required: true
   proxies:
     description:
-      - Addresses of proxies in front of the hosts. They are asked like O(addresses), and must lead to the gateway too.
+      - Addresses of proxies in front of the hosts. They are asked like O(addresses), and must forward to the gateway too.
       - An HTTP proxy must leave the header C(server) of the gateway's answers as it is.
     type: list
     elements: str
@@ -43,7 +43,7 @@ options:
   proxy_protocol:
     description:
       - Begin connections to O(addresses) with a PROXY header, as a gateway with C(gatewayTopology.proxyProtocol) expects it.
-      - Those to O(proxies), and to where names lead, begin without one, as the ACME server's will.
+      - Those to O(proxies), and to what names point to, begin without one, as the ACME server's will.
     type: bool
     default: false
   port:
@@ -67,7 +67,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See that the way of the challenge is open before ordering anything
+- name: Prove the path of ACME challenges before ordering a certificate
   baremesh.edge.http01_probe_info:
     hosts: [app.example.com]
     addresses: [192.0.2.10]
@@ -81,13 +81,13 @@ msg:
   returned: when there are any
   type: str
 problems:
-  description: One sentence for each address that does not lead to the gateway; empty when all do.
+  description: One sentence for each address that does not reach the gateway; empty when all do.
   returned: always
   type: list
   elements: str
   sample: ["app.example.com at 192.0.2.10:80: connection refused: nothing listens there, or a firewall rejects it"]
 dns:
-  description: One sentence for each host whose name leads elsewhere, as seen from here.
+  description: One sentence for each host whose name points elsewhere, as seen from here.
   returned: always
   type: list
   elements: str

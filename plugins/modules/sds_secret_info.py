@@ -9,13 +9,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sds_secret_info
-short_description: Tell which certificates Istio gateway pods hold and serve, and wait for the right ones
+short_description: Report which certificates Istio gateway pods hold and serve, and wait for the right ones
 version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
 description:
   - Reads from the Envoy of each gateway pod which secrets it holds, and asks its listener for the certificate of each server name.
-  - What Envoy holds is no proof of what it serves. Believe RV(served).
+  - What Envoy holds does not prove what it serves. Believe RV(served).
   - Private keys are neither read nor returned; Envoy blanks them.
   - With O(expected_serials) it waits for at most O(timeout) until every Ready pod serves the certificates with those serial numbers, and
     fails with the pod, the served and the expected serial number if one does not. It asks the real listener and never makes a primer,
@@ -90,7 +90,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pods:
-  description: The pods, by name. Whether one was started anew since an earlier look is told by C(uid) and C(restarts).
+  description: The pods, by name. C(uid) and C(restarts) show whether one was started anew since an earlier look.
   type: list
   elements: dict
   returned: always

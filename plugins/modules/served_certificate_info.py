@@ -9,13 +9,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: served_certificate_info
-short_description: Tell which certificates are served on the wire, and wait for the right ones
+short_description: Report which certificates are served on the wire, and wait for the right ones
 version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
 description:
   - Makes a TLS handshake with each endpoint, all at once, and reads the certificate that is served for a server name.
-  - Trusts nothing and checks no chain. It tells what is there, whoever signed it.
+  - Trusts nothing and checks no chain. It reports what is there, whoever signed it.
   - With O(expected_serials) it waits for at most O(timeout) until each endpoint serves the certificate with that serial number, and fails
     with the endpoint, the served and the expected serial number if one does not.
 notes:
@@ -69,7 +69,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: See that the hosts serve what is in the Secret
+- name: Wait until the hosts serve what is in the Secret
   baremesh.edge.served_certificate_info:
     endpoints:
       - {address: 192.0.2.10, server_name: app.example.com}

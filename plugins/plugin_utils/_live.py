@@ -4,7 +4,7 @@
 """Showing the progress of a module while it runs.
 
 The module appends lines to a file on its host; a second connection reads them. It begins late enough that a
-short wait costs nothing, and whatever goes wrong with it is no concern of the module.
+short wait costs nothing, and whatever goes wrong with it does not concern the module.
 
 Private to baremesh.edge: other collections must not import it; it changes without notice.
 """

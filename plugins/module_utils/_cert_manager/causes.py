@@ -48,7 +48,7 @@ _RETRY_AFTER = re.compile(r"retry after (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed attempt at issuance, to tell a new one from an old one."""
+    """A failed attempt at issuance, to distinguish a new one from an old one."""
 
     attempts: int
     at: str

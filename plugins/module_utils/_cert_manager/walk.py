@@ -32,7 +32,7 @@ FAILED_STATES = frozenset(("invalid", "expired", "errored"))
 
 @dataclass
 class Walk:
-    """What hangs on one Certificate at present. issuer_read tells "no such issuer" from "not looked at"."""
+    """What hangs on one Certificate at present. issuer_read distinguishes "no such issuer" from "not looked at"."""
 
     certificate: Json
     issuer: Json | None = None
@@ -156,8 +156,8 @@ def request_is_of_present_attempt(certificate: Json, request: Json) -> bool:
 def _present_request(inventory: Inventory, certificate: Json) -> Json | None:
     requests = inventory.owned(certificate, "CertificateRequest")
     revision = int(status_of(certificate).get("revision") or 0)
-    for wanted in (revision + 1, revision):
-        fitting = [r for r in requests if annotations_of(r).get(REVISION_ANNOTATION) == str(wanted)]
+    for number in (revision + 1, revision):
+        fitting = [r for r in requests if annotations_of(r).get(REVISION_ANNOTATION) == str(number)]
         if fitting:
             return max(fitting, key=lambda r: (str(r["metadata"].get("creationTimestamp") or ""), name_of(r)))
     return None

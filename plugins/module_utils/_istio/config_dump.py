@@ -40,7 +40,7 @@ def held_secrets(dump: Mapping[str, Any]) -> list[HeldSecret]:
         elif str(config.get("@type", "")).endswith("DynamicSecret"):
             warming = config.get("version_info") == "uninitialized"
             found.append(_held(config, "warming" if warming else "active"))
-    # The mesh's own workload certificate is not what anybody asks for here.
+    # The mesh's own workload certificate is not asked for here.
     return sorted((s for s in found if s.name not in ("default", "ROOTCA")), key=lambda s: (s.name, s.state))
 
 

@@ -149,7 +149,7 @@ class KubeClient:
         except ValueError as exc:
             raise ConnectionLost(f"Could not {request.attempt}: the answer is not JSON ({exc})") from exc
         if not isinstance(found, dict):
-            raise ConnectionLost(f"Could not {request.attempt}: the answer is no object")
+            raise ConnectionLost(f"Could not {request.attempt}: the answer is not an object")
         return found
 
     def _answer(self, request: Request, timeout: float) -> Answer:

@@ -57,7 +57,7 @@ class ApiError(KubeError):
 
     @property
     def transient(self) -> bool:  # type: ignore[override]
-        """True where the same request can succeed later without anybody's doing."""
+        """True where the same request can succeed later by itself."""
         return self.status in TRANSIENT_STATUS
 
     @property

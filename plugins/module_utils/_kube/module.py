@@ -35,7 +35,7 @@ def open_transport(params: dict[str, Any]) -> HttpTransport:
 
 
 def open_client(params: dict[str, Any]) -> tuple[KubeClient, Connection]:
-    """A client for that API server, and the connection for what is no request. Raises KubeError."""
+    """A client for that API server, and the connection for what is not a request. Raises KubeError."""
     # Imports make objects that live as long as the process. Neither collections nor the
     # end of the process need to look at them, which is a tenth of a second after the last event of a wait.
     gc.freeze()
@@ -85,7 +85,7 @@ def progress_writer(path: str | None) -> Callable[[str], None]:
     if not path:
         return lambda _unused: None
     try:
-        # O_EXCL: in a folder that others may write to, the name could lead elsewhere.
+        # O_EXCL: in a folder that others may write to, the name could be a link to another file.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
     except OSError:
         return lambda _unused: None

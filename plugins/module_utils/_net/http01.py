@@ -61,7 +61,7 @@ class _Announced(http.client.HTTPConnection):
 def probe(host: str, address: str, port: int, token: str, timeout: float, proxy_protocol: bool = False) -> Probe:
     """Ask for a challenge that does not exist: a 404 of the gateway is what a healthy path answers.
 
-    What is no gateway is asked the other way too, with or without a PROXY header: a gateway that wants it says nothing.
+    What is not a gateway is asked the other way too, with or without a PROXY header: a gateway that wants it says nothing.
     """
     found = _probe_once(host, address, port, token, timeout, proxy_protocol)
     if found.closed and not _probe_once(host, address, port, token, timeout, not proxy_protocol).problem:
@@ -81,7 +81,7 @@ def _probe_once(host: str, address: str, port: int, token: str, timeout: float, 
     finally:
         connection.close()
     if server != ENVOY:
-        who = f"server '{server}'" if server else "a server that does not tell its name"
+        who = f"server '{server}'" if server else "a server that does not name itself"
         problem = f"{who} answers with {answer.status} instead of the gateway"
         # The gateway itself says so, without its name, of a header that it does not expect.
         return Probe(host, address, problem, answer.status, server, closed=answer.status == 400 and not server)
@@ -96,14 +96,14 @@ def _reason(exc: BaseException) -> str:
     if isinstance(exc, TimeoutError):
         return "no answer in time: a firewall may drop it, or no gateway pod is behind it"
     if isinstance(exc, (ConnectionResetError, http.client.RemoteDisconnected)):
-        return "the connection was closed without an answer: something listens that is no HTTP server"
+        return "the connection was closed without an answer: something listens that does not speak HTTP"
     if isinstance(exc, http.client.HTTPException):
-        return f"what answers is no HTTP server ({type(exc).__name__})"
+        return f"what answers does not speak HTTP ({type(exc).__name__})"
     return (getattr(exc, "strerror", None) or str(exc) or type(exc).__name__).lower()
 
 
 def challenge_answer(host: str, port: int = 80, timeout: float = 2.0) -> str | None:
-    """Where the name leads and who answers there, as seen from here; None where nothing can be said in time."""
+    """What the name points to and who answers there, as seen from here; None where nothing can be said in time."""
     said: list[str] = []
 
     def look() -> None:
@@ -121,10 +121,10 @@ def _answer_of(host: str, port: int, timeout: float) -> str:
     address = resolve(host)[0]
     seen = probe(host, address, port, "seen-from-here", timeout)
     if seen.problem:
-        return f"{host} leads to {address}, and there {seen.problem}"
+        return f"{host} points to {address}, and there {seen.problem}"
     if seen.status == 404:
-        return f"{host} leads to {address}, where the gateway has no route to cert-manager's solver"
-    return f"{host} leads to {address}, where the gateway answers with {seen.status}"
+        return f"{host} points to {address}, where the gateway has no route to cert-manager's solver"
+    return f"{host} points to {address}, where the gateway answers with {seen.status}"
 
 
 def probe_all(
@@ -155,9 +155,9 @@ def dns_findings(
     resolver: Resolver = resolve,
     proxy_protocol: bool = False,
 ) -> list[str]:
-    """What the DNS leads to where that is not the gateway, as seen from here; the ACME server may see another DNS.
+    """What the DNS points to where that is not the gateway, as seen from here; the ACME server may see another DNS.
 
-    With proxy_protocol the addresses are no way for anybody else, who sends no PROXY header.
+    With proxy_protocol others cannot use the addresses, since they send no PROXY header.
     """
     known = set() if proxy_protocol else _known(addresses, resolver)
     findings = []

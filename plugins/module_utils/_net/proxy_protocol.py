@@ -12,16 +12,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-# Of nobody else's address: the gateway then takes the connection's own.
+# Without an address: the gateway then takes the connection's own.
 HEADER = b"PROXY UNKNOWN\r\n"
 
-WANTED = (
+HEADER_MISSING = (
     "the gateway there answers only connections that begin with a PROXY header, and this one had none; "
     "let clients come through the proxy, and set edge_proxy_protocol to true for what asks the hosts themselves"
 )
-UNWANTED = (
+HEADER_UNEXPECTED = (
     "the gateway there expects no PROXY header, and this connection began with one; "
-    "set edge_proxy_protocol to false, or run the role istio so that the gateway is told of the proxy"
+    "set edge_proxy_protocol to false, or run the role istio so that the gateway expects the proxy"
 )
 
 
@@ -32,7 +32,7 @@ def opening(proxy_protocol: bool) -> bytes:
 
 def other_way(proxy_protocol: bool) -> str:
     """What is wrong where a connection works without the header, or with it, only."""
-    return UNWANTED if proxy_protocol else WANTED
+    return HEADER_UNEXPECTED if proxy_protocol else HEADER_MISSING
 
 
 def pod_expects_header(pod: Mapping[str, Any]) -> bool:

@@ -147,9 +147,9 @@ class ServedWait:
         )
 
     def _problem(self, endpoint: Endpoint, entry: Mapping[str, Any]) -> str | None:
-        wanted = self._expected.get(endpoint.server_name)
+        expected = self._expected.get(endpoint.server_name)
         if entry["error"]:
             return f"{endpoint} serves no certificate: {entry['error']}"
-        if wanted is not None and entry["serial"] != wanted:
-            return f"{endpoint} serves serial {entry['serial']} (issued by {entry['issuer']}), expected is {wanted}"
+        if expected is not None and entry["serial"] != expected:
+            return f"{endpoint} serves serial {entry['serial']} (issued by {entry['issuer']}), expected is {expected}"
         return None

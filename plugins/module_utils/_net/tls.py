@@ -104,12 +104,12 @@ def key_matches(certificate: bytes, key: bytes) -> bool:
 
 def covers(names: Iterable[str], host: str) -> bool:
     """True if one of the certificate's DNS names covers the host; a wildcard stands for exactly one label."""
-    wanted = host.lower().rstrip(".")
+    asked = host.lower().rstrip(".")
     for name in names:
         candidate = name.lower().rstrip(".")
-        if candidate == wanted:
+        if candidate == asked:
             return True
-        if candidate.startswith("*.") and "." in wanted and wanted.split(".", 1)[1] == candidate[2:]:
+        if candidate.startswith("*.") and "." in asked and asked.split(".", 1)[1] == candidate[2:]:
             return True
     return False
 
@@ -128,7 +128,7 @@ def normal_serial(value: Any) -> str:
     text = str(value).strip().lower().replace(":", "").replace(" ", "")
     text = text.removeprefix("0x")
     if not text or re.search("[^0-9a-f]", text):
-        raise TlsError(f"{value!r} is no certificate serial number: give it in hexadecimal")
+        raise TlsError(f"{value!r} is not a certificate serial number: give it in hexadecimal")
     return text.lstrip("0") or "0"
 
 

@@ -83,14 +83,14 @@ def test_the_name_does_not_exist(answers):
 
 
 def test_the_name_leads_to_another_host(answers, elsewhere):
-    seen = f"other-host.{ZONE} leads to {elsewhere[0]}, and there server 'SimpleHTTP/<version> Python/<version>' answers with 404"
+    seen = f"other-host.{ZONE} points to {elsewhere[0]}, and there server 'SimpleHTTP/<version> Python/<version>' answers with 404"
     said = f"wrong status code '404', expected '200'; seen from here, {seen} instead of the gateway"
     assert_first_line(answers["other-host"], challenge("other-host", WAITING + said))
 
 
 def test_the_gateway_answers_port_80_with_404(answers, address):
     """The solver's Ingress is of a class without a controller."""
-    seen = f"no-route.{ZONE} leads to {address}, where the gateway has no route to cert-manager's solver"
+    seen = f"no-route.{ZONE} points to {address}, where the gateway has no route to cert-manager's solver"
     said = f"wrong status code '404', expected '200'; seen from here, {seen}"
     assert_first_line(answers["no-route"], challenge("no-route", WAITING + said))
 

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._net import http01 as _http01
-from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import UNWANTED, WANTED
+from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import HEADER_MISSING, HEADER_UNEXPECTED
 from ansible_collections.baremesh.edge.plugins.modules import http01_probe_info
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 
@@ -34,7 +34,7 @@ class Server:
                     super().handle_one_request()
 
             def send_error(self, status, *_arguments):
-                """Envoy does not tell its name when it does not understand."""
+                """Envoy does not name itself when it does not understand."""
                 self.send_response_only(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -90,7 +90,7 @@ def test_any_answer_of_the_gateway_will_do(monkeypatch, serve, code):
     ("name", "expected"),
     [
         ("nginx/1.22.1", "server 'nginx/1.22.1' answers with 404 instead of the gateway"),
-        ("", "a server that does not tell its name answers with 404 instead of the gateway"),
+        ("", "a server that does not name itself answers with 404 instead of the gateway"),
     ],
 )
 def test_another_server(monkeypatch, serve, name, expected):
@@ -109,19 +109,19 @@ def test_a_gateway_that_expects_a_proxy_header_gets_one(monkeypatch, serve):
 def test_a_proxy_header_that_is_missing_is_named(monkeypatch, serve):
     server = serve(proxy_protocol=True)
     (found,) = probe(monkeypatch, server.port)["problems"]
-    assert found == f"{HOST} at 127.0.0.1:{server.port}: {WANTED}"
+    assert found == f"{HOST} at 127.0.0.1:{server.port}: {HEADER_MISSING}"
 
 
 def test_a_proxy_header_that_is_too_many_is_named(monkeypatch, serve):
     server = serve()
     (found,) = probe(monkeypatch, server.port, proxy_protocol=True)["problems"]
-    assert found == f"{HOST} at 127.0.0.1:{server.port}: {UNWANTED}"
+    assert found == f"{HOST} at 127.0.0.1:{server.port}: {HEADER_UNEXPECTED}"
 
 
 def test_proxies_are_asked_without_a_header(monkeypatch, serve):
     server = serve(proxy_protocol=True)
     found = probe(monkeypatch, server.port, addresses=["127.0.0.1"], proxies=["127.0.0.1"], proxy_protocol=True)
-    assert [p["problem"] for p in found["probes"]] == ["", WANTED]
+    assert [p["problem"] for p in found["probes"]] == ["", HEADER_MISSING]
 
 
 def test_a_proxy_that_hides_the_gateway_is_told_how_not_to(monkeypatch, serve):
@@ -133,7 +133,7 @@ def test_a_proxy_that_hides_the_gateway_is_told_how_not_to(monkeypatch, serve):
 def test_a_name_that_leads_past_the_proxy_is_told(serve):
     server = serve(proxy_protocol=True)
     found = _http01.dns_findings(["here"], ["127.0.0.1"], server.port, "x", 1.0, lambda _name: ["127.0.0.1"], proxy_protocol=True)
-    assert found == [f"here resolves to 127.0.0.1, and there {WANTED}"]
+    assert found == [f"here resolves to 127.0.0.1, and there {HEADER_MISSING}"]
 
 
 def test_a_closed_port(monkeypatch):
@@ -191,7 +191,7 @@ def test_nothing_to_ask(monkeypatch):
 )
 def test_who_answers_for_a_name_is_told_in_one_sentence(monkeypatch, serve, code, name, expected):
     monkeypatch.setattr(_http01, "resolve", lambda host: ["127.0.0.1"])
-    assert _http01.challenge_answer(HOST, serve(code, name).port, 1) == f"{HOST} leads to 127.0.0.1, {expected}"
+    assert _http01.challenge_answer(HOST, serve(code, name).port, 1) == f"{HOST} points to 127.0.0.1, {expected}"
 
 
 def test_a_name_that_is_not_known_here_says_nothing(monkeypatch):

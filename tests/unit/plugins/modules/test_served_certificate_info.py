@@ -97,7 +97,7 @@ def test_check_mode_looks_once_and_does_not_fail(monkeypatch, wire):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"expected_serials": {"app.example.com": "xyz"}}, "expected_serials for app.example.com: 'xyz' is no certificate serial"),
+        ({"expected_serials": {"app.example.com": "xyz"}}, "expected_serials for app.example.com: 'xyz' is not a certificate serial"),
         ({"expected_serials": {"b.example.com": "1"}}, "expected_serials has b.example.com, but no endpoint has that server_name"),
         ({"endpoints": [dict(ENDPOINTS[0], port=70000)]}, "endpoints has port 70000 for 192.0.2.1"),
     ],

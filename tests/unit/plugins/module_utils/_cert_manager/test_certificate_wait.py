@@ -209,7 +209,7 @@ def test_who_answers_instead_is_told_once_and_only_for_a_wrong_answer(world):
 
     def sight(host):
         asked.append(host)
-        return f"{host} leads to 192.0.2.1"
+        return f"{host} points to 192.0.2.1"
 
     world.put(kinds.CERTIFICATES, *(make.certificate(n, conditions=[make.MISSING, make.ISSUING]) for n in ("app", "b")))
     world.put(kinds.CERTIFICATE_REQUESTS, make.request(), make.request("b"))
@@ -217,7 +217,7 @@ def test_who_answers_instead_is_told_once_and_only_for_a_wrong_answer(world):
     wrong = "Waiting for HTTP-01 challenge propagation: wrong status code '404', expected '200'"
     world.put(kinds.CHALLENGES, make.challenge(reason=wrong), make.challenge("b-1-1234", reason=wrong, dns_name="b.example.com"))
     outcome = world.wait(names=("app", "b"), timeout=5, sight=sight)
-    assert first_line(outcome).endswith("wrong status code '404', expected '200'; seen from here, app.example.com leads to 192.0.2.1")
+    assert first_line(outcome).endswith("wrong status code '404', expected '200'; seen from here, app.example.com points to 192.0.2.1")
     assert asked == ["app.example.com"]
     assert len(world.api.requests) == 6
 

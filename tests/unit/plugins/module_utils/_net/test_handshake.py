@@ -21,7 +21,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import 
     RefusedError,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import probe_address, shake_hands
-from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import UNWANTED, WANTED
+from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import HEADER_MISSING, HEADER_UNEXPECTED
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import leaf_of_der
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 
@@ -95,7 +95,7 @@ def test_a_proxy_header_goes_before_the_handshake(context):
 def test_a_proxy_header_that_is_missing_is_named(context):
     with server(expecting_a_header(context), connections=2) as port:
         probe = probe_address("127.0.0.1", port, "app.example.com", 5)
-    assert (probe.state, probe.detail) == (RESET, WANTED)
+    assert (probe.state, probe.detail) == (RESET, HEADER_MISSING)
 
 
 def test_a_proxy_header_that_is_too_many_is_named(context):
@@ -105,7 +105,7 @@ def test_a_proxy_header_that_is_too_many_is_named(context):
 
     with server(handle, connections=2) as port:
         probe = probe_address("127.0.0.1", port, "app.example.com", 5, proxy_protocol=True)
-    assert (probe.state, probe.detail) == (RESET, UNWANTED)
+    assert (probe.state, probe.detail) == (RESET, HEADER_UNEXPECTED)
 
 
 def test_a_server_that_closes(context):
