@@ -206,7 +206,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "names": {"type": "list", "elements": "str", "default": [], "aliases": ["name"]},
         "namespace": {"type": "str", "default": "default"},
         "label_selectors": {"type": "list", "elements": "str", "default": []},
-        "secret_names": {"type": "list", "elements": "str", "default": []},
+        "secret_names": {"type": "list", "elements": "str", "default": [], "no_log": False},
     }
     spec.update(auth_argument_spec())
     return spec
