@@ -195,7 +195,9 @@ def judge_dns(where: str, sites: Sequence[Facts], resolved: Mapping[str, Facts],
     Args:
         where: Host on which they were looked up.
         sites: Entries of host, site and acme, the latter true if an authority will look the name up.
+        resolved: What each name resolves to there.
         addresses: What names may point to.
+        found: Takes the findings.
     """
     ours = {ipaddress.ip_address(address) for address in addresses}
     for entry in sites:

@@ -133,6 +133,7 @@ class Api:
         """Wait until the API server calls itself ready.
 
         Args:
+            deadline: The end of the wait.
             alive: Called after each attempt that failed; raises if waiting has no point.
 
         Raises:
@@ -159,7 +160,9 @@ class Api:
         """Watch a Node until it is as it should be; a lost watch is opened again from a fresh list.
 
         Args:
+            name: The Node's name.
             judge: Returns why a Node, or its absence, is not as it should be, or C(None).
+            deadline: The end of the wait.
             alive: Called whenever a watch ended; raises if waiting has no point.
 
         Raises:

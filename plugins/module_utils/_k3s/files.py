@@ -118,6 +118,7 @@ def mask_yaml(text: str, keys: Iterable[str]) -> str:
     """Return YAML text with the values of some keys hidden, their continued lines included.
 
     Args:
+        text: The YAML text.
         keys: Key names; a key that ends in C(+) in the text, K3s's form for appending, counts as well.
     """
     names = "|".join(re.escape(key) for key in keys)

@@ -50,6 +50,7 @@ def process_tree(parents: Mapping[int, int], roots: Iterable[int]) -> list[int]:
 
     Args:
         parents: The parent of each process.
+        roots: The processes to begin with.
     """
     children: dict[int, list[int]] = {}
     for pid, parent in parents.items():

@@ -62,6 +62,7 @@ def why_not_ready(node: Node | None, version: str | None, name: str, reported_si
     Args:
         node: The Node, or C(None) if the API has none of this name.
         version: K3s version that its kubelet must report; C(None) accepts any.
+        name: The Node's name, for the sentence where there is none.
         reported_since: Moment after which the kubelet must have reported, in seconds since 1970 by the Node's own clock.
     """
     if node is None:

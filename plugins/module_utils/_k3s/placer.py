@@ -190,6 +190,7 @@ def place_release(placer: Placer, check_mode: bool) -> dict[str, Any]:
     """Bring a release in place and return the module's result.
 
     Args:
+        placer: Knows the options and what is in place.
         check_mode: Whether to report only what would be placed.
 
     Raises:

@@ -135,6 +135,7 @@ class Unit:
 
         Args:
             journal: The lines since the start was asked for.
+            deadline: The end of the wait.
             former: The unit's last invocation before the start was asked for, or empty to accept a running one.
             restarts_before: How often systemd had restarted it when the start was asked for.
 

@@ -41,7 +41,7 @@ class Found:
         return self.resource.kind, self.namespace, self.name
 
     def __str__(self) -> str:
-        return "%s %s" % (self.resource.kind, "%s/%s" % (self.namespace, self.name) if self.namespace else self.name)
+        return f"{self.resource.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.resource.kind} {self.name}"
 
 
 class Prune:
@@ -120,13 +120,13 @@ def _key(found: Mapping[str, Any]) -> tuple[str, str, str]:
 def _reason(kind: str, found: Json) -> str:
     """Why an object that is being deleted is still there."""
     metadata = found["metadata"]
-    text = "%s %s is still there" % (kind, metadata["name"])
+    text = f"{kind} {metadata['name']} is still there"
     held = [
         " ".join(str(entry.get("message")).split())
         for entry in (found.get("status") or {}).get("conditions") or []
         if entry.get("status") == "True" and entry.get("type") in ("NamespaceContentRemaining", "NamespaceFinalizersRemaining")
     ]
     if held:
-        return "%s: %s" % (text, "; ".join(held))
+        return f"{text}: {'; '.join(held)}"
     finalizers = metadata.get("finalizers")
-    return "%s: it is held by %s" % (text, ", ".join(finalizers)) if finalizers else text
+    return f"{text}: it is held by {', '.join(finalizers)}" if finalizers else text

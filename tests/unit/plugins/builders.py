@@ -160,7 +160,7 @@ def request(certificate_name="app", revision=1, conditions=None, failure_time=No
     found = owned(
         "CertificateRequest",
         "cert-manager.io/v1",
-        name or "%s-%d" % (certificate_name, revision),
+        name or f"{certificate_name}-{revision}",
         "Certificate",
         f"cert-{certificate_name}",
         status={
