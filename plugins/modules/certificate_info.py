@@ -62,68 +62,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: One entry per Certificate; a name that does not exist has the state C(Absent).
+  description:
+    - One entry per Certificate, as RV(baremesh.edge.certificate_wait#module:certificates).
+    - A name that does not exist has the state C(Absent).
   type: list
   elements: dict
   returned: success
-  contains:
-    name:
-      description: Name of the Certificate.
-      type: str
-    namespace:
-      description: Its namespace.
-      type: str
-    ready:
-      description: Whether it is ready in the sense of this module.
-      type: bool
-    state:
-      description: One of C(Absent), C(New), C(Issuing), C(Failed), C(Stale), C(NotReady), C(Ready).
-      type: str
-    cause:
-      description: The deepest known reason why it is not ready.
-      type: str
-    chain:
-      description: The objects walked, outermost first.
-      type: list
-      elements: dict
-    secret_name:
-      description: Name of its Secret.
-      type: str
-    dns_names:
-      description: The names it is for.
-      type: list
-      elements: str
-    not_before:
-      description: Beginning of the certificate's validity.
-      type: str
-    not_after:
-      description: End of the certificate's validity.
-      type: str
-    renewal_time:
-      description: When cert-manager will renew it.
-      type: str
-    serial:
-      description: Serial number in the Secret, lower-case hexadecimal without leading zeros.
-      type: str
-    fingerprint_sha256:
-      description: Fingerprint of the certificate in the Secret, lower-case hexadecimal.
-      type: str
-    issuer:
-      description: Kind and name of its issuer.
-      type: str
-      sample: ClusterIssuer/letsencrypt
-    issuer_subject:
-      description: Common name of the authority that signed it.
-      type: str
-    revision:
-      description: How many times it was issued.
-      type: int
-    failed_attempts:
-      description: Attempts that failed in a row.
-      type: int
-    retry_at:
-      description: When the next attempt is due after a failed one.
-      type: str
 secrets:
   description: One entry per name in O(secret_names).
   type: list

@@ -99,26 +99,10 @@ cause:
   type: str
   sample: "ClusterIssuer lab: Failed to register ACME account: dial tcp 10.0.0.9:443: connect: connection refused"
 chain:
-  description: The objects that were looked at to find RV(cause).
+  description: The objects that were looked at to find RV(cause), as RV(baremesh.edge.certificate_wait#module:chain).
   returned: always
   type: list
   elements: dict
-  contains:
-    kind:
-      description: Kind of the object.
-      type: str
-    name:
-      description: Its name.
-      type: str
-    state:
-      description: C(NotReady), or C(Absent) where it does not exist.
-      type: str
-    reason:
-      description: Always empty here; a key that all waiting modules have.
-      type: str
-    message:
-      description: What keeps it from being ready.
-      type: str
 retry_at:
   description: When the next attempt is due, where a rate limit says so.
   returned: always

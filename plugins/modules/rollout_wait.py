@@ -103,26 +103,10 @@ cause:
   type: str
   sample: "Deployment istio-system/istiod: pod istiod-5c4f is not scheduled: Unschedulable: 0/1 nodes are available: 1 Insufficient memory."
 chain:
-  description: The objects that were looked at to find RV(cause).
+  description: The objects that were looked at to find RV(cause), as RV(baremesh.edge.certificate_wait#module:chain).
   returned: always
   type: list
   elements: dict
-  contains:
-    kind:
-      description: Kind of the object.
-      type: str
-    name:
-      description: Its name.
-      type: str
-    state:
-      description: C(NotReady), or C(Absent) where it does not exist.
-      type: str
-    reason:
-      description: Always empty here; a key that all waiting modules have.
-      type: str
-    message:
-      description: What keeps it from being ready.
-      type: str
 retry_at:
   description: When the next attempt is due, where a rate limit says so.
   returned: always

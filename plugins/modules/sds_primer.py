@@ -97,32 +97,10 @@ primers:
   elements: str
   returned: always
 pods:
-  description: What the pods serve on O(port), one entry per pod, credential and name asked for, without those that need a primer.
+  description: What the pods serve on O(port), without the credentials that need a primer, as RV(baremesh.edge.sds_secret_wait#module:pods).
   type: list
   elements: dict
   returned: always
-  contains:
-    pod:
-      description: Name of the pod.
-      type: str
-    node:
-      description: Its node.
-      type: str
-    credential:
-      description: Name of the credential.
-      type: str
-    sni:
-      description: The server name asked for.
-      type: str
-    serial:
-      description: Serial number that was served, lower-case hexadecimal.
-      type: str
-    state:
-      description: C(served), C(refused), C(reset), C(other_serial), C(forward_failed) or C(unknown).
-      type: str
-    detail:
-      description: More on a state other than C(served).
-      type: str
 served:
   description: Whether all pods serve all credentials on O(port) already, so that no primer was needed.
   type: bool
@@ -149,26 +127,10 @@ cause:
   type: str
   returned: always
 chain:
-  description: What was looked at to find RV(cause).
+  description: What was looked at to find RV(cause), as RV(baremesh.edge.certificate_wait#module:chain).
   type: list
   elements: dict
   returned: always
-  contains:
-    kind:
-      description: Kind of the object.
-      type: str
-    name:
-      description: Its name.
-      type: str
-    state:
-      description: Its state in a word.
-      type: str
-    reason:
-      description: The reason its status gives.
-      type: str
-    message:
-      description: What there is to say of it.
-      type: str
 retry_at:
   description: Always empty here; a key that all waiting modules have.
   type: str

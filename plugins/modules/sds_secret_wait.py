@@ -130,26 +130,10 @@ cause:
   type: str
   returned: always
 chain:
-  description: What was looked at to find RV(cause).
+  description: What was looked at to find RV(cause), as RV(baremesh.edge.certificate_wait#module:chain).
   type: list
   elements: dict
   returned: always
-  contains:
-    kind:
-      description: Kind of the object.
-      type: str
-    name:
-      description: Its name.
-      type: str
-    state:
-      description: Its state in a word.
-      type: str
-    reason:
-      description: The reason its status gives.
-      type: str
-    message:
-      description: What there is to say of it.
-      type: str
 retry_at:
   description: Always empty here; a key that all waiting modules have.
   type: str

@@ -99,11 +99,6 @@ def secret_problems(certificate: Mapping[str, Any], secret: SecretFacts, wall: f
     return problems
 
 
-def is_ready(certificate: Mapping[str, Any], secret: SecretFacts, wall: float, renewal: Renewal | None = None) -> bool:
-    """The whole predicate."""
-    return not condition_problems(certificate, renewal) and not secret_problems(certificate, secret, wall, renewal)
-
-
 def _ownership_problems(certificate: Mapping[str, Any], secret: SecretFacts) -> list[str]:
     problems: list[str] = []
     spec_name = str((certificate.get("spec") or {}).get("secretName") or "")

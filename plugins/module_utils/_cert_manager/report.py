@@ -17,8 +17,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import (
     Json,
     issuer_ref,
-    name_of,
-    namespace_of,
     status_of,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import SecretFacts
@@ -110,11 +108,6 @@ def phrase(subject: Subject) -> str:
     if subject.cause is not None:
         parts.append(_short(subject.cause.text))
     return ", ".join(parts)
-
-
-def subject_of(certificate: Json) -> Subject:
-    """A subject for an object that was read."""
-    return Subject(name_of(certificate), namespace_of(certificate), certificate)
 
 
 def _short(text: str) -> str:

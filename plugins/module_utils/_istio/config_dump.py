@@ -49,15 +49,6 @@ def listener_errors(dump: Mapping[str, Any], port: int) -> list[str]:
     return [str(e["error_state"].get("details") or "refused") for e in _listeners(dump, port) if e.get("error_state")]
 
 
-def listener_state(dump: Mapping[str, Any], port: int) -> str:
-    """One word for the listener on that port: active, warming, draining, error or absent."""
-    states = {k[: -len("_state")] for e in _listeners(dump, port) for k in e if k.endswith("_state") and e[k]}
-    for state in ("error", "active", "warming", "draining"):
-        if state in states:
-            return state
-    return "absent"
-
-
 def _listeners(dump: Mapping[str, Any], port: int) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     for config in dump.get("configs") or []:

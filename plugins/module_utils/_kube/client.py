@@ -110,12 +110,6 @@ class KubeClient:
         attempt = f"update the status of {_where(resource, namespace, name)}"
         return self._call(Request(attempt, "PUT", resource.path(namespace, name, "status"), body=body), timeout)
 
-    def merge(self, resource: Resource, namespace: str | None, name: str, change: Json, timeout: float = ANSWER_TIMEOUT) -> Json:
-        """Change the given fields of an object; None removes one."""
-        attempt = f"change {_where(resource, namespace, name)}"
-        request = Request(attempt, "PATCH", resource.path(namespace, name), body=change, content_type="application/merge-patch+json")
-        return self._call(request, timeout)
-
     def apply(
         self, resource: Resource, body: Json, manager: str, force: bool = False, dry_run: bool = False, timeout: float = ANSWER_TIMEOUT
     ) -> Json:

@@ -20,9 +20,9 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes
     find_causes,
     rate_limit_end,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import Inventory
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import Inventory, name_of, namespace_of
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import condition_problems
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import phrase, subject_of
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import Subject, phrase
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.silence import is_silent
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import chain, walk
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import iso, parse_time
@@ -104,14 +104,14 @@ def test_a_rate_limit_outlasts_the_back_off_and_is_not_to_be_asked_again():
 @pytest.mark.parametrize(("name", "silent"), [("order_not_placed", True), ("self_check_redirect", False), ("contact_rejected", False)])
 def test_where_cert_manager_says_nothing(name, silent):
     walked, _problems = read(name)
-    subject = subject_of(walked.certificate)
+    subject = Subject(name_of(walked.certificate), namespace_of(walked.certificate), walked.certificate)
     subject.walk = walked
     assert is_silent(subject) is silent
 
 
 def test_live_progress_tells_of_a_redirect_in_a_few_words():
     walked, problems = read("self_check_redirect")
-    subject = subject_of(walked.certificate)
+    subject = Subject(name_of(walked.certificate), namespace_of(walked.certificate), walked.certificate)
     subject.walk, subject.cause = walked, find_causes(walked, problems, THEN + 300, failure_of(walked.certificate))[0]
     assert phrase(subject) == (
         "Order pending, Challenge redirect.fault.example.com: self check is redirected to https://redirect.fault.example.com: "

@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import (
     Renewal,
     condition_problems,
-    is_ready,
     secret_problems,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.secret import absent_secret, secret_facts
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW
+
+
+def is_ready(certificate, secret, wall, renewal=None):
+    """The whole predicate."""
+    return not condition_problems(certificate, renewal) and not secret_problems(certificate, secret, wall, renewal)
 
 
 def facts(**changes):

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.config_dump import (
     held_secrets,
     listener_errors,
-    listener_state,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import (
     Credential,
@@ -119,9 +118,6 @@ def test_listeners():
             {"name": "0.0.0.0_443", "active_state": {"x": 1}, "error_state": {"details": "KEY_VALUES_MISMATCH"}},
         ]
     }
-    assert listener_state(dump, 20001) == "warming"
-    assert listener_state(dump, 443) == "error"
-    assert listener_state(dump, 80) == "absent"
     assert listener_errors(dump, 443) == ["KEY_VALUES_MISMATCH"]
     assert listener_errors(dump, 20001) == []
 
