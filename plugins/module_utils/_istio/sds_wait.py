@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import names_of
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import OTHER_SERIAL, GatewayPod, Seen, sentence
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import Prober
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_explain import ask_envoy
@@ -67,6 +68,9 @@ class SdsWait(Serving):
         elif self._given:
             self._method = "primer"
             ports.update(self._primers.ports(self._given, self._patience))
+        nowhere = [credential for credential in self._credentials if not ports[credential.name]]
+        if nowhere:
+            raise KubeError(f"port is 0, and no primer is for {names_of(nowhere)}")
         return self._probe(pods, ports)
 
     def _probe(self, pods: list[GatewayPod], ports: Mapping[str, int]) -> Outcome:

@@ -105,7 +105,7 @@ class NamedWait:
         if failed:
             name, cause = failed[0]
             titled = [(str(each), why) for each, why in failed]
-            waited = None if cause.final and self._fail_fast else deadline.elapsed
+            waited = deadline.elapsed if deadline.expired and not cause.final else None
             outcome.message = failure_text(titled, self.state, self._hints(f"{name} is not {self.state}: {cause.text}"), waited)
             outcome.cause = settled.cause or f"{name}: {cause.text}"
             outcome.retry_at, outcome.chain = cause.retry_at, self._chain(name, cause)

@@ -97,3 +97,4 @@ def test_an_api_that_stays_away_is_the_cause(monkeypatch, api):
 def test_check_mode_looks_once_and_does_not_fail(monkeypatch, api):
     found = wait(monkeypatch, check=True)
     assert (found["failed"], found["elapsed"], found["cause"]) == (False, 0.0, "ClusterIssuer lab: it does not exist")
+    assert found["msg"] == "Would wait: ClusterIssuer lab is not ready: it does not exist"

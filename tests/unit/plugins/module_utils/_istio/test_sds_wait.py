@@ -558,6 +558,14 @@ def test_a_given_primer_that_is_gone_is_named(world):
     )
 
 
+def test_without_a_listener_every_credential_needs_a_primer(world):
+    listener_serves(world)
+    names = world.primer(APP, port=0).run().found["primers"]
+    outcome = world.wait(APP, B, primers=names, port=0)
+    assert first_line(outcome) == "Credential app, b is not served: port is 0, and no primer is for b"
+    assert world.wait(APP, primers=names, port=0).good
+
+
 def test_without_primers_the_listener_is_waited_for_and_nothing_made(world):
     world.prober.answer("listener", Probe(REFUSED), Probe(RESET), served())
     outcome = world.wait(primers=[])
