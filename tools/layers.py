@@ -183,10 +183,10 @@ def chain(name: str, scenarios: Sequence[str], lab_suffix: str, matrix: bool, *v
 
 
 def molecule(selection: Selection) -> Layer:
-    """Run the collection on lab hosts and look at them. Chains wait more than they work, so three share the machine."""
+    """Run the collection on lab hosts and look at them. Chains wait more than they work, so two share the machine."""
     chains = [selection.scenarios] if selection.scenarios else CHAINS
     checks = tuple(chain(names[0], names, str(number), selection.matrix) for number, names in enumerate(chains))
-    return Layer("molecule", checks, jobs=3)
+    return Layer("molecule", checks, jobs=2)
 
 
 def interpreter(version: str) -> str:
