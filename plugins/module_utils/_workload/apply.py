@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
@@ -211,8 +212,8 @@ class Applier:
 
     def _find(self, definition: Json) -> Resource:
         grace = min(self._deadline.seconds, KIND_GRACE)
-        look = lambda: self._discovery.find(definition["apiVersion"], definition["kind"])  # noqa: E731
-        return self._retry(look, lambda exc: exc.not_found and not self._check and self._deadline.elapsed < grace)
+        find = partial(self._discovery.find, definition["apiVersion"], definition["kind"])
+        return self._retry(find, lambda exc: exc.not_found and not self._check and self._deadline.elapsed < grace)
 
     def _read(self, resource: Resource, members: Sequence[Json]) -> None:
         """One LIST of the kind in each namespace where an object is not known yet; of one object alone where there is no second."""
@@ -223,7 +224,7 @@ class Applier:
                 unknown.setdefault(namespace, []).append(name)
         for namespace, names in unknown.items():
             selector = f"metadata.name={names[0]}" if len(names) == 1 else None
-            items = self._retry(lambda: self._client.items(resource, namespace or None, field_selector=selector), lambda exc: exc.gone)  # noqa: B023
+            items = self._retry(partial(self._client.items, resource, namespace or None, field_selector=selector), lambda exc: exc.gone)
             for found in items:
                 self.know(resource, found)
 

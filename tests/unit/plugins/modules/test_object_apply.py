@@ -28,8 +28,8 @@ KINDS = {
 }
 
 
-def gateway(name, hosts=("a.example.com",), labels=LABELS, **spec):
-    metadata = {"name": name, "namespace": NS, "labels": labels}
+def gateway(name, hosts=("a.example.com",), labels=None, **spec):
+    metadata = {"name": name, "namespace": NS, "labels": LABELS if labels is None else labels}
     return {"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": metadata, "spec": {"hosts": list(hosts), **spec}}
 
 

@@ -51,7 +51,7 @@ def signed(name, public_key, issuer, key, *extensions):
 @pytest.fixture
 def authority(tmp_path):
     """URL of a server, and the PEM of the authority that signed its certificate. Both lack what strict checks ask for."""
-    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     pem = signed("ca", ca_key.public_key(), "ca", ca_key, x509.BasicConstraints(ca=True, path_length=None))
     address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     leaf = signed("acme", key.public_key(), "ca", ca_key, address)
