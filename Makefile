@@ -73,7 +73,7 @@ format: deps-checks ## Bring Python and Go sources into the form that lint asks 
 	gofmt -w lab/go
 
 .PHONY: role-docs
-role-docs: deps-checks ## Write the variable tables of the roles' READMEs
+role-docs: deps-checks ## Write the variable tables of docs and role READMEs
 	$(VENV)/bin/python tools/role_docs.py
 
 .PHONY: changelog

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the variable tables of the roles' READMEs from their argument specs; with ``--check`` only say which are not in step."""
+"""Write the variable tables of docs/variables.md and the roles' READMEs from the argument specs; ``--check`` only says which are stale."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from typing import Any
 import checkout
 import yaml
 
+#: The role that holds what the others share, and how its files define a variable: its name, and the lines of its value.
+COMMON = "common"
+DEFINITION = re.compile(r"^(_?edge_[a-z0-9_]+):((?:.*\n)(?:[ \t]+.*\n|\n(?=[ \t]))*)", re.MULTILINE)
 START, END = "<!-- variables -->", "<!-- /variables -->"
 VERSION = re.compile(r"\{\{ _edge_versions\.(\w+) \}\}")
 #: Ansible's semantic markup with one argument that is code, and with one that is emphasis.
@@ -104,23 +107,69 @@ def with_table(readme: str, generated: str) -> str:
     return f"{readme.rstrip()}\n\n## Variables\n\n{section}\n"
 
 
+def readers(name: str, texts: dict[str, str]) -> set[str]:
+    """Return the roles that read a variable, also through another variable of role common.
+
+    Args:
+        name: The variable.
+        texts: Defaults, vars, tasks and templates of each role, as one text.
+    """
+    word = re.compile(rf"(?<![a-z_]){name}(?![a-z_])")
+    found = {role for role, text in texts.items() if role != COMMON and word.search(text)}
+    for other, value in DEFINITION.findall(texts[COMMON]):
+        if other != name and word.search(value):
+            found |= readers(other, texts)
+    return found
+
+
+def texts_of_roles() -> dict[str, str]:
+    """Return what each role executes, as one text."""
+    folders = ("defaults", "vars", "tasks", "templates", "handlers")
+    return {
+        role.name: "\n".join(
+            file.read_text(encoding="utf-8") for folder in folders for file in sorted((role / folder).rglob("*")) if file.is_file()
+        )
+        for role in sorted((checkout.ROOT / "roles").iterdir())
+        if role.is_dir()
+    }
+
+
+def shared_table(specs: dict[str, Any], texts: dict[str, str]) -> str:
+    """Return the table of the variables that roles share, with the roles that read each."""
+    lines = ["| Variable | Type | Default | Meaning | Read by |", "|---|---|---|---|---|"]
+    for name, option in specs["edge"]["options"].items():
+        roles = ", ".join(sorted(readers(name, texts))) or "the playbooks"
+        lines.append(f"| `{name}` | {kind(option)} | {default(option)} | {description(option)} | {roles} |")
+    fields = specs["edge"]["options"]["edge_sites"]["options"]
+    lines += ["", "## Fields of a site", "", "| Field | Type | Default | Meaning |", "|---|---|---|---|", *rows(fields)]
+    return "\n".join(lines)
+
+
+def generated() -> dict[Path, str]:
+    """Return the table of each page that has one."""
+    specs = {
+        path.parent.parent: yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]
+        for path in sorted((checkout.ROOT / "roles").glob("*/meta/argument_specs.yml"))
+    }
+    pages = {role / "README.md": table(found) for role, found in specs.items()}
+    return {**pages, checkout.ROOT / "docs/variables.md": shared_table(specs[checkout.ROOT / "roles" / COMMON], texts_of_roles())}
+
+
 def main(arguments: list[str]) -> int:
-    """Bring every README in step, or with ``--check`` return 1 if one is not."""
+    """Bring every page in step, or with ``--check`` return 1 if one is not."""
     stale: list[Path] = []
-    roles = sorted((checkout.ROOT / "roles").glob("*/meta/argument_specs.yml"))
-    for path in roles:
-        readme = path.parent.parent / "README.md"
-        specs = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]
-        old = readme.read_text(encoding="utf-8")
-        new = with_table(old, table(specs))
+    pages = generated()
+    for page, text in pages.items():
+        old = page.read_text(encoding="utf-8")
+        new = with_table(old, text)
         if new != old:
-            stale.append(readme.relative_to(checkout.ROOT))
+            stale.append(page.relative_to(checkout.ROOT))
             if "--check" not in arguments:
-                readme.write_text(new, encoding="utf-8")
+                page.write_text(new, encoding="utf-8")
     for name in stale:
         print(f"{name}: " + ("not in step with meta/argument_specs.yml; run make role-docs" if "--check" in arguments else "written"))
-    print(f"{len(roles)} roles, {len(stale)} READMEs not in step")
-    return 1 if not roles or (stale and "--check" in arguments) else 0
+    print(f"{len(pages)} pages, {len(stale)} not in step")
+    return 1 if len(pages) < 2 or (stale and "--check" in arguments) else 0
 
 
 if __name__ == "__main__":

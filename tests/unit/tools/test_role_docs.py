@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import checkout
 import role_docs
+import yaml
 
 SPECS = {
     "main": {
@@ -53,3 +55,23 @@ def test_a_readme_without_markers_gets_the_section_at_its_end():
     once = role_docs.with_table("# Role\n", "new")
     assert once == f"# Role\n\n## Variables\n\n{role_docs.START}\n\nnew\n\n{role_docs.END}\n"
     assert role_docs.with_table(once, "new") == once
+
+
+def test_a_variable_reaches_the_roles_that_read_it_directly_or_through_another_one():
+    texts = {
+        "common": 'edge_a: 1\n\nedge_b: "{{ edge_a }}"\n_edge_plan: >-\n  {{ edge_b\n     | f }}\nedge_a_b: 2\n',
+        "one": "when: edge_a",
+        "two": "when: edge_b",
+        "three": "when: _edge_plan.findings",
+        "four": "when: edge_a_b",
+    }
+    assert role_docs.readers("edge_a", texts) == {"one", "two", "three"}
+    assert role_docs.readers("edge_b", texts) == {"two", "three"}
+    assert role_docs.readers("edge_a_b", texts) == {"four"}
+
+
+def test_each_shared_variable_has_a_row():
+    pages = role_docs.generated()
+    variables = pages[checkout.ROOT / "docs/variables.md"]
+    for name in yaml.safe_load((checkout.ROOT / "roles/common/defaults/main.yml").read_text(encoding="utf-8")):
+        assert f"\n| `{name}` |" in variables
