@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the guides say must be what the collection does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from project import ROOT
+
+QUOTED = re.compile(r"`([^`]+)`")
+#: Python breaks long sentences into several literals, and puts values into braces.
+JOINED = re.compile(r"\"\s*\n\s*(?:f|r)?\"")
+VALUE = re.compile(r"\{[^{}]*\}|\(\?P<\w+>[^)]*\)")
+
+
+def messages():
+    """The text of every plugin and role, with its sentences in one piece and without the values in them."""
+    files = [*(ROOT / "plugins").rglob("*.py"), *(ROOT / "roles").rglob("*.yml")]
+    text = "\n".join(JOINED.sub("", path.read_text(encoding="utf-8")) for path in files)
+    return " ".join(VALUE.sub("…", text).replace("\\", "").split())
+
+
+def first_lines():
+    for line in (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8").splitlines():
+        cells = line.split(" | ")
+        if line.startswith("| `") and len(cells) == 2:
+            yield from QUOTED.findall(cells[0])
+
+
+@pytest.fixture(scope="module", name="said")
+def _said():
+    return messages()
+
+
+@pytest.mark.parametrize("line", sorted(set(first_lines())))
+def test_troubleshooting_quotes_what_the_collection_says(line, said):
+    pieces = [piece.strip(" ':") for piece in re.split(r"…|\[0\]|443|MUTUAL", line)]
+    assert [piece for piece in pieces if len(piece) > 3 and " ".join(piece.split()) not in said] == []
+
+
+@pytest.mark.parametrize("kind", ["roles", "playbooks", "plugins/modules", "plugins/filter"])
+def test_the_readme_names_everything_that_there_is(kind):
+    names = {path.stem for path in (ROOT / kind).iterdir() if path.suffix in {".py", ".yml"} or kind == "roles"}
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert sorted(name for name in names - {"target"} if not re.search(rf"\b{name}\b", text)) == []
