@@ -25,9 +25,7 @@ options:
     type: str
     required: true
   answers:
-    description:
-      - Results of M(ansible.builtin.wait_for) on the controller by name of the host.
-      - They are registered by a loop over RV(baremesh.edge.host_ports_info#module:answering) with the loop variable C(_host_ports_port).
+    description: RV(baremesh.edge.host_ports_info#module:from_controller) of each host, by name of the host.
     type: dict
     required: true
   addresses:
@@ -69,20 +67,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 
-def _ports(answers: Mapping[str, Any], answered: bool) -> list[int]:
-    """Return the ports that answered the controller, or those that did not, from the looped result of wait_for."""
-    return [int(item["_host_ports_port"]) for item in answers.get("results", ()) if ("state" in item) is answered]
+def _ports(answers: Mapping[str, bool], answered: bool) -> list[int]:
+    """Return the ports that answered the controller, or those that did not."""
+    return [int(port) for port, answers_now in answers.items() if answers_now is answered]
 
 
 def host_ports_verdict(
-    proof: Mapping[str, Any], host: str, answers: Mapping[str, Mapping[str, Any]], addresses: Sequence[str], served: Sequence[str] = ()
+    proof: Mapping[str, Any], host: str, answers: Mapping[str, Mapping[str, bool]], addresses: Sequence[str], served: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Join what a host and the controller have tried.
 
     Args:
         proof: result of host_ports_info.
         host: the host's name in the inventory.
-        answers: results of asking each host from the controller, by name.
+        answers: whether each port answered the controller, by host.
         addresses: addresses of the host; the controller asks the first.
         served: addresses that DNS names; without any it names all hosts.
 

@@ -22,7 +22,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Changes nothing, so it does the same. O(connect=true) does not fail then because the host differs from its settings.
+    description: Changes nothing, so it does the same. O(connect=always) does not fail then because the host differs from its settings.
   platform:
     support: full
     platforms: linux
@@ -85,12 +85,19 @@ options:
     default: auto
   connect:
     description:
-      - Whether to connect to each host port at each of O(verify_addresses) now. Before a change set it to false; O(verify) is checked then.
+      - Whether to connect to each host port at each of O(verify_addresses) now. V(settled) does so only if the host does not differ from
+        its settings, in firewalls too, so that one call serves before a change and instead of one. O(verify) is checked in any case.
       - What answers the host is tried from its pods too, until one of a few can, by a process that enters the pod's network for that
         one connection. Ports with sources are not.
-      - Fails if the host differs from the settings, since what differs would not survive a reboot either.
-    type: bool
-    default: true
+      - V(always) fails if the host differs from the settings, since what differs would not survive a reboot either.
+    type: str
+    choices: [always, settled, never]
+    default: always
+  controller_address:
+    description:
+      - Address of this host at which the controller connects to each port in RV(answering), for RV(from_controller).
+      - Silence is no failure, because what the controller reaches depends on the network between.
+    type: str
   verify_addresses:
     description: Addresses of this host to connect to. Unless set, 127.0.0.1 and the host's own address of each family.
     type: list
@@ -113,7 +120,7 @@ EXAMPLES = r"""
   baremesh.edge.host_ports_info:
     ports:
       - {port: 80, node_port: 30080}
-    connect: false
+    connect: never
   register: found
 
 - name: Show it
@@ -217,6 +224,11 @@ answering:
   type: list
   elements: int
   returned: always
+from_controller:
+  description: Whether the port answers the controller, by number of the port.
+  type: dict
+  returned: if O(controller_address) is given and a port answers the host
+  sample: {"80": true, "443": true}
 pending:
   description: Host ports that could not be proved because nothing answers on the NodePort yet, one sentence each.
   type: list
@@ -274,7 +286,9 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "refuse_held_ports": {"type": "bool", "default": False},
         "firewall": {"type": "dict", "options": openings},
         "verify": {"type": "str", "default": "auto"},
-        "connect": {"type": "bool", "default": True},
+        "connect": {"type": "str", "choices": ["always", "settled", "never"], "default": "always"},
+        # For the action plugin, which runs where the controller does.
+        "controller_address": {"type": "str"},
         "verify_addresses": {"type": "list", "elements": "str", "default": []},
     }
 

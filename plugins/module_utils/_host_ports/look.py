@@ -65,7 +65,8 @@ def look(params: Mapping[str, Any], host: Host, check_mode: bool) -> Result:
         result, rules_differ = _compare(params, desired, host, findings)
     if findings:
         raise model.HostPortsError("; ".join(findings))
-    if verify == "never" or not params["connect"]:
+    settled = not result["drift"] and not result["firewall"].get("drift")
+    if verify == "never" or params["connect"] == "never" or (params["connect"] == "settled" and not settled):
         return result
     failures: list[str] = []
     # A connection says nothing about rules that are not there, or are still there.

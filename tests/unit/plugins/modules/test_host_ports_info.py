@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, pods, proof
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, look, pods, proof
 from ansible_collections.baremesh.edge.plugins.modules import host_ports_info
 from ansible_collections.baremesh.edge.tests.unit.plugins.port_hosts import FakeHost
 
@@ -25,15 +25,15 @@ def host(tmp_path, monkeypatch):
 
 
 def run(host, check=False, **options):
-    options.setdefault("connect", False)
+    options.setdefault("connect", "never")
     return host.module(host_ports_info, check, **options)
 
 
-def connected(host, state="works", check=False, port=80, **options):
+def connected(host, state="works", check=False, port=80, connect="always", **options):
     """The result where each connection ends in a state."""
     with patch.object(proof, "check_all") as check_all:
         check_all.return_value = [proof.Check("192.0.2.1", port, 30080, state, "it does not")]
-        return run(host, check, connect=True, **options) | {"tried": check_all.called}
+        return run(host, check, connect=connect, **options) | {"tried": check_all.called}
 
 
 def test_a_host_that_is_as_it_should_be_has_no_drift(host):
@@ -157,6 +157,18 @@ def test_a_port_that_answers_is_for_the_controller_unless_it_has_sources(host):
     assert connected(host, "pending")["answering"] == []
     with_sources = [{"port": 80, "node_port": 30080, "sources": ["192.0.2.0/24"]}]
     assert connected(host, check=True, backend="loadbalancer", ports=with_sources)["answering"] == []
+
+
+def test_a_settled_host_is_proved_by_the_comparison(host):
+    assert connected(host, connect="settled")["tried"] is False
+    host.has_everything()
+    assert connected(host, connect="settled")["answering"] == [80]
+
+
+def test_a_host_whose_firewall_differs_is_not_settled(host, monkeypatch):
+    host.has_everything()
+    monkeypatch.setattr(look, "_firewall", lambda *arguments: {"drift": ["to open: ufw allow 80/tcp"]})
+    assert connected(host, connect="settled")["tried"] is False
 
 
 def test_no_proof_of_rules_that_are_not_there_yet(host):
