@@ -20,6 +20,7 @@ description:
     for current if their values are. RV(broken) names how to recover from each.
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
+  - baremesh.edge._workloads
   - baremesh.edge._attributes
   - baremesh.edge._attributes.read
 options:
@@ -133,6 +134,11 @@ broken:
   returned: always
   type: list
   elements: dict
+rolled_out:
+  description: Whether no release is pending and all O(workloads) are rolled out, so that nothing is left to wait for. V(false)
+    without O(workloads).
+  returned: always
+  type: bool
 missing_namespaces:
   description: Namespaces of O(releases) that do not exist.
   returned: always
@@ -145,7 +151,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_check import check_releases
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout_wait import RolloutWait, parse_workloads, workloads_spec
+
+# Seconds for which one look at the workloads puts up with an API that does not answer.
+_PATIENCE = 10
 
 
 def main() -> None:
@@ -160,18 +171,23 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             auth_argument_spec(),
+            workloads=workloads_spec(),
             releases={"type": "list", "elements": "dict", "required": True, "options": release},
             pending_grace={"type": "int", "default": 30},
         ),
         supports_check_mode=True,
     )
+    params = module.params
     try:
-        found = check_releases(open_client(module.params)[0], module.params["releases"], module.params["pending_grace"])
+        client = open_client(params)[0]
+        found = check_releases(client, params["releases"], params["pending_grace"])
+        rollouts = RolloutWait(client, parse_workloads(params["workloads"]))
+        rolled_out = bool(params["workloads"] and not found["pending"]) and rollouts.run(Deadline(SystemClock(), _PATIENCE), once=True).good
     except KubeError as exc:
         fail(module, exc)
     except ValueError as exc:
         module.fail_json(msg=str(exc))
-    module.exit_json(changed=False, **found)
+    module.exit_json(changed=False, rolled_out=rolled_out, **found)
 
 
 if __name__ == "__main__":

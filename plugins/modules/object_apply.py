@@ -160,6 +160,23 @@ unchanged:
   description: How many objects already were as defined.
   returned: always
   type: int
+ready:
+  description:
+    - Objects that already were as defined and whose condition C(Ready) is true for that definition.
+    - Waiting for them is not necessary. Objects of kinds without the condition are not among them.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: Its kind.
+      type: str
+    namespace:
+      description: Its namespace, empty for a kind without namespaces.
+      type: str
+    name:
+      description: Its name.
+      type: str
 missing_kinds:
   description: Kinds that the API server does not know yet. Their objects are left out. In check mode only.
   returned: always

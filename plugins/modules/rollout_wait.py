@@ -19,28 +19,10 @@ notes:
   - In check mode it looks once, returns what it sees, and does not fail because something is not ready yet.
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
+  - baremesh.edge._workloads
   - baremesh.edge._attributes
   - baremesh.edge._attributes.read
 options:
-  workloads:
-    description: What to wait for.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      kind:
-        description: Its kind.
-        type: str
-        choices: [Deployment, DaemonSet]
-        default: Deployment
-      name:
-        description: Its name.
-        type: str
-        required: true
-      namespace:
-        description: Its namespace.
-        type: str
-        required: true
   timeout:
     description: Seconds after which to give up.
     type: int
@@ -118,33 +100,25 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, finish_wait, open_client
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Name
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import nothing_seen
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
-from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout import KINDS
-from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout_wait import RolloutWait
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout_wait import RolloutWait, parse_workloads, workloads_spec
 
 
 def main() -> None:
     """Wait and return."""
-    workload = {
-        "kind": {"type": "str", "choices": list(KINDS), "default": "Deployment"},
-        "name": {"type": "str", "required": True},
-        "namespace": {"type": "str", "required": True},
-    }
     module = AnsibleModule(
         argument_spec=dict(
             auth_argument_spec(),
-            workloads={"type": "list", "elements": "dict", "required": True, "options": workload},
+            workloads=workloads_spec(),
             timeout={"type": "int", "default": 300},
             fail_fast={"type": "bool", "default": True},
         ),
         supports_check_mode=True,
     )
     params = module.params
-    names = [Name(each["kind"], each.get("namespace") or "", each["name"]) for each in params["workloads"]]
     try:
-        wait = RolloutWait(open_client(params)[0], names, params["fail_fast"])
+        wait = RolloutWait(open_client(params)[0], parse_workloads(params["workloads"]), params["fail_fast"])
     except EdgeError as exc:
         fail(module, exc, **nothing_seen(str(exc), workloads=[]))
     finish_wait(module, wait.run(Deadline(SystemClock(), params["timeout"]), once=module.check_mode))

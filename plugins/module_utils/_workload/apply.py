@@ -57,6 +57,7 @@ class Applied:
 
     changes: list[Change] = field(default_factory=list)
     unchanged: int = 0
+    ready: list[Json] = field(default_factory=list)
     pruned: list[Found] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -73,6 +74,7 @@ class Applied:
             ],
             "pruned": [{"kind": each.resource.kind, "namespace": each.namespace, "name": each.name} for each in self.pruned],
             "unchanged": self.unchanged,
+            "ready": sorted(self.ready, key=lambda each: (each["kind"], each["namespace"], each["name"])),
             "missing_kinds": self.missing_kinds,
             # Several threads may have found the same one.
             "missing_namespaces": sorted(set(self.missing_namespaces)),
@@ -237,6 +239,8 @@ class Applier:
             held = ", ".join(live["metadata"].get("finalizers") or ["the API server"])
             return f"{title} is being deleted, held by {held}; run again when it is gone"
         if live is not None and is_current(definition, live, MANAGER):
+            if _is_ready(live):
+                done.ready.append({"kind": resource.kind, "namespace": namespace, "name": name})
             return None
         try:
             after = self._retry(lambda: self._send(resource, definition, title, done), lambda exc: exc.transient)
@@ -278,6 +282,14 @@ class Applier:
 def _place(resource: Resource, definition: Mapping[str, Any]) -> tuple[str, str]:
     metadata = definition["metadata"]
     return str(metadata["namespace"]) if resource.namespaced else "", metadata["name"]
+
+
+def _is_ready(live: Mapping[str, Any]) -> bool:
+    """Whether the condition Ready is true for what the object says now."""
+    conditions = (live.get("status") or {}).get("conditions") or []
+    found = next((each for each in conditions if each.get("type") == "Ready"), {})
+    generation = int(live["metadata"].get("generation") or 0)
+    return found.get("status") == "True" and int(found.get("observedGeneration") or generation) >= generation
 
 
 def _title(kind: str, namespace: str, name: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cause import Cause
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
@@ -17,9 +18,24 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Json, Name, NamedWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import DAEMON_SETS, DEPLOYMENTS, EVENTS, PODS
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
-from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout import cause_of, pods_of
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout import KINDS, cause_of, pods_of
 
 _LOG_LIMIT = 400
+
+
+def workloads_spec() -> dict[str, Any]:
+    """The option C(workloads), as in the fragment C(_workloads)."""
+    options = {
+        "kind": {"type": "str", "choices": list(KINDS), "default": "Deployment"},
+        "name": {"type": "str", "required": True},
+        "namespace": {"type": "str", "required": True},
+    }
+    return {"type": "list", "elements": "dict", "default": [], "options": options}
+
+
+def parse_workloads(workloads: Sequence[Mapping[str, str]]) -> list[Name]:
+    """The workloads that the option names."""
+    return [Name(each["kind"], each["namespace"], each["name"]) for each in workloads]
 
 
 class RolloutWait(NamedWait):

@@ -33,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "plugin_utils": {"_errors", "_text", "_k3s"},
     "doc_fragments": set(),
     "filter": {"plugin_utils"},
-    "action": {"plugin_utils"},
+    "action": {"plugin_utils", "_host_ports"},
     "callback": {"plugin_utils"},
     "modules": {"_errors", "_text", "_wait", "_net", "_kube", "_workload", "_cert_manager", "_istio", "_host_ports", "_k3s", "_preflight"},
 }

@@ -25,8 +25,8 @@ CONNECTED = {
     "kubernetes.core.k8s_info": "group/kubernetes.core.k8s",
 }
 PHASES = {"main", "preflight", "install", "configure", "verify", "remove"}
-#: What role common says to those who use it.
-OUTPUTS = {"edge_api_available"}
+#: What roles say to those who use them.
+OUTPUTS = {"edge_api_available", "gateway_pods"}
 FORBIDDEN_MODULES = {"ansible.builtin.shell", "shell", "ansible.builtin.pause", "pause", "ansible.builtin.raw", "raw"}
 
 

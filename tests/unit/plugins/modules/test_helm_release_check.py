@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import named
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import DEPLOYMENTS, SECRETS
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_check import NAMESPACES
 from ansible_collections.baremesh.edge.plugins.modules import helm_release_check
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
-from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, status
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, ScriptedFeed, status
 
 RELEASE = {"name": "istiod", "namespace": "istio-system", "chart": "istiod", "chart_version": "1.31.1"}
 
@@ -18,6 +21,8 @@ def api_of(monkeypatch):
     clock = ScriptedClock()
     api = FakeApi(clock)
     monkeypatch.setattr(helm_release_check, "open_client", lambda params: (KubeClient(api, clock), None))
+    monkeypatch.setattr(helm_release_check, "SystemClock", lambda: clock)
+    monkeypatch.setattr(named, "ThreadFeed", lambda: ScriptedFeed(clock))
     return api
 
 
@@ -41,6 +46,27 @@ def test_check_mode_is_the_same(monkeypatch):
     api_of(monkeypatch)
     plain = run(monkeypatch, helm_release_check, releases=[RELEASE])
     assert run(monkeypatch, helm_release_check, check=True, releases=[RELEASE]) == plain
+
+
+WORKLOAD = {"metadata": {"name": "istiod", "namespace": "istio-system", "generation": 1}, "spec": {}}
+AVAILABLE = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
+
+
+@pytest.mark.parametrize(
+    ("status_now", "installed", "expected"),
+    [(AVAILABLE, True, True), ({"observedGeneration": 1, "replicas": 1}, True, False), (AVAILABLE, False, False)],
+)
+def test_nothing_is_left_to_wait_for(monkeypatch, status_now, installed, expected):
+    api = api_of(monkeypatch)
+    api.apply(DEPLOYMENTS, dict(WORKLOAD, status=status_now))
+    definitions = [] if installed else [RELEASE]
+    found = run(monkeypatch, helm_release_check, releases=definitions, workloads=[{"name": "istiod", "namespace": "istio-system"}])
+    assert found["rolled_out"] is expected
+
+
+def test_without_workloads_nothing_is_known_of_them(monkeypatch):
+    api_of(monkeypatch)
+    assert run(monkeypatch, helm_release_check, releases=[])["rolled_out"] is False
 
 
 def test_a_refusal_is_told(monkeypatch):

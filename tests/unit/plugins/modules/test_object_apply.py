@@ -150,6 +150,24 @@ def test_two_hundred_objects_cost_one_list_and_nothing_where_nothing_differs(api
     ]
 
 
+def ready(status="True", observed=1):
+    return {"status": {"conditions": [{"type": "Ready", "status": status, "observedGeneration": observed}]}}
+
+
+@pytest.mark.parametrize(
+    ("live", "expected"),
+    [(ready(), ["a"]), (ready("False"), []), (ready(observed=0), ["a"]), ({"status": {}}, []), ({}, [])],
+    ids=["ready", "not ready", "not said for which generation", "without conditions", "without status"],
+)
+def test_an_object_that_is_ready_for_its_definition_is_not_worth_a_wait(api, apply, live, expected):
+    apply(gateway("a"))
+    path = (GATEWAYS.path(NS), "a")
+    api.objects[path] = {**api.objects[path], **live}
+    assert [each["name"] for each in apply(gateway("a"))["ready"]] == expected
+    # What changes is not ready before its controller says so.
+    assert apply(gateway("a", hosts=["b.example.com"]))["ready"] == []
+
+
 def test_only_what_differs_is_applied(api, apply):
     apply(gateway("a"), gateway("b"))
     found = apply(gateway("a"), gateway("b", hosts=["b.example.com"]))
