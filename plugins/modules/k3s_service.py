@@ -9,11 +9,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: k3s_service
-short_description: Run K3s's unit with its present files, and wait until it is ready
+short_description: Write the files of K3s, run its unit with them, and wait until it is ready
 version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
 description:
+  - Writes configuration files that differ, each by rename. What is secret in them never appears in results or differences.
   - Enables and starts the unit, and restarts it if the binary, the unit, or a configuration file is not the one that it was last started
     with. What that was is kept on the host, so a restart that a killed run still owed is made up for by the next run.
   - Starts without blocking, because the start of an agent that cannot join never ends, and follows the unit's journal meanwhile.
@@ -29,6 +30,9 @@ attributes:
       - Reports whether the unit would be started or restarted.
   diff_mode:
     support: full
+    details:
+      - Values under the keys of O(configuration[].hide) are hidden on both sides.
+      - Of a file with O(configuration[].secret) and no such keys only the fact that it differs is shown.
   platform:
     support: full
     platforms: linux
@@ -42,6 +46,36 @@ options:
     description: Path of K3s's binary.
     type: path
     default: /usr/local/bin/k3s
+  configuration:
+    description: Files to write first, with owner root.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Path of the file.
+        type: path
+        required: true
+      content:
+        description: Text of a file without secrets.
+        type: str
+      secret:
+        description: Text of a file with secrets. Exclusive with O(configuration[].content).
+        type: str
+      hide:
+        description: Keys of a YAML file whose values are hidden in differences.
+        type: list
+        elements: str
+        default: []
+      mode:
+        description: Mode of the file, as an octal string.
+        type: str
+        default: "0600"
+  absent:
+    description: Files to remove first if they are there.
+    type: list
+    elements: path
+    default: []
   files:
     description:
       - Files that K3s reads only when it starts. A folder stands for the files in it. They need not exist.
@@ -70,15 +104,19 @@ options:
     type: bool
     default: true
   inputs_changed:
-    description: In check mode, whether earlier tasks would change one of the files.
+    description: In check mode, whether earlier tasks would change the binary or one of O(files).
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Run the server
+- name: Configure and run the server
   baremesh.edge.k3s_service:
     name: k3s
+    configuration:
+      - path: /etc/rancher/k3s/config.yaml
+        content: |
+          disable: [traefik]
     files: [/etc/rancher/k3s/config.yaml, /etc/systemd/system/k3s.service]
     version: v1.34.4+k3s1
     kubeconfig: /etc/rancher/k3s/k3s.yaml
@@ -89,6 +127,12 @@ action:
   description: What was done, or would be. One of V(none), V(wait), V(start), V(restart).
   type: str
   returned: always
+written:
+  description: Files of O(configuration) and O(absent) that were written or removed, or would be.
+  type: list
+  elements: str
+  returned: always
+  sample: [/etc/rancher/k3s/config.yaml]
 node_name:
   description: Name of this host's Node.
   type: str
@@ -116,6 +160,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.configuration import configure
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.service import Service, run
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.unit import UnitError
@@ -126,10 +171,26 @@ _SHOWN_LINES = 20
 
 def main() -> None:
     """Run the module."""
+    file = {
+        "path": {"type": "path", "required": True},
+        "content": {"type": "str"},
+        "secret": {"type": "str", "no_log": True},
+        "hide": {"type": "list", "elements": "str", "default": [], "no_log": False},
+        "mode": {"type": "str", "default": "0600"},
+    }
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "choices": ["k3s", "k3s-agent"], "required": True},
             "binary": {"type": "path", "default": "/usr/local/bin/k3s"},
+            "configuration": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": file,
+                "mutually_exclusive": [("content", "secret")],
+                "required_one_of": [("content", "secret")],
+            },
+            "absent": {"type": "list", "elements": "path", "default": []},
             "files": {"type": "list", "elements": "path", "required": True},
             "timeout": {"type": "int", "default": 300},
             "version": {"type": "str"},
@@ -140,11 +201,24 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    deadline = Deadline(SystemClock(), module.params["timeout"])
-    node_name = own_node_name(module.params["node_name"])
-    result: dict[str, Any] = {"changed": False, "action": "none", "node_name": node_name, "address": None}
+    params = module.params
     try:
-        run(Service(module.params, module.run_command, module.check_mode), node_name, deadline, result)
+        found = configure(params["configuration"], params["absent"], module.check_mode)
+    except (OSError, ValueError) as error:
+        module.fail_json(msg=f"The configuration of K3s cannot be written: {error}.")
+    params["inputs_changed"] = params["inputs_changed"] or found["restart_needed"]
+    deadline = Deadline(SystemClock(), params["timeout"])
+    node_name = own_node_name(params["node_name"])
+    result: dict[str, Any] = {
+        "changed": bool(found["written"]),
+        "written": found["written"],
+        "action": "none",
+        "node_name": node_name,
+        "address": None,
+        "diff": found["diff"],
+    }
+    try:
+        run(Service(params, module.run_command, module.check_mode), node_name, deadline, result)
     except UnitError as error:
         result.update(cause=str(error), journal=error.journal[-_SHOWN_LINES:], elapsed=round(deadline.elapsed, 3))
         module.fail_json(msg=str(error), **result)

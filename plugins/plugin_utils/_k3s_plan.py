@@ -115,7 +115,7 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
 
 
 def k3s_files(node: Settings, texts: Mapping[str, str]) -> dict[str, Any]:
-    """List the files of a node, in the form that the module k3s_config takes.
+    """List the files of a node, in the form that the module k3s_service takes.
 
     Args:
         node: What k3s_plan returned.

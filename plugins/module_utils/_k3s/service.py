@@ -157,6 +157,6 @@ def run(service: Service, node_name: str, deadline: Deadline, result: dict[str, 
 
 def _fill_in(result: dict[str, Any], state: unit.State) -> None:
     """Fill in what changed."""
-    result["changed"] = result["action"] in ("start", "restart") or state.enabled != "enabled"
-    if result["changed"]:
-        result["diff"] = {"before": f"{state.active}\n", "after": f"active{_HOW[result['action']]}\n"}
+    if result["action"] in ("start", "restart") or state.enabled != "enabled":
+        result["changed"] = True
+        result["diff"].append({"before": f"{state.active}\n", "after": f"active{_HOW[result['action']]}\n"})

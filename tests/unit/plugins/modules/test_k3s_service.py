@@ -338,3 +338,23 @@ def test_the_report_of_a_restarted_node_must_be_newer_than_the_start(host, monke
 def test_a_systemd_that_refuses_is_quoted(host, monkeypatch):
     monkeypatch.setattr(k3s_service.AnsibleModule, "run_command", lambda _self, _argv, **_options: (1, "", "Failed to connect to bus\n"))
     assert "Failed to connect to bus" in host.ensure()["msg"]
+
+
+def test_a_changed_configuration_is_written_and_restarts_the_unit(host):
+    host.ensure()
+    file = {"path": str(host.config), "secret": "token: hush\nb: 2\n", "hide": ["token"]}
+    planned = host.ensure(check=True, configuration=[file])
+    assert (planned["changed"], planned["action"], host.config.read_text()) == (True, "restart", "a: 1\n")
+    done = host.ensure(configuration=[file])
+    assert (done["changed"], done["action"], done["written"]) == (True, "restart", [str(host.config)])
+    assert "hush" not in json.dumps([planned, done])
+    assert [each["after"] for each in done["diff"]] == ["# mode 0600\ntoken: ********\nb: 2\n", "active, restarted\n"]
+    again = host.ensure(configuration=[file])
+    assert (again["changed"], again["action"], again["diff"]) == (False, "none", [])
+
+
+def test_a_configuration_that_cannot_be_written_starts_nothing(host, tmp_path):
+    (tmp_path / "folder").mkdir()
+    found = host.ensure(configuration=[{"path": str(tmp_path / "folder"), "content": "a: 1\n"}])
+    assert found["msg"].startswith("The configuration of K3s cannot be written: ")
+    assert host.starts == 0

@@ -8,10 +8,14 @@ import json
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.modules import k3s_config
-from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.configuration import configure
 
 CONFIG = "datastore-endpoint: mysql://u:hush@db/k\ntls-san: [a]\n"
+
+
+def write(*files, absent=(), check=False):
+    defaults = {"content": None, "secret": None, "hide": [], "mode": "0600"}
+    return configure([{**defaults, **file} for file in files], absent, check)
 
 
 @pytest.fixture
@@ -19,88 +23,80 @@ def place(tmp_path):
     return tmp_path / "rancher" / "k3s"
 
 
-def test_files_are_written_with_their_modes(monkeypatch, place):
-    result = run(
-        monkeypatch,
-        k3s_config,
-        files=[{"path": str(place / "config.yaml"), "content": "a: 1\n"}, {"path": str(place / "unit"), "content": "u\n", "mode": "0644"}],
+def test_files_are_written_with_their_modes(place):
+    result = write(
+        {"path": str(place / "config.yaml"), "content": "a: 1\n"}, {"path": str(place / "unit"), "content": "u\n", "mode": "0644"}
     )
-    assert result["changed"]
+    assert result["written"]
     assert result["restart_needed"]
     assert (place / "config.yaml").read_text() == "a: 1\n"
     assert (place / "config.yaml").stat().st_mode & 0o777 == 0o600
     assert (place / "unit").stat().st_mode & 0o777 == 0o644
 
 
-def test_a_second_run_changes_nothing(monkeypatch, place):
+def test_a_second_run_changes_nothing(place):
     files = [{"path": str(place / "token"), "secret": "hush"}]
-    run(monkeypatch, k3s_config, files=files)
+    write(*files)
     before = (place / "token").stat()
-    result = run(monkeypatch, k3s_config, files=files)
-    assert not result["changed"]
+    result = write(*files)
+    assert not result["written"]
     assert not result["restart_needed"]
     assert (place / "token").stat().st_ino == before.st_ino
 
 
-def test_check_mode_writes_nothing_and_tells_the_same(monkeypatch, place):
+def test_check_mode_writes_nothing_and_returns_the_same(place):
     files = [{"path": str(place / "config.yaml"), "content": "a: 1\n"}]
-    result = run(monkeypatch, k3s_config, check=True, files=files, absent=[str(place / "gone")])
-    assert result["changed"]
+    result = write(*files, check=True, absent=[str(place / "gone")])
     assert result["written"] == [str(place / "config.yaml")]
     assert not place.exists()
 
 
-def test_a_wrong_mode_alone_is_corrected_without_a_restart(monkeypatch, place):
+def test_a_wrong_mode_alone_is_corrected_without_a_restart(place):
     files = [{"path": str(place / "config.yaml"), "content": "a: 1\n"}]
-    run(monkeypatch, k3s_config, files=files)
+    write(*files)
     (place / "config.yaml").chmod(0o644)
-    result = run(monkeypatch, k3s_config, files=files)
-    assert result["changed"]
+    result = write(*files)
+    assert result["written"]
     assert not result["restart_needed"]
     assert (place / "config.yaml").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("old", [None, "old hush\n", CONFIG.replace("[a]", "[b]")])
-def test_no_secret_is_in_the_result(monkeypatch, place, old):
+def test_no_secret_is_in_the_result(place, old):
     place.mkdir(parents=True)
     for name in ("config.yaml", "token"):
         if old is not None:
             (place / name).write_text(old if name == "token" or ":" in old else "x: 1\n")
-    result = run(
-        monkeypatch,
-        k3s_config,
-        files=[
-            {"path": str(place / "config.yaml"), "secret": CONFIG, "hide": ["datastore-endpoint"]},
-            {"path": str(place / "token"), "secret": "hush"},
-        ],
+    result = write(
+        {"path": str(place / "config.yaml"), "secret": CONFIG, "hide": ["datastore-endpoint"]},
+        {"path": str(place / "token"), "secret": "hush"},
     )
-    assert result["changed"]
+    assert result["written"]
     assert "hush" not in json.dumps(result)
     assert "tls-san: [a]" in json.dumps(result["diff"]), "what is not secret is shown"
 
 
-def test_what_should_be_absent_is_removed_once(monkeypatch, place):
+def test_what_should_be_absent_is_removed_once(place):
     place.mkdir(parents=True)
     (place / "registries.yaml").write_text("password: hush\n")
     files = [{"path": str(place / "config.yaml"), "content": "a: 1\n"}]
-    result = run(monkeypatch, k3s_config, files=files, absent=[str(place / "registries.yaml")])
+    result = write(*files, absent=[str(place / "registries.yaml")])
     assert str(place / "registries.yaml") in result["written"]
     assert result["restart_needed"]
     assert "hush" not in json.dumps(result)
     assert not (place / "registries.yaml").exists()
-    assert not run(monkeypatch, k3s_config, files=files, absent=[str(place / "registries.yaml")])["changed"]
+    assert not write(*files, absent=[str(place / "registries.yaml")])["written"]
 
 
-def test_a_link_is_replaced_by_a_file(monkeypatch, place):
+def test_a_link_is_replaced_by_a_file(place):
     place.mkdir(parents=True)
     (place / "elsewhere").write_text("a: 1\n")
     (place / "config.yaml").symlink_to(place / "elsewhere")
-    run(monkeypatch, k3s_config, files=[{"path": str(place / "config.yaml"), "content": "a: 1\n"}])
+    write({"path": str(place / "config.yaml"), "content": "a: 1\n"})
     assert not (place / "config.yaml").is_symlink()
 
 
-def test_a_folder_in_the_way_is_told(monkeypatch, place):
+def test_a_folder_in_the_way_is_named(place):
     (place / "config.yaml").mkdir(parents=True)
-    result = run(monkeypatch, k3s_config, files=[{"path": str(place / "config.yaml"), "content": "a: 1\n"}])
-    assert result["failed"]
-    assert "config.yaml" in result["msg"]
+    with pytest.raises(OSError, match=r"config\.yaml"):
+        write({"path": str(place / "config.yaml"), "content": "a: 1\n"})

@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The configuration files of K3s: written where they differ, each by rename, and shown without what is secret in them.
+
+Private to baremesh.edge: other collections must not import it; it changes without notice.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import make_directory, mask_yaml, read_text, replace_bytes
+
+
+def configure(files: Iterable[Mapping[str, Any]], absent: Iterable[str], check_mode: bool) -> dict[str, Any]:
+    """Write what differs.
+
+    Args:
+        files: Files to write, with C(path), C(content) or C(secret), C(hide) and C(mode) as the options of k3s_service.
+        absent: Paths of files to remove.
+        check_mode: Whether to write nothing.
+
+    Returns:
+        C(written), paths that were written or removed or would be; C(restart_needed), whether a text among them differs; C(diff).
+
+    Raises:
+        OSError: A file cannot be read or written.
+    """
+    written: list[str] = []
+    differences: list[dict[str, str]] = []
+    restart = False
+    for file in files:
+        path, mode = file["path"], int(file["mode"], 8)
+        text = file["content"] if file["secret"] is None else file["secret"]
+        old_text, old_mode = read_text(path), _mode_of(path)
+        if old_text == text and old_mode == mode and not os.path.islink(path):
+            continue
+        written.append(path)
+        restart = restart or old_text != text
+        sides = (_shown(old_text, file, old_mode, "old value"), _shown(text, file, mode, "old value" if old_text == text else "new value"))
+        differences.append(_difference(path, *sides))
+        if not check_mode:
+            make_directory(os.path.dirname(path), 0o755)
+            replace_bytes(path, text.encode("utf-8", "surrogateescape"), mode)
+    for path in filter(os.path.lexists, absent):
+        written.append(path)
+        restart = True
+        differences.append(_difference(path, "present\n", ""))
+        if not check_mode:
+            os.unlink(path)
+    return {"written": written, "restart_needed": restart, "diff": differences}
+
+
+def _difference(path: str, before: str, after: str) -> dict[str, str]:
+    return {"before_header": path, "after_header": path, "before": before, "after": after}
+
+
+def _mode_of(path: str) -> int | None:
+    try:
+        return stat.S_IMODE(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return None
+
+
+def _shown(text: str | None, file: Mapping[str, Any], mode: int | None, side: str) -> str:
+    """Return what a difference may show of a file."""
+    if text is None:
+        return ""
+    head = f"# mode {mode:04o}\n" if mode is not None else ""
+    if file["hide"]:
+        return head + mask_yaml(text, file["hide"])
+    if file["secret"] is not None:
+        return f"{head}(secret, {side})\n"
+    return head + text
