@@ -7,13 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import api_host, host_addresses
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import host_addresses
 
 
 class FilterModule:
-    """Filters for the inventory and for lists from it."""
+    """The addresses of the hosts."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
-        return {"host_addresses": host_addresses, "api_host": api_host, "as_list": as_list}
+        """Return the filter by name."""
+        return {"host_addresses": host_addresses}

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_files, k3s_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_plan
 
 
 class FilterModule:
-    """Filters for K3s nodes."""
+    """The plan of a K3s node."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
-        return {"k3s_plan": k3s_plan, "k3s_files": k3s_files}
+        """Return the filter by name."""
+        return {"k3s_plan": k3s_plan}

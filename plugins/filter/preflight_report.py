@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_report import plan, report
+from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_report import report
 
 
 class FilterModule:
-    """Filters for what is known before a run."""
+    """What is known before a run."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
-        return {"preflight_report": report, "preflight_plan": plan}
+        """Return the filter by name."""
+        return {"preflight_report": report}

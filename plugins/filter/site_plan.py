@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils import _plan, _report
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _plan
 
 
 def site_plan(sites: Any, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -16,13 +16,8 @@ def site_plan(sites: Any, settings: Mapping[str, Any] | None = None) -> dict[str
 
 
 class FilterModule:
-    """The plan of the sites, and what is joined with it."""
+    """The plan of the sites."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters by name."""
-        return {
-            "site_plan": site_plan,
-            "site_proof": _report.site_proof,
-            "site_report": _report.site_report,
-            "http01_hosts": _plan.http01_hosts,
-        }
+        """Return the filter by name."""
+        return {"site_plan": site_plan}
