@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options of the modules that look at workloads. Private to baremesh.edge: other collections must not extend it."""
+"""Options of the modules that look at workloads."""
 
 from __future__ import annotations
 

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads fields of dictionaries that people wrote, and gathers a sentence for each thing that is wrong.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Reads fields of dictionaries that people wrote, and gathers a sentence for each thing that is wrong."""
 
 from __future__ import annotations
 

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The inventory: its groups, the addresses of its hosts, and the host that talks to the Kubernetes API.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""The inventory: its groups, the addresses of its hosts, and the host that talks to the Kubernetes API."""
 
 from __future__ import annotations
 

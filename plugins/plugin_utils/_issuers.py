@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads C(cert_manager_issuers) and makes cert-manager's issuers of it.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Reads C(cert_manager_issuers) and makes cert-manager's issuers of it."""
 
 from __future__ import annotations
 

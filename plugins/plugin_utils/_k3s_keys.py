@@ -4,8 +4,6 @@
 
 """Which keys K3s's configuration file may have, and what is wrong with a given one.
 
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-
 K3s itself is no judge of this: its server skips a misspelt key with a warning, its agent dies of one.
 The lists follow https://docs.k3s.io/cli/server and https://docs.k3s.io/cli/agent.
 """

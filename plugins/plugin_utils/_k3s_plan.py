@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a K3s node needs on its host: configuration, unit and files, derived from the variables of the role k3s. Pure functions.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""What a K3s node needs on its host: configuration, unit and files, derived from the variables of the role k3s. Pure functions."""
 
 from __future__ import annotations
 

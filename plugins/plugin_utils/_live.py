@@ -5,8 +5,6 @@
 
 The module appends lines to a file on its host; a second connection reads them. It begins late enough that a
 short wait costs nothing, and whatever goes wrong with it does not concern the module.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan of the sites: everything that the roles need to know of them, derived once from what users wrote.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""The plan of the sites: everything that the roles need to know of them, derived once from what users wrote."""
 
 from __future__ import annotations
 

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Judges what C(preflight_info) gathered: everything that is wrong, one sentence each. Pure functions.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Judges what C(preflight_info) gathered: everything that is wrong, one sentence each. Pure functions."""
 
 from __future__ import annotations
 

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Renewals: which certificates, how many at a time, and what was seen of them.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Renewals: which certificates, how many at a time, and what was seen of them."""
 
 from __future__ import annotations
 

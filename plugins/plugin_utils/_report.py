@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Joins the plan of the sites with what was seen: what must be served, and the summary that people read at the end of a run.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Joins the plan of the sites with what was seen: what must be served, and the summary that people read at the end of a run."""
 
 from __future__ import annotations
 

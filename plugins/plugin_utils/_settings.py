@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads the settings that sites share, and the raw manifests beside them: values of C(edge_*) and of the roles' lists.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Reads the settings that sites share, and the raw manifests beside them: values of C(edge_*) and of the roles' lists."""
 
 from __future__ import annotations
 

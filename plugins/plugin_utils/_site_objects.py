@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Kubernetes objects of sites: Certificates, Gateways and VirtualServices.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Kubernetes objects of sites: Certificates, Gateways and VirtualServices."""
 
 from __future__ import annotations
 

@@ -5,8 +5,6 @@
 """The fields of C(edge_sites): types, choices and defaults, in the form of an argument spec.
 
 The reader takes known keys and choices from here. A test compares this with the options that role C(common) documents.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads C(edge_sites): what users wrote becomes typed sites, or a list of everything that is wrong with it.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Reads C(edge_sites): what users wrote becomes typed sites, or a list of everything that is wrong with it."""
 
 from __future__ import annotations
 

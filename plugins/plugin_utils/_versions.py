@@ -4,8 +4,6 @@
 
 """Which versions go together. Pure data and functions.
 
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-
 Sources: https://istio.io/latest/docs/releases/supported-releases/ (1.31: its source's MinK8SVersion),
 https://cert-manager.io/docs/releases/. A release that is not listed is not judged.
 """

@@ -5,8 +5,6 @@
 
 firewalld has no place for a comment, so that whose an opening is has to be recorded elsewhere. Nothing here reloads firewalld: with its
 default FlushAllOnReload a reload takes kube-proxy's rules away for seconds.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

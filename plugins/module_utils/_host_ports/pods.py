@@ -5,8 +5,6 @@
 
 A child process enters the network namespace of a container's process, connects, and ends. What it finds there is what the pod has:
 its address, its routes, the bridge.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@
 """Whether a host port really reaches its NodePort: a connection to both, and what follows from them.
 
 The connections are made by a function that is passed in, so that the reasoning can be tested without a network.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

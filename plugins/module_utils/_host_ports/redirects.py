@@ -5,8 +5,6 @@
 
 A redirect reaches a program that listens on the host. It cannot reach a NodePort: the first nat target that matches ends the nat
 hook for the connection, so kube-proxy's own DNAT never sees it.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

@@ -9,8 +9,6 @@ then sees an ordinary NodePort connection, and rewritten back after it. Which of
 ports came through the host port is known from the connection tracking zone of the original direction, whose number is the host
 port: it needs no packet mark, which network plugins and policy routing use too, and it keeps a client apart that uses one source
 port for the host port and for the NodePort at the same time.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

@@ -5,8 +5,6 @@
 
 Desired and live rules both come here as JSON and leave as text; so they are compared by what they do, and what nft releases print
 differently (order in sets, a single flag as word or list, counters) does not count. What is unknown stays visible as JSON.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@
 """Envoy's admin answers as plain data: which secrets it holds, which listeners could not start.
 
 A dump is a diagnosis, never a proof: Envoy lists a secret whose key it has refused as active.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Credentials of Istio Gateways: names, and what a Secret must hold so that istiod and Envoy take it.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Credentials of Istio Gateways: names, and what a Secret must hold so that istiod and Envoy take it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,4 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the K3s modules share. It runs on managed hosts with nothing but Python's standard library.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""What the K3s modules share. It runs on managed hosts with nothing but Python's standard library."""

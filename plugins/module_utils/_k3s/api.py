@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The few Kubernetes requests that are needed before a host has a Kubernetes client, with the standard library only.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""The few Kubernetes requests that are needed before a host has a Kubernetes client, with the standard library only."""
 
 from __future__ import annotations
 

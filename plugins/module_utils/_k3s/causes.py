@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Why K3s does not start: its own journal lines turned into one sentence with advice. Pure functions.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Why K3s does not start: its own journal lines turned into one sentence with advice. Pure functions."""
 
 from __future__ import annotations
 

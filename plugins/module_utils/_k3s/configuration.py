@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The configuration files of K3s: written where they differ, each by rename, and shown without what is secret in them.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""The configuration files of K3s: written where they differ, each by rename, and shown without what is secret in them."""
 
 from __future__ import annotations
 

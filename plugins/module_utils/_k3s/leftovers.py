@@ -4,8 +4,6 @@
 
 """What K3s leaves on a host besides files, found in the kernel's own tables. Pure functions on text.
 
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-
 Everything is recognised by marks that K3s's parts set themselves, so that rules, mounts and processes of others stay: K3s's own kill script
 drops every packet rule with a fitting word in it and every write made meanwhile.
 """

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names, versions and checksums of K3s releases, as pure functions.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Names, versions and checksums of K3s releases, as pure functions."""
 
 from __future__ import annotations
 

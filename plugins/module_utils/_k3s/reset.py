@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Takes K3s off a host: units, processes, mounts, interfaces, packet rules, files.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Takes K3s off a host: units, processes, mounts, interfaces, packet rules, files."""
 
 from __future__ import annotations
 

@@ -4,8 +4,6 @@
 """From module options to connection data, by the kubernetes client's own kubeconfig rules.
 
 The client itself is imported only where a kubeconfig needs it: see kubeconfig.py.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connections to the API server: TCP that notices a dead peer, through a proxy where there is one, and TLS.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Connections to the API server: TCP that notices a dead peer, through a proxy where there is one, and TLS."""
 
 from __future__ import annotations
 

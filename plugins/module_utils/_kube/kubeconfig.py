@@ -5,8 +5,6 @@
 
 To import that client takes longer than most modules need for their work, and hosts have no need of it. What takes more than reading a
 file (exec plug-ins, providers) is left to the client.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

@@ -5,8 +5,6 @@
 
 kubectl's port-forward, and the client library's, end for good at the first refused connection and do not say why.
 Here every connection has its own stream, and "refused in the pod" is distinguished from "forwarding broke".
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The PROXY header that a gateway behind a TCP proxy expects at the start of each connection.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""The PROXY header that a gateway behind a TCP proxy expects at the start of each connection."""
 
 from __future__ import annotations
 

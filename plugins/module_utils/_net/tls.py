@@ -1,10 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates and keys as they lie in Secrets and as they come over the wire.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Certificates and keys as they lie in Secrets and as they come over the wire."""
 
 from __future__ import annotations
 

@@ -2,7 +2,4 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading from a host what must be known before anything is installed there. Nothing is changed.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Reading from a host what must be known before anything is installed there. Nothing is changed."""

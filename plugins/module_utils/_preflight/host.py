@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host says of itself, from /proc, /sys and /etc. The root folder is passed in, so that tests bring their own.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""What a host says of itself, from /proc, /sys and /etc. The root folder is passed in, so that tests bring their own."""
 
 from __future__ import annotations
 

@@ -7,8 +7,6 @@ The comparison may err on one side only. It calls an object equal only where the
 definition has its value, and our field manager owns no field that the definition lacks (such a field was given once, and an apply removes
 it). Everything else, such as a quantity written in another unit or a list that others add to, is left to the API server, whose answer is
 then compared with the object.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 
 import pytest
 import yaml
@@ -28,6 +29,14 @@ def test_every_filter_has_documentation_of_its_own(path):
         assert beside["DOCUMENTATION"]["name"] == name
         assert beside["EXAMPLES"]
         assert beside["RETURN"]
+
+
+def test_filters_of_a_usual_run_are_found_without_a_search():
+    """Ansible tries the file of that name first. Else it loads one after the other, in each worker, until one has the name."""
+    playbooks = [*(ROOT / "playbooks").rglob("*.yml"), *(ROOT / "roles").rglob("*.yml")]
+    used = {name for path in playbooks for name in re.findall(r"\| *baremesh\.edge\.(\w+)", path.read_text(encoding="utf-8"))}
+    assert len(used) > 10
+    assert {name for name in used if not name.startswith("renewal") and name != "gateway_restarts"} <= {path.stem for path in FILES}
 
 
 def test_no_documentation_is_of_a_filter_that_is_gone():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.filter import site_plan as filters
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._report import site_proof, site_report
 
@@ -280,7 +279,3 @@ def test_after_a_renewal_nothing_is_asked_of_which_a_client_chooses():
     found = plan(certificate_certificates=[raw], gateway_gateways=[gateway("a.b.example", credentialNames=["app-tls", "app-rsa"])])
     renewed = [CERTIFICATE | {"name": "raw", "secret_name": "app-tls"}]
     assert site_proof(found, renewed, names=["raw"]) == {"serials": {}, "endpoints": []}
-
-
-def test_the_filters_have_their_names():
-    assert set(filters.FilterModule().filters()) == {"http01_hosts", "site_plan", "site_proof", "site_report"}
