@@ -40,7 +40,7 @@ def test_a_host_that_is_as_it_should_be_has_no_drift(host):
     host.has_everything()
     result = run(host)
     assert (result["failed"], result.get("changed", False), result["drift"]) == (False, False, [])
-    assert host.commands == ["/usr/sbin/iptables-save -t nat", "/usr/sbin/nft -j list"]
+    assert host.commands == ["/usr/sbin/iptables-save -t nat", "/usr/sbin/nft -j list", "/usr/sbin/nft -j list"]
 
 
 def test_a_host_without_nft_lacks_the_package_and_the_rules(host):
