@@ -14,6 +14,7 @@ from typing import Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.firewalld import Firewalld, Opening, uplinks
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Find, Run
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import own_addresses
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.ufw import Ufw, rules_for
 
@@ -49,7 +50,7 @@ def plans(openings: Openings, find: Find, run: Run) -> Iterator[Plan]:
     """
     yield _firewalld(openings, _firewalld_tool(find, run))
     if find("ufw"):
-        yield _ufw(openings, Ufw(find("ufw"), run))
+        yield _ufw(openings, Ufw(find("ufw"), run, uplinks(), own_addresses()))
 
 
 def active(find: Find, run: Run) -> list[str]:
