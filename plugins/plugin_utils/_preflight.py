@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import way_out
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import checksum_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import FIRST_WITHOUT_CGROUP_V1, minor_of
 
@@ -115,11 +116,10 @@ def judge_ports(name: str, host: Facts, purposes: Mapping[int, str], found: Find
             who = f"{holder['process']} (pid {holder['pid']}{unit})"
         else:
             who = "a process that is not visible"
-        stop = f"stop it (systemctl disable --now {holder['unit']})" if holder["unit"] else "stop it"
         found.error(
             name,
             f"port {holder['port']} on {holder['address']}, needed for {purposes[holder['port']]}, is held by {who}",
-            f"{stop} or let it listen elsewhere",
+            way_out.advice(holder["process"], holder["unit"]),
         )
 
 
@@ -160,12 +160,41 @@ def judge_names(hosts: Mapping[str, Facts], found: Findings) -> None:
 
 
 _Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+# Addresses that the internet does not reach.
+_PRIVATE = tuple(
+    map(
+        ipaddress.ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10"),
+    )
+)
 
 
-def _listed(ours: Iterable[_Address], version: int) -> str:
-    """Return addresses of one kind for a sentence."""
+def is_private(address: _Address) -> bool:
+    """Return whether the internet does not reach an address."""
+    return any(address in network for network in _PRIVATE)
+
+
+def _own_record(ours: Iterable[_Address], version: int) -> str:
+    """Return where the record of a name may point to: never to a private address, which only those inside would reach."""
     chosen = sorted((address for address in ours if address.version == version), key=int)
-    return ", ".join(str(address) for address in chosen) or "a host (none has such an address now)"
+    public = ", ".join(str(address) for address in chosen if not is_private(address))
+    private = ", ".join(str(address) for address in chosen if is_private(address))
+    if public or not private:
+        return public or "a host (none has such an address now)"
+    return f"the public address that is forwarded to them, and set edge_addresses to it (of them only the private {private} is known)"
+
+
+def _advice(kind: str, wrong: Iterable[_Address], ours: Iterable[_Address], version: int) -> str:
+    """Return what helps against a record that points elsewhere: what is written down here may be what is wrong."""
+    elsewhere = sorted(wrong, key=int)
+    known = [address for address in ours if address.version == version]
+    if known and all(is_private(address) for address in known) and not any(is_private(address) for address in elsewhere):
+        public, private = ", ".join(map(str, elsewhere)), ", ".join(map(str, sorted(known, key=int)))
+        return (
+            f"if a router or load balancer forwards {public} to them, set edge_address of the host to it (or edge_addresses; only the "
+            f"private {private} is known), if a proxy does, set edge_proxy_addresses; else correct the {kind} record"
+        )
+    return f"let the {kind} record point to {_own_record(known, version)}, or set edge_proxy_addresses if a proxy forwards to them"
 
 
 def judge_families(where: str, sites: Sequence[Facts], resolved: Mapping[str, Facts], addresses: Iterable[str], found: Findings) -> None:
@@ -186,7 +215,14 @@ def judge_families(where: str, sites: Sequence[Facts], resolved: Mapping[str, Fa
             )
 
 
-def judge_dns(where: str, sites: Sequence[Facts], resolved: Mapping[str, Facts], addresses: Iterable[str], found: Findings) -> None:
+def judge_dns(
+    where: str,
+    sites: Sequence[Facts],
+    resolved: Mapping[str, Facts],
+    addresses: Iterable[str],
+    found: Findings,
+    inside: Iterable[str] = (),
+) -> None:
     """Judge whether the names of the sites point to the hosts.
 
     Args:
@@ -195,8 +231,10 @@ def judge_dns(where: str, sites: Sequence[Facts], resolved: Mapping[str, Facts],
         resolved: What each name resolves to there.
         addresses: What names may point to.
         found: Takes the findings.
+        inside: Addresses of the hosts themselves. A resolver inside may answer with a private one of them, and with others outside.
     """
     ours = {ipaddress.ip_address(address) for address in addresses}
+    shortcuts = {address for address in map(ipaddress.ip_address, inside) if is_private(address)} - ours
     for entry in sites:
         answer = resolved.get(entry["host"])
         if answer is None:
@@ -207,16 +245,21 @@ def judge_dns(where: str, sites: Sequence[Facts], resolved: Mapping[str, Facts],
             report(where, f"{what} cannot be looked up ({answer['error']})", "check the resolvers of this host and the name's DNS zone")
             continue
         if not answer["a"] and not answer["aaaa"]:
-            report(where, f"{what} has no address in DNS", f"create an A record that points to {_listed(ours, 4)}")
+            report(where, f"{what} has no address in DNS", f"create an A record that points to {_own_record(ours, 4)}")
             continue
         for kind, key, version in (("A", "a", 4), ("AAAA", "aaaa", 6)):
-            wrong = sorted(address for address in answer[key] if ipaddress.ip_address(address.split("%")[0]) not in ours)
-            if wrong:
-                report(
+            elsewhere = {ipaddress.ip_address(address.split("%")[0]) for address in answer[key]} - ours
+            direct = ", ".join(map(str, sorted(elsewhere & shortcuts, key=int)))
+            wrong = elsewhere - shortcuts
+            if direct:
+                found.warn(
                     where,
-                    f"{what} points to {', '.join(wrong)} ({kind}), which is none of the hosts",
-                    f"let the {kind} record point to {_listed(ours, version)}, or set edge_proxy_addresses if a proxy forwards to them",
+                    f"{what} points to {direct} ({kind}) here, a private address of the hosts",
+                    f"outside it must point to {', '.join(map(str, sorted(ours, key=lambda address: (address.version, int(address)))))}",
                 )
+            if wrong:
+                listed = ", ".join(map(str, sorted(wrong, key=int)))
+                report(where, f"{what} points to {listed} ({kind}), which is none of the hosts", _advice(kind, wrong, ours, version))
 
 
 def judge_acme(where: str, issuers: Sequence[Facts], fetched: Mapping[str, Facts], found: Findings) -> None:

@@ -48,6 +48,7 @@ class Preflight:
         names: Names of the sites that clients look up: host, site, and whether an ACME authority looks it up.
         acme: ACME directories that sites use: name, server, ca_bundle.
         addresses: Addresses that the names may point to.
+        host_addresses: Addresses of the hosts in the inventory.
         final: Whether these were given, so that other addresses of the hosts do not count.
         ports: Ports that the sites need.
     """
@@ -59,6 +60,7 @@ class Preflight:
     names: list[dict[str, Any]]
     acme: list[dict[str, Any]]
     addresses: list[str]
+    host_addresses: list[str]
     final: bool
     ports: list[int]
 
@@ -154,6 +156,7 @@ def read(settings: Settings) -> Preflight:
         acme=list(sites.get("acme_servers") or ()),
         warnings=[_sentence(warning) for warning in sites.get("warnings") or ()],
         addresses=proxies or addresses or hosts,
+        host_addresses=hosts,
         final=bool(proxies) or addresses not in ([], hosts),
         ports=ports,
     )
@@ -276,10 +279,12 @@ def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], netwo
         for name in [address for address in addresses if not is_address(address)]:
             answer = network["resolved"].get(name) or {}
             addresses += [*answer.get("a", ()), *answer.get("aaaa", ())]
+        own = [address for host in hosts.values() for address in host["addresses"]]
         if not run.final:
-            addresses += [address for host in hosts.values() for address in host["addresses"]]
+            addresses += own
         known = [address for address in addresses if is_address(address)]
-        judge.judge_dns(where, run.names, network["resolved"], known, found)
+        inside = [address for address in (*own, *run.host_addresses) if is_address(address)]
+        judge.judge_dns(where, run.names, network["resolved"], known, found, inside)
         # Another machine may answer at addresses that were given, and a program of the host needs no network of pods.
         if not run.serves_ipv6 and not run.final:
             judge.judge_families(where, run.names, network["resolved"], known, found)

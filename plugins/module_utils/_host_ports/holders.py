@@ -31,6 +31,6 @@ def refuse(named: Sequence[str], prefix: str) -> None:
     """
     if named:
         raise model.HostPortsError(
-            f"{'; '.join(named)}: the host ports would take its connections away."
-            f" Stop it or give it another port (or set {prefix}refuse_held_ports to false)"
+            f"{'; '.join(named)}: the host ports would take its connections away, and with them maybe your way to the host."
+            f" Let it use another port (or, once nothing needs it here, set {prefix}refuse_held_ports to false)"
         )

@@ -151,9 +151,12 @@ def test_what_is_wrong_with_settings(settings, said):
         ({"hostname": "my_host"}, "edge1: its host name 'my_host' cannot be the name of a Node: "),
         (
             {"listeners": [holder()]},
-            "edge1: port 80 on 0.0.0.0, needed for the sites, is held by nginx (pid 812, unit nginx.service): stop it",
+            "edge1: port 80 on 0.0.0.0, needed for the sites, is held by nginx (pid 812, unit nginx.service): let it listen on another",
         ),
-        ({"listeners": [holder(6443, process="haproxy", unit="")]}, "needed for the Kubernetes API, is held by haproxy (pid 812): stop it"),
+        (
+            {"listeners": [holder(6443, process="haproxy", unit="")]},
+            "needed for the Kubernetes API, is held by haproxy (pid 812): let it listen on another",
+        ),
         ({"listeners": [holder(443, process="", unit="", pid=0)]}, "is held by a process that is not visible: "),
     ],
 )
@@ -264,6 +267,93 @@ def test_names_that_do_not_point_to_the_hosts(answer, said):
     assert errors[0].startswith("edge1: host app.example.com of site app ")
     assert said in errors[0]
     assert judge({"skip": ["dns"]}, network=network) == ([], [])
+
+
+def pointing(*addresses):
+    """A network in which the site's name has these addresses."""
+    split = {"a": [one for one in addresses if ":" not in one], "aaaa": [one for one in addresses if ":" in one]}
+    return {**NETWORK, "resolved": {"app.example.com": {"name": "app.example.com", **split, "error": ""}}}
+
+
+BEHIND_NAT = {"edge1": gathered(addresses=["192.168.1.10", "fd00::10"])}
+NAT = {"edge_host_addresses": ["192.168.1.10"], "edge_addresses": ["192.168.1.10"]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (["203.0.113.7"], "if a router or load balancer forwards 203.0.113.7 to them, set edge_address of the host to it"),
+        (["2001:db8::7"], "if a router or load balancer forwards 2001:db8::7 to them, set edge_address of the host to it"),
+        (["203.0.113.7", "203.0.113.8"], "forwards 203.0.113.7, 203.0.113.8 to them"),
+        ([], "create an A record that points to the public address that is forwarded to them, and set edge_addresses to it"),
+    ],
+)
+def test_no_public_name_is_pointed_to_a_private_address(answer, said):
+    (error,) = judge(NAT, BEHIND_NAT, pointing(*answer))[0]
+    assert said in error
+    assert "record point to 192.168" not in error
+    assert "points to 192.168" not in error
+
+
+@pytest.mark.parametrize("private", ["10.1.2.3", "172.20.0.3", "192.168.7.1", "100.64.0.9", "169.254.3.3"])
+def test_every_kind_of_private_address_counts_as_one(private):
+    hosts = {"edge1": gathered(addresses=[private])}
+    settings = {"edge_host_addresses": [private], "edge_addresses": [private]}
+    assert f"only the private {private} is known" in judge(settings, hosts, pointing("203.0.113.7"))[0][0]
+    assert judge(settings, hosts, pointing(private)) == ([], [])
+
+
+def test_of_public_and_private_addresses_the_public_one_is_named():
+    hosts = {"edge1": gathered(addresses=["192.0.2.10", "10.0.0.10"])}
+    (error,) = judge(hosts=hosts, network=pointing("203.0.113.7"))[0]
+    assert "let the A record point to 192.0.2.10, or set edge_proxy_addresses" in error
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"edge_proxy_addresses": ["198.51.100.1"]},
+        {"edge_addresses": ["198.51.100.1"]},
+        {"edge_addresses": ["198.51.100.1"], "edge_proxy_addresses": ["lb.example.com"]},
+    ],
+)
+@pytest.mark.parametrize("inside", ["192.168.1.10", "fd00::10"])
+def test_a_resolver_inside_may_point_to_the_hosts_themselves(settings, inside):
+    network = pointing(inside)
+    network["resolved"]["lb.example.com"] = {"name": "lb.example.com", "a": ["198.51.100.1"], "aaaa": [], "error": ""}
+    errors, (warning,) = judge({**NAT, **settings}, BEHIND_NAT, network)
+    assert errors == []
+    assert f"points to {inside} (" in warning
+    assert "here, a private address of the hosts: outside it must point to 198.51.100.1." in warning
+
+
+@pytest.mark.parametrize("elsewhere", ["192.168.1.99", "203.0.113.9"])
+def test_an_address_of_no_host_is_wrong_behind_a_proxy_too(elsewhere):
+    errors, warnings = judge({**NAT, "edge_proxy_addresses": ["198.51.100.1"]}, BEHIND_NAT, pointing(elsewhere))
+    assert warnings == []
+    assert len(errors) == 1
+    assert "let the A record point to 198.51.100.1" in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("process", "unit", "said"),
+    [
+        ("docker-proxy", "docker.service", "a container publishes this port, so publish another port of the host for it."),
+        ("dockerd", "docker.service", "a container publishes this port"),
+        ("conmon", "", "a container publishes this port"),
+        ("tailscaled", "tailscaled.service", "leave it alone until another way to the host works"),
+        ("sshd", "ssh.service", "leave it alone until another way to the host works"),
+        ("systemd", "ssh.socket", "leave it alone until another way to the host works"),
+        ("openvpn", "openvpn-server@main.service", "leave it alone until another way to the host works"),
+        ("apache2", "apache2.service", "have the gateway forward its names to it as sites of edge_sites."),
+        ("python3", "", "find out what needs it, and let it listen on another port or address."),
+        ("", "", "find out what needs it, and let it listen on another port or address."),
+    ],
+)
+def test_no_advice_about_a_held_port_cuts_anything_off(process, unit, said):
+    (error,) = judge(hosts={"edge1": gathered(listeners=[holder(443, process=process, unit=unit)])})[0]
+    assert said in error
+    assert not any(word in error for word in ("stop", "systemctl", "disable", "kill", "remove"))
 
 
 SILENT = "points to 2001:db8::10 (AAAA), where nothing will answer: the cluster has no IPv6"
