@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model, redirects, rules
+from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +87,7 @@ class Host:
             return out
         if "No such file or directory" in err:
             return None
-        raise model.HostPortsError(f"`nft list table inet {rules.TABLE}` fails: {_first_line(err)}")
+        raise model.HostPortsError(f"`nft list table inet {rules.TABLE}` fails: {reason_line(err)}")
 
     @staticmethod
     def files(paths: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -170,7 +171,7 @@ class Host:
         finally:
             Path(name).unlink()
         if code:
-            raise model.HostPortsError(f"`{redirects.TOOLS[family]}-restore --noflush` fails: {_first_line(err)}")
+            raise model.HostPortsError(f"`{redirects.TOOLS[family]}-restore --noflush` fails: {reason_line(err)}")
 
     def check(self, text: str) -> None:
         """Ask nft whether it would load these rules.
@@ -220,8 +221,4 @@ class Host:
             raise model.HostPortsError("nft is not installed; install the package nftables")
         code, _out, err = self.run([self.nft, *arguments])
         if code:
-            raise model.HostPortsError(f"`nft {' '.join(arguments)}` fails: {_first_line(err)}")
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "no message")
+            raise model.HostPortsError(f"`nft {' '.join(arguments)}` fails: {reason_line(err)}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError
+from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -218,8 +219,7 @@ class Ufw:
     def _ufw(self, *arguments: str) -> str:
         code, out, err = self._run([self._program, *arguments])
         if code:
-            lines = (err or out).strip().splitlines() or ["no message"]
-            raise HostPortsError(f"`ufw {' '.join(arguments)}` fails: {lines[0]}")
+            raise HostPortsError(f"`ufw {' '.join(arguments)}` fails: {reason_line(err or out)}")
         return out
 
 
