@@ -10,8 +10,8 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import way_out
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import checksum_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._held_ports import advice_about
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import FIRST_WITHOUT_CGROUP_V1, minor_of
 
 Facts = Mapping[str, Any]
@@ -119,7 +119,7 @@ def judge_ports(name: str, host: Facts, purposes: Mapping[int, str], found: Find
         found.error(
             name,
             f"port {holder['port']} on {holder['address']}, needed for {purposes[holder['port']]}, is held by {who}",
-            way_out.advice(holder["process"], holder["unit"]),
+            advice_about(holder["process"], holder["unit"]),
         )
 
 

@@ -57,7 +57,7 @@ _ADVICE = (
     ),
     (
         re.compile(r"^Challenge .*(no such host|NXDOMAIN|urn:ietf:params:acme:error:dns\b)"),
-        "Create DNS records of that name which point at the hosts of this site, and check that the cluster's DNS sees them.",
+        "Create DNS records of that name with the addresses at which clients reach this site, and check that the cluster's DNS sees them.",
     ),
     (
         re.compile(r"^Challenge .*(wrong status code '[345]\d\d'|is redirected to|did not get expected response|error:unauthorized)"),
@@ -123,7 +123,8 @@ def hints(text: str, retry_at: str | None = None) -> list[str]:
     if retry_at:
         # To ask sooner would count against the limit again.
         limited = "urn:ietf:params:acme:error:rateLimited" in text
-        found.append(f"The next attempt is due at {retry_at}{'' if limited else '; baremesh.edge.certificate_renew asks for one at once'}.")
+        sooner = "" if limited else "; once the cause is gone, baremesh.edge.certificate_renew asks for one at once"
+        found.append(f"The next attempt is due at {retry_at}{sooner}.")
     return [*found, helps] if helps else found
 
 

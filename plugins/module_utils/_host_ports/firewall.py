@@ -119,7 +119,9 @@ def _read(path: Path) -> list[Opening]:
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError) as error:
-        raise HostPortsError(f"{path} cannot be read ({error}); delete it, and close in firewalld by hand what it opened") from None
+        raise HostPortsError(
+            f"{path} cannot be read ({error}); what it names stays open in firewalld: correct it, or move it away and look at the zones"
+        ) from None
 
 
 def _write(path: Path, openings: set[Opening]) -> None:

@@ -125,8 +125,8 @@ class Firewalld:
             against = refusals(listing, asked)
             if against:
                 raise HostPortsError(
-                    f"firewalld zone {zone} has `{'` and `'.join(against)}`, which says the contrary of what the host ports need; delete"
-                    " it, or set host_ports_firewall to false and open the ports yourself"
+                    f"firewalld zone {zone} has `{'` and `'.join(against)}`, which says the contrary of what the host ports need;"
+                    " let a rule before it accept their clients, or set host_ports_firewall to false if clients are kept out on purpose"
                 )
             found |= {Opening(zone, port, permanent) for port in asked if is_open(listing, port)}
         return found

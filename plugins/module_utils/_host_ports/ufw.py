@@ -161,8 +161,8 @@ class Ufw:
         against = dict.fromkeys(str(rule) for rule in deciding.values() if rule and rule.action != "allow")
         if against:
             raise HostPortsError(
-                f"ufw has {' and '.join(against)}, which says the contrary of what the host ports need; delete it, or set"
-                " host_ports_firewall to false and open the ports yourself"
+                f"ufw has {' and '.join(against)}, which says the contrary of what the host ports need; let a rule"
+                " before it accept their clients, or set host_ports_firewall to false if clients are kept out on purpose"
             )
         return [words for words in desired if deciding[words] is None]
 

@@ -33,7 +33,7 @@ _ADVICE = (
 )
 
 
-def advice(process: str, unit: str = "") -> str:
+def advice_about(process: str, unit: str = "") -> str:
     """Return what to do about a program that holds a port.
 
     Args:
