@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import BRACKETS, read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import BRACKETS, read_dict, read_list
 
 Raw = Mapping[str, Any]
 
@@ -71,8 +71,9 @@ class Fields:
         """Return the dictionary at C(key) or C(key[index])."""
         key, _bracket, index = path.partition("[")
         value = self.raw[key][int(index[:-1])] if index else self.raw[key]
-        if isinstance(value, Mapping):
-            return Fields(value, f"{self.place}.{path}" if self.place else path, self.findings, self.title)
+        found = read_dict(value)
+        if found is not None and value is not None:
+            return Fields(found, f"{self.place}.{path}" if self.place else path, self.findings, self.title)
         self.report(f"{path} is {value!r}; it must be a dictionary")
         return None
 
@@ -142,10 +143,10 @@ class Fields:
             if required:
                 self.report(f"{key} is missing or empty")
             return []
-        if not isinstance(value, (list, tuple)):
+        entries = entries_of(value)
+        if entries is None:
             self.report(f"{key} is {value!r}; it must be a list")
-            return []
-        return list(value)
+        return entries or []
 
     def texts(self, key: str) -> list[str]:
         found = []
@@ -160,10 +161,10 @@ class Fields:
         value = self.raw.get(key)
         if value is None:
             return None
-        if not isinstance(value, Mapping):
+        found = read_dict(value)
+        if found is None:
             self.report(f"{key} is {value!r}; it must be a dictionary")
-            return None
-        return value
+        return found
 
     def _host_problem(self, value: str) -> str | None:
         if "/" in value or ":" in value:

@@ -195,9 +195,10 @@ def secret_objects(secrets: Any, namespace: str) -> tuple[list[Object], list[str
     """
     findings: list[str] = []
     found: list[Object] = []
-    if not isinstance(secrets, (list, tuple)):
+    entries = entries_of(secrets)
+    if entries is None:
         return [], ["cert_manager_secrets must be a list of Secrets"]
-    for index, raw in enumerate(secrets):
+    for index, raw in enumerate(entries):
         if not isinstance(raw, Mapping) or not isinstance(raw.get("string_data"), Mapping):
             findings.append(f"cert_manager_secrets[{index}] must be a dictionary with name and string_data, which holds keys and texts")
             continue

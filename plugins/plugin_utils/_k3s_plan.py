@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import VERSION_FORM, VERSION_HELP
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import SECRET_KEYS, config_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import list_finding, read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import dict_finding, list_finding, read_dict, read_list
 
 Settings = Mapping[str, Any]
 
@@ -23,8 +23,7 @@ _ADDRESS_KEYS = ("advertise-address", "node-ip", "https-listen-port")
 
 
 def _own_config(settings: Settings) -> dict[str, Any]:
-    config = settings.get(f"{settings['kind']}_config")
-    return dict(config) if isinstance(config, Mapping) else {}
+    return dict(read_dict(settings.get(f"{settings['kind']}_config")) or {})
 
 
 def _findings(settings: Settings) -> list[str]:
@@ -32,6 +31,7 @@ def _findings(settings: Settings) -> list[str]:
     version = str(settings["version"])
     if VERSION_FORM.match(version) is None:
         findings.append(f"k3s_version is {version!r}: it must have the form {VERSION_HELP}.")
+    findings += [dict_finding(settings[key], f"k3s_{key}") for key in ("registries", "environment") if read_dict(settings.get(key)) is None]
     if read_list(settings.get("disable")) is None:
         findings.append(list_finding(settings["disable"], "k3s_disable"))
     return findings
@@ -61,7 +61,7 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
     Returns:
         `findings` and `join_findings`, a sentence for each thing that is wrong; `joins`, whether the node joins another; `name`,
         the Node's name as far as it is given; `unit` and `unit_path`; `kubeconfig`, by which the host asks the API; `token`;
-        `config`, the content of config.yaml; `secret`, whether that holds one; `has_registries` and `has_environment`;
+        `config`, the content of config.yaml; `secret`, whether that holds one; `registries` and `environment`;
         `address_config`, what the first server's configuration says about its address; `files_at_start`, what K3s reads only then.
     """
     kind = settings["kind"]
@@ -95,9 +95,11 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
         "token": token,
         "config": {**config, **own},
         "secret": any(str(key).removesuffix("+") in SECRET_KEYS for key in own),
-        "address_config": {key: value for key, value in (settings.get("first_server_config") or {}).items() if key in _ADDRESS_KEYS},
-        "has_registries": bool(settings.get("registries")),
-        "has_environment": bool(settings.get("environment")),
+        "address_config": {
+            key: value for key, value in (read_dict(settings.get("first_server_config")) or {}).items() if key in _ADDRESS_KEYS
+        },
+        "registries": read_dict(settings.get("registries")) or {},
+        "environment": read_dict(settings.get("environment")) or {},
         "files_at_start": [
             f"{_CONFIG_DIR}/config.yaml",
             f"{_CONFIG_DIR}/config.yaml.d",
@@ -129,11 +131,11 @@ def k3s_files(node: Settings, texts: Mapping[str, str]) -> dict[str, Any]:
     absent: list[str] = []
     if node["token"]:
         files.append({"path": f"{_CONFIG_DIR}/token", "secret": node["token"]})
-    if node["has_registries"]:
+    if node["registries"]:
         files.append({"path": registries, "hide": _REGISTRY_SECRET_KEYS, "secret": texts["registries"]})
     else:
         absent.append(registries)
-    if node["has_environment"]:
+    if node["environment"]:
         files.append({"path": environment, "secret": texts["environment"]})
     else:
         absent.append(environment)

@@ -15,7 +15,15 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import address_list, is_address, list_finding, network_list, read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
+    address_list,
+    dict_finding,
+    is_address,
+    list_finding,
+    network_list,
+    read_dict,
+    read_list,
+)
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import version_findings
 
 Settings = Mapping[str, Any]
@@ -75,8 +83,7 @@ class Preflight:
     @property
     def server_config(self) -> Mapping[str, Any]:
         """The configuration of K3s servers, empty if it is no dictionary."""
-        config = self.settings.get("k3s_server_config")
-        return config if isinstance(config, Mapping) else {}
+        return read_dict(self.settings.get("k3s_server_config")) or {}
 
     @property
     def serves_ipv6(self) -> bool:
@@ -148,6 +155,8 @@ def read(settings: Settings) -> Preflight:
     addresses = hosts if read_list(given) == hosts else address_list(given, "edge_addresses", findings)
     proxies = address_list(settings.get("edge_proxy_addresses"), "edge_proxy_addresses", findings)
     network_list(settings.get("edge_pod_networks"), "edge_pod_networks", findings)
+    dictionaries = settings.get("dictionaries") or {}
+    findings += [dict_finding(value, name) for name, value in dictionaries.items() if read_dict(value) is None]
     return Preflight(
         settings=settings,
         findings=[*own, *(findings if "variables" not in skip else [])],

@@ -552,6 +552,8 @@ def test_addresses_may_come_from_a_survey(variable, value):
         ),
         ({"edge_pod_networks": 5}, "edge_pod_networks is 5: it must be a list, or text with the entries between commas."),
         ({"edge_pod_networks": "pods"}, "edge_pod_networks has 'pods': each entry must be a network such as 10.42.0.0/16."),
+        ({"dictionaries": {"istio_base_values": "many"}}, "istio_base_values is 'many': it must be a dictionary, or text that is one in"),
+        ({"dictionaries": {"cert_manager_values": [1]}}, "cert_manager_values cannot be read (its value may hold passwords and is not"),
         ({"ports": ["http"]}, "preflight_ports has 'http': each entry must be a TCP port from 1 to 65535."),
         ({"skip": {"dns": True}}, "preflight_skip is {'dns': True}: it must be a list, or text with the entries between commas."),
     ],
