@@ -14,7 +14,7 @@ author:
 description:
   - Reads the operating system, control groups, memory, routes, clock, firewalls and who listens on which ports.
   - Looks up names and fetches small documents, if asked to, as this host sees them.
-  - Judges nothing and changes nothing.
+  - Judges nothing, and changes nothing but what O(begins) says.
 extends_documentation_fragment:
   - baremesh.edge._attributes
 attributes:
@@ -60,6 +60,16 @@ options:
       ca_bundle:
         description: Certificates to trust beside the host's own, as PEM or Base64 of it.
         type: str
+  run:
+    description:
+      - The run of Ansible that this is, C(identity) and C(who). The others that have begun on this host since its boot are returned.
+      - Needs O(host=true).
+    type: dict
+  begins:
+    description:
+      - Whether the host remembers O(run), in C(/run/baremesh/runs.json), so that others see it. Nothing is remembered in check mode.
+    type: bool
+    default: false
   release:
     description:
       - Folder of a K3s release on a web server. The checksum file for this host's architecture is fetched from there.
@@ -107,7 +117,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network, runs
 
 _WATCHED_UNITS = ("firewalld.service", "nm-cloud-setup.timer", "nm-cloud-setup.service")
 
@@ -145,7 +155,15 @@ def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
         "listeners": host.listeners(module.params["ports"], root),
         "active_units": _active_units(module) if systemd else [],
         "ufw": host.ufw_enabled(root),
+        "runs": _other_runs(module, now),
     }
+
+
+def _other_runs(module: AnsibleModule, now: float) -> list[dict[str, Any]]:
+    run = module.params["run"]
+    if not run or not run.get("identity"):
+        return []
+    return runs.others(run, now, module.params["begins"] and not module.check_mode)
 
 
 def main() -> None:
@@ -164,6 +182,8 @@ def main() -> None:
                 "default": [],
                 "options": {"url": {"type": "str", "required": True}, "ca_bundle": {"type": "str"}},
             },
+            "run": {"type": "dict"},
+            "begins": {"type": "bool", "default": False},
             "release": {"type": "str"},
             "timeout": {"type": "int", "default": 10},
         },

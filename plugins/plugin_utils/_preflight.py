@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import checksum_of
+from ansible_collections.baremesh.edge.plugins.module_utils._process import lives
 from ansible_collections.baremesh.edge.plugins.plugin_utils._held_ports import advice_about
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import FIRST_WITHOUT_CGROUP_V1, minor_of
 
@@ -21,6 +22,8 @@ CHECKS = ("variables", "versions", "release", "system", "resources", "time", "na
 _MACHINES = ("x86_64", "amd64", "aarch64", "arm64")
 _TESTED_SYSTEMS = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
 _EL = ("rhel", "rocky", "almalinux", "centos", "ol")
+# Seconds within which a run that cannot be seen may still be on.
+_RECENT_RUN = 600
 _OWN_UNITS = ("k3s.service", "k3s-agent.service")
 
 
@@ -157,6 +160,34 @@ def judge_names(hosts: Mapping[str, Facts], found: Findings) -> None:
         elif node in holders:
             found.error(name, f"has the host name {node!r} like {holders[node]}", "give each host its own name, or set node-name")
         holders.setdefault(node, name)
+
+
+def judge_runs(hosts: Mapping[str, Facts], begins: bool, found: Findings) -> None:
+    """Judge whether another run works on the hosts: each would undo and wait for what the other does.
+
+    Of a run on another controller nothing is known but when it began, so that it is a warning, and only for a while.
+
+    Args:
+        hosts: What was read from each.
+        begins: Whether this run is going to change them.
+        found: Takes the findings.
+    """
+    seen: dict[str, list[str]] = {}
+    runs = {}
+    for name, host in hosts.items():
+        for other in host.get("runs") or ():
+            seen.setdefault(other["identity"], []).append(name)
+            runs[other["identity"]] = other
+    for identity, other in runs.items():
+        alive = lives(identity)
+        where = ", ".join(seen[identity])
+        if alive:
+            report = found.error if begins else found.warn
+            report(where, f"another run is on, {other['who']}, begun {other['age']} s ago", "wait for its end, then run again")
+        elif alive is None and other["age"] < _RECENT_RUN:
+            found.warn(
+                where, f"a run on another controller, {other['who']}, began {other['age']} s ago", "if it is still on, wait for its end"
+            )
 
 
 _Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]

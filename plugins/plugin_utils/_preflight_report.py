@@ -24,6 +24,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
     read_dict,
     read_list,
 )
+from ansible_collections.baremesh.edge.plugins.plugin_utils._runs import this_run
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import version_findings
 
 Settings = Mapping[str, Any]
@@ -183,6 +184,7 @@ def plan(settings: Settings) -> dict[str, Any]:
         "urls": urls,
         "release": run.release_base,
         "ports": sorted(run.purposes(server=True)) if run.checks("ports") else [],
+        "run": this_run(),
     }
 
 
@@ -253,6 +255,7 @@ def report(settings: Settings, gathered: Mapping[str, Result] | None = None, net
         judge.judge_time(hosts, float(settings.get("max_clock_skew") or 10), found)
     if run.checks("names"):
         judge.judge_names(hosts, found)
+    judge.judge_runs(hosts, bool(settings.get("begins")), found)
     _judge_release(run, gathered or {}, found)
     _judge_network(run, hosts, network or {}, found)
     return {"errors": list(dict.fromkeys(found.errors)), "warnings": list(dict.fromkeys(found.warnings))}

@@ -83,6 +83,7 @@ ROLES = {
         "istio_wait_timeout": 5,
     },
     "preflight": {
+        "preflight_begins_run": False,
         "k3s_agent_config": {"node-label": ["a=b"]},
         "k3s_server_config": {"tls-san": ["a.example.com"]},
         "preflight_max_clock_skew": 10,

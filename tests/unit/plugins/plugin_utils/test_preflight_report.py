@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
+import subprocess
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils._process import identity_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_report
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight import CHECKS
@@ -443,7 +446,7 @@ def test_what_to_look_at_follows_from_the_settings():
 
 def test_what_is_skipped_is_not_looked_at():
     found = plan({**SETTINGS, "skip": ["dns", "acme", "release", "ports"]})
-    assert found == {"names": [], "urls": [], "release": "", "ports": []}
+    assert {key: found[key] for key in ("names", "urls", "release", "ports")} == {"names": [], "urls": [], "release": "", "ports": []}
 
 
 @pytest.mark.parametrize("settings", [{"k3s_version": "bad"}, {"airgap_dir": "/x"}])
@@ -476,6 +479,46 @@ def test_what_is_wrong_with_proxies_is_found_with_the_rest():
         "edge_trusted_proxies",
         "edge_proxy_addresses",
     ]
+
+
+def run_on(identity, age=35):
+    return {"identity": identity, "who": "process 4711 of ops@control", "age": age}
+
+
+@pytest.fixture(name="process")
+def _process():
+    """A process that lives as long as the test."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
+
+
+def test_a_run_that_changes_hosts_ends_where_another_is_on(process):
+    hosts = {name: gathered(hostname=name, runs=[run_on(identity_of(process.pid))]) for name in ("edge1", "edge2")}
+    said = "edge1, edge2: another run is on, process 4711 of ops@control, begun 35 s ago: wait for its end, then run again."
+    assert judge({"begins": True}, hosts) == ([said], [])
+    assert judge({"begins": False}, hosts) == ([], [said])
+
+
+def test_a_run_that_has_ended_is_none(process):
+    identity = identity_of(process.pid)
+    process.kill()
+    process.wait()
+    assert judge({"begins": True}, {"edge1": gathered(runs=[run_on(identity)])}) == ([], [])
+
+
+@pytest.mark.parametrize(("age", "warned"), [(5, True), (599, True), (601, False), (86400, False)])
+def test_a_run_of_another_controller_is_a_warning_for_a_while(age, warned):
+    errors, warnings = judge({"begins": True}, {"edge1": gathered(runs=[run_on("another-boot/pid:[1] 7 100", age)])})
+    assert errors == []
+    said = f"edge1: a run on another controller, process 4711 of ops@control, began {age} s ago: if it is still on, wait for its end."
+    assert warnings == [said] * warned
+
+
+def test_a_plan_names_this_run():
+    run = plan(SETTINGS)["run"]
+    assert run["identity"] == identity_of(os.getpid())
+    assert run["who"].startswith(f"process {os.getpid()} of ")
 
 
 #: For each check a setting, a host or a network that it alone finds, and a word of the finding.
