@@ -135,7 +135,10 @@ def judge_time(hosts: Mapping[str, Facts], allowed: float, found: Findings) -> N
     last = max(offsets, key=lambda name: offsets[name])
     apart = offsets[last] - offsets[first]
     if apart > allowed:
-        found.error(first, f"its clock is {apart:.0f} s behind that of {last}", "set the clocks by NTP, for example with chrony")
+        # The one that is farther from the controller's is wrong, as far as can be known.
+        is_ahead = abs(offsets[last]) >= abs(offsets[first])
+        wrong, other, how = (last, first, "ahead of") if is_ahead else (first, last, "behind")
+        found.error(wrong, f"its clock is {apart:.0f} s {how} that of {other}", "set the clocks by NTP, for example with chrony")
     elif max(abs(offset) for offset in offsets.values()) > max(allowed, 60):
         found.warn(
             first,

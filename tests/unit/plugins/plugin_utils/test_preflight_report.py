@@ -209,8 +209,30 @@ def test_what_may_matter_is_a_warning(changes, said):
 def test_hosts_are_compared_with_each_other():
     hosts = {"edge1": gathered(), "edge2": gathered(fetched={}, time_offset=42.0)}
     errors, _warnings = judge(hosts=hosts)
-    assert "edge1: its clock is 42 s behind that of edge2: set the clocks by NTP, for example with chrony." in errors
+    assert "edge2: its clock is 42 s ahead of that of edge1: set the clocks by NTP, for example with chrony." in errors
     assert "edge2: has the host name 'edge1' like edge1: give each host its own name, or set node-name." in errors
+
+
+@pytest.mark.parametrize(
+    ("offsets", "said"),
+    [
+        ((0.0, 3600.0, 0.2), "edge2: its clock is 3600 s ahead of that of edge1"),
+        ((0.0, -3600.0, 0.2), "edge2: its clock is 3600 s behind that of edge3"),
+        ((0.0, 3600.0, 3600.0), "edge2: its clock is 3600 s ahead of that of edge1"),
+        ((-11.0, 0.0, 0.0), "edge1: its clock is 11 s behind that of edge2"),
+    ],
+)
+def test_the_host_whose_clock_is_wrong_is_named(offsets, said):
+    hosts = {f"edge{number}": gathered(hostname=f"edge{number}", time_offset=offset) for number, offset in enumerate(offsets, 1)}
+    (error,) = judge(hosts=hosts)[0]
+    assert error.startswith(said)
+
+
+@pytest.mark.parametrize("offset", [3600.0, -3600.0])
+def test_one_host_an_hour_away_from_the_controller_is_a_warning(offset):
+    errors, (warning,) = judge(hosts={"edge1": gathered(time_offset=offset)})
+    assert errors == []
+    assert warning.startswith(f"edge1: its clock differs by {offset:.0f} s from the controller's: set the clocks by NTP")
 
 
 def test_a_common_difference_to_the_controller_is_a_warning():
