@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._dictionaries import as_dict
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_dict
 
 
 class FilterModule:
-    """A list that may be given as text."""
+    """A dictionary that may be given as text."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter by name."""

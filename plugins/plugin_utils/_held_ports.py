@@ -1,10 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to do about a program that holds a port, so that doing just that costs no service and not the way to the host. No I/O.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""What to do about a program that holds a port, so that doing just that costs no service and not the way to the host. No I/O."""
 
 from __future__ import annotations
 

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lists and dictionaries as people write them, those of surveys and of -e included, which send text.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Lists and dictionaries as people write them, those of surveys and of -e included, which send text."""
 
 from __future__ import annotations
 

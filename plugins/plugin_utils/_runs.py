@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The run of Ansible that this is, as hosts remember it.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""The run of Ansible that this is, as hosts remember it."""
 
 from __future__ import annotations
 

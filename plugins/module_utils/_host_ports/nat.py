@@ -5,8 +5,6 @@
 
 A new TCP connection to one of the ports is followed from the hooks through the chains, as the kernel would, for all ports at once.
 Where a condition depends on more than protocol, port and own address, such as on the interface, both ways are followed.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

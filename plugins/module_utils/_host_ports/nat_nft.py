@@ -4,8 +4,6 @@
 """Rules that rewrite destinations in tables of nft, as its JSON prints them. No I/O.
 
 Rules that iptables keeps in nft have targets that nft does not know; they are left to ``iptables-save``.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
 """
 
 from __future__ import annotations

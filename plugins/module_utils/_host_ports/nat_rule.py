@@ -1,10 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A packet rule as far as it matters for TCP connections to some ports of this host. No I/O.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""A packet rule as far as it matters for TCP connections to some ports of this host. No I/O."""
 
 from __future__ import annotations
 

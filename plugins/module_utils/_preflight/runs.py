@@ -1,10 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which runs have begun on a host since its boot. Whether one still lasts is known only where its process is.
-
-Private to baremesh.edge: other collections must not import it; it changes without notice.
-"""
+"""Which runs have begun on a host since its boot. Whether one still lasts is known only where its process is."""
 
 from __future__ import annotations
 
