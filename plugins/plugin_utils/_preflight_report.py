@@ -42,6 +42,9 @@ _SERVER_PORTS = {
     10257: "the controller manager",
     10259: "the scheduler",
 }
+_BECOME = re.compile(
+    r"\b(sudo|su|doas|become)\b.*password|password.*\b(sudo|su|doas|become)\b|password is required|waiting for become", re.IGNORECASE
+)
 _ETCD_PORTS = {2379: "etcd's clients", 2380: "etcd's members"}
 
 
@@ -185,6 +188,7 @@ def plan(settings: Settings) -> dict[str, Any]:
         "release": run.release_base,
         "ports": sorted(run.purposes(server=True)) if run.checks("ports") else [],
         "run": this_run(),
+        "environment": read_dict((settings.get("dictionaries") or {}).get("edge_environment")) or {},
     }
 
 
@@ -225,7 +229,8 @@ def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge
         judge.judge_system(name, host, run.text("k3s_version"), found)
     if run.checks("resources"):
         judge.judge_resources(name, host, server, found)
-    if run.checks("ports"):
+    # Whose ports they are only root sees; without it everything of K3s itself would be a finding.
+    if run.checks("ports") and host["root"]:
         judge.judge_ports(name, host, run.purposes(server), found)
 
 
@@ -249,15 +254,20 @@ def report(settings: Settings, gathered: Mapping[str, Result] | None = None, net
             _judge_host(name, result["host"], run, found)
             continue
         kind = "cannot be reached" if result.get("unreachable") else "cannot be examined"
+        reason = _reason(result)
         advice = "check ansible_host, ansible_user and the SSH key, and that the host has Python 3.9 or newer"
-        found.error(name, f"{kind} ({_reason(result)})", advice)
+        if _BECOME.search(reason):
+            advice = "set ansible_become_password of the host, or run with --ask-become-pass"
+        found.error(name, f"{kind} ({reason})", advice)
     if run.checks("time"):
         judge.judge_time(hosts, float(settings.get("max_clock_skew") or 10), found)
     if run.checks("names"):
         judge.judge_names(hosts, found)
     judge.judge_runs(hosts, bool(settings.get("begins")), found)
     _judge_release(run, gathered or {}, found)
-    _judge_network(run, hosts, network or {}, found)
+    # Where the API host is one of those that cannot be examined, that is a finding already.
+    if run.text("api_host") not in set(gathered or {}) - set(hosts):
+        _judge_network(run, hosts, network or {}, found)
     return {"errors": list(dict.fromkeys(found.errors)), "warnings": list(dict.fromkeys(found.warnings))}
 
 

@@ -169,6 +169,12 @@ def test_what_is_wrong_with_a_host(changes, said):
     assert said in errors[0]
 
 
+def test_whose_ports_they_are_is_not_judged_without_root():
+    unseen = holder(6443, process="", unit="", pid=0)
+    (error,) = judge(hosts={"edge1": gathered(root=False, listeners=[unseen])})[0]
+    assert error.startswith("edge1: is not managed as root: ")
+
+
 @pytest.mark.parametrize(
     "listener", [holder(6443, unit="k3s.service"), holder(80, pod=True, unit=""), holder(10250, unit="k3s-agent.service"), holder(8080)]
 )
@@ -263,7 +269,13 @@ def test_a_common_difference_to_the_controller_is_a_warning():
         ),
         (
             {"module_stdout": "", "module_stderr": "sudo: unable to resolve host edge1\nsudo: a password is required\n"},
-            "cannot be examined (sudo: a password is required)",
+            "cannot be examined (sudo: a password is required): set ansible_become_password of the host, or run with --ask-become-pass.",
+        ),
+        ({"msg": "Task failed: Incorrect sudo password"}, "(Task failed: Incorrect sudo password): set ansible_become_password"),
+        ({"msg": "Task failed: Missing sudo password"}, "(Task failed: Missing sudo password): set ansible_become_password"),
+        (
+            {"unreachable": True, "msg": "Permission denied (publickey,password)."},
+            "cannot be reached (Permission denied (publickey,password)): check ansible_host, ansible_user and the SSH key",
         ),
     ],
 )
@@ -454,6 +466,12 @@ def test_a_release_that_cannot_be_fetched(answer, said):
 def test_an_api_host_that_cannot_look_is_a_finding():
     errors, _warnings = judge(network={"unreachable": True, "msg": "timed out"})
     assert errors == ["edge1: cannot look at DNS and ACME servers (timed out): check that Ansible reaches this host."]
+
+
+def test_an_api_host_that_cannot_be_examined_is_one_finding():
+    failed = {"unreachable": True, "msg": "timed out"}
+    (error,) = judge(hosts={"edge1": failed}, network=failed)[0]
+    assert error.startswith("edge1: cannot be reached (timed out)")
 
 
 def test_what_to_look_at_follows_from_the_settings():
