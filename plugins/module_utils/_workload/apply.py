@@ -284,7 +284,7 @@ def _place(resource: Resource, definition: Mapping[str, Any]) -> tuple[str, str]
 def _is_ready(live: Mapping[str, Any]) -> bool:
     """Whether the condition Ready is true for what the object says now."""
     conditions = (live.get("status") or {}).get("conditions") or []
-    found = next((each for each in conditions if each.get("type") == "Ready"), {})
+    found: Json = next((each for each in conditions if each.get("type") == "Ready"), {})
     generation = int(live["metadata"].get("generation") or 0)
     return found.get("status") == "True" and int(found.get("observedGeneration") or generation) >= generation
 
