@@ -97,7 +97,8 @@ def apply_objects(
     check: bool = False,
     force: bool = True,
 ) -> Applied:
-    """Apply definitions, then delete what has the labels of prune and is neither defined nor kept.
+    """Apply definitions, then delete what has the labels of prune and is neither defined nor kept, and wait until it is gone if
+    prune has a wait_timeout.
 
     Raises:
         DefinitionError: the definitions cannot be applied; nothing has changed.
@@ -108,17 +109,17 @@ def apply_objects(
         findings.append("prune.labels is empty; without a label every object of the kinds would be deleted")
     if findings:
         raise DefinitionError("\n".join(findings))
-    applier, old = Applier(transport, deadline, check, force), []
+    applier, superfluous = Applier(transport, deadline, check, force), []
     if prune:
         pruner = Prune(transport, prune["kinds"], prune["namespace"], prune["labels"], [*definitions, *(prune.get("keep") or ())])
         found = pruner.look()
         for each in found:
             applier.know(each.resource, each.live)
-        old = [each for each in pruner.superfluous(found) if not each.deleting]
+        superfluous = pruner.superfluous(found)
     done = applier.run(definitions)
     if done.failures:
         return done
-    for each in old:
+    for each in (each for each in superfluous if not each.deleting):
         try:
             if not check:
                 pruner.delete([each])
@@ -126,6 +127,9 @@ def apply_objects(
             done.failures.append(str(exc))
         else:
             done.pruned.append(each)
+    if superfluous and prune and prune.get("wait_timeout") and not (check or done.failures):
+        cause = pruner.wait_gone(superfluous, prune["wait_timeout"], deadline.clock)
+        done.failures += [f"{cause} (after {prune['wait_timeout']} s)"] if cause else []
     return done
 
 
