@@ -52,7 +52,7 @@ PURE = {
             *("advice", "causes", "issuers", "ledger", "objects", "readiness", "report", "secret", "selection", "silence", "walk"),
         )
     ),
-    *(f"_istio.{name}" for name in ("config_dump", "credentials", "options", "pods", "primer")),
+    *(f"_istio.{name}" for name in ("challenge_route", "config_dump", "credentials", "options", "pods", "primer")),
     *(f"_host_ports.{name}" for name in ("model", "nat", "nat_iptables", "nat_nft", "nat_rule", "redirects", "rules", "text")),
     *(f"_k3s.{name}" for name in ("causes", "leftovers", "release")),
 }

@@ -9,6 +9,9 @@ import pytest
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import Cluster, explain
 
 NS, HOST = "istio-ingress", "app.example.com"
+FOREIGN = {"source": {"notIpBlocks": ["10.0.0.0/8"]}}
+SIDECAR = {"applyTo": "HTTP_FILTER", "match": {"context": "SIDECAR_INBOUND"}}
+OFFICE = {"source": {"ipBlocks": ["10.0.0.0/8"]}}
 PREFIX = "/.well-known/acme-challenge/"
 PROXY_RULES = [
     {"match": [{"headers": {"x-forwarded-proto": {"exact": "https"}}, "withoutHeaders": {":path": {"prefix": PREFIX}}}], "route": []},
@@ -72,12 +75,18 @@ GUIDE = routes({"match": [{"uri": {"prefix": "/"}}], "route": []})
             "VirtualService shop/shop takes withoutHeaders before",
         ),
         ([policy(action="DENY", rules=[{"to": [{"operation": {"ports": ["80"]}}]}])], "AuthorizationPolicy istio-ingress/guard denies it"),
-        ([policy(action="DENY", rules=[{"from": [{"source": {"notIpBlocks": ["10.0.0.0/8"]}}]}])], "AuthorizationPolicy istio-ingress/guard"),
+        (
+            [policy(action="DENY", rules=[{"from": [FOREIGN]}])],
+            "AuthorizationPolicy istio-ingress/guard",
+        ),
         ([policy(space="istio-system", rules=[])], "AuthorizationPolicy istio-system/guard allows other requests only"),
         ([policy()], "AuthorizationPolicy istio-ingress/guard allows other requests only"),
         ([policy(rules=[{"from": [{"source": {"requestPrincipals": ["*"]}}]}])], "AuthorizationPolicy istio-ingress/guard allows other"),
         (
-            [policy(rules=[{"from": [{"source": {"ipBlocks": ["10.0.0.0/8"]}}]}]), policy("two", rules=[{"to": [{"operation": {"paths": ["/x"]}}]}])],
+            [
+                policy(rules=[{"from": [OFFICE]}]),
+                policy("two", rules=[{"to": [{"operation": {"paths": ["/x"]}}]}]),
+            ],
             "AuthorizationPolicy istio-ingress/guard and AuthorizationPolicy istio-ingress/two allow other requests only",
         ),
         (
@@ -139,14 +148,20 @@ def test_an_answer_of_a_service_behind_is_excused_whatever_it_is():
         [policy(action="DENY")],
         [policy(action="DENY", rules=[{"when": [{"key": "request.headers[user-agent]", "values": ["bad*"]}]}])],
         [policy(action="CUSTOM", provider={"name": "oauth2"}, rules=[{"to": [{"operation": {"hosts": ["admin.example.com"]}}]}])],
-        [policy(rules=[{"from": [{"source": {"ipBlocks": ["10.0.0.0/8"]}}]}, {"to": [{"operation": {"paths": [f"{PREFIX}*"]}}]}])],
+        [policy(rules=[{"from": [OFFICE]}, {"to": [{"operation": {"paths": [f"{PREFIX}*"]}}]}])],
         [policy(rules=[{}])],
         [policy(rules=[{"from": [{"source": {"ipBlocks": ["0.0.0.0/0"]}}]}])],
         [policy(space="shop")],
         [policy(selector={"matchLabels": {"app": "shop"}})],
         [policy(targetRefs=[{"kind": "Gateway", "name": "other"}])],
         [policy(action="AUDIT", rules=[{}])],
-        [made("EnvoyFilter", "buffers", configPatches=[{"applyTo": "CLUSTER"}, {"applyTo": "HTTP_FILTER", "match": {"context": "SIDECAR_INBOUND"}}])],
+        [
+            made(
+                "EnvoyFilter",
+                "buffers",
+                configPatches=[{"applyTo": "CLUSTER"}, SIDECAR],
+            )
+        ],
         [made("EnvoyFilter", "other", "shop", configPatches=[{"applyTo": "HTTP_FILTER"}])],
     ],
 )
