@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import Cluster, explain
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
@@ -25,6 +26,11 @@ PASSTHROUGH = "PASSTHROUGH"
 TERMINATING = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
 # A wildcard is asked by a name under it that has no server of its own.
 PROBE_LABEL = "edge-check"
+
+_NO_RENEWAL = (
+    "so HTTP-01 challenges for {0} do not reach cert-manager's solver and the certificate can never be renewed; leave the redirect to "
+    "edge_http_gateway, with a VirtualService whose http is [{{redirect: {{scheme: https}}}}], or prove the names by DNS-01"
+)
 
 
 @dataclass
@@ -215,12 +221,30 @@ class Plan:
                 for given in self.settings.manifests[variable]
                 if _key(given) in own
             ]
-        return found
+        return found + [text for text, sure in self._swallowed() if sure]
+
+    def _swallowed(self) -> list[tuple[str, bool]]:
+        """Return a sentence for each object that takes challenges from the solver, and whether the issuer knows no other way."""
+        if not self.settings.manifests["gateway_gateways"] and not self.settings.manifests["gateway_virtual_services"]:
+            return []
+        settings, space = self.settings, self.settings.namespace
+        shared = {"servers": [{"port": {"number": 80}, "hosts": ["*"]}]} if settings.http_gateway else {}
+        gateways = [{"metadata": {"name": settings.http_gateway, "namespace": space}, "spec": shared}, *self.all_of("gateway_gateways")]
+        routes = self.all_of("gateway_virtual_services")
+        cluster = Cluster(dict(settings.selector), space, gateways=gateways, virtual_services=routes)
+        found: dict[tuple[str, bool], list[str]] = {}
+        for certificate in self.all_of("certificate_certificates"):
+            issuer = settings.issuers.get(_cluster_issuer(certificate) or "")
+            for host in certificate["spec"].get("dnsNames") or [] if issuer and issuer.http01 else []:
+                for obstacle in explain(cluster, host).obstacles:
+                    hosts = found.setdefault((obstacle, issuer is not None and issuer.http01_only), [])
+                    hosts += [host] if host not in hosts else []
+        return [(f"{obstacle}, {_NO_RENEWAL.format(', '.join(hosts))}", sure) for (obstacle, sure), hosts in found.items()]
 
     def looked_at(self) -> Object:
         """Return what a preflight looks at, even where something is wrong with the sites."""
         return {
-            "warnings": _warnings(self.names.subjects),
+            "warnings": [*_warnings(self.names.subjects), *(text for text, sure in self._swallowed() if not sure)],
             "names": self._names_in_dns(),
             "addresses": list(self.settings.addresses),
             "proxy_addresses": list(self.settings.proxy_addresses),

@@ -92,16 +92,25 @@ def _list(found: Object, key: str) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else []
 
 
+def _map(found: Object, key: str) -> Object:
+    value = found.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _maps(found: Object, key: str) -> list[Object]:
+    return [entry for entry in _list(found, key) if isinstance(entry, Mapping)]
+
+
 def _spec(found: Object) -> Object:
-    return found.get("spec") or {}
+    return _map(found, "spec")
 
 
 def _full_name(found: Object) -> str:
     return f"{found['metadata'].get('namespace') or 'default'}/{found['metadata']['name']}"
 
 
-def _selects(selector: Any, labels: Mapping[str, str]) -> bool:
-    return all(labels.get(key) == value for key, value in dict(selector or {}).items())
+def _selects(selector: Object, labels: Mapping[str, str]) -> bool:
+    return all(labels.get(key) == value for key, value in dict(selector).items())
 
 
 def _servers(cluster: Cluster, port: int) -> list[tuple[Object, Object]]:
@@ -109,9 +118,9 @@ def _servers(cluster: Cluster, port: int) -> list[tuple[Object, Object]]:
     return [
         (gateway, server)
         for gateway in cluster.gateways
-        if _selects(_spec(gateway).get("selector"), cluster.labels)
-        for server in _list(_spec(gateway), "servers")
-        if str((server.get("port") or {}).get("number")) == str(port)
+        if _selects(_map(_spec(gateway), "selector"), cluster.labels)
+        for server in _maps(_spec(gateway), "servers")
+        if str(_map(server, "port").get("number")) == str(port)
     ]
 
 
@@ -122,8 +131,8 @@ def _names(service: Object) -> list[str]:
 
 
 def _judge_redirect(cluster: Cluster, gateway: Object, server: Object, host: str, found: Explanation) -> None:
-    """Judge C(httpsRedirect), which Envoy obeys before it looks at routes, for each host name by itself."""
-    if not (server.get("tls") or {}).get("httpsRedirect"):
+    """Judge `httpsRedirect`, which Envoy obeys before it looks at routes, for each host name by itself."""
+    if not _map(server, "tls").get("httpsRedirect"):
         return
     hosts = [bare(name) for name in _list(server, "hosts")]
     if not any(matches(host, name) for name in hosts):
@@ -146,8 +155,8 @@ def _judge_routes(service: Object, bound: set[str], host: str, port: int, path: 
     hosts = [str(name) for name in _list(_spec(service), "hosts")]
     if not bound & set(_names(service)) or not any(matches(host, name) for name in hosts):
         return
-    rules = [rule for rule in _list(_spec(service), "http") if isinstance(rule, Mapping)]
-    taken = [(match, rule) for rule in rules for match in _list(rule, "match") or [{}] if _takes(match, host, port, path)]
+    rules = _maps(_spec(service), "http")
+    taken = [(match, rule) for rule in rules for match in _maps(rule, "match") or [{}] if _takes(match, host, port, path)]
     # The host name of a wildcard is another one than the solver's, which Envoy prefers.
     ahead = [match for match, _rule in taken if not _is_catch_all(match)] if host in hosts else []
     if not ahead:
@@ -160,9 +169,9 @@ def _judge_routes(service: Object, bound: set[str], host: str, port: int, path: 
 def _add_answer(rule: Object, found: Explanation) -> None:
     """Note what a rule answers."""
     if rule.get("redirect") is not None:
-        found.statuses.add(int(rule["redirect"].get("redirectCode") or 301))
+        found.statuses.add(_map(rule, "redirect").get("redirectCode") or 301)
     elif rule.get("directResponse"):
-        found.statuses.add(int(rule["directResponse"].get("status") or 200))
+        found.statuses.add(_map(rule, "directResponse").get("status") or 200)
     else:
         found.routed = True
 
@@ -172,15 +181,15 @@ def _takes(match: Object, host: str, port: int, path: str) -> bool:
     if match.get("port") not in (None, port) or match.get("queryParams"):
         return False
     known = {":path": path, ":method": "GET", ":scheme": "http", ":authority": host, "x-forwarded-proto": "http"}
-    if any(not _holds(condition, known.get(name, "")) for name, condition in (match.get("headers") or {}).items()):
+    if any(not _holds(condition, known.get(name, "")) for name, condition in _map(match, "headers").items()):
         return False
-    if any(_holds(condition, known.get(name, "")) for name, condition in (match.get("withoutHeaders") or {}).items()):
+    if any(_holds(condition, known.get(name, "")) for name, condition in _map(match, "withoutHeaders").items()):
         return False
     fields = (("uri", path), ("method", "GET"), ("scheme", "http"), ("authority", host))
-    return all(_holds(match.get(name) or {}, value, bool(match.get("ignoreUriCase"))) for name, value in fields)
+    return all(_holds(_map(match, name), value, bool(match.get("ignoreUriCase"))) for name, value in fields)
 
 
-def _holds(condition: Any, value: str, ignore_case: bool = False) -> bool:
+def _holds(condition: Object, value: str, ignore_case: bool = False) -> bool:
     """Return whether a StringMatch holds; one that says nothing asks only that there is a value."""
     if not condition:
         return bool(value)
@@ -201,13 +210,13 @@ def _is_catch_all(match: Object) -> bool:
     """Return whether Istio puts a route last, as Istio decides it."""
     if match.get("headers") or match.get("withoutHeaders") or match.get("queryParams"):
         return False
-    uri = match.get("uri") or {}
+    uri = _map(match, "uri")
     everything = not uri or uri.get("prefix") == "/" or uri.get("regex") in (".*", "*")
     return everything and not (match.get("method") or match.get("scheme") or match.get("authority"))
 
 
 def _condition(match: Object) -> str:
-    uri = dict(match.get("uri") or {})
+    uri = _map(match, "uri")
     said = [f"{kind} {value}" for kind, value in uri.items()]
     said += [name for name in ("method", "scheme", "authority", "headers", "withoutHeaders") if match.get(name)]
     return " with ".join(said)
@@ -219,10 +228,10 @@ def _applies(found: Object, cluster: Cluster, selector: str) -> bool:
     spec = _spec(found)
     if space not in (cluster.namespace, cluster.root_namespace) or spec.get("targetRefs") or spec.get("targetRef"):
         return False
-    if (found["metadata"].get("annotations") or {}).get("istio.io/dry-run") == "true":
+    if _map(found["metadata"], "annotations").get("istio.io/dry-run") == "true":
         return False
-    chosen = spec.get(selector) or {}
-    return _selects(chosen.get("labels") or chosen.get("matchLabels"), cluster.labels)
+    chosen = _map(spec, selector)
+    return _selects(_map(chosen, "labels") or _map(chosen, "matchLabels"), cluster.labels)
 
 
 def _patches_requests(patch: Object) -> bool:
@@ -230,8 +239,8 @@ def _patches_requests(patch: Object) -> bool:
     if "configPatches" not in _spec(patch):
         return True
     return any(
-        entry.get("applyTo") in _PATCHED and (entry.get("match") or {}).get("context") in (None, "ANY", "GATEWAY")
-        for entry in _list(_spec(patch), "configPatches")
+        entry.get("applyTo") in _PATCHED and _map(entry, "match").get("context") in (None, "ANY", "GATEWAY")
+        for entry in _maps(_spec(patch), "configPatches")
     )
 
 
@@ -242,7 +251,7 @@ def _judge_policies(cluster: Cluster, host: str, port: int, path: str, found: Ex
     allowed = False
     for policy in mine:
         spec, name = _spec(policy), f"AuthorizationPolicy {_full_name(policy)}"
-        hit = any(_rule_holds(rule or {}, host, port, path) for rule in _list(spec, "rules"))
+        hit = any(_rule_holds(rule, host, port, path) for rule in _maps(spec, "rules"))
         action = str(spec.get("action") or "ALLOW")
         if action == "ALLOW":
             allowing.append(name)
@@ -250,20 +259,20 @@ def _judge_policies(cluster: Cluster, host: str, port: int, path: str, found: Ex
         elif hit and action == "DENY":
             found.obstacles.append(f"{name} denies it")
         elif hit and action == "CUSTOM":
-            found.obstacles.append(f"{name} asks the provider {(spec.get('provider') or {}).get('name')} first, a login for example")
+            found.obstacles.append(f"{name} asks the provider {_map(spec, 'provider').get('name')} first, a login for example")
     if allowing and not allowed:
         found.obstacles.append(f"{' and '.join(allowing)} {'allow' if len(allowing) > 1 else 'allows'} other requests only")
 
 
 def _rule_holds(rule: Object, host: str, port: int, path: str) -> bool:
     """Return whether a rule holds for a request of an ACME server, which has no identity and any address."""
-    sources = [entry.get("source") or {} for entry in _list(rule, "from")]
-    operations = [entry.get("operation") or {} for entry in _list(rule, "to")]
+    sources = [_map(entry, "source") for entry in _maps(rule, "from")]
+    operations = [_map(entry, "operation") for entry in _maps(rule, "to")]
     known = {"hosts": [host, f"{host}:{port}"], "methods": ["GET"], "paths": [path], "ports": [str(port)]}
     return (
         (not sources or any(_source_holds(source) for source in sources))
         and (not operations or any(_operation_holds(operation, known) for operation in operations))
-        and all(_when_holds(condition, known) for condition in _list(rule, "when"))
+        and all(_when_holds(condition, known) for condition in _maps(rule, "when"))
     )
 
 
@@ -288,7 +297,7 @@ def _when_holds(condition: Object, known: Mapping[str, Iterable[str]]) -> bool:
 
 
 def _any_fits(patterns: Iterable[Any], values: Iterable[str]) -> bool:
-    """Return whether a value fits a pattern of an AuthorizationPolicy: itself, C(prefix*), C(*suffix) or C(*)."""
+    """Return whether a value fits a pattern of an AuthorizationPolicy: itself, `prefix*`, `*suffix` or `*`."""
     return any(_fits(str(pattern).lower(), value.lower()) for pattern in patterns for value in values)
 
 
