@@ -17,7 +17,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import Settings, read_settings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site, read_sites
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site, read_sites, rewrite_warnings
 
 Object = dict[str, Any]
 
@@ -174,6 +174,28 @@ def _because(subject: Subject) -> str:
     return "" if subject.mode == PASSTHROUGH else f", since the names of the certificate in Secret '{subject.secrets[0]}' are not known"
 
 
+def _reuse_warnings(subjects: Iterable[Subject]) -> list[str]:
+    """Return a sentence for sites between which browsers confuse a connection, because one certificate is for the names of both."""
+    terminating = [subject for subject in subjects if subject.secrets]
+    sharing: dict[str, list[str]] = {}
+    for subject in terminating:
+        for secret in subject.secrets:
+            sharing.setdefault(secret, []).append(subject.name)
+    found = [(f"share the certificate in Secret '{secret}'", names) for secret, names in sharing.items() if len(set(names)) > 1]
+    for wide in terminating:
+        zones = {host[1:] for host in wide.hosts if host.startswith("*.")}
+        for other in terminating if zones else ():
+            under = [host for host in other.hosts if f".{host.partition('.')[2]}" in zones and not host.startswith("*.")]
+            if under and other is not wide and not set(other.secrets) & set(wide.secrets):
+                found.append((f"both have a certificate for {', '.join(under)}", [wide.name, other.name]))
+    return [
+        f"{' and '.join(dict.fromkeys(names))} {what}: browsers use one HTTP/2 connection for all names of a certificate, so that requests "
+        "reach the wrong one and are answered with 404 or by the wrong service; put the hosts into one site, or give each a certificate "
+        "that is for its own names only"
+        for what, names in found
+    ]
+
+
 @dataclass(frozen=True)
 class Plan:
     """The sites and the raw manifests beside them, with the objects that become of both."""
@@ -244,7 +266,12 @@ class Plan:
     def looked_at(self) -> Object:
         """Return what a preflight looks at, even where something is wrong with the sites."""
         return {
-            "warnings": [*_warnings(self.names.subjects), *(text for text, sure in self._swallowed() if not sure)],
+            "warnings": [
+                *_warnings(self.names.subjects),
+                *rewrite_warnings(self.sites),
+                *_reuse_warnings(self.names.subjects),
+                *(text for text, sure in self._swallowed() if not sure),
+            ],
             "names": self._names_in_dns(),
             "addresses": list(self.settings.addresses),
             "proxy_addresses": list(self.settings.proxy_addresses),

@@ -456,6 +456,63 @@ def test_an_issuer_that_may_prove_names_by_dns_is_only_warned_of():
     assert NO_RENEWAL.format(", ".join(GUIDE_HOSTS)) in found
 
 
+# --- what works, but not as people mean it
+
+
+@pytest.mark.parametrize(
+    ("prefix", "rewrite", "said", "advice"),
+    [
+        (
+            "/api",
+            "/",
+            "/api/x becomes //x and /apikeys is taken too",
+            "write {prefix: /api/, rewrite: /} and {exact: /api, rewrite: /}",
+        ),
+        ("/api/", "/v1", "/api/x becomes /v1x", "write {prefix: /api/, rewrite: /v1/} and {exact: /api, rewrite: /v1}"),
+        ("/", "/app", "/x becomes /appx", "write {prefix: /, rewrite: /app/}"),
+    ],
+)
+def test_a_rewrite_that_makes_other_paths_is_warned_of(prefix, rewrite, said, advice):
+    (found,) = fine(SITE | {"routes": [ROUTE | {"prefix": prefix, "rewrite": rewrite}]})["warnings"]
+    assert found == f"edge_sites (app): routes[0] replaces '{prefix}' by '{rewrite}', so {said}; {advice}"
+
+
+@pytest.mark.parametrize(
+    ("match", "rewrite"), [("prefix: /api/", "/"), ("prefix: /api", "/v1"), ("prefix: /", "/"), ("exact: /api", "/"), ("regex: /x", "/")]
+)
+def test_rewrites_that_keep_slashes_pass(match, rewrite):
+    kind, _colon, path = match.partition(": ")
+    assert fine(SITE | {"routes": [{kind: path, "service": "a.b", "port": 1, "rewrite": rewrite}]})["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("sites", "settings", "said"),
+    [
+        ([OWN, OWN | {"name": "two", "hosts": ["two.example.com"]}], {}, "own and two share the certificate in Secret 'mine': browsers"),
+        ([WILDCARD, SITE], {}, "all and app both have a certificate for app.example.com: browsers"),
+        ([OWN], {"gateway_gateways": [gateway("mine", "raw.example.com")]}, "own and raw share the certificate in Secret 'mine': "),
+        ([], {"gateway_gateways": [gateway("a", "*.x.org", name="a"), gateway("b", "y.x.org", name="b")]}, "a and b both have a "),
+    ],
+)
+def test_sites_between_which_browsers_confuse_connections_are_warned_of(sites, settings, said):
+    (found,) = fine(*sites, **settings)["warnings"]
+    assert found.startswith(said)
+    assert "answered with 404" in found
+
+
+@pytest.mark.parametrize(
+    "sites",
+    [
+        [SITE, OWN],
+        [WILDCARD, PASSING],
+        [WILDCARD, SITE | {"hosts": ["a.b.example.com", "example.com", "app.example.org"]}],
+        [WILDCARD | {"hosts": ["*.example.com", "example.com"]}, SITE | {"hosts": ["app.example.org"]}],
+    ],
+)
+def test_sites_with_certificates_of_their_own_pass(sites):
+    assert fine(*sites)["warnings"] == []
+
+
 # --- cost and robustness
 
 
