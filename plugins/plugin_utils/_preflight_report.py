@@ -43,7 +43,8 @@ _SERVER_PORTS = {
     10259: "the scheduler",
 }
 _BECOME = re.compile(
-    r"\b(sudo|su|doas|become)\b.*password|password.*\b(sudo|su|doas|become)\b|password is required|waiting for become", re.IGNORECASE
+    r"\b(sudo|su|doas|become)\b.*password|password.*\b(sudo|su|doas|become)\b|password is required|waiting for become|^sorry, try again",
+    re.IGNORECASE,
 )
 _ETCD_PORTS = {2379: "etcd's clients", 2380: "etcd's members"}
 

@@ -272,6 +272,7 @@ def test_a_common_difference_to_the_controller_is_a_warning():
             "cannot be examined (sudo: a password is required): set ansible_become_password of the host, or run with --ask-become-pass.",
         ),
         ({"msg": "Task failed: Incorrect sudo password"}, "(Task failed: Incorrect sudo password): set ansible_become_password"),
+        ({"module_stdout": "Sorry, try again.\n", "msg": "MODULE FAILURE"}, "(Sorry, try again): set ansible_become_password"),
         ({"msg": "Task failed: Missing sudo password"}, "(Task failed: Missing sudo password): set ansible_become_password"),
         (
             {"unreachable": True, "msg": "Permission denied (publickey,password)."},

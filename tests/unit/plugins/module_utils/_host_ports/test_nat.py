@@ -160,3 +160,62 @@ def test_chains_that_lead_in_a_circle_end():
 )
 def test_an_excluded_network_leaves_the_other_addresses_of_its_family(line, ports):
     assert [claim.port for claim in nat.claims(line, [80], TWO)] == ports
+
+
+DOCKER = """*nat
+:PREROUTING ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:DOCKER - [0:0]
+:DOCKER_OUTPUT - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+-A DOCKER -i docker0 -j RETURN
+-A DOCKER ! -i docker0 -p tcp -m tcp --dport {port} -j DNAT --to-destination 172.17.0.2:80
+-A DOCKER -d 127.0.0.1/32 ! -i docker0 -p tcp -m tcp --dport 5000 -j DNAT --to-destination 172.17.0.3:5000
+-A DOCKER ! -i docker0 -p udp -m udp --dport 443 -j DNAT --to-destination 172.17.0.4:443
+COMMIT
+"""
+NETAVARK = """*nat
+:PREROUTING ACCEPT [0:0]
+:NETAVARK-HOSTPORT-DNAT - [0:0]
+:NETAVARK-DN-1D8721804F16F - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j NETAVARK-HOSTPORT-DNAT
+-A NETAVARK-HOSTPORT-DNAT -p tcp -m tcp --dport {port} -m comment --comment "dnat name: podman id: 4b" -j NETAVARK-DN-1D8721804F16F
+-A NETAVARK-DN-1D8721804F16F -s 10.88.0.0/16 -p tcp -m tcp --dport {port} -j NETAVARK-HOSTPORT-SETMARK
+-A NETAVARK-DN-1D8721804F16F -p tcp -m tcp --dport {port} -j DNAT --to-destination 10.88.0.2:80
+COMMIT
+"""
+CALICO = """*nat
+:PREROUTING ACCEPT [0:0]
+:cali-PREROUTING - [0:0]
+:cali-dnat - [0:0]
+-A PREROUTING -m comment --comment "cali:6gwbT8clXdHdC1b1" -j cali-PREROUTING
+-A cali-PREROUTING -m comment --comment "cali:r6XmIziWUJsdOK6Z" -j cali-dnat
+-A cali-dnat -d 203.0.113.{port}/32 -j DNAT --to-destination 10.42.0.7
+COMMIT
+"""
+ROUTER = """*nat
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -d 203.0.113.1/32 -i eth1 -p tcp -m tcp --dport {port} -j DNAT --to-destination 10.0.0.5
+-A PREROUTING -i wg0 -p udp -m udp --dport 53 -j REDIRECT --to-ports 5353
+-A POSTROUTING -o eth1 -j MASQUERADE
+COMMIT
+"""
+
+
+@pytest.mark.parametrize("rules", [DOCKER, NETAVARK, CALICO, ROUTER], ids=["docker", "netavark", "calico", "router"])
+def test_rule_sets_of_other_software_are_no_conflict(rules):
+    assert claims(rules.replace("{port}", "88"), [80, 443], TWO) == []
+
+
+@pytest.mark.parametrize("rules", [DOCKER, NETAVARK], ids=["docker", "netavark"])
+def test_a_container_that_publishes_the_port_is(rules):
+    (claim,) = claims(rules.replace("{port}", "443"), [80, 443], TWO)
+    assert claim.startswith("port 443 is served by the NAT rule `-A ")
+
+
+def test_the_tables_of_both_families_are_apart():
+    empty = "*nat\n:PREROUTING ACCEPT [0:0]\n:WEB - [0:0]\n-A WEB -p tcp -m tcp --dport 80 -j DNAT --to-destination [fd00::1]:80\nCOMMIT\n"
+    jump = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j WEB\nCOMMIT\n"
+    assert claims(jump + empty, [80], TWO) == []
