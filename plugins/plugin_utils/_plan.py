@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import Cluster, explain
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import Settings, read_settings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site, read_sites
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site, read_sites, rewrite_warnings
 
 Object = dict[str, Any]
 
@@ -25,6 +26,11 @@ PASSTHROUGH = "PASSTHROUGH"
 TERMINATING = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
 # A wildcard is asked by a name under it that has no server of its own.
 PROBE_LABEL = "edge-check"
+
+_NO_RENEWAL = (
+    "so HTTP-01 challenges for {0} do not reach cert-manager's solver and the certificate can never be renewed; leave the redirect to "
+    "edge_http_gateway, with a VirtualService whose http is [{{redirect: {{scheme: https}}}}], or prove the names by DNS-01"
+)
 
 
 @dataclass
@@ -168,6 +174,28 @@ def _because(subject: Subject) -> str:
     return "" if subject.mode == PASSTHROUGH else f", since the names of the certificate in Secret '{subject.secrets[0]}' are not known"
 
 
+def _reuse_warnings(subjects: Iterable[Subject]) -> list[str]:
+    """Return a sentence for sites between which browsers confuse a connection, because one certificate is for the names of both."""
+    terminating = [subject for subject in subjects if subject.secrets]
+    sharing: dict[str, list[str]] = {}
+    for subject in terminating:
+        for secret in subject.secrets:
+            sharing.setdefault(secret, []).append(subject.name)
+    found = [(f"share the certificate in Secret '{secret}'", names) for secret, names in sharing.items() if len(set(names)) > 1]
+    for wide in terminating:
+        zones = {host[1:] for host in wide.hosts if host.startswith("*.")}
+        for other in terminating if zones else ():
+            under = [host for host in other.hosts if f".{host.partition('.')[2]}" in zones and not host.startswith("*.")]
+            if under and other is not wide and not set(other.secrets) & set(wide.secrets):
+                found.append((f"both have a certificate for {', '.join(under)}", [wide.name, other.name]))
+    return [
+        f"{' and '.join(dict.fromkeys(names))} {what}: browsers use one HTTP/2 connection for all names of a certificate, so that requests "
+        "reach the wrong one and are answered with 404 or by the wrong service; put the hosts into one site, or give each a certificate "
+        "that is for its own names only"
+        for what, names in found
+    ]
+
+
 @dataclass(frozen=True)
 class Plan:
     """The sites and the raw manifests beside them, with the objects that become of both."""
@@ -215,12 +243,35 @@ class Plan:
                 for given in self.settings.manifests[variable]
                 if _key(given) in own
             ]
-        return found
+        return found + [text for text, sure in self._swallowed() if sure]
+
+    def _swallowed(self) -> list[tuple[str, bool]]:
+        """Return a sentence for each object that takes challenges from the solver, and whether the issuer knows no other way."""
+        if not self.settings.manifests["gateway_gateways"] and not self.settings.manifests["gateway_virtual_services"]:
+            return []
+        settings, space = self.settings, self.settings.namespace
+        shared = {"servers": [{"port": {"number": 80}, "hosts": ["*"]}]} if settings.http_gateway else {}
+        gateways = [{"metadata": {"name": settings.http_gateway, "namespace": space}, "spec": shared}, *self.all_of("gateway_gateways")]
+        routes = self.all_of("gateway_virtual_services")
+        cluster = Cluster(dict(settings.selector), space, gateways=gateways, virtual_services=routes)
+        found: dict[tuple[str, bool], list[str]] = {}
+        for certificate in self.all_of("certificate_certificates"):
+            issuer = settings.issuers.get(_cluster_issuer(certificate) or "")
+            for host in certificate["spec"].get("dnsNames") or [] if issuer and issuer.http01 else []:
+                for obstacle in explain(cluster, host).obstacles:
+                    hosts = found.setdefault((obstacle, issuer is not None and issuer.http01_only), [])
+                    hosts += [host] if host not in hosts else []
+        return [(f"{obstacle}, {_NO_RENEWAL.format(', '.join(hosts))}", sure) for (obstacle, sure), hosts in found.items()]
 
     def looked_at(self) -> Object:
         """Return what a preflight looks at, even where something is wrong with the sites."""
         return {
-            "warnings": _warnings(self.names.subjects),
+            "warnings": [
+                *_warnings(self.names.subjects),
+                *rewrite_warnings(self.sites),
+                *_reuse_warnings(self.names.subjects),
+                *(text for text, sure in self._swallowed() if not sure),
+            ],
             "names": self._names_in_dns(),
             "addresses": list(self.settings.addresses),
             "proxy_addresses": list(self.settings.proxy_addresses),

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +23,10 @@ RESERVED_NAMES = ("edge-http",)
 # Suffixes of what is made beside the objects that bear the site's own name.
 REDIRECT_SUFFIX = "-redirect"
 CA_SUFFIX = "-cacert"
+# Envoy's regular expressions are RE2. What RE2 does not have, and how Python words what neither of them takes.
+_NOT_RE2 = re.compile(r"\(\?(?:[=!>(]|<[=!]|P=)|\\[1-9]|[*+?}]\+")
+_LITERAL = re.compile(r"\\Q.*?(?:\\E|$)|\\[^1-9]|\[\^?\]?(?:\\.|[^\]\\])*\]")
+_NOT_REGEX = ("unterminated", "unbalanced", "missing", "nothing to repeat", "multiple repeat", "bad character range", "min repeat")
 NAME_LIMIT = 63 - len(REDIRECT_SUFFIX)
 
 
@@ -86,6 +92,8 @@ def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -
     value = at.text(match, required=True) if match else ""
     if match in ("prefix", "exact") and value and not value.startswith("/"):
         at.report(f"{match} is '{value}'; a path begins with /")
+    if match == "regex" and value:
+        _regex(at, value)
     rewrite = at.text("rewrite")
     if rewrite is not None and not rewrite.startswith("/"):
         at.report(f"rewrite is '{rewrite}'; a path begins with /")
@@ -101,19 +109,80 @@ def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -
     )
 
 
+def _regex(at: Fields, value: str) -> None:
+    """Report a regular expression that Envoy would not take; what only RE2 knows passes."""
+    foreign = _NOT_RE2.search(_LITERAL.sub("x", value))
+    if foreign:
+        at.report(f"regex is '{value}'; Envoy's regular expressions (RE2) do not have '{foreign.group()}'")
+        return
+    try:
+        with warnings.catch_warnings():
+            # Classes such as [[:alpha:]] are RE2's.
+            warnings.simplefilter("ignore")
+            re.compile(value)
+    except re.error as exc:
+        if exc.msg.startswith(_NOT_REGEX):
+            at.report(f"regex is '{value}'; it must be a regular expression (RE2): {exc}")
+
+
+def _takes(earlier: Route, later: Route) -> bool:
+    """Return whether a route takes every request that a later one is for."""
+    if earlier.match is None or (earlier.match == "prefix" and earlier.value == "/") or (earlier.match, earlier.value) == ("regex", ".*"):
+        return True
+    if (earlier.match, earlier.value) == (later.match, later.value):
+        return True
+    if later.match not in ("prefix", "exact"):
+        return False
+    if earlier.match == "prefix":
+        return later.value.startswith(earlier.value)
+    # With .* at its end it also takes all that a prefix has behind it, unless an alternative did not have it.
+    open_end = earlier.value.endswith(".*") and "|" not in earlier.value and not earlier.value.endswith("\\.*")
+    if earlier.match == "regex" and (later.match == "exact" or open_end):
+        try:
+            return re.fullmatch(earlier.value, later.value) is not None
+        except re.error:
+            return False
+    return False
+
+
 def _unreachable(fields: Fields, routes: Sequence[Route]) -> None:
     """Report routes that never see a request, because an earlier one takes all of theirs."""
     for later, route in enumerate(routes):
         for earlier, other in enumerate(routes[:later]):
-            takes_all = other.match is None or (other.match == "prefix" and other.value == "/")
-            takes_this = other.match == "prefix" and route.match != "regex" and route.value.startswith(other.value)
-            if takes_all or takes_this or (other.match, other.value) == (route.match, route.value):
+            if _takes(other, route):
                 what = f"{other.match} {other.value}" if other.match else "no match"
                 fields.report(
                     f"routes[{later}] ({route.value or 'no match'}) is never reached, "
                     f"routes[{earlier}] ({what}) takes its requests; put the longer path first"
                 )
                 break
+
+
+def rewrite_warnings(sites: Sequence[Site]) -> list[str]:
+    """Return a sentence for each rewrite that makes other paths than people mean, since it replaces the text of the prefix."""
+    return [
+        f"edge_sites ({site.name}): routes[{index}] replaces '{route.value}' by '{route.rewrite}', so {_beneath(route)}; write "
+        f"{{prefix: {_closed(route.value)}, rewrite: {_closed(route.rewrite)}}}"
+        + (f" and {{exact: {_bare(route.value)}, rewrite: {route.rewrite}}}" if route.value != "/" else "")
+        for site in sites
+        for index, route in enumerate(site.routes)
+        if route.match == "prefix" and route.rewrite and route.value.endswith("/") != route.rewrite.endswith("/")
+    ]
+
+
+def _closed(path: str) -> str:
+    return path if path.endswith("/") else f"{path}/"
+
+
+def _bare(path: str) -> str:
+    return path.rstrip("/")
+
+
+def _beneath(route: Route) -> str:
+    """Return what becomes of a path beneath the prefix."""
+    path = f"{_closed(route.value)}x"
+    became = f"{path} becomes {route.rewrite}{path[len(route.value) :]}"
+    return became if route.value.endswith("/") else f"{became} and {route.value}keys is taken too"
 
 
 def _tls(fields: Fields) -> Tls:

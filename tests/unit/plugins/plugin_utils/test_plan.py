@@ -379,6 +379,140 @@ def test_other_gateways_are_not_asked(other):
     assert found["subjects"] == found["endpoints"] == found["server_names"] == []
 
 
+# --- challenges
+
+GUIDE_HOSTS = ["www.example.com", "api.example.com"]
+OPEN = {"metadata": {"name": "shop", "namespace": "shop"}, "spec": {"hosts": GUIDE_HOSTS, "gateways": [f"{NS}/guide"], "http": [{}]}}
+PREFIXED = {"hosts": ["www.example.com"], "gateways": [f"{NS}/edge-http"], "http": [{"match": [{"uri": {"prefix": "/.well-known/"}}]}]}
+NO_RENEWAL = "so HTTP-01 challenges for {} do not reach cert-manager's solver and the certificate can never be renewed; "
+
+
+def guide(*plain, redirect=True, name="guide", hosts=GUIDE_HOSTS):
+    """The Gateway of a well-known guide: TLS for some hosts, and a redirect on port 80."""
+    found = gateway("guide-tls", *hosts, name=name)
+    found["spec"]["servers"].append({"port": {"number": 80}, "hosts": list(plain), "tls": {"httpsRedirect": redirect}})
+    return found
+
+
+GUIDE = [certificate("guide", "guide-tls", *GUIDE_HOSTS)]
+
+
+@pytest.mark.parametrize(
+    ("gateways", "routes", "cause", "hosts"),
+    [
+        (
+            [guide("*")],
+            [OPEN],
+            f"Gateway {NS}/guide has httpsRedirect on port 80 (VirtualService shop/shop brings the host to it)",
+            GUIDE_HOSTS,
+        ),
+        ([guide(*GUIDE_HOSTS)], [], f"Gateway {NS}/guide has httpsRedirect on port 80", GUIDE_HOSTS),
+        ([guide("www.example.com")], [], f"Gateway {NS}/guide has httpsRedirect on port 80", GUIDE_HOSTS[:1]),
+        (
+            [],
+            [{"metadata": {"name": "pages"}, "spec": PREFIXED}],
+            f"VirtualService {NS}/pages takes prefix /.well-known/ before the solver's route",
+            GUIDE_HOSTS[:1],
+        ),
+    ],
+)
+def test_a_raw_manifest_that_takes_challenges_is_refused(gateways, routes, cause, hosts):
+    (found,) = plan(certificate_certificates=GUIDE, gateway_gateways=gateways, gateway_virtual_services=routes)["findings"]
+    assert found.startswith(f"{cause}, {NO_RENEWAL.format(', '.join(hosts))}")
+    assert "edge_http_gateway" in found
+
+
+def test_a_raw_redirect_for_the_host_of_a_site_is_refused_too():
+    (found,) = plan(SITE, gateway_gateways=[guide("app.example.com")])["findings"]
+    assert NO_RENEWAL.format("app.example.com") in found
+
+
+@pytest.mark.parametrize(
+    ("certificates", "gateways", "routes"),
+    [
+        (GUIDE, [guide("*")], []),
+        (GUIDE, [guide("*", redirect=False)], [OPEN]),
+        ([certificate("guide", "guide-tls", *GUIDE_HOSTS, issuer="lab")], [guide("*")], [OPEN]),
+        ([certificate("guide", "guide-tls", *GUIDE_HOSTS, kind="Issuer")], [guide("*")], [OPEN]),
+        ([], [guide("*")], [OPEN]),
+    ],
+)
+def test_redirects_that_take_no_challenge_pass(certificates, gateways, routes):
+    fine(certificate_certificates=certificates, gateway_gateways=gateways, gateway_virtual_services=routes)
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_what_sites_make_leaves_challenges_to_the_solver(proxies):
+    """A raw manifest beside them lets the plan look at all of them."""
+    other = {"metadata": {"name": "x"}, "spec": {"hosts": ["other.example.com"], "gateways": [f"{NS}/edge-http"], "http": [{}]}}
+    routes = [ROUTE | {"prefix": "/.well-known"}, ROUTE]
+    fine(SITE | {"routes": routes}, gateway_virtual_services=[other], edge_trusted_proxies=proxies, edge_proxy_addresses=["192.0.2.9"])
+
+
+def test_an_issuer_that_may_prove_names_by_dns_is_only_warned_of():
+    both = {"name": "both", "server": "https://acme.example.com/dir", "solvers": [{"http01": {}}, {"dns01": {}}]}
+    raw = [certificate("guide", "guide-tls", *GUIDE_HOSTS, issuer="both")]
+    (found,) = fine(cert_manager_issuers=[both], certificate_certificates=raw, gateway_gateways=[guide(*GUIDE_HOSTS)])["warnings"]
+    assert NO_RENEWAL.format(", ".join(GUIDE_HOSTS)) in found
+
+
+# --- what works, but not as people mean it
+
+
+@pytest.mark.parametrize(
+    ("prefix", "rewrite", "said", "advice"),
+    [
+        (
+            "/api",
+            "/",
+            "/api/x becomes //x and /apikeys is taken too",
+            "write {prefix: /api/, rewrite: /} and {exact: /api, rewrite: /}",
+        ),
+        ("/api/", "/v1", "/api/x becomes /v1x", "write {prefix: /api/, rewrite: /v1/} and {exact: /api, rewrite: /v1}"),
+        ("/", "/app", "/x becomes /appx", "write {prefix: /, rewrite: /app/}"),
+    ],
+)
+def test_a_rewrite_that_makes_other_paths_is_warned_of(prefix, rewrite, said, advice):
+    (found,) = fine(SITE | {"routes": [ROUTE | {"prefix": prefix, "rewrite": rewrite}]})["warnings"]
+    assert found == f"edge_sites (app): routes[0] replaces '{prefix}' by '{rewrite}', so {said}; {advice}"
+
+
+@pytest.mark.parametrize(
+    ("match", "rewrite"), [("prefix: /api/", "/"), ("prefix: /api", "/v1"), ("prefix: /", "/"), ("exact: /api", "/"), ("regex: /x", "/")]
+)
+def test_rewrites_that_keep_slashes_pass(match, rewrite):
+    kind, _colon, path = match.partition(": ")
+    assert fine(SITE | {"routes": [{kind: path, "service": "a.b", "port": 1, "rewrite": rewrite}]})["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("sites", "settings", "said"),
+    [
+        ([OWN, OWN | {"name": "two", "hosts": ["two.example.com"]}], {}, "own and two share the certificate in Secret 'mine': browsers"),
+        ([WILDCARD, SITE], {}, "all and app both have a certificate for app.example.com: browsers"),
+        ([OWN], {"gateway_gateways": [gateway("mine", "raw.example.com")]}, "own and raw share the certificate in Secret 'mine': "),
+        ([], {"gateway_gateways": [gateway("a", "*.x.org", name="a"), gateway("b", "y.x.org", name="b")]}, "a and b both have a "),
+    ],
+)
+def test_sites_between_which_browsers_confuse_connections_are_warned_of(sites, settings, said):
+    (found,) = fine(*sites, **settings)["warnings"]
+    assert found.startswith(said)
+    assert "answered with 404" in found
+
+
+@pytest.mark.parametrize(
+    "sites",
+    [
+        [SITE, OWN],
+        [WILDCARD, PASSING],
+        [WILDCARD, SITE | {"hosts": ["a.b.example.com", "example.com", "app.example.org"]}],
+        [WILDCARD | {"hosts": ["*.example.com", "example.com"]}, SITE | {"hosts": ["app.example.org"]}],
+    ],
+)
+def test_sites_with_certificates_of_their_own_pass(sites):
+    assert fine(*sites)["warnings"] == []
+
+
 # --- cost and robustness
 
 
