@@ -51,21 +51,31 @@ class Issuer:
     spec: Raw
 
     @property
-    def _solvers(self) -> list[Raw]:
-        """The solvers; in the spec of type raw they may be anything."""
+    def acme(self) -> Raw:
+        """What is said of its ACME server, empty for other issuers. In the spec of type raw it may be anything."""
         acme = self.spec.get("acme")
-        found = acme.get("solvers") if isinstance(acme, Mapping) else None
+        return acme if isinstance(acme, Mapping) else {}
+
+    @property
+    def server(self) -> str:
+        """Its ACME directory, empty if it has none."""
+        return str(self.acme.get("server") or "")
+
+    @property
+    def solvers(self) -> list[Raw]:
+        """Its solvers."""
+        found = self.acme.get("solvers")
         return [solver for solver in found if isinstance(solver, Mapping)] if isinstance(found, (list, tuple)) else []
 
     @property
     def http01_only(self) -> bool:
         """Whether every solver proves names by HTTP-01, so that wildcards are impossible."""
-        return bool(self._solvers) and all("dns01" not in solver for solver in self._solvers)
+        return bool(self.solvers) and all("dns01" not in solver for solver in self.solvers)
 
     @property
     def http01(self) -> bool:
         """Whether a solver proves names by HTTP-01."""
-        return any("http01" in solver for solver in self._solvers)
+        return any("http01" in solver for solver in self.solvers)
 
 
 def _ca_bundle(at: Fields) -> str | None:
