@@ -40,15 +40,15 @@ _KEPT = (
 _ONE_OF = re.compile(r"has\(self\.(\w+)\) \? 1 : 0\)")
 
 
-def _trimmed(schema: Any) -> Any:
+def trimmed(schema: Mapping[str, Any] | bool) -> dict[str, Any] | bool:
     """Return a schema without what only people and the API server's own machinery read."""
-    if not isinstance(schema, Mapping):
+    if isinstance(schema, bool):
         return schema
     kept = {key: schema[key] for key in _KEPT if key in schema}
-    kept |= {key: _trimmed(schema[key]) for key in _SUB_SCHEMAS if key in schema}
-    kept |= {key: [_trimmed(entry) for entry in schema[key]] for key in _LISTS if key in schema}
+    kept |= {key: trimmed(schema[key]) for key in _SUB_SCHEMAS if key in schema}
+    kept |= {key: [trimmed(entry) for entry in schema[key]] for key in _LISTS if key in schema}
     if "properties" in schema:
-        kept["properties"] = {key: _trimmed(value) for key, value in schema["properties"].items()}
+        kept["properties"] = {key: trimmed(value) for key, value in schema["properties"].items()}
     # Of the rules in CEL those that count fields can be judged here; the others are left to the API server.
     exclusive = [_ONE_OF.findall(rule["rule"]) for rule in schema.get("x-kubernetes-validations", ()) if rule["rule"].endswith(" <= 1")]
     return {**kept, "exclusive": exclusive} if exclusive else kept
@@ -80,7 +80,7 @@ def schemas(charts: Path, versions: Mapping[str, str]) -> dict[str, Any]:
             kind = definition["spec"]["names"]["kind"]
             if kind in kinds and definition["spec"]["group"] in ("cert-manager.io", "networking.istio.io"):
                 (served,) = [version for version in definition["spec"]["versions"] if version["name"] == "v1"]
-                found["specs"][kind] = _trimmed(served["schema"]["openAPIV3Schema"]["properties"]["spec"])
+                found["specs"][kind] = trimmed(served["schema"]["openAPIV3Schema"]["properties"]["spec"])
     return found
 
 

@@ -28,7 +28,7 @@ _RSA_LEAST, _RSA_MOST = 2048, 8192
 _COMMON_NAME_LIMIT = 64
 # RFC 6761, 6762, 7686, 8375, 9476 and ICANN's resolutions on names that are never delegated.
 SPECIAL_USE = (
-    *("alt", "arpa", "corp", "example", "home", "internal", "invalid", "lan", "local", "localdomain", "localhost", "mail", "onion"),
+    *("alt", "corp", "example", "home", "internal", "invalid", "lan", "local", "localdomain", "localhost", "mail", "onion"),
     *("test", "docker.internal", "home.arpa"),
 )
 
@@ -120,12 +120,12 @@ SITE_WORDS = {
     "common_name": "certificate.common_name",
 }
 MANIFEST_WORDS = {
-    "hosts": "spec.dnsNames",
-    "size": "spec.privateKey.size",
-    "algorithm": "spec.privateKey.algorithm",
-    "duration": "spec.duration",
-    "renew_before": "spec.renewBefore",
-    "common_name": "spec.commonName",
+    "hosts": "dnsNames",
+    "size": "privateKey.size",
+    "algorithm": "privateKey.algorithm",
+    "duration": "duration",
+    "renew_before": "renewBefore",
+    "common_name": "commonName",
 }
 
 
@@ -232,7 +232,8 @@ def problems(asked: Asked, issuer: Issuer | None) -> Iterator[str]:
         asked: What is asked for.
         issuer: Who is asked, None where that is not known.
     """
-    yield from key_problems(asked.algorithm, asked.size, asked.word("size"))
+    if not asked.word("size").startswith("certificate_private_key"):  # the variable has a finding of its own
+        yield from key_problems(asked.algorithm, asked.size, asked.word("size"))
     yield from _time_problems(asked)
     name = asked.common_name
     if name and len(name) > _COMMON_NAME_LIMIT:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
@@ -24,6 +25,7 @@ _TESTED_SYSTEMS = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
 _EL = ("rhel", "rocky", "almalinux", "centos", "ol")
 # Seconds within which a run that cannot be seen may still be on.
 _RECENT_RUN = 600
+_CAA_TAGS = ("issue", "issuewild", "iodef", "issuemail", "contactemail", "contactphone")
 _OWN_UNITS = ("k3s.service", "k3s-agent.service")
 
 
@@ -294,6 +296,65 @@ def judge_dns(
             if wrong:
                 listed = ", ".join(map(str, sorted(wrong, key=int)))
                 report(where, f"{what} points to {listed} ({kind}), which is none of the hosts", _advice(kind, wrong, ours, version))
+
+
+def _identities(entry: Facts, fetched: Mapping[str, Facts]) -> list[str]:
+    """Return the names by which CAA records allow an authority: what its directory says, or else what is known of it."""
+    try:
+        said = json.loads((fetched.get(entry["server"]) or {}).get("body") or "{}")["meta"]["caaIdentities"]
+    except (ValueError, KeyError, TypeError):
+        said = None
+    return [str(name).lower() for name in said] if isinstance(said, list) and said else list(entry["identities"])
+
+
+def _allows(value: str, identities: Sequence[str], methods: Sequence[str]) -> bool:
+    """Return whether the value of a property names an authority, and a way that an issuer goes."""
+    domain, *parameters = (part.strip() for part in value.split(";"))
+    given = dict(part.partition("=")[::2] for part in parameters)
+    allowed = [method.strip() for method in given.get("validationmethods", "").split(",") if method.strip()]
+    return domain.lower().rstrip(".") in identities and (not allowed or not methods or bool(set(allowed) & set(methods)))
+
+
+def judge_caa(where: str, entries: Sequence[Facts], seen: Mapping[str, Facts], fetched: Mapping[str, Facts], found: Findings) -> None:
+    """Judge whether CAA records let the authorities issue.
+
+    Args:
+        where: Host on which they were looked up.
+        entries: Names that public authorities are asked to certify: host, site, server, identities and methods.
+        seen: What was found, by name.
+        fetched: ACME directories, which may say by which names CAA records allow them.
+        found: Takes the findings.
+    """
+    for entry in entries:
+        answer = seen.get(entry["host"])
+        if answer is None:
+            continue
+        what = f"host {entry['host']} of site {entry['site']}"
+        if answer["error"]:
+            found.warn(
+                where,
+                f"the CAA records that hold for {what} cannot be looked up at {answer['at']} ({answer['error']})",
+                "an authority that cannot look them up either does not issue; check the name servers of that domain",
+            )
+            continue
+        wild = [record for record in answer["records"] if record["tag"] == "issuewild"] if entry["host"].startswith("*.") else []
+        asked = wild or [record for record in answer["records"] if record["tag"] == "issue"]
+        critical = [record["tag"] for record in answer["records"] if record["critical"] and record["tag"] not in _CAA_TAGS]
+        if critical:
+            found.error(
+                where,
+                f"{what}: the CAA records of {answer['at']} have the critical property '{critical[0]}', which authorities do not know",
+                "let its flags be 0, or remove it",
+            )
+        identities = _identities(entry, fetched)
+        if asked and not any(_allows(record["value"], identities, entry["methods"]) for record in asked):
+            values = ", ".join(f'{record["tag"]} "{record["value"]}"' for record in asked)
+            found.error(
+                where,
+                f"{what}: the CAA records of {answer['at']} ({values}) do not let {' or '.join(identities)} issue "
+                f"by {' or '.join(entry['methods']) or 'any method'}",
+                f'add CAA 0 {asked[0]["tag"]} "{identities[0]}" there, or name another issuer',
+            )
 
 
 def judge_acme(where: str, issuers: Sequence[Facts], fetched: Mapping[str, Facts], found: Findings) -> None:

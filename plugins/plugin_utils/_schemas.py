@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,10 +52,8 @@ def is_of(component: str, version: str) -> bool:
 
 def _shown(value: Any) -> str:
     """Return a value for a sentence. Of what holds others only the kind is said: it may be long, and secret."""
-    if isinstance(value, Mapping):
-        return "a dictionary"
-    if isinstance(value, (list, tuple)):
-        return "a list"
+    if isinstance(value, (Mapping, list, tuple)):
+        return ("a dictionary" if isinstance(value, Mapping) else "a list") if value else repr(value)
     text = repr(value) if isinstance(value, bool) else f"'{value}'" if isinstance(value, str) else str(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
@@ -65,13 +64,14 @@ def _is_type(value: Any, name: str) -> bool:
     return isinstance(value, _TYPES[name][0]) or (name == "integer" and isinstance(value, float) and value.is_integer())
 
 
-def judge(schema: Schema, value: Any, path: str = "") -> Iterator[str]:
+def judge(schema: Schema, value: Any, path: str = "", strict: bool = True) -> Iterator[str]:
     """Yield a sentence for each thing in a value that the API server would refuse or drop.
 
     Args:
         schema: What O(value) must fit.
         value: Data as a user wrote it. A null counts as left out.
         path: Where the value is, for the sentences.
+        strict: Whether the schema is that of the version in use. Of another version only the types of known fields are judged.
     """
     if value is None or schema.get("x-kubernetes-int-or-string"):
         return
@@ -79,12 +79,17 @@ def judge(schema: Schema, value: Any, path: str = "") -> Iterator[str]:
     if expected and not _is_type(value, expected):
         yield f"{path} is {_shown(value)}; it must be {_TYPES[expected][1]}"
         return
-    yield from _scalar(schema, value, path)
+    if strict:
+        yield from _scalar(schema, value, path)
     if isinstance(value, Mapping):
-        yield from _dictionary(schema, value, path)
+        yield from _fields(schema, value, path, strict)
+        if strict:
+            yield from _dictionary(schema, value, path)
     elif isinstance(value, (list, tuple)):
         for index, entry in enumerate(value):
-            yield from judge(schema.get("items", {}), entry, f"{path}[{index}]")
+            if entry is None:
+                yield f"{path}[{index}] is empty; remove it, or give it a value"
+            yield from judge(schema.get("items", {}), entry, f"{path}[{index}]", strict)
 
 
 def _scalar(schema: Schema, value: Any, path: str) -> Iterator[str]:
@@ -109,18 +114,24 @@ def _scalar(schema: Schema, value: Any, path: str) -> Iterator[str]:
                 yield f"{path} has {len(value)} {unit}; at most {schema[key]} are allowed"
 
 
-def _dictionary(schema: Schema, value: Mapping[str, Any], path: str) -> Iterator[str]:
-    """Yield what is wrong with the keys of a dictionary and with what they hold."""
-    given = [key for key, entry in value.items() if entry is not None]
-    yield from (f"{_at(path, key)} is missing" for key in schema.get("required", ()) if key not in given)
+def _fields(schema: Schema, value: Mapping[str, Any], path: str, strict: bool) -> Iterator[str]:
+    """Yield what is wrong with what the keys of a dictionary hold."""
     properties, others = schema.get("properties"), schema.get("additionalProperties")
     for key, entry in value.items():
         if properties and key in properties:
-            yield from judge(properties[key], entry, _at(path, key))
+            yield from judge(properties[key], entry, _at(path, key), strict)
         elif isinstance(others, Mapping):
-            yield from judge(others, entry, _at(path, key))
-        elif properties is not None and not schema.get("x-kubernetes-preserve-unknown-fields"):
-            yield f"{_at(path, key)} is not known; allowed: {', '.join(sorted(properties))}"
+            yield from judge(others, entry, _at(path, key), strict)
+        elif strict and properties is not None and not schema.get("x-kubernetes-preserve-unknown-fields"):
+            near = difflib.get_close_matches(str(key), properties, 1)
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            yield f"{_at(path, key)} is not known; {hint}Allowed: {', '.join(sorted(properties))}"
+
+
+def _dictionary(schema: Schema, value: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Yield which keys a dictionary lacks, and which it must not have together."""
+    given = [key for key, entry in value.items() if entry is not None]
+    yield from (f"{_at(path, key)} is missing" for key in schema.get("required", ()) if key not in given)
     for names in _choices(schema):
         chosen = [name for name in names if name in given]
         if len(chosen) > 1:
