@@ -176,7 +176,7 @@ REFERENCE = facts()
     ("text", "telling"),
     [
         (
-            "Challenge x failed: acme: authorization error: 403 urn:ietf:params:acme:error:caa: CAA record for example.com prevents issuance",
+            "Challenge x: 403 urn:ietf:params:acme:error:caa: CAA record for example.com prevents issuance",
             "CAA",
         ),
         ("Order x failed: 400 urn:ietf:params:acme:error:malformed: www.example.com is redundant with a wildcard domain", "redundant"),
