@@ -164,9 +164,9 @@ def _solver_fits(solver: Mapping[str, Any], host: str, labels: Mapping[str, Any]
     selector = solver.get("selector")
     if not isinstance(selector, Mapping):
         return True
-    names, zones, wanted = (selector.get(key) or () for key in ("dnsNames", "dnsZones", "matchLabels"))
+    names, zones, selected = (selector.get(key) or () for key in ("dnsNames", "dnsZones", "matchLabels"))
     in_zone = any(f".{host.lower()}".endswith(f".{str(zone).lower().strip('.')}") for zone in zones)
-    labelled = labels is None or not isinstance(wanted, Mapping) or all(labels.get(key) == value for key, value in wanted.items())
+    labelled = labels is None or not isinstance(selected, Mapping) or all(labels.get(key) == value for key, value in selected.items())
     return (not names or host in names) and (not zones or in_zone) and labelled
 
 

@@ -326,7 +326,7 @@ class Plan:
         """Return the ACME directories that will be asked."""
         specs = {name: self.settings.issuers[name].spec.get("acme") for name in self.issuers if name in self.settings.issuers}
         return [
-            {"name": name, "server": str(acme["server"]), "ca_bundle": acme.get("caBundle")}
+            {"name": name, "server": str(acme["server"]), "ca_bundle": acme.get("caBundle"), **_account(acme)}
             for name, acme in specs.items()
             if isinstance(acme, Mapping) and acme.get("server")
         ]
@@ -357,6 +357,12 @@ class Plan:
             "subjects": [dict(vars(subject)) for subject in subjects],
             "http01_issuers": [name for name, issuer in self.settings.issuers.items() if name and issuer.http01],
         }
+
+
+def _account(acme: Raw) -> Object:
+    """Return what an ACME directory may not take."""
+    found = {"profile": acme.get("profile"), "external_account": bool(acme.get("externalAccountBinding"))}
+    return {key: value for key, value in found.items() if value}
 
 
 def _reference(kind: str, beside: Raw, name: str) -> Object:

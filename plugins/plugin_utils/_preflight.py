@@ -298,12 +298,18 @@ def judge_dns(
                 report(where, f"{what} points to {listed} ({kind}), which is none of the hosts", _advice(kind, wrong, ours, version))
 
 
+def _meta(server: str, fetched: Mapping[str, Facts]) -> Facts:
+    """Return what an ACME directory says of its authority, empty where it says nothing."""
+    try:
+        said = json.loads((fetched.get(server) or {}).get("body") or "{}")["meta"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return said if isinstance(said, Mapping) else {}
+
+
 def _identities(entry: Facts, fetched: Mapping[str, Facts]) -> list[str]:
     """Return the names by which CAA records allow an authority: what its directory says, or else what is known of it."""
-    try:
-        said = json.loads((fetched.get(entry["server"]) or {}).get("body") or "{}")["meta"]["caaIdentities"]
-    except (ValueError, KeyError, TypeError):
-        said = None
+    said = _meta(entry["server"], fetched).get("caaIdentities")
     return [str(name).lower() for name in said] if isinstance(said, list) and said else list(entry["identities"])
 
 
@@ -361,9 +367,10 @@ def judge_acme(where: str, issuers: Sequence[Facts], fetched: Mapping[str, Facts
     """Judge whether the ACME directories answer. C(issuers) are entries of name and server."""
     for issuer in issuers:
         answer = fetched.get(issuer["server"])
-        if answer is None or (answer["status"] == 200 and "newOrder" in answer["body"]):
-            continue
         what = f"the ACME server {issuer['server']} of issuer {issuer['name']}"
+        if answer is None or (answer["status"] == 200 and "newOrder" in answer["body"]):
+            _judge_account(where, what, issuer, _meta(issuer["server"], fetched), found)
+            continue
         if answer["status"] == 200:
             found.error(where, f"{what} answers, but not with an ACME directory", "correct the server in cert_manager_issuers")
         elif "not trusted" in answer["error"]:
@@ -374,6 +381,19 @@ def judge_acme(where: str, issuers: Sequence[Facts], fetched: Mapping[str, Facts
                 f"{what} does not answer ({answer['error']})",
                 "let the hosts reach it, or correct the server in cert_manager_issuers",
             )
+
+
+def _judge_account(where: str, what: str, issuer: Facts, meta: Facts, found: Findings) -> None:
+    """Judge what an ACME directory asks of accounts and orders."""
+    profiles, profile = meta.get("profiles"), issuer.get("profile")
+    if profile and isinstance(profiles, Mapping) and profile not in profiles:
+        found.error(where, f"{what} has no profile '{profile}'", f"let profile be one of {', '.join(profiles)}, or leave it out")
+    if meta.get("externalAccountRequired") is True and not issuer.get("external_account"):
+        found.error(
+            where,
+            f"{what} takes accounts only that are bound to one of its customers",
+            "set external_account of the issuer in cert_manager_issuers, with what the authority gave you",
+        )
 
 
 def judge_release(where: str, release: Facts, fetched: Mapping[str, Facts], found: Findings) -> None:

@@ -97,14 +97,16 @@ def _manifest(fields: Fields, namespace: str, api_version: str, kind: str, stric
     fields.only(("apiVersion", "kind", "metadata", "spec", "status"), f"in a manifest of kind {kind}")
     before = len(fields.findings)
     spec = fields.nested("spec") if fields.raw.get("spec") is not None else Fields({}, f"{fields.place}.spec", fields.findings)
-    for problem in judge(schema_of(kind), spec.raw, "", strict) if spec else ():
-        spec.report(problem)
+    if spec:
+        for problem in judge(schema_of(kind), spec.raw, "", strict):
+            spec.report(problem)
     metadata = fields.nested("metadata") if "metadata" in fields.raw else Fields({}, f"{fields.place}.metadata", fields.findings)
     if metadata:
         metadata.text("name", required=True)
     labels = metadata.mapping("labels") if metadata else None
-    for key in ("labels", "annotations") if metadata else ():
-        for problem in judge(_TEXTS, metadata.raw.get(key), key):
+    if metadata:
+        texts = {key: metadata.raw[key] for key in ("labels", "annotations") if key in metadata.raw}
+        for problem in judge({"additionalProperties": _TEXTS}, texts):
             metadata.report(problem)
     if not metadata or len(fields.findings) > before:
         return None

@@ -26,6 +26,7 @@ PASSING = {
     "routes": [{"service": "db.data", "port": 5432}],
 }
 PORT = {"number": 443, "name": "https", "protocol": "HTTPS"}
+PLAIN = {"port": {**PORT, "number": 80}, "hosts": ["a.b"]}
 LAB = {"name": "lab", "type": "selfsigned"}
 WILDCARD = {"name": "all", "hosts": ["*.example.com"], "issuer": "lab", "routes": [ROUTE]}
 
@@ -398,7 +399,7 @@ NO_RENEWAL = "so HTTP-01 challenges for {} do not reach cert-manager's solver an
 def guide(*plain, redirect=True, name="guide", hosts=GUIDE_HOSTS):
     """The Gateway of a well-known guide: TLS for some hosts, and a redirect on port 80."""
     found = gateway("guide-tls", *hosts, name=name)
-    found["spec"]["servers"].append({"port": {"number": 80}, "hosts": list(plain), "tls": {"httpsRedirect": redirect}})
+    found["spec"]["servers"].append({**PLAIN, "hosts": list(plain), "tls": {"httpsRedirect": redirect}})
     return found
 
 

@@ -487,7 +487,7 @@ def test_what_to_look_at_follows_from_the_settings():
 def test_what_is_skipped_is_not_looked_at():
     found = plan({**SETTINGS, "skip": ["dns", "acme", "release", "ports"]})
     looks = ("names", "caa_names", "urls", "ports")
-    assert {key: found[key] for key in (*looks, "release")} == {**dict.fromkeys(looks, []), "release": ""}
+    assert {key: found[key] for key in (*looks, "release")} == {**{key: [] for key in looks}, "release": ""}
 
 
 @pytest.mark.parametrize("settings", [{"k3s_version": "bad"}, {"airgap_dir": "/x"}])
@@ -784,3 +784,37 @@ def test_what_the_hosts_cannot_see_is_said():
     assert "from the internet reaches port 80 of app.example.com cannot be seen" in sentence
     assert caa(host="*.example.com", solvers=DNS01)["unseen"] == []
     assert caa(server="https://ca.corp/acme/directory")["unseen"] == []
+
+
+# --- what an ACME directory asks for
+
+
+@pytest.mark.parametrize(
+    ("fields", "meta", "telling"),
+    [
+        ({"profile": "six-days"}, '{"profiles": {"classic": "x", "shortlived": "y"}}', "no profile 'six-days'"),
+        ({}, '{"externalAccountRequired": true}', "set external_account"),
+    ],
+)
+def test_what_an_acme_directory_does_not_take(fields, meta, telling):
+    errors, _warnings = judge(
+        {"issuers": [{**SETTINGS["issuers"][0], **fields}]},
+        network={**NETWORK, "fetched": {ACME: {"status": 200, "error": "", "body": f'{{"newOrder": "x", "meta": {meta}}}'}}},
+    )
+    (error,) = errors
+    assert telling in error
+
+
+@pytest.mark.parametrize(
+    ("fields", "meta"),
+    [
+        ({"profile": "classic"}, '{"profiles": {"classic": "x"}}'),
+        ({"profile": "any"}, "{}"),
+        ({"profile": "any"}, "null"),
+        ({}, '{"externalAccountRequired": false, "profiles": {}}'),
+        ({"external_account": {"keyID": "x", "keySecretRef": {"name": "eab", "key": "k"}}}, '{"externalAccountRequired": true}'),
+    ],
+)
+def test_what_an_acme_directory_takes(fields, meta):
+    network = {**NETWORK, "fetched": {ACME: {"status": 200, "error": "", "body": f'{{"newOrder": "x", "meta": {meta}}}'}}}
+    assert judge({"issuers": [{**SETTINGS["issuers"][0], **fields}]}, network=network) == ([], [])
