@@ -47,6 +47,11 @@ options:
     type: list
     elements: str
     default: []
+  caa_names:
+    description: Names whose CAA records to look up, those of the nearest parent that has any included. They may be wildcards.
+    type: list
+    elements: str
+    default: []
   urls:
     description: Documents to fetch.
     type: list
@@ -101,6 +106,12 @@ resolved:
   description: Addresses by name.
   type: dict
   returned: success
+caa:
+  description: CAA records by name, with the domain C(at) which they are, and an C(error) where they could not be looked up.
+  type: dict
+  returned: success
+  sample:
+    app.example.com: {at: example.com, records: [{critical: false, tag: issue, value: letsencrypt.org}], error: ""}
 fetched:
   description: Status, error and body by address.
   type: dict
@@ -176,6 +187,7 @@ def main() -> None:
             "data_dir": {"type": "path", "default": "/var/lib/rancher/k3s"},
             "reference_time": {"type": "float"},
             "names": {"type": "list", "elements": "str", "default": []},
+            "caa_names": {"type": "list", "elements": "str", "default": []},
             "urls": {
                 "type": "list",
                 "elements": "dict",
@@ -194,7 +206,7 @@ def main() -> None:
         # An architecture without releases is for those to judge who get the result.
         with contextlib.suppress(release.ReleaseError):
             urls.append({"url": f"{module.params['release']}/{release.arch(platform.machine()).sums}"})
-    result = network.look(module.params["names"], urls, module.params["timeout"])
+    result = network.look(module.params["names"], urls, module.params["timeout"], module.params["caa_names"])
     if module.params["host"]:
         try:
             result["host"] = read_host(module, now)

@@ -14,10 +14,11 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import Cluster, explain
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
+from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import authority_of, surprises
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import Settings, read_settings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site, read_sites, rewrite_warnings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import Settings, asked_by, issuer_of, read_settings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site, asked_of, read_sites, rewrite_warnings
 
 Object = dict[str, Any]
 
@@ -268,6 +269,7 @@ class Plan:
         return {
             "warnings": [
                 *_warnings(self.names.subjects),
+                *self._surprises(),
                 *rewrite_warnings(self.sites),
                 *_reuse_warnings(self.names.subjects),
                 *(text for text, sure in self._swallowed() if not sure),
@@ -277,7 +279,17 @@ class Plan:
             "proxy_addresses": list(self.settings.proxy_addresses),
             "issuers": self.issuers,
             "acme_servers": self._acme_servers(),
+            "caa": self._authorised(),
         }
+
+    def _surprises(self) -> list[str]:
+        """Return a sentence for each certificate that will not be as it reads."""
+        issuers, raw = self.settings.issuers, self.settings.manifests["certificate_certificates"]
+        asked = [
+            (f"edge_sites ({site.name})", asked_of(site, self.settings.private_key), issuers.get(site.issuer or "")) for site in self.sites
+        ]
+        asked += [(f"certificate_certificates ({_key(c)[1]}).spec", asked_by(c), issuer_of(c, issuers)) for c in raw if c.get("spec")]
+        return [f"{place}: {text}" for place, certificate, issuer in asked for text in surprises(certificate, issuer)]
 
     def _names_in_dns(self) -> list[Object]:
         """Return the names that clients and ACME servers look up, each with its owner; wildcards cannot be looked up."""
@@ -294,11 +306,27 @@ class Plan:
                     found.setdefault(host, {"host": host, **entry})
         return list(found.values())
 
+    def _authorised(self) -> list[Object]:
+        """Return the names that public authorities are asked to certify, with the names by which CAA records allow these."""
+        issuers = self.settings.issuers
+        asked = [(site.name, site.hosts, issuers.get(site.issuer or "")) for site in self.sites]
+        raw = self.settings.manifests["certificate_certificates"]
+        asked += [(_key(c)[1], tuple((c.get("spec") or {}).get("dnsNames") or ()), issuer_of(c, issuers)) for c in raw]
+        found = []
+        for owner, hosts, issuer in asked:
+            authority = authority_of(issuer.server) if issuer else None
+            if issuer and authority:
+                solvers = {name: any(name in solver for solver in issuer.solvers) for name in ("http01", "dns01")}
+                methods = [f"{name[:-2]}-01" for name, used in solvers.items() if used]
+                entry = {"site": owner, "server": issuer.server, "identities": list(authority.caa), "methods": methods}
+                found += [{"host": host, **entry} for host in hosts]
+        return found
+
     def _acme_servers(self) -> list[Object]:
         """Return the ACME directories that will be asked."""
         specs = {name: self.settings.issuers[name].spec.get("acme") for name in self.issuers if name in self.settings.issuers}
         return [
-            {"name": name, "server": str(acme["server"]), "ca_bundle": acme.get("caBundle")}
+            {"name": name, "server": str(acme["server"]), "ca_bundle": acme.get("caBundle"), **_account(acme)}
             for name, acme in specs.items()
             if isinstance(acme, Mapping) and acme.get("server")
         ]
@@ -329,6 +357,12 @@ class Plan:
             "subjects": [dict(vars(subject)) for subject in subjects],
             "http01_issuers": [name for name, issuer in self.settings.issuers.items() if name and issuer.http01],
         }
+
+
+def _account(acme: Raw) -> Object:
+    """Return what an ACME directory may not take."""
+    found = {"profile": acme.get("profile"), "external_account": bool(acme.get("externalAccountBinding"))}
+    return {key: value for key, value in found.items() if value}
 
 
 def _reference(kind: str, beside: Raw, name: str) -> Object:
@@ -381,7 +415,7 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
         The plan as plain data. Where there are findings it has nothing to apply.
     """
     settings, setting_findings = read_settings(raw_settings)
-    sites, site_findings = read_sites(raw_sites, settings.issuers, settings.cluster_domain)
+    sites, site_findings = read_sites(raw_sites, settings.issuers, settings.cluster_domain, settings.private_key)
     plan = Plan(settings, sites)
     proxies = {**raw_settings, "edge_proxy_addresses": list(settings.proxy_addresses)}
     findings = [*setting_findings, *site_findings, *proxy_findings(proxies, settings.addresses, sites), *plan.findings()]

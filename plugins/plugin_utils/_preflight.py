@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
@@ -24,6 +25,7 @@ _TESTED_SYSTEMS = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
 _EL = ("rhel", "rocky", "almalinux", "centos", "ol")
 # Seconds within which a run that cannot be seen may still be on.
 _RECENT_RUN = 600
+_CAA_TAGS = ("issue", "issuewild", "iodef", "issuemail", "contactemail", "contactphone")
 _OWN_UNITS = ("k3s.service", "k3s-agent.service")
 
 
@@ -296,13 +298,79 @@ def judge_dns(
                 report(where, f"{what} points to {listed} ({kind}), which is none of the hosts", _advice(kind, wrong, ours, version))
 
 
+def _meta(server: str, fetched: Mapping[str, Facts]) -> Facts:
+    """Return what an ACME directory says of its authority, empty where it says nothing."""
+    try:
+        said = json.loads((fetched.get(server) or {}).get("body") or "{}")["meta"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return said if isinstance(said, Mapping) else {}
+
+
+def _identities(entry: Facts, fetched: Mapping[str, Facts]) -> list[str]:
+    """Return the names by which CAA records allow an authority: what its directory says, or else what is known of it."""
+    said = _meta(entry["server"], fetched).get("caaIdentities")
+    return [str(name).lower() for name in said] if isinstance(said, list) and said else list(entry["identities"])
+
+
+def _allows(value: str, identities: Sequence[str], methods: Sequence[str]) -> bool:
+    """Return whether the value of a property names an authority, and a way that an issuer goes."""
+    domain, *parameters = (part.strip() for part in value.split(";"))
+    given = dict(part.partition("=")[::2] for part in parameters)
+    allowed = [method.strip() for method in given.get("validationmethods", "").split(",") if method.strip()]
+    return domain.lower().rstrip(".") in identities and (not allowed or not methods or bool(set(allowed) & set(methods)))
+
+
+def judge_caa(where: str, entries: Sequence[Facts], seen: Mapping[str, Facts], fetched: Mapping[str, Facts], found: Findings) -> None:
+    """Judge whether CAA records let the authorities issue.
+
+    Args:
+        where: Host on which they were looked up.
+        entries: Names that public authorities are asked to certify: host, site, server, identities and methods.
+        seen: What was found, by name.
+        fetched: ACME directories, which may say by which names CAA records allow them.
+        found: Takes the findings.
+    """
+    for entry in entries:
+        answer = seen.get(entry["host"])
+        if answer is None:
+            continue
+        what = f"host {entry['host']} of site {entry['site']}"
+        if answer["error"]:
+            found.warn(
+                where,
+                f"the CAA records that hold for {what} cannot be looked up at {answer['at']} ({answer['error']})",
+                "an authority that cannot look them up either does not issue; check the name servers of that domain",
+            )
+            continue
+        wild = [record for record in answer["records"] if record["tag"] == "issuewild"] if entry["host"].startswith("*.") else []
+        asked = wild or [record for record in answer["records"] if record["tag"] == "issue"]
+        critical = [record["tag"] for record in answer["records"] if record["critical"] and record["tag"] not in _CAA_TAGS]
+        if critical:
+            found.error(
+                where,
+                f"{what}: the CAA records of {answer['at']} have the critical property '{critical[0]}', which authorities do not know",
+                "let its flags be 0, or remove it",
+            )
+        identities = _identities(entry, fetched)
+        if asked and not any(_allows(record["value"], identities, entry["methods"]) for record in asked):
+            values = ", ".join(f'{record["tag"]} "{record["value"]}"' for record in asked)
+            found.error(
+                where,
+                f"{what}: the CAA records of {answer['at']} ({values}) do not let {' or '.join(identities)} issue "
+                f"by {' or '.join(entry['methods']) or 'any method'}",
+                f'add CAA 0 {asked[0]["tag"]} "{identities[0]}" there, or name another issuer',
+            )
+
+
 def judge_acme(where: str, issuers: Sequence[Facts], fetched: Mapping[str, Facts], found: Findings) -> None:
     """Judge whether the ACME directories answer. C(issuers) are entries of name and server."""
     for issuer in issuers:
         answer = fetched.get(issuer["server"])
-        if answer is None or (answer["status"] == 200 and "newOrder" in answer["body"]):
-            continue
         what = f"the ACME server {issuer['server']} of issuer {issuer['name']}"
+        if answer is None or (answer["status"] == 200 and "newOrder" in answer["body"]):
+            _judge_account(where, what, issuer, _meta(issuer["server"], fetched), found)
+            continue
         if answer["status"] == 200:
             found.error(where, f"{what} answers, but not with an ACME directory", "correct the server in cert_manager_issuers")
         elif "not trusted" in answer["error"]:
@@ -313,6 +381,19 @@ def judge_acme(where: str, issuers: Sequence[Facts], fetched: Mapping[str, Facts
                 f"{what} does not answer ({answer['error']})",
                 "let the hosts reach it, or correct the server in cert_manager_issuers",
             )
+
+
+def _judge_account(where: str, what: str, issuer: Facts, meta: Facts, found: Findings) -> None:
+    """Judge what an ACME directory asks of accounts and orders."""
+    profiles, profile = meta.get("profiles"), issuer.get("profile")
+    if profile and isinstance(profiles, Mapping) and profile not in profiles:
+        found.error(where, f"{what} has no profile '{profile}'", f"let profile be one of {', '.join(profiles)}, or leave it out")
+    if meta.get("externalAccountRequired") is True and not issuer.get("external_account"):
+        found.error(
+            where,
+            f"{what} takes accounts only that are bound to one of its customers",
+            "set external_account of the issuer in cert_manager_issuers, with what the authority gave you",
+        )
 
 
 def judge_release(where: str, release: Facts, fetched: Mapping[str, Facts], found: Findings) -> None:

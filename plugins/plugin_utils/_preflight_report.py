@@ -60,6 +60,7 @@ class Preflight:
         skip: Checks to leave out.
         names: Names of the sites that clients look up: host, site, and whether an ACME authority looks it up.
         acme: ACME directories that sites use: name, server, ca_bundle.
+        caa: Names that public authorities are asked to certify, see C(judge_caa).
         addresses: Addresses that the names may point to.
         host_addresses: Addresses of the hosts in the inventory.
         final: Whether these were given, so that other addresses of the hosts do not count.
@@ -72,6 +73,7 @@ class Preflight:
     skip: set[str]
     names: list[dict[str, Any]]
     acme: list[dict[str, Any]]
+    caa: list[dict[str, Any]]
     addresses: list[str]
     host_addresses: list[str]
     final: bool
@@ -168,6 +170,7 @@ def read(settings: Settings) -> Preflight:
         skip=skip,
         names=list(sites.get("names") or ()),
         acme=list(sites.get("acme_servers") or ()),
+        caa=list(sites.get("caa") or ()),
         warnings=[_sentence(warning) for warning in sites.get("warnings") or ()],
         addresses=proxies or addresses or hosts,
         host_addresses=hosts,
@@ -177,7 +180,7 @@ def read(settings: Settings) -> Preflight:
 
 
 def plan(settings: Settings) -> dict[str, Any]:
-    """Return what to look at: `names` and `urls` on the API host, `release` on a host of the cluster, `ports` on all hosts."""
+    """Return what to look at: `names`, `caa_names` and `urls` on the API host, `release` on a host of the cluster, `ports` on all hosts."""
     run = read(settings)
     names = [entry["host"] for entry in run.names] if run.checks("dns") else []
     if names:
@@ -185,6 +188,7 @@ def plan(settings: Settings) -> dict[str, Any]:
     urls = [{"url": issuer["server"], "ca_bundle": issuer["ca_bundle"]} for issuer in run.acme] if run.checks("acme") else []
     return {
         "names": list(dict.fromkeys(names)),
+        "caa_names": list(dict.fromkeys(entry["host"] for entry in run.caa)) if run.checks("dns") else [],
         "urls": urls,
         "release": run.release_base,
         "ports": sorted(run.purposes(server=True)) if run.checks("ports") else [],
@@ -244,7 +248,7 @@ def report(settings: Settings, gathered: Mapping[str, Result] | None = None, net
         network: Result of the module on the API host.
 
     Returns:
-        The lists `errors` and `warnings`, a sentence for each finding.
+        The lists `errors` and `warnings`, a sentence for each finding, and `unseen`, what no preflight can see.
     """
     run, found = read(settings), judge.Findings()
     _judge_settings(run, found)
@@ -269,7 +273,20 @@ def report(settings: Settings, gathered: Mapping[str, Result] | None = None, net
     # Where the API host is one of those that cannot be examined, that is a finding already.
     if run.text("api_host") not in set(gathered or {}) - set(hosts):
         _judge_network(run, hosts, network or {}, found)
-    return {"errors": list(dict.fromkeys(found.errors)), "warnings": list(dict.fromkeys(found.warnings))}
+    return {"errors": list(dict.fromkeys(found.errors)), "warnings": list(dict.fromkeys(found.warnings)), "unseen": _unseen(run)}
+
+
+def _unseen(run: Preflight) -> list[str]:
+    """Return what the hosts cannot know, as they are on this side of the internet."""
+    asked = list(dict.fromkeys(entry["host"] for entry in run.caa if entry["methods"] == ["http-01"]))
+    if not asked:
+        return []
+    more = f" and {len(asked) - 1} more" if len(asked) > 1 else ""
+    sentence = (
+        f"Whether a request from the internet reaches port 80 of {asked[0]}{more} cannot be seen from the hosts: "
+        "a firewall or a router in front may drop it, and the authority then does not issue."
+    )
+    return [sentence]
 
 
 def _judge_release(run: Preflight, gathered: Mapping[str, Result], found: judge.Findings) -> None:
@@ -311,5 +328,7 @@ def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], netwo
         # Another machine may answer at addresses that were given, and a program of the host needs no network of pods.
         if not run.serves_ipv6 and not run.final:
             judge.judge_families(where, run.names, network["resolved"], known, found)
+    if run.checks("dns"):
+        judge.judge_caa(where, run.caa, network.get("caa") or {}, network.get("fetched") or {}, found)
     if run.checks("acme"):
         judge.judge_acme(where, run.acme, network.get("fetched") or {}, found)

@@ -12,11 +12,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _certificate_rules as rules
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, entries_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
 
 TLS_VERSIONS = {"1.2": "TLSV1_2", "1.3": "TLSV1_3"}
+# Suites of TLS 1.2 that Istio passes on (pkg/config/security); those of TLS 1.3 cannot be chosen.
+CIPHER_SUITES = (
+    *("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"),
+    *("ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA"),
+    *("ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES256-SHA", "AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA"),
+    "DES-CBC3-SHA",
+)
+# The value of certificate_private_key in role certificate.
+PRIVATE_KEY: Raw = {"algorithm": "ECDSA", "size": 256, "rotation_policy": "Always"}
 MATCHES = ("prefix", "exact", "regex")
 # The Gateway of port 80 is shared by all sites and made by the role istio.
 RESERVED_NAMES = ("edge-http",)
@@ -77,6 +87,13 @@ class Site:
         return self.tls.credential or self.name
 
 
+def _judged(at: Fields, key: str) -> Raw | None:
+    """Return a dictionary that goes into a VirtualService as it is."""
+    value = at.mapping(key)
+    at.fits(f"VirtualService.http.{key}", value)
+    return value
+
+
 def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -> Route | None:
     at = fields.nested(f"routes[{index}]")
     if at is None:
@@ -104,8 +121,8 @@ def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -
         port=at.port("port") or 0,
         rewrite=rewrite,
         timeout=at.duration("timeout"),
-        headers=at.mapping("headers"),
-        retries=at.mapping("retries"),
+        headers=_judged(at, "headers"),
+        retries=_judged(at, "retries"),
     )
 
 
@@ -211,16 +228,46 @@ def read_private_key(at: Fields) -> dict[str, Any]:
     }
 
 
+def merged_key(default: Raw, own: Raw) -> dict[str, Any]:
+    """Merge a site's key settings over the default; another algorithm does not inherit the default's size."""
+    inherited = dict(default)
+    if own.get("algorithm") and own["algorithm"] != inherited.get("algorithm"):
+        inherited.pop("size", None)
+    return {**inherited, **{name: value for name, value in own.items() if value}}
+
+
+def asked_of(site: Site, private_key: Raw) -> rules.Asked:
+    """Return the certificate that a site asks for.
+
+    Args:
+        site: The site.
+        private_key: Settings of keys for sites that have none of their own.
+    """
+    own, certificate = site.certificate.get("private_key"), site.certificate
+    key = merged_key(private_key, own or {})
+    shared = {"size": "certificate_private_key.size", "algorithm": "certificate_private_key.algorithm"}
+    return rules.Asked(
+        hosts=site.hosts,
+        algorithm=key.get("algorithm") or "RSA",
+        size=key.get("size"),
+        duration=certificate.get("duration"),
+        renew_before=certificate.get("renew_before"),
+        common_name=certificate.get("common_name"),
+        words={**rules.SITE_WORDS, **({} if own else shared)},
+    )
+
+
 def _certificate(fields: Fields) -> dict[str, Any]:
     at = fields.nested("certificate") if "certificate" in fields.raw else None
     if at is None:
         return {}
     at.only(spec.CERTIFICATE)
     key = at.nested("private_key") if "private_key" in at.raw else None
+    at.fits("Certificate.usages", at.raw.get("usages"))
     found = {
         "duration": at.duration("duration"),
         "renew_before": at.duration("renew_before"),
-        "common_name": at.host("common_name"),
+        "common_name": at.text("common_name"),
         "usages": at.texts("usages"),
         "private_key": read_private_key(key) if key is not None else None,
     }
@@ -240,12 +287,32 @@ def _issuer(fields: Fields, site_tls: Tls, issuers: Mapping[str, Issuer] | None)
     return issuer
 
 
-def _agreement(fields: Fields, site: Site, issuers: Mapping[str, Issuer] | None) -> None:
+def _suites(fields: Fields, site: Site, algorithm: str) -> None:
+    """Report versions and cipher suites with which no client, or none of TLS 1.2, can connect."""
+    tls = site.tls
+    if tls.min_version and tls.max_version and tls.min_version > tls.max_version:
+        fields.report(f"tls.min_version is '{tls.min_version}' and tls.max_version '{tls.max_version}'; no version is left between them")
+    for suite in tls.cipher_suites:
+        if suite not in CIPHER_SUITES:
+            fields.unknown("tls.cipher_suites", suite, CIPHER_SUITES, "suites of TLS 1.3 are always on")
+    known = [suite for suite in tls.cipher_suites if suite in CIPHER_SUITES]
+    for_rsa = algorithm == "RSA"
+    if known and site.issuer and tls.min_version != "1.3" and not any(("ECDSA" not in suite) == for_rsa for suite in known):
+        other = "ECDHE-RSA-..." if for_rsa else "ECDHE-ECDSA-..."
+        fields.report(
+            f"tls.cipher_suites has {', '.join(known)}, none of which fits a key of algorithm {algorithm}; "
+            f"add a suite {other}, or set certificate.private_key.algorithm"
+        )
+
+
+def _agreement(fields: Fields, site: Site, issuers: Mapping[str, Issuer] | None, private_key: Raw) -> None:
     """Report fields that are fine alone and wrong together."""
     issuer = (issuers or {}).get(site.issuer or "")
-    for host in site.hosts:
-        if host.startswith("*.") and issuer and issuer.http01_only:
-            fields.report(f"hosts has '{host}', and issuer '{site.issuer}' proves names by HTTP-01 only; wildcards need DNS-01")
+    asked = asked_of(site, private_key)
+    if site.issuer:
+        for problem in rules.problems(asked, issuer):
+            fields.report(problem)
+    _suites(fields, site, asked.algorithm)
     needs_ca = site.tls.mode in ("MUTUAL", "OPTIONAL_MUTUAL")
     if site.tls.ca_certificate and not needs_ca:
         fields.report(f"tls.ca_certificate is for MUTUAL and OPTIONAL_MUTUAL, tls.mode is {site.tls.mode}")
@@ -257,7 +324,7 @@ def _agreement(fields: Fields, site: Site, issuers: Mapping[str, Issuer] | None)
         fields.report(f"routes has {len(site.routes)} entries; PASSTHROUGH passes a host to exactly one service")
 
 
-def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: str) -> Site:
+def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: str, private_key: Raw) -> Site:
     fields.only(spec.SITE)
     name = fields.name("name", required=True, limit=NAME_LIMIT) or ""
     if name in RESERVED_NAMES:
@@ -276,7 +343,7 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
     )
     if all(route.service and route.port for route in site.routes):
         _unreachable(fields, site.routes)
-    _agreement(fields, site, issuers)
+    _agreement(fields, site, issuers, private_key)
     return site
 
 
@@ -298,7 +365,7 @@ def _between(sites: Sequence[Site], findings: list[str]) -> None:
 
 
 def read_sites(
-    sites: Any, issuers: Mapping[str, Issuer] | None = None, cluster_domain: str = "cluster.local"
+    sites: Any, issuers: Mapping[str, Issuer] | None = None, cluster_domain: str = "cluster.local", private_key: Raw = PRIVATE_KEY
 ) -> tuple[list[Site], list[str]]:
     """Read C(edge_sites).
 
@@ -306,6 +373,7 @@ def read_sites(
         sites: The value of C(edge_sites).
         issuers: What sites may name. None leaves names of issuers unchecked.
         cluster_domain: Domain that completes names of Services.
+        private_key: Settings of keys for sites that have none of their own.
 
     Returns:
         The sites, and a sentence for everything that is wrong with them.
@@ -321,6 +389,6 @@ def read_sites(
             findings.append(f"{place} is {raw!r}; a site is a dictionary with name, hosts, issuer and routes")
             continue
         title = f" ({raw['name']})" if raw.get("name") else ""
-        found.append(_site(Fields(raw, place, findings, title), issuers, cluster_domain))
+        found.append(_site(Fields(raw, place, findings, title), issuers, cluster_domain, private_key))
     _between(found, findings)
     return found, findings

@@ -13,6 +13,17 @@ _ADVICE = (
         "The ACME server limits requests: wait until the time named, and use a staging issuer while trying things out.",
     ),
     (
+        re.compile(r"urn:ietf:params:acme:error:caa\b"),
+        (
+            "Correct the CAA records of that domain, or of the parent that has them, so that they name the authority of this issuer "
+            "(issuewild for wildcards), or name another issuer. Then order again with baremesh.edge.certificate_renew."
+        ),
+    ),
+    (
+        re.compile(r"urn:ietf:params:acme:error:(rejectedIdentifier|malformed).*(redundant|policy|public suffix)", re.DOTALL),
+        "The ACME server does not issue for these names: remove redundant ones, and use an issuer of type ca for private names.",
+    ),
+    (
         re.compile(
             r"^Challenge .*(secrets? \S+ not found|failed to load secret|no key \S+ in secret|key \S+ not found in secret"
             r"|no data found in secret)",

@@ -25,6 +25,8 @@ PASSING = {
     "tls": {"mode": "PASSTHROUGH"},
     "routes": [{"service": "db.data", "port": 5432}],
 }
+PORT = {"number": 443, "name": "https", "protocol": "HTTPS"}
+PLAIN = {"port": {**PORT, "number": 80}, "hosts": ["a.b"]}
 LAB = {"name": "lab", "type": "selfsigned"}
 WILDCARD = {"name": "all", "hosts": ["*.example.com"], "issuer": "lab", "routes": [ROUTE]}
 
@@ -42,7 +44,11 @@ def fine(*sites, **settings):
 
 def gateway(credential, *hosts, name="raw", selector=None, port=443, **tls):
     tls = {"mode": "SIMPLE", "credentialName": credential} | tls
-    server = {"port": {"number": port}, "hosts": list(hosts), "tls": {key: value for key, value in tls.items() if value}}
+    server = {
+        "port": {"number": port, "name": "https", "protocol": "HTTPS"},
+        "hosts": list(hosts),
+        "tls": {key: value for key, value in tls.items() if value},
+    }
     return {"metadata": {"name": name}, "spec": {"selector": selector or {"istio": "ingress"}, "servers": [server]}}
 
 
@@ -71,7 +77,7 @@ def test_objects_of_a_site():
 
 def test_what_others_need_is_applied_first():
     mutual = SITE | {"tls": {"mode": "MUTUAL", "ca_certificate": PEM}}
-    found = fine(mutual, gateway_destination_rules=[{"metadata": {"name": "x"}}])
+    found = fine(mutual, gateway_destination_rules=[{"metadata": {"name": "x"}, "spec": {"host": "x.default.svc.cluster.local"}}])
     assert [entry["kind"] for entry in found["certificate_objects"]] == ["Secret", "Certificate"]
     assert [entry["kind"] for entry in found["gateway_objects"]] == ["DestinationRule", "Gateway", "VirtualService", "VirtualService"]
 
@@ -229,7 +235,7 @@ def test_an_issuer_of_a_namespace_is_not_that_of_lets_encrypt():
 
 
 def test_names_that_an_acme_server_must_reach():
-    raw = [certificate("mail", "mail", "mail.example.com", "*.example.org")]
+    raw = [certificate("mail", "mail", "mail.example.com"), certificate("wild", "wild", "*.example.org", issuer="lab")]
     found = fine(SITE, OWN, PASSING, WILDCARD, certificate_certificates=raw)["names"]
     assert found == [
         {"host": "app.example.com", "site": "app", "acme": True},
@@ -271,13 +277,13 @@ def test_hosts_whose_next_order_is_proved_by_http01():
 
 
 def test_raw_objects_are_completed_and_can_be_found_again():
-    raw = {"metadata": {"name": "x", "labels": {"a": "b"}}, "spec": {}}
+    raw = {"metadata": {"name": "x", "labels": {"a": "b"}}, "spec": {"host": "x.default.svc.cluster.local"}}
     (found,) = fine(gateway_destination_rules=[raw])["destination_rules"]
     assert found == {
         "apiVersion": "networking.istio.io/v1",
         "kind": "DestinationRule",
         "metadata": {"name": "x", "namespace": NS, "labels": {"a": "b", **LABELS}},
-        "spec": {},
+        "spec": {"host": "x.default.svc.cluster.local"},
     }
 
 
@@ -318,9 +324,9 @@ def test_credentials_of_gateways():
 
 def test_credentials_of_raw_gateways():
     servers = [
-        {"hosts": ["default/a.example.com"], "tls": {"mode": "SIMPLE", "credentialNames": ["rsa", "ecdsa"]}},
-        {"hosts": ["b.example.com"], "tls": {"mode": "PASSTHROUGH"}},
-        {"hosts": ["*"], "port": {"number": 80}},
+        {"port": PORT, "hosts": ["default/a.example.com"], "tls": {"mode": "SIMPLE", "credentialNames": ["rsa", "ecdsa"]}},
+        {"port": PORT, "hosts": ["b.example.com"], "tls": {"mode": "PASSTHROUGH"}},
+        {"hosts": ["*"], "port": {"number": 80, "name": "http", "protocol": "HTTP"}},
     ]
     assert fine(gateway_gateways=[{"metadata": {"name": "x"}, "spec": {"servers": servers}}])["credentials"] == [
         {"name": "rsa", "hosts": ["a.example.com"], "mode": "SIMPLE", "credential_names": ["rsa", "ecdsa"]}
@@ -371,7 +377,10 @@ def test_a_gateway_for_all_hosts_whose_certificate_is_not_known():
         gateway("app-tls", "a.b", selector={"istio": "internal"}),
         gateway("app-tls", "a.b", port=8443),
         gateway(None, "a.b", mode="ISTIO_MUTUAL"),
-        {"metadata": {"name": "x"}, "spec": {"selector": {"istio": "ingress"}, "servers": [{"port": {"number": 80}, "hosts": ["a.b"]}]}},
+        {
+            "metadata": {"name": "x"},
+            "spec": {"selector": {"istio": "ingress"}, "servers": [{"port": {**PORT, "number": 80}, "hosts": ["a.b"]}]},
+        },
     ],
 )
 def test_other_gateways_are_not_asked(other):
@@ -390,7 +399,7 @@ NO_RENEWAL = "so HTTP-01 challenges for {} do not reach cert-manager's solver an
 def guide(*plain, redirect=True, name="guide", hosts=GUIDE_HOSTS):
     """The Gateway of a well-known guide: TLS for some hosts, and a redirect on port 80."""
     found = gateway("guide-tls", *hosts, name=name)
-    found["spec"]["servers"].append({"port": {"number": 80}, "hosts": list(plain), "tls": {"httpsRedirect": redirect}})
+    found["spec"]["servers"].append({**PLAIN, "hosts": list(plain), "tls": {"httpsRedirect": redirect}})
     return found
 
 

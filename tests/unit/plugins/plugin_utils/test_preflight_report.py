@@ -487,7 +487,8 @@ def test_what_to_look_at_follows_from_the_settings():
 
 def test_what_is_skipped_is_not_looked_at():
     found = plan({**SETTINGS, "skip": ["dns", "acme", "release", "ports"]})
-    assert {key: found[key] for key in ("names", "urls", "release", "ports")} == {"names": [], "urls": [], "release": "", "ports": []}
+    looks = ("names", "caa_names", "urls", "ports")
+    assert {key: found[key] for key in (*looks, "release")} == {**{key: [] for key in looks}, "release": ""}
 
 
 @pytest.mark.parametrize("settings", [{"k3s_version": "bad"}, {"airgap_dir": "/x"}])
@@ -699,9 +700,122 @@ def test_names_and_issuers_of_raw_manifests_are_looked_at_too():
 
 
 def test_what_the_report_cannot_show_is_a_warning():
-    server = {"port": {"number": 443}, "hosts": ["*"], "tls": {"mode": "SIMPLE", "credentialName": "mine"}}
+    server = {
+        "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
+        "hosts": ["*"],
+        "tls": {"mode": "SIMPLE", "credentialName": "mine"},
+    }
     raw = {"metadata": {"name": "raw"}, "spec": {"selector": {"istio": "ingress"}, "servers": [server]}}
     errors, (warning,) = judge({"gateway_gateways": [raw]})
     assert errors == []
     assert warning.startswith("gateway_gateways (raw): the report cannot show what hosts '*' serve")
     assert judge({"gateway_gateways": [raw], "skip": ["variables"]}) == ([], [])
+
+
+# --- CAA records
+
+PUBLIC = "https://acme-v02.api.letsencrypt.org/directory"
+DNS01 = [{"dns01": {"cloudflare": {}}}]
+
+
+def caa(*records, host="app.example.com", server=PUBLIC, solvers=(), body="", error=""):
+    """Return the report on a host whose domain has these CAA records."""
+    issuer = {"name": "lab", "type": "acme", "server": server, **({"solvers": list(solvers)} if solvers else {})}
+    settings = {**SETTINGS, "issuers": [issuer], "sites": [{**SITE, "hosts": [host]}]}
+    found = [{"critical": critical, "tag": tag, "value": value} for tag, value, critical in records]
+    network = {
+        "resolved": {},
+        "fetched": {server: {"status": 200, "body": body or '{"newOrder": ""}', "error": ""}},
+        "caa": {host: {"name": host, "at": "example.com", "records": found, "error": error}},
+    }
+    return report(settings, {}, network)
+
+
+@pytest.mark.parametrize(
+    ("given", "telling"),
+    [
+        (caa(("issue", "digicert.com", False)), ['(issue "digicert.com")', "letsencrypt.org", 'CAA 0 issue "letsencrypt.org"']),
+        (caa(("issue", ";", False)), ['issue ";"']),
+        (caa(("issue", "letsencrypt.org; validationmethods=dns-01", False)), ["http-01"]),
+        (caa(("issuewild", ";", False), ("issue", "letsencrypt.org", False), host="*.example.com", solvers=DNS01), ['issuewild ";"']),
+        (caa(("issue", "sectigo.com", False), host="*.example.com", solvers=DNS01), ['CAA 0 issue "letsencrypt.org"']),
+        (caa(("tbs", "x", True)), ["critical property 'tbs'"]),
+        (caa(("issue", "letsencrypt.org", False), body='{"newOrder": "", "meta": {"caaIdentities": ["new.example"]}}'), ["new.example"]),
+    ],
+)
+def test_caa_records_that_forbid_an_order(given, telling):
+    (error,) = [error for error in given["errors"] if "CAA" in error]
+    assert "host app.example.com of site app" in error or "host *.example.com of site app" in error
+    assert [part for part in telling if part not in error] == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        caa(),
+        caa(("issue", "letsencrypt.org", False)),
+        caa(("issue", "digicert.com", False), ("issue", "LetsEncrypt.org ; accounturi=https://x/1", False)),
+        caa(("issue", "letsencrypt.org;validationmethods=http-01,dns-01", True)),
+        caa(("issuewild", ";", False)),
+        caa(("issuewild", "letsencrypt.org", False), ("issue", ";", False), host="*.example.com", solvers=DNS01),
+        caa(("iodef", "mailto:a@example.com", True)),
+        caa(("issue", ";", False), server="https://ca.corp/acme/directory"),
+    ],
+)
+def test_caa_records_that_allow_an_order(given):
+    assert [text for text in given["errors"] + given["warnings"] if "CAA" in text] == []
+
+
+def test_caa_records_that_cannot_be_looked_up_are_a_warning():
+    found = caa(error="it failed")
+    assert [text for text in found["errors"] if "CAA" in text] == []
+    (warning,) = [text for text in found["warnings"] if "CAA" in text]
+    assert "at example.com (it failed)" in warning
+
+
+def test_only_names_for_public_authorities_are_asked_for_caa_records():
+    public = {**SETTINGS, "issuers": [{"name": "lab", "type": "acme", "server": PUBLIC}]}
+    assert plan(SETTINGS)["caa_names"] == []
+    assert plan(public)["caa_names"] == ["app.example.com"]
+    assert plan({**public, "skip": ["dns"]})["caa_names"] == []
+
+
+def test_what_the_hosts_cannot_see_is_said():
+    (sentence,) = caa()["unseen"]
+    assert "from the internet reaches port 80 of app.example.com cannot be seen" in sentence
+    assert caa(host="*.example.com", solvers=DNS01)["unseen"] == []
+    assert caa(server="https://ca.corp/acme/directory")["unseen"] == []
+
+
+# --- what an ACME directory asks for
+
+
+@pytest.mark.parametrize(
+    ("fields", "meta", "telling"),
+    [
+        ({"profile": "six-days"}, '{"profiles": {"classic": "x", "shortlived": "y"}}', "no profile 'six-days'"),
+        ({}, '{"externalAccountRequired": true}', "set external_account"),
+    ],
+)
+def test_what_an_acme_directory_does_not_take(fields, meta, telling):
+    errors, _warnings = judge(
+        {"issuers": [{**SETTINGS["issuers"][0], **fields}]},
+        network={**NETWORK, "fetched": {ACME: {"status": 200, "error": "", "body": f'{{"newOrder": "x", "meta": {meta}}}'}}},
+    )
+    (error,) = errors
+    assert telling in error
+
+
+@pytest.mark.parametrize(
+    ("fields", "meta"),
+    [
+        ({"profile": "classic"}, '{"profiles": {"classic": "x"}}'),
+        ({"profile": "any"}, "{}"),
+        ({"profile": "any"}, "null"),
+        ({}, '{"externalAccountRequired": false, "profiles": {}}'),
+        ({"external_account": {"keyID": "x", "keySecretRef": {"name": "eab", "key": "k"}}}, '{"externalAccountRequired": true}'),
+    ],
+)
+def test_what_an_acme_directory_takes(fields, meta):
+    network = {**NETWORK, "fetched": {ACME: {"status": 200, "error": "", "body": f'{{"newOrder": "x", "meta": {meta}}}'}}}
+    assert judge({"issuers": [{**SETTINGS["issuers"][0], **fields}]}, network=network) == ([], [])
