@@ -26,6 +26,8 @@ PASSTHROUGH = "PASSTHROUGH"
 TERMINATING = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
 # A wildcard is asked by a name under it that has no server of its own.
 PROBE_LABEL = "edge-check"
+# A server for all hosts is asked by a name that can have no server of its own.
+ANY_NAME = f"{PROBE_LABEL}.invalid"
 
 _NO_RENEWAL = (
     "so HTTP-01 challenges for {0} do not reach cert-manager's solver and the certificate can never be renewed; leave the redirect to "
@@ -142,8 +144,9 @@ class _Names:
         subject.certificates = [str(self.owners[secret]["metadata"]["name"]) for secret in subject.secrets if secret in self.owners]
         hosts = [host for host in subject.hosts if host != "*"]
         if "*" in subject.hosts:
-            # It serves every name that has no server of its own. A name of the certificate proves it.
-            hosts += [name for name in self.of_certificate(subject.secrets) if name not in self.taken]
+            # It serves every name that has no server of its own. A name of the certificate proves it, or any other.
+            known = [name for name in self.of_certificate(subject.secrets) if name not in self.taken]
+            hosts += known or ([ANY_NAME] if subject.secrets else [])
         subject.server_names = list(dict.fromkeys(_probe_name(host, self.taken) for host in hosts))
 
 
@@ -181,15 +184,10 @@ def _endpoints(subjects: Iterable[Subject], settings: Settings) -> list[Object]:
 def _warnings(subjects: Iterable[Subject]) -> list[str]:
     """Return a sentence for each subject that cannot be asked, so that the report says nothing of what it serves."""
     return [
-        f"gateway_gateways ({subject.name}): the report cannot show what hosts '*' serve{_because(subject)}; "
-        "name the hosts, or put the Certificate into certificate_certificates"
+        f"gateway_gateways ({subject.name}): the report cannot show what hosts '*' serve, since TLS passes through; name the hosts"
         for subject in subjects
         if subject.kind == "gateway" and not subject.server_names
     ]
-
-
-def _because(subject: Subject) -> str:
-    return "" if subject.mode == PASSTHROUGH else f", since the names of the certificate in Secret '{subject.secrets[0]}' are not known"
 
 
 def _reuse_warnings(subjects: Iterable[Subject]) -> list[str]:

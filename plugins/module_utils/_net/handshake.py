@@ -20,7 +20,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import 
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import opening, other_way
 
-
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 

@@ -382,14 +382,27 @@ def test_a_gateway_for_all_hosts_is_asked_by_names_of_its_certificate():
 
 def test_a_gateway_for_all_hosts_whose_certificate_is_not_known():
     found = fine(gateway_gateways=[gateway("mine", "*")])
-    assert subject(found, "raw")["server_names"] == found["endpoints"] == []
+    assert subject(found, "raw")["server_names"] == ["edge-check.invalid"]
+    assert [entry["server_name"] for entry in found["endpoints"]] == ["edge-check.invalid"]
     assert found["own_secrets"] == ["mine"]
     assert found["credentials"][0]["hosts"] == ["*"]
-    (warning,) = found["warnings"]
-    assert warning.startswith(
-        "gateway_gateways (raw): the report cannot show what hosts '*' serve, since the names of the certificate in Secret 'mine' are not "
-    )
-    assert warning.endswith("known; name the hosts, or put the Certificate into certificate_certificates")
+    assert found["warnings"] == []
+
+
+def test_a_gateway_for_all_hosts_whose_names_all_have_servers_of_their_own():
+    raw = [certificate("all", "all-tls", "app.example.com", issuer="lab")]
+    found = fine(SITE | {"issuer": "lab"}, gateway_gateways=[gateway("all-tls", "*")], certificate_certificates=raw)
+    assert subject(found, "raw")["server_names"] == ["edge-check.invalid"]
+
+
+def test_a_gateway_for_all_hosts_beside_names_and_a_zone():
+    found = fine(gateway_gateways=[gateway("mine", "shop/*", "a.example.com", "*.example.org")])
+    assert subject(found, "raw")["server_names"] == ["a.example.com", "edge-check.example.org", "edge-check.invalid"]
+
+
+def test_a_gateway_that_passes_all_hosts_on_is_warned_of():
+    (warning,) = fine(gateway_gateways=[gateway(None, "*", mode="PASSTHROUGH")])["warnings"]
+    assert warning == "gateway_gateways (raw): the report cannot show what hosts '*' serve, since TLS passes through; name the hosts"
 
 
 @pytest.mark.parametrize(

@@ -699,7 +699,7 @@ def test_names_and_issuers_of_raw_manifests_are_looked_at_too():
 
 
 def test_what_the_report_cannot_show_is_a_warning():
-    server = {"port": {"number": 443}, "hosts": ["*"], "tls": {"mode": "SIMPLE", "credentialName": "mine"}}
+    server = {"port": {"number": 443}, "hosts": ["*"], "tls": {"mode": "PASSTHROUGH"}}
     raw = {"metadata": {"name": "raw"}, "spec": {"selector": {"istio": "ingress"}, "servers": [server]}}
     errors, (warning,) = judge({"gateway_gateways": [raw]})
     assert errors == []
