@@ -18,7 +18,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules i
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import Settings, asked_by, issuer_of, read_settings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site, asked_of, read_sites, rewrite_warnings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import TLS_VERSIONS, Site, asked_of, read_sites, rewrite_warnings
 
 Object = dict[str, Any]
 
@@ -27,6 +27,8 @@ PASSTHROUGH = "PASSTHROUGH"
 TERMINATING = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
 # A wildcard is asked by a name under it that has no server of its own.
 PROBE_LABEL = "edge-check"
+# A server for all hosts is asked by a name that can have no server of its own.
+ANY_NAME = f"{PROBE_LABEL}.invalid"
 
 _NO_RENEWAL = (
     "so HTTP-01 challenges for {0} do not reach cert-manager's solver and the certificate can never be renewed; leave the redirect to "
@@ -47,6 +49,7 @@ class Subject:
         secrets: Secrets of which a client is served one; none where TLS passes through.
         certificates: Certificates that write these Secrets; fewer than Secrets where users bring their own.
         issuer: Issuer of a site.
+        lowest_tls: Lowest TLS version that clients may speak, where it takes a handshake of its own to prove it.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Subject:
     mode: str
     secrets: list[str]
     issuer: str | None = None
+    lowest_tls: str | None = None
     server_names: list[str] = field(default_factory=list)
     certificates: list[str] = field(default_factory=list)
 
@@ -75,9 +79,22 @@ def _probe_name(host: str, taken: Collection[str]) -> str:
     return name
 
 
+def _lowest_tls(mode: str, least: str | None) -> str | None:
+    """Return TLS 1.2 where clients may speak it, which is Istio's default, and where the handshake does without their certificate."""
+    return "1.2" if mode in ("SIMPLE", "OPTIONAL_MUTUAL") and least not in ("1.3", TLS_VERSIONS["1.3"]) else None
+
+
 def _site_subjects(sites: Sequence[Site]) -> list[Subject]:
     return [
-        Subject(site.name, "site", list(site.hosts), site.tls.mode, [site.credential] if site.credential else [], site.issuer)
+        Subject(
+            site.name,
+            "site",
+            list(site.hosts),
+            site.tls.mode,
+            [site.credential] if site.credential else [],
+            site.issuer,
+            _lowest_tls(site.tls.mode, site.tls.min_version),
+        )
         for site in sites
     ]
 
@@ -96,7 +113,9 @@ def _gateway_subjects(gateways: Iterable[Raw], settings: Settings) -> list[Subje
             if not asked or str((server.get("port") or {}).get("number")) != str(settings.port):
                 continue
             name = str(gateway["metadata"]["name"])
-            subject = found.setdefault((name, mode, *secrets), Subject(name, "gateway", [], mode, secrets))
+            lowest = _lowest_tls(mode, tls.get("minProtocolVersion"))
+            made = Subject(name, "gateway", [], mode, secrets, lowest_tls=lowest)
+            subject = found.setdefault((name, mode, str(lowest), *secrets), made)
             subject.hosts += [host for host in map(_bare, server.get("hosts") or []) if host not in subject.hosts]
     return list(found.values())
 
@@ -126,8 +145,9 @@ class _Names:
         subject.certificates = [str(self.owners[secret]["metadata"]["name"]) for secret in subject.secrets if secret in self.owners]
         hosts = [host for host in subject.hosts if host != "*"]
         if "*" in subject.hosts:
-            # It serves every name that has no server of its own. A name of the certificate proves it.
-            hosts += [name for name in self.of_certificate(subject.secrets) if name not in self.taken]
+            # It serves every name that has no server of its own. A name of the certificate proves it, or any other.
+            known = [name for name in self.of_certificate(subject.secrets) if name not in self.taken]
+            hosts += known or ([ANY_NAME] if subject.secrets else [])
         subject.server_names = list(dict.fromkeys(_probe_name(host, self.taken) for host in hosts))
 
 
@@ -157,22 +177,18 @@ def _endpoints(subjects: Iterable[Subject], settings: Settings) -> list[Object]:
     places: list[Object] = [{"address": address, "port": settings.https_port, **extra} for address in settings.addresses]
     if not settings.trusted_proxies:
         places += [{"address": address, "port": 443} for address in settings.proxy_addresses]
-    names = dict.fromkeys(name for subject in subjects for name in subject.server_names)
-    return [{**place, "server_name": name} for name in names for place in places]
+    names = {name: subject.lowest_tls for subject in subjects for name in subject.server_names}
+    lowest = {name: {"lowest_tls": version} if version else {} for name, version in names.items()}
+    return [{**place, "server_name": name, **lowest[name]} for name in names for place in places]
 
 
 def _warnings(subjects: Iterable[Subject]) -> list[str]:
     """Return a sentence for each subject that cannot be asked, so that the report says nothing of what it serves."""
     return [
-        f"gateway_gateways ({subject.name}): the report cannot show what hosts '*' serve{_because(subject)}; "
-        "name the hosts, or put the Certificate into certificate_certificates"
+        f"gateway_gateways ({subject.name}): the report cannot show what hosts '*' serve, since TLS passes through; name the hosts"
         for subject in subjects
         if subject.kind == "gateway" and not subject.server_names
     ]
-
-
-def _because(subject: Subject) -> str:
-    return "" if subject.mode == PASSTHROUGH else f", since the names of the certificate in Secret '{subject.secrets[0]}' are not known"
 
 
 def _reuse_warnings(subjects: Iterable[Subject]) -> list[str]:

@@ -97,8 +97,9 @@ def apply_objects(
     check: bool = False,
     force: bool = True,
 ) -> Applied:
-    """Apply definitions, then delete what has the labels of prune and is neither defined nor kept, and wait until it is gone if
-    prune has a wait_timeout.
+    """Apply definitions, then delete what has the labels of prune and is neither defined nor kept.
+
+    With a wait_timeout of prune it is gone at the end.
 
     Raises:
         DefinitionError: the definitions cannot be applied; nothing has changed.
@@ -117,8 +118,16 @@ def apply_objects(
             applier.know(each.resource, each.live)
         superfluous = pruner.superfluous(found)
     done = applier.run(definitions)
-    if done.failures:
-        return done
+    if superfluous and not done.failures:
+        _delete(pruner, superfluous, done, check)
+        if not check and not done.failures and prune and prune.get("wait_timeout"):
+            cause = pruner.wait_gone(superfluous, prune["wait_timeout"], deadline.clock)
+            done.failures += [f"{cause} (after {prune['wait_timeout']} s)"] if cause else []
+    return done
+
+
+def _delete(pruner: Prune, superfluous: Sequence[Found], done: Applied, check: bool) -> None:
+    """Delete what is not being deleted already, and note each deletion and each failure."""
     for each in (each for each in superfluous if not each.deleting):
         try:
             if not check:
@@ -127,10 +136,6 @@ def apply_objects(
             done.failures.append(str(exc))
         else:
             done.pruned.append(each)
-    if superfluous and prune and prune.get("wait_timeout") and not (check or done.failures):
-        cause = pruner.wait_gone(superfluous, prune["wait_timeout"], deadline.clock)
-        done.failures += [f"{cause} (after {prune['wait_timeout']} s)"] if cause else []
-    return done
 
 
 def find_mistakes(definitions: Sequence[Mapping[str, Any]]) -> list[str]:

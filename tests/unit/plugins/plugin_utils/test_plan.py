@@ -28,6 +28,7 @@ PASSING = {
 PORT = {"number": 443, "name": "https", "protocol": "HTTPS"}
 PLAIN = {"port": {**PORT, "number": 80}, "hosts": ["a.b"]}
 LAB = {"name": "lab", "type": "selfsigned"}
+ASKED = {"server_name": "app.example.com", "lowest_tls": "1.2"}
 WILDCARD = {"name": "all", "hosts": ["*.example.com"], "issuer": "lab", "routes": [ROUTE]}
 
 
@@ -104,7 +105,7 @@ def test_the_kind_of_the_issuer_is_looked_up():
 def test_texts_of_a_survey_are_cast():
     found = fine(SITE, edge_gateway_port="8443", edge_https_port="8444", edge_trusted_proxies="0", edge_proxy_protocol="yes")
     assert found["gateways"][0]["spec"]["servers"][0]["port"]["number"] == 8443
-    assert found["endpoints"] == [{"address": "192.0.2.1", "port": 8444, "proxy_protocol": True, "server_name": "app.example.com"}]
+    assert found["endpoints"] == [{"address": "192.0.2.1", "port": 8444, "proxy_protocol": True, **ASKED}]
     found = fine(SITE, edge_addresses="192.0.2.1, 192.0.2.2", edge_proxy_addresses='["192.0.2.9"]')
     assert found["addresses"] == ["192.0.2.1", "192.0.2.2"]
     assert [entry["address"] for entry in found["endpoints"]] == ["192.0.2.1", "192.0.2.2", "192.0.2.9"]
@@ -149,6 +150,7 @@ def test_a_site_with_an_issuer_is_proved_by_its_certificate():
         "secrets": ["app"],
         "certificates": ["app"],
         "issuer": "letsencrypt",
+        "lowest_tls": "1.2",
     }
 
 
@@ -201,20 +203,44 @@ def test_a_wildcard_beside_a_name():
 def test_every_host_is_looked_at_at_every_address():
     found = fine(WILDCARD | {"hosts": ["app.example.com", "*.example.com"]}, edge_addresses=["192.0.2.1", "192.0.2.2"])["endpoints"]
     assert len(found) == 4
-    assert found[3] == {"address": "192.0.2.2", "port": 443, "server_name": "edge-check.example.com"}
+    assert found[3] == {"address": "192.0.2.2", "port": 443, "server_name": "edge-check.example.com", "lowest_tls": "1.2"}
 
 
 def test_a_proxy_in_front_serves_it_too_and_the_hosts_expect_its_header():
     proxies = {"edge_proxy_protocol": True, "edge_proxy_addresses": ["192.0.2.9"], "edge_https_port": 8443}
     assert fine(SITE, **proxies)["endpoints"] == [
-        {"address": "192.0.2.1", "port": 8443, "proxy_protocol": True, "server_name": "app.example.com"},
-        {"address": "192.0.2.9", "port": 443, "server_name": "app.example.com"},
+        {"address": "192.0.2.1", "port": 8443, "proxy_protocol": True, **ASKED},
+        {"address": "192.0.2.9", "port": 443, **ASKED},
     ]
 
 
 def test_a_proxy_that_ends_tls_serves_a_certificate_of_its_own():
     found = fine(SITE, edge_trusted_proxies=1, edge_proxy_addresses=["192.0.2.9"])["endpoints"]
     assert [entry["address"] for entry in found] == ["192.0.2.1"]
+
+
+@pytest.mark.parametrize(
+    ("tls", "lowest"),
+    [
+        ({}, "1.2"),
+        ({"max_version": "1.2"}, "1.2"),
+        ({"min_version": "1.2", "cipher_suites": ["ECDHE-ECDSA-AES256-GCM-SHA384"]}, "1.2"),
+        ({"mode": "OPTIONAL_MUTUAL", "ca_certificate": PEM}, "1.2"),
+        ({"min_version": "1.3"}, None),
+        # The server wants a certificate before the client has seen all of the handshake.
+        ({"mode": "MUTUAL", "ca_certificate": PEM}, None),
+    ],
+)
+def test_the_lowest_version_that_a_site_allows_is_proved_too(tls, lowest):
+    (found,) = fine(SITE | {"tls": tls})["endpoints"]
+    assert found.get("lowest_tls") == lowest
+
+
+@pytest.mark.parametrize(("least", "lowest"), [(None, "1.2"), ("TLSV1_0", "1.2"), ("TLSV1_2", "1.2"), ("TLSV1_3", None)])
+def test_the_lowest_version_that_a_raw_gateway_allows_is_proved_too(least, lowest):
+    (found,) = fine(gateway_gateways=[gateway("mine", "a.example.com", minProtocolVersion=least)])["endpoints"]
+    assert found.get("lowest_tls") == lowest
+    assert "lowest_tls" not in fine(PASSING)["endpoints"][0]
 
 
 # --- issuers
@@ -345,6 +371,7 @@ def test_what_a_raw_gateway_serves_is_asked_like_a_site():
         "secrets": ["shop-tls"],
         "certificates": ["shop"],
         "issuer": None,
+        "lowest_tls": "1.2",
     }
     assert {entry["server_name"] for entry in found["endpoints"]} == {"shop.example.com", "edge-check.example.org"}
     assert {"host": "shop.example.com", "site": "shop", "acme": True} in found["names"]
@@ -361,14 +388,27 @@ def test_a_gateway_for_all_hosts_is_asked_by_names_of_its_certificate():
 
 def test_a_gateway_for_all_hosts_whose_certificate_is_not_known():
     found = fine(gateway_gateways=[gateway("mine", "*")])
-    assert subject(found, "raw")["server_names"] == found["endpoints"] == []
+    assert subject(found, "raw")["server_names"] == ["edge-check.invalid"]
+    assert [entry["server_name"] for entry in found["endpoints"]] == ["edge-check.invalid"]
     assert found["own_secrets"] == ["mine"]
     assert found["credentials"][0]["hosts"] == ["*"]
-    (warning,) = found["warnings"]
-    assert warning.startswith(
-        "gateway_gateways (raw): the report cannot show what hosts '*' serve, since the names of the certificate in Secret 'mine' are not "
-    )
-    assert warning.endswith("known; name the hosts, or put the Certificate into certificate_certificates")
+    assert found["warnings"] == []
+
+
+def test_a_gateway_for_all_hosts_whose_names_all_have_servers_of_their_own():
+    raw = [certificate("all", "all-tls", "app.example.com", issuer="lab")]
+    found = fine(SITE | {"issuer": "lab"}, gateway_gateways=[gateway("all-tls", "*")], certificate_certificates=raw)
+    assert subject(found, "raw")["server_names"] == ["edge-check.invalid"]
+
+
+def test_a_gateway_for_all_hosts_beside_names_and_a_zone():
+    found = fine(gateway_gateways=[gateway("mine", "shop/*", "a.example.com", "*.example.org")])
+    assert subject(found, "raw")["server_names"] == ["a.example.com", "edge-check.example.org", "edge-check.invalid"]
+
+
+def test_a_gateway_that_passes_all_hosts_on_is_warned_of():
+    (warning,) = fine(gateway_gateways=[gateway(None, "*", mode="PASSTHROUGH")])["warnings"]
+    assert warning == "gateway_gateways (raw): the report cannot show what hosts '*' serve, since TLS passes through; name the hosts"
 
 
 @pytest.mark.parametrize(

@@ -703,7 +703,7 @@ def test_what_the_report_cannot_show_is_a_warning():
     server = {
         "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
         "hosts": ["*"],
-        "tls": {"mode": "SIMPLE", "credentialName": "mine"},
+        "tls": {"mode": "PASSTHROUGH"},
     }
     raw = {"metadata": {"name": "raw"}, "spec": {"selector": {"istio": "ingress"}, "servers": [server]}}
     errors, (warning,) = judge({"gateway_gateways": [raw]})

@@ -267,7 +267,7 @@ def test_what_must_be_served_after_a_renewal():
     proof = site_proof(found, renewed, names=["raw"])
     assert proof["serials"] == {"raw.example.com": "r2", "edge-check.example.org": "r2"}
     assert proof["endpoints"] == [
-        {"address": address, "port": 8443, "server_name": name}
+        {"address": address, "port": 8443, "server_name": name, "lowest_tls": "1.2"}
         for name in ("raw.example.com", "edge-check.example.org")
         for address in ("192.0.2.1", "2001:db8::1")
     ]
