@@ -28,7 +28,10 @@ def _own_config(settings: Settings) -> dict[str, Any]:
 
 
 def _findings(settings: Settings) -> list[str]:
-    findings = config_findings(settings.get(f"{settings['kind']}_config") or {}, settings["kind"])
+    extra = read_list(settings.get("extra_config_keys"))
+    findings = config_findings(settings.get(f"{settings['kind']}_config") or {}, settings["kind"], extra or ())
+    if extra is None:
+        findings.append(list_finding(settings["extra_config_keys"], "k3s_extra_config_keys"))
     version = str(settings["version"])
     if VERSION_FORM.match(version) is None:
         findings.append(f"k3s_version is {version!r}: it must have the form {VERSION_HELP}.")
@@ -55,7 +58,7 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
 
     Args:
         settings: Values of the role's variables: `kind`, `host`, `server_host`, `server_url`, `token`, `version`, `server_config`,
-            `agent_config`, `first_server_config`, `data_dir`, `disable`, `registries`, `environment`; and `join`, the result of
+            `agent_config`, `extra_config_keys`, `first_server_config`, `data_dir`, `disable`, `registries`, `environment`; and `join`, the result of
             the module k3s_info on the first server.
 
     Returns:
