@@ -14,7 +14,12 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
-from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import (
+    is_true,
+    settings_findings,
+    settings_warnings,
+    with_etcd,
+)
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import address_list, is_address, list_finding, network_list, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import version_findings
 
@@ -23,6 +28,7 @@ Result = Mapping[str, Any]
 
 _AGENT_PORTS = {
     6444: "K3s's load balancer",
+    10010: "containerd's streams",
     10248: "the kubelet's health check",
     10249: "kube-proxy's metrics",
     10250: "the kubelet",
@@ -31,6 +37,7 @@ _AGENT_PORTS = {
 _SERVER_PORTS = {
     6443: "the Kubernetes API",
     10257: "the controller manager",
+    10258: "the cloud controller",
     10259: "the scheduler",
 }
 _ETCD_PORTS = {2379: "etcd's clients", 2380: "etcd's members"}
@@ -77,6 +84,13 @@ class Preflight:
         return config if isinstance(config, Mapping) else {}
 
     @property
+    def k3s(self) -> Mapping[str, Any]:
+        """The settings of K3s by the names that its own role uses."""
+        names = ("version", "server_config", "agent_config", "extra_config_keys", "disable", "registries", "environment")
+        same = {key: self.settings.get(key) for key in ("servers", "cluster_domain", "node_ports")}
+        return {**same, **{name: self.settings.get(f"k3s_{name}") for name in names}}
+
+    @property
     def serves_ipv6(self) -> bool:
         """Whether something answers at IPv6 addresses: pods with such networks, or a program that listens on the host itself."""
         given = str(self.settings.get("serves_ipv6", "")).lower()
@@ -98,7 +112,7 @@ class Preflight:
         needed = dict(_AGENT_PORTS)
         if server:
             needed.update(_SERVER_PORTS)
-            if str(self.server_config.get("cluster-init", "")).lower() in ("true", "yes", "on", "1"):
+            if is_true(self.server_config.get("cluster-init", "")) or with_etcd(self.k3s):
                 needed.update(_ETCD_PORTS)
         return {**needed, **dict.fromkeys(self.ports, "the sites")}
 
@@ -177,14 +191,12 @@ def plan(settings: Settings) -> dict[str, Any]:
 def _judge_settings(run: Preflight, found: judge.Findings) -> None:
     settings = run.settings
     if run.checks("variables"):
-        version = run.text("k3s_version")
-        if release.VERSION_FORM.match(version) is None:
-            found.errors.append(f"k3s_version is {version!r}: it must have the form {release.VERSION_HELP}.")
+        for kind in ("server", "agent"):
+            found.errors += settings_findings(run.k3s, kind)
     found.errors += run.findings
     if run.checks("variables"):
         found.warnings += run.warnings
-        for kind in ("server", "agent"):
-            found.errors += config_findings(settings.get(f"k3s_{kind}_config") or {}, kind)
+        found.warnings += settings_warnings(run.k3s)
         if settings.get("airgap_dir") and not settings.get("airgap_dir_exists"):
             found.errors.append(f"k3s_airgap_dir is {settings['airgap_dir']!r}: there is no such folder on the controller.")
     if run.checks("versions"):
