@@ -33,10 +33,8 @@ def _join_findings(settings: Settings, joins: bool, token: str) -> list[str]:
         ]
     if joins and not token:
         folder = f"{settings['data_dir']}/server"
-        return [
-            f"{server_host} has no join token in {folder}: install K3s there first (in a play or batch of its own, as "
-            "`serial: [1, 100%]` does), or set k3s_server_url and k3s_token."
-        ]
+        alone = "in a play or batch of its own, as `serial: [1, 100%]` does"
+        return [f"{server_host} has no join token in {folder}: install K3s there first ({alone}), or set k3s_server_url and k3s_token."]
     return []
 
 
