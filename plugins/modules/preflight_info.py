@@ -39,6 +39,10 @@ options:
     description: Folder whose free space is returned.
     type: path
     default: /var/lib/rancher/k3s
+  node_config:
+    description: Contents of K3s's configuration file on this host, of which C(node-name) and C(with-node-id) decide the Node's name.
+    type: dict
+    default: {}
   reference_time:
     description: The controller's time in seconds since 1970 when the task began, to compare clocks.
     type: float
@@ -107,6 +111,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network
 
 _WATCHED_UNITS = ("firewalld.service", "nm-cloud-setup.timer", "nm-cloud-setup.service")
@@ -132,6 +137,8 @@ def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
         "os": host.os_release(root),
         "machine": platform.machine(),
         "hostname": platform.node(),
+        "node_name": own_node_name(module.params["node_config"].get("node-name")),
+        "node_id": module.boolean(module.params["node_config"].get("with-node-id") or False),
         "python": platform.python_version(),
         "root": os.geteuid() == 0,
         "systemd": systemd,
@@ -156,6 +163,7 @@ def main() -> None:
             "host": {"type": "bool", "default": True},
             "ports": {"type": "list", "elements": "int", "default": []},
             "data_dir": {"type": "path", "default": "/var/lib/rancher/k3s"},
+            "node_config": {"type": "dict", "default": {}},
             "reference_time": {"type": "float"},
             "names": {"type": "list", "elements": "str", "default": []},
             "urls": {

@@ -154,6 +154,8 @@ def judge_names(hosts: Mapping[str, Facts], found: Findings) -> None:
             found.error(
                 name, f"its host name {node!r} cannot be the name of a Node", "use letters, digits, '-' and '.' only, or set node-name"
             )
+        elif host.get("node_id"):
+            continue  # K3s appends something of the host's own
         elif node in holders:
             found.error(name, f"has the host name {node!r} like {holders[node]}", "give each host its own name, or set node-name")
         holders.setdefault(node, name)

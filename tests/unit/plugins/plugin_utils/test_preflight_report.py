@@ -207,6 +207,11 @@ def test_hosts_are_compared_with_each_other():
     assert "edge2: has the host name 'edge1' like edge1: give each host its own name, or set node-name." in errors
 
 
+@pytest.mark.parametrize("changes", [{"node_name": "edge2"}, {"node_name": "edge1", "node_id": True}])
+def test_hosts_of_one_name_may_have_nodes_of_their_own(changes):
+    assert judge(hosts={"edge1": gathered(), "edge2": gathered(fetched={}, **changes)})[0] == []
+
+
 def test_a_common_difference_to_the_controller_is_a_warning():
     errors, warnings = judge(hosts={"edge1": gathered(time_offset=-3600.0)})
     assert errors == []
