@@ -19,7 +19,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import re
 Node = Mapping[str, Any]
 
 _SETTING = re.compile(r"^[\"']?(node-name|with-node-id)[\"']?[ \t]*:[ \t]*([\"']?)([^\s\"'#]+)\2", re.MULTILINE)
-_NAME_IN_ENVIRONMENT = re.compile(r"^[ \t]*K3S_NODE_NAME=([\"']?)([^\s\"']+)\1", re.MULTILINE)
+_NAME_IN_ENVIRONMENT = re.compile(r"^[ \t]*(K3S_NODE_NAME)=[\"']?([^\s\"']+)", re.MULTILINE)
 
 
 def _settings(root: str) -> dict[str, str]:
@@ -37,7 +37,8 @@ def _settings(root: str) -> dict[str, str]:
         for unit in ("k3s", "k3s-agent")
         for path in (f"/etc/default/{unit}", f"/etc/sysconfig/{unit}", f"/etc/systemd/system/{unit}.service.env")
     ]
-    found = {"node-name": match.group(2) for text in environment for match in _NAME_IN_ENVIRONMENT.finditer(text or "")}
+    found = dict(pair for text in environment for pair in _NAME_IN_ENVIRONMENT.findall(text or ""))
+    found = {"node-name": found["K3S_NODE_NAME"]} if found else {}
     found.update({match.group(1): match.group(3) for text in texts for match in _SETTING.finditer(text or "")})
     return found
 
