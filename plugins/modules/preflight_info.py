@@ -111,6 +111,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.existing import existing_k3s
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network
 
@@ -120,6 +121,11 @@ _WATCHED_UNITS = ("firewalld.service", "nm-cloud-setup.timer", "nm-cloud-setup.s
 def _active_units(module: AnsibleModule) -> list[str]:
     _code, out, _err = module.run_command(["systemctl", "is-active", *_WATCHED_UNITS], handle_exceptions=False)
     return [unit for unit, state in zip(_WATCHED_UNITS, out.split()) if state in ("active", "activating")]
+
+
+def _network_manager(module: AnsibleModule) -> str:
+    _code, out, _err = module.run_command(["NetworkManager", "--version"], handle_exceptions=False)
+    return out.strip()
 
 
 def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
@@ -133,6 +139,7 @@ def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
     systemd = os.path.isdir("/run/systemd/system")
     _code, ip_output, _err = module.run_command(["ip", "-o", "address", "show", "up"], handle_exceptions=False)
     reference = module.params["reference_time"]
+    units = _active_units(module) if systemd else []
     return {
         "os": host.os_release(root),
         "machine": platform.machine(),
@@ -143,6 +150,9 @@ def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
         "root": os.geteuid() == 0,
         "systemd": systemd,
         "cgroups": host.cgroups(root),
+        "missing_modules": host.missing_modules(root, platform.release()),
+        "selinux": host.selinux(root),
+        "other_k3s": existing_k3s(),
         "memory_mib": host.memory_mib(root),
         "cores": len(os.sched_getaffinity(0)),
         "free_mib": host.free_mib(module.params["data_dir"]),
@@ -150,7 +160,8 @@ def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
         "addresses": host.addresses(ip_output),
         "time_offset": None if reference is None else round(now - reference, 3),
         "listeners": host.listeners(module.params["ports"], root),
-        "active_units": _active_units(module) if systemd else [],
+        "active_units": units,
+        "network_manager": _network_manager(module) if any(unit.startswith("nm-cloud-setup") for unit in units) else "",
         "ufw": host.ufw_enabled(root),
     }
 

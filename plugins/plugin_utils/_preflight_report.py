@@ -16,12 +16,13 @@ from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import (
     is_true,
+    own_config,
     settings_findings,
     settings_warnings,
     with_etcd,
 )
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import address_list, is_address, list_finding, network_list, read_list
-from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import version_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import support_warning, version_findings
 
 Settings = Mapping[str, Any]
 Result = Mapping[str, Any]
@@ -203,6 +204,8 @@ def _judge_settings(run: Preflight, found: judge.Findings) -> None:
         errors, warnings = version_findings(run.text("k3s_version"), run.text("istio_version"), run.text("cert_manager_version"))
         found.errors += errors
         found.warnings += warnings
+        outdated = support_warning(run.text("k3s_version"), run.text("today")) if run.text("today") else None
+        found.warnings += [outdated] if outdated else []
 
 
 def _sentence(text: str) -> str:
@@ -221,6 +224,7 @@ def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge
     server = not servers or name in servers
     if run.checks("system"):
         judge.judge_system(name, host, run.text("k3s_version"), found)
+        judge.judge_kernel(name, host, own_config(run.k3s, "server" if server else "agent"), run.server_config, found)
     if run.checks("resources"):
         judge.judge_resources(name, host, server, found)
     if run.checks("ports"):
