@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model, redirects, rules
+from ansible_collections.baremesh.edge.plugins.module_utils._rule_tools import data_dir, rule_tools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,8 +110,17 @@ class Host:
         return idle
 
     def nat_rules(self) -> str:
-        """Return the NAT rules of both families as ``iptables-save`` prints them; empty where there is no iptables."""
-        return "\n".join(self.saved(family) or "" for family in self.tables)
+        """Return the NAT rules of both families as ``iptables-save`` prints them.
+
+        K3s sets rules by its own iptables where the host has none, and rules of the kernel's old interface hide from a tool of the new.
+        """
+        others = [
+            self.run([*tool.save, "-t", "nat"])[1]
+            for family in self.tables
+            for tool in rule_tools(redirects.TOOLS[family], self.find, data_dir())
+            if tool.save[0] != f"{self.tables[family]}-save"
+        ]
+        return "\n".join([*(self.saved(family) or "" for family in self.tables), *others])
 
     def saved(self, family: int) -> str | None:
         """Return the NAT rules of one family as they were first seen; ``None`` where there is no iptables or no NAT for the family."""
