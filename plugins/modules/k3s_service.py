@@ -97,6 +97,10 @@ options:
       - File through which the API is asked, C(k3s.yaml) on a server and the kubelet's own on an agent.
       - The API and the Node are not waited for unless set.
     type: path
+  node:
+    description: Whether there is a Node to wait for. A server with C(disable-agent) has none.
+    type: bool
+    default: true
   wait:
     description:
       - Whether to wait until it is ready. With V(false) a start is only asked for, so that other work can go on meanwhile.
@@ -196,6 +200,7 @@ def main() -> None:
             "version": {"type": "str"},
             "node_name": {"type": "str"},
             "kubeconfig": {"type": "path"},
+            "node": {"type": "bool", "default": True},
             "wait": {"type": "bool", "default": True},
             "inputs_changed": {"type": "bool", "default": False},
         },

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import SECRET_KEYS
-from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import own_config, settings_findings, with_etcd
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import is_true, own_config, settings_findings, with_etcd
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import read_list
 
 Settings = Mapping[str, Any]
@@ -50,7 +50,7 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
     Returns:
         `findings` and `join_findings`, a sentence for each thing that is wrong; `joins`, whether the node joins another; `name`,
         the Node's name as far as it is given; `unit` and `unit_path`; `kubeconfig`, by which the host asks the API;
-        `server_kubeconfig`, by which the first server does; `token`;
+        `has_node`, whether a kubelet runs there; `server_kubeconfig`, by which the first server does; `token`;
         `config`, the content of config.yaml; `secret`, whether that holds one; `has_registries` and `has_environment`;
         `address_config`, what the first server's configuration says about its address; `files_at_start`, what K3s reads only then.
     """
@@ -92,6 +92,7 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
         "kubeconfig": own.get("write-kubeconfig") or _KUBECONFIG
         if kind == "server"
         else f"{settings['data_dir']}/agent/kubelet.kubeconfig",
+        "has_node": not is_true(own.get("disable-agent", "")),
         "server_kubeconfig": first.get("write-kubeconfig") or _KUBECONFIG,
         "token": token,
         "config": {**config, **own},

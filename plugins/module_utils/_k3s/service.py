@@ -125,6 +125,9 @@ class Service:
         try:
             if self.p["name"] == "k3s":
                 api.wait_readyz(deadline, alive)
+            if not self.p["node"]:
+                self._note(ready=True)
+                return {}
             node = api.wait_node(node_name, lambda node: nodes.why_not_ready(node, version, node_name, since), deadline, alive)
         except ApiError as error:
             raise unit.UnitError(f"{self.unit.name} runs, but after {deadline.elapsed:.0f} s {error}.", journal.lines) from error

@@ -243,6 +243,14 @@ def test_a_node_whose_name_is_known_after_its_start_only_is_waited_for_by_that(h
     assert seen == ["edge1-1a2b3c4d"]
 
 
+def test_a_server_without_a_kubelet_has_no_node_to_wait_for(host, monkeypatch):
+    monkeypatch.setattr(FakeApi, "wait_node", lambda *_args: pytest.fail("there is no Node"))
+    result = host.ensure(node=False)
+    assert result["changed"]
+    assert not result["address"]
+    assert host.ensure(node=False)["action"] == "none"
+
+
 def test_units_that_systemd_has_not_read_are_read_first(host):
     host.state.update(LoadState="not-found", NeedDaemonReload="yes")
     host.ensure()

@@ -196,3 +196,9 @@ def test_keys_of_the_address_are_those_that_k3s_takes_it_from():
         "node-external-ip": "198.51.100.7",
         "supervisor-port": 9345,
     }
+
+
+@pytest.mark.parametrize(("value", "has_node"), [(True, False), ("true", False), (False, True), (None, True)])
+def test_a_server_may_have_no_node(value, has_node):
+    config = {} if value is None else {"disable-agent": value}
+    assert derive(server_config=config)["has_node"] is has_node
