@@ -13,7 +13,8 @@ author:
   - The baremesh.edge authors (@baremesh)
 description:
   - Reads, on a K3s server, the address under which other nodes reach it and, if wished, the join token that K3s wrote.
-  - The address is the one that K3s itself announces, C(node-ip) of the configuration or else the address of the default route.
+  - The address is the one that K3s itself announces. The keys C(advertise-address), C(node-external-ip), C(node-ip) and C(flannel-iface)
+    of the configuration decide, in this order, or else the default route.
   - Returns a token only if O(token) is true. Use C(no_log) on the task then.
 extends_documentation_fragment:
   - baremesh.edge._attributes
@@ -84,44 +85,15 @@ token:
 
 import os
 import re
-import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.addresses import announced_address, join_url
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import read_text
 
 _BOOTSTRAP = re.compile(r"(^|::)[a-z0-9]{6}\.[a-z0-9]{16}$")
-
-
-def route_address() -> str:
-    """Return the local address of the default route, IPv4 before IPv6, without sending anything."""
-    for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        try:
-            with socket.socket(family, socket.SOCK_DGRAM) as probe:
-                probe.connect((target, 9))
-                return str(probe.getsockname()[0])
-        except OSError:
-            continue
-    return ""
-
-
-def announced_address(config: Mapping[str, Any]) -> str:
-    """Return under which address a server with this configuration is reached."""
-    for key in ("advertise-address", "node-ip"):
-        value = config.get(key)
-        if isinstance(value, list):
-            value = value[0] if value else None
-        if value:
-            return str(value).split(",", maxsplit=1)[0].strip()
-    return route_address()
-
-
-def join_url(address: str, port: Any) -> str:
-    """Return the address that other nodes join at."""
-    host = f"[{address}]" if ":" in address else address
-    return f"https://{host}:{port or 6443}"
 
 
 def read_token(data_dir: str, kind: str) -> str | None:
@@ -166,7 +138,7 @@ def main() -> None:
     result: dict[str, Any] = {
         "changed": False,
         "address": address,
-        "url": join_url(address, module.params["config"].get("https-listen-port")) if address else "",
+        "url": join_url(address, module.params["config"]),
         "joinable": token is not None,
         "given_token_fits": None,
     }

@@ -109,7 +109,7 @@ sha256:
   type: str
   returned: success
 previous_version:
-  description: Version placed before, by this module.
+  description: Version of the binary that was there, as noted by this module or, for a binary that it did not place, as printed by it.
   type: str
   returned: success
   sample: v1.33.8+k3s1
@@ -125,6 +125,7 @@ restart_needed:
   returned: success
 """
 
+import os
 import platform
 
 from ansible.module_utils.basic import AnsibleModule
@@ -159,9 +160,18 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+
+    def ask_version(binary: str) -> str:
+        code, out, _err = module.run_command([binary, "--version"], handle_exceptions=False)
+        return out if code == 0 else ""
+
     try:
-        placer = Placer(module.params, platform.machine(), module.get_bin_path)
-        module.exit_json(**place_release(placer, module.check_mode))
+        placer = Placer(module.params, platform.machine(), module.get_bin_path, ask_version)
+        result = place_release(placer, module.check_mode)
+        # A policy for K3s gives the binary a label of its own, which a file that was renamed into place does not have.
+        if os.path.exists(placer.binary):
+            result["changed"] = module.set_default_selinux_context(placer.binary, result["changed"])
+        module.exit_json(**result)
     except (ReleaseError, OSError) as error:
         module.fail_json(msg=str(error))
 

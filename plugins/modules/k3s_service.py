@@ -88,13 +88,19 @@ options:
     description: Version that the kubelet must report. Any is accepted unless set.
     type: str
   node_name:
-    description: Name of this host's Node. The host name in lower case unless set.
+    description:
+      - Name of this host's Node, as far as the configuration gives one. The host name in lower case unless set.
+      - A file of C(config.yaml.d) may give another, and C(with-node-id) appends to it; both are read from the host.
     type: str
   kubeconfig:
     description:
       - File through which the API is asked, C(k3s.yaml) on a server and the kubelet's own on an agent.
       - The API and the Node are not waited for unless set.
     type: path
+  node:
+    description: Whether there is a Node to wait for. A server with C(disable-agent) has none.
+    type: bool
+    default: true
   wait:
     description:
       - Whether to wait until it is ready. With V(false) a start is only asked for, so that other work can go on meanwhile.
@@ -194,6 +200,7 @@ def main() -> None:
             "version": {"type": "str"},
             "node_name": {"type": "str"},
             "kubeconfig": {"type": "path"},
+            "node": {"type": "bool", "default": True},
             "wait": {"type": "bool", "default": True},
             "inputs_changed": {"type": "bool", "default": False},
         },
@@ -206,17 +213,16 @@ def main() -> None:
         module.fail_json(msg=f"The configuration of K3s cannot be written: {error}.")
     params["inputs_changed"] = params["inputs_changed"] or found["restart_needed"]
     deadline = Deadline(SystemClock(), params["timeout"])
-    node_name = own_node_name(params["node_name"])
     result: dict[str, Any] = {
         "changed": bool(found["written"]),
         "written": found["written"],
         "action": "none",
-        "node_name": node_name,
+        "node_name": own_node_name(params["node_name"]),
         "address": None,
         "diff": found["diff"],
     }
     try:
-        run(Service(params, module.run_command, module.check_mode), node_name, deadline, result)
+        run(Service(params, module.run_command, module.check_mode), deadline, result)
     except UnitError as error:
         result.update(cause=str(error), journal=error.journal[-_SHOWN_LINES:], elapsed=round(deadline.elapsed, 3))
         module.fail_json(msg=str(error), **result)

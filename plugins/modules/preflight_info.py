@@ -39,6 +39,10 @@ options:
     description: Folder whose free space is returned.
     type: path
     default: /var/lib/rancher/k3s
+  node_config:
+    description: Contents of K3s's configuration file on this host, of which C(node-name) and C(with-node-id) decide the Node's name.
+    type: dict
+    default: {}
   reference_time:
     description: The controller's time in seconds since 1970 when the task began, to compare clocks.
     type: float
@@ -128,6 +132,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.existing import existing_k3s
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network, runs
 
 _WATCHED_UNITS = ("firewalld.service", "nm-cloud-setup.timer", "nm-cloud-setup.service")
@@ -136,6 +142,11 @@ _WATCHED_UNITS = ("firewalld.service", "nm-cloud-setup.timer", "nm-cloud-setup.s
 def _active_units(module: AnsibleModule) -> list[str]:
     _code, out, _err = module.run_command(["systemctl", "is-active", *_WATCHED_UNITS], handle_exceptions=False)
     return [unit for unit, state in zip(_WATCHED_UNITS, out.split()) if state in ("active", "activating")]
+
+
+def _network_manager(module: AnsibleModule) -> str:
+    _code, out, _err = module.run_command(["NetworkManager", "--version"], handle_exceptions=False)
+    return out.strip()
 
 
 def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
@@ -149,14 +160,20 @@ def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
     systemd = os.path.isdir("/run/systemd/system")
     _code, ip_output, _err = module.run_command(["ip", "-o", "address", "show", "up"], handle_exceptions=False)
     reference = module.params["reference_time"]
+    units = _active_units(module) if systemd else []
     return {
         "os": host.os_release(root),
         "machine": platform.machine(),
         "hostname": platform.node(),
+        "node_name": own_node_name(module.params["node_config"].get("node-name")),
+        "node_id": module.boolean(module.params["node_config"].get("with-node-id") or False),
         "python": platform.python_version(),
         "root": os.geteuid() == 0,
         "systemd": systemd,
         "cgroups": host.cgroups(root),
+        "missing_modules": host.missing_modules(root, platform.release()),
+        "selinux": host.selinux(root),
+        "other_k3s": existing_k3s(),
         "memory_mib": host.memory_mib(root),
         "cores": len(os.sched_getaffinity(0)),
         "free_mib": host.free_mib(module.params["data_dir"]),
@@ -164,7 +181,8 @@ def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
         "addresses": host.addresses(ip_output),
         "time_offset": None if reference is None else round(now - reference, 3),
         "listeners": host.listeners(module.params["ports"], root),
-        "active_units": _active_units(module) if systemd else [],
+        "active_units": units,
+        "network_manager": _network_manager(module) if any(unit.startswith("nm-cloud-setup") for unit in units) else "",
         "ufw": host.ufw_enabled(root),
         "runs": _other_runs(module, now),
     }
@@ -185,6 +203,7 @@ def main() -> None:
             "host": {"type": "bool", "default": True},
             "ports": {"type": "list", "elements": "int", "default": []},
             "data_dir": {"type": "path", "default": "/var/lib/rancher/k3s"},
+            "node_config": {"type": "dict", "default": {}},
             "reference_time": {"type": "float"},
             "names": {"type": "list", "elements": "str", "default": []},
             "caa_names": {"type": "list", "elements": "str", "default": []},

@@ -5,13 +5,15 @@
 """Which keys K3s's configuration file may have, and what is wrong with a given one.
 
 K3s itself is no judge of this: its server skips a misspelt key with a warning, its agent dies of one.
-The lists follow https://docs.k3s.io/cli/server and https://docs.k3s.io/cli/agent.
+The lists follow https://docs.k3s.io/cli/server and https://docs.k3s.io/cli/agent, and hold the hidden flags of K3s's source too.
+A release may know more: C(k3s_extra_config_keys) names what these lists do not hold.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import read_dict
@@ -36,18 +38,19 @@ BOTH_KEYS = _words("""
 """)
 
 SERVER_KEYS = _words("""
-    https-listen-port advertise-address advertise-port tls-san tls-san-security
+    https-listen-port supervisor-port apiserver-port apiserver-bind-address advertise-address advertise-port tls-san tls-san-security
     default-local-storage-path
-    write-kubeconfig write-kubeconfig-mode write-kubeconfig-group helm-job-image
+    write-kubeconfig write-kubeconfig-mode write-kubeconfig-group helm-job-image helm-controller-arg
     cluster-cidr service-cidr service-node-port-range cluster-dns cluster-domain flannel-backend flannel-ipv6-masq
     flannel-external-ip egress-selector-mode servicelb-namespace
     agent-token agent-token-file cluster-init cluster-reset cluster-reset-restore-path
     etcd-arg kube-apiserver-arg kube-controller-manager-arg kube-scheduler-arg kube-cloud-controller-manager-arg
-    datastore-endpoint datastore-cafile datastore-certfile datastore-keyfile
+    datastore-endpoint datastore-cafile datastore-certfile datastore-keyfile kine-tls
     etcd-expose-metrics etcd-disable-snapshots etcd-snapshot-name etcd-snapshot-schedule-cron etcd-snapshot-retention
-    etcd-snapshot-dir etcd-snapshot-compress
+    etcd-snapshot-dir etcd-snapshot-compress etcd-snapshot-reconcile-interval
     etcd-s3 etcd-s3-endpoint etcd-s3-endpoint-ca etcd-s3-skip-ssl-verify etcd-s3-access-key etcd-s3-secret-key etcd-s3-bucket
-    etcd-s3-region etcd-s3-folder etcd-s3-proxy etcd-s3-config-secret etcd-s3-insecure etcd-s3-timeout
+    etcd-s3-session-token etcd-s3-bucket-lookup-type etcd-s3-region etcd-s3-folder etcd-s3-proxy etcd-s3-config-secret
+    etcd-s3-insecure etcd-s3-timeout etcd-s3-retention
     disable disable-scheduler disable-cloud-controller disable-kube-proxy disable-network-policy disable-helm-controller
     embedded-registry supervisor-metrics secrets-encryption secrets-encryption-provider system-default-registry
     disable-agent disable-apiserver disable-controller-manager disable-etcd
@@ -55,7 +58,7 @@ SERVER_KEYS = _words("""
 
 AGENT_KEYS = _words("disable-apiserver-lb")
 
-SECRET_KEYS = _words("token agent-token datastore-endpoint etcd-s3-access-key etcd-s3-secret-key vpn-auth")
+SECRET_KEYS = _words("token agent-token datastore-endpoint etcd-s3-access-key etcd-s3-secret-key etcd-s3-session-token vpn-auth")
 
 _GONE: Mapping[str, str] = {
     "no-flannel": "flannel-backend: none",
@@ -77,6 +80,13 @@ _OWNED: Mapping[str, str] = {
 }
 
 
+# Parts that K3s packages: people turn them off with a key of their own name, which K3s never had.
+_PACKAGED = _words("traefik servicelb local-storage metrics-server coredns runtimes")
+
+# No hint may suggest a key that stops or wipes part of a server.
+_HARMFUL = re.compile(r"disable|cluster-reset|rootless")
+
+
 def allowed_keys(kind: str) -> frozenset[str]:
     """Return the keys that a node of this kind takes.
 
@@ -86,30 +96,41 @@ def allowed_keys(kind: str) -> frozenset[str]:
     return BOTH_KEYS | (SERVER_KEYS if kind == "server" else AGENT_KEYS)
 
 
-def _key_finding(key: str, kind: str, variable: str) -> str | None:
+def _key_finding(key: str, kind: str, variable: str, extra: Collection[str]) -> str | None:
     allowed = allowed_keys(kind)
     plain = key.removesuffix("+")
     if plain in _OWNED and plain in allowed:
         return f"{variable} has the key {key!r}: the role sets it itself; use {_OWNED[plain]}."
-    if plain in allowed:
+    if plain in allowed or plain in extra:
         return None
     if plain in _GONE:
         return f"{variable} has the key {key!r}, which K3s no longer has: use {_GONE[plain]} instead."
+    if plain.removeprefix("disable-") in _PACKAGED:
+        return f"{variable} has the key {key!r}, which K3s does not know: add {plain.removeprefix('disable-')!r} to k3s_disable instead."
     if kind == "agent" and plain in SERVER_KEYS:
         return f"{variable} has the key {key!r}, which only a server takes (an agent does not start with it): move it to k3s_server_config."
     if kind == "server" and plain in AGENT_KEYS:
         return f"{variable} has the key {key!r}, which only an agent takes: move it to k3s_agent_config."
-    close = difflib.get_close_matches(plain, sorted(allowed), n=1, cutoff=0.6)
-    hint = f"did you mean {close[0]!r}?" if close else "see https://docs.k3s.io/cli for the keys."
-    return f"{variable} has the key {key!r}, which K3s does not know: {hint}"
+    # A key that only begins like a known one is a newer key rather than a misspelt one.
+    close = [
+        known
+        for known in difflib.get_close_matches(plain.lower().replace("_", "-"), sorted(allowed), n=1, cutoff=0.8)
+        if not _HARMFUL.search(known) and not plain.startswith(f"{known}-")
+    ]
+    hint = f"did you mean {close[0]!r}? If not" if close else "correct it, or"
+    return (
+        f"{variable} has the key {key!r}, which is not among K3s's known keys: {hint}, "
+        f"if `k3s {kind} --help` of k3s_version lists it, add it to k3s_extra_config_keys."
+    )
 
 
-def config_findings(config: Any, kind: str) -> list[str]:
+def config_findings(config: Any, kind: str, extra: Collection[str] = ()) -> list[str]:
     """Return what is wrong with C(k3s_server_config) or C(k3s_agent_config), one sentence each.
 
     Args:
         config: The variable's value.
         kind: C(server) or C(agent).
+        extra: Keys to accept beside the known ones, C(k3s_extra_config_keys).
     """
     variable = f"k3s_{kind}_config"
     given, config = config, read_dict(config)
@@ -117,7 +138,7 @@ def config_findings(config: Any, kind: str) -> list[str]:
         return [f"{variable} is {given!r}: it must be a dictionary of K3s's configuration keys."]
     findings = []
     for key in config:
-        finding = _key_finding(str(key), kind, variable)
+        finding = _key_finding(str(key), kind, variable, extra)
         if finding:
             findings.append(finding)
         elif isinstance(config[key], Mapping):

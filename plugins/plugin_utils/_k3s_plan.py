@@ -9,32 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import VERSION_FORM, VERSION_HELP
-from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import SECRET_KEYS, config_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import dict_finding, list_finding, read_dict, read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import SECRET_KEYS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import is_true, own_config, settings_findings, with_etcd
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import read_dict, read_list
 
 Settings = Mapping[str, Any]
 
 _CONFIG_DIR = "/etc/rancher/k3s"
+_KUBECONFIG = f"{_CONFIG_DIR}/k3s.yaml"
+_CLUSTER_DOMAIN = "cluster.local"
 _DATA_DIR = "/var/lib/rancher/k3s"
-_REGISTRY_SECRET_KEYS = ["auth", "identitytoken", "password", "token"]
+_REGISTRY_SECRET_KEYS = ["auth", "identity_token", "identitytoken", "password", "token"]
 # The keys that name the address of a server.
-_ADDRESS_KEYS = ("advertise-address", "node-ip", "https-listen-port")
-
-
-def _own_config(settings: Settings) -> dict[str, Any]:
-    return dict(read_dict(settings.get(f"{settings['kind']}_config")) or {})
-
-
-def _findings(settings: Settings) -> list[str]:
-    findings = config_findings(settings.get(f"{settings['kind']}_config") or {}, settings["kind"])
-    version = str(settings["version"])
-    if VERSION_FORM.match(version) is None:
-        findings.append(f"k3s_version is {version!r}: it must have the form {VERSION_HELP}.")
-    findings += [dict_finding(settings[key], f"k3s_{key}") for key in ("registries", "environment") if read_dict(settings.get(key)) is None]
-    if read_list(settings.get("disable")) is None:
-        findings.append(list_finding(settings["disable"], "k3s_disable"))
-    return findings
+_ADDRESS_KEYS = ("advertise-address", "node-external-ip", "node-ip", "flannel-iface", "https-listen-port", "supervisor-port")
 
 
 def _join_findings(settings: Settings, joins: bool, token: str) -> list[str]:
@@ -46,7 +33,8 @@ def _join_findings(settings: Settings, joins: bool, token: str) -> list[str]:
         ]
     if joins and not token:
         folder = f"{settings['data_dir']}/server"
-        return [f"{server_host} has no join token in {folder}: install K3s there first, or set k3s_server_url and k3s_token."]
+        alone = "in a play or batch of its own, as `serial: [1, 100%]` does"
+        return [f"{server_host} has no join token in {folder}: install K3s there first ({alone}), or set k3s_server_url and k3s_token."]
     return []
 
 
@@ -55,17 +43,20 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
 
     Args:
         settings: Values of the role's variables: `kind`, `host`, `server_host`, `server_url`, `token`, `version`, `server_config`,
-            `agent_config`, `first_server_config`, `data_dir`, `disable`, `registries`, `environment`; and `join`, the result of
+            `agent_config`, `extra_config_keys`, `first_server_config`, `data_dir`, `disable`, `registries`, `environment`,
+            `servers`, `cluster_domain` and `node_ports` (values by name of their variables); and `join`, the result of
             the module k3s_info on the first server.
 
     Returns:
         `findings` and `join_findings`, a sentence for each thing that is wrong; `joins`, whether the node joins another; `name`,
-        the Node's name as far as it is given; `unit` and `unit_path`; `kubeconfig`, by which the host asks the API; `token`;
+        the Node's name as far as it is given; `unit` and `unit_path`; `kubeconfig`, by which the host asks the API;
+        `has_node`, whether a kubelet runs there; `server_kubeconfig`, by which the first server does; `token`;
         `config`, the content of config.yaml; `secret`, whether that holds one; `registries` and `environment`;
         `address_config`, what the first server's configuration says about its address; `files_at_start`, what K3s reads only then.
     """
     kind = settings["kind"]
-    own = _own_config(settings)
+    own = own_config(settings, kind)
+    first = read_dict(settings.get("first_server_config")) or {}
     join = settings.get("join") or {}
     joins = kind == "agent" or settings["server_host"] != settings["host"]
     token = str(settings.get("token") or join.get("token") or "")
@@ -82,22 +73,31 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
         config["write-kubeconfig-mode"] = "0600"
         if disable:
             config["disable"] = disable
+        if settings.get("cluster_domain", _CLUSTER_DOMAIN) != _CLUSTER_DOMAIN:
+            config["cluster-domain"] = settings["cluster_domain"]
+        if not joins and with_etcd(settings):
+            config["cluster-init"] = True
+    if own.get("log"):
+        # With a log file K3s writes to that alone, and the reason of a failed start would be missing in the journal.
+        config["alsologtostderr"] = True
     unit = "k3s" if kind == "server" else "k3s-agent"
     unit_path = f"/etc/systemd/system/{unit}.service"
     return {
-        "findings": _findings(settings),
+        "findings": settings_findings(settings, kind),
         "join_findings": _join_findings(settings, joins, token),
         "joins": joins,
         "name": str(own.get("node-name") or ""),
         "unit": unit,
         "unit_path": unit_path,
-        "kubeconfig": f"{_CONFIG_DIR}/k3s.yaml" if kind == "server" else f"{settings['data_dir']}/agent/kubelet.kubeconfig",
+        "kubeconfig": own.get("write-kubeconfig") or _KUBECONFIG
+        if kind == "server"
+        else f"{settings['data_dir']}/agent/kubelet.kubeconfig",
+        "has_node": not is_true(own.get("disable-agent", "")),
+        "server_kubeconfig": first.get("write-kubeconfig") or _KUBECONFIG,
         "token": token,
         "config": {**config, **own},
         "secret": any(str(key).removesuffix("+") in SECRET_KEYS for key in own),
-        "address_config": {
-            key: value for key, value in (read_dict(settings.get("first_server_config")) or {}).items() if key in _ADDRESS_KEYS
-        },
+        "address_config": {key: value for key, value in first.items() if key in _ADDRESS_KEYS},
         "registries": read_dict(settings.get("registries")) or {},
         "environment": read_dict(settings.get("environment")) or {},
         "files_at_start": [

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.existing import refusal
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import checksum_of
 from ansible_collections.baremesh.edge.plugins.module_utils._process import lives
 from ansible_collections.baremesh.edge.plugins.plugin_utils._held_ports import advice_about
@@ -26,6 +27,8 @@ _EL = ("rhel", "rocky", "almalinux", "centos", "ol")
 # Seconds within which a run that cannot be seen may still be on.
 _RECENT_RUN = 600
 _CAA_TAGS = ("issue", "issuewild", "iodef", "issuemail", "contactemail", "contactphone")
+# NetworkManager whose nm-cloud-setup leaves routes of pods alone.
+_NM_FIXED = (1, 32)
 _OWN_UNITS = ("k3s.service", "k3s-agent.service")
 
 
@@ -75,6 +78,13 @@ def _judge_cgroups(name: str, groups: Facts, k3s_version: str, found: Findings) 
             f"has no memory controller in its control groups (v{groups['version']})",
             "boot with cgroup_enable=memory (on a Raspberry Pi also cgroup_memory=1)",
         )
+    lacking = [name for name in ("cpu", "cpuset") if groups.get(name) is False]
+    if groups["version"] == 2 and lacking:
+        found.error(
+            name,
+            f"has no {' and '.join(lacking)} controller in its control groups (v2)",
+            "boot with a kernel that has them and without cgroup_disable; in a container or a small virtual machine, delegate them",
+        )
     kubernetes = minor_of(k3s_version)
     if groups["version"] == 1 and kubernetes is not None and kubernetes[1] >= FIRST_WITHOUT_CGROUP_V1:
         found.error(
@@ -86,7 +96,13 @@ def _judge_cgroups(name: str, groups: Facts, k3s_version: str, found: Findings) 
 
 def _judge_filters(name: str, host: Facts, found: Findings) -> None:
     if any(unit.startswith("nm-cloud-setup") for unit in host["active_units"]):
-        found.error(name, "runs nm-cloud-setup, which breaks pod networks", "disable nm-cloud-setup.service and .timer and reboot")
+        version = minor_of(host.get("network_manager") or "")
+        if version is None or version < _NM_FIXED:
+            found.warn(
+                name,
+                "runs nm-cloud-setup, which breaks pod networks with NetworkManager before 1.32",
+                "update NetworkManager, or disable nm-cloud-setup.service and .timer and reboot if nothing else needs them",
+            )
     for active, what in (("firewalld.service" in host["active_units"], "firewalld"), (host["ufw"], "ufw")):
         if active:
             found.warn(
@@ -97,14 +113,38 @@ def _judge_filters(name: str, host: Facts, found: Findings) -> None:
             )
 
 
+def judge_kernel(name: str, host: Facts, config: Facts, server_config: Facts, found: Findings) -> None:
+    """Judge what the configuration of K3s needs of the kernel and its policies, and whether another K3s is there."""
+    others = host.get("other_k3s") or []
+    if others:
+        found.errors.append(f"{name}: {refusal(others)}")
+    missing = list(host.get("missing_modules") or ())
+    if str(server_config.get("flannel-backend") or "vxlan") != "vxlan":
+        missing = [module for module in missing if module != "vxlan"]
+    if missing:
+        found.error(
+            name,
+            f"its kernel has no module {' and '.join(missing)}",
+            "install the package with the kernel's further modules (Ubuntu: linux-modules-extra-raspi on a Raspberry Pi, else "
+            "linux-modules-extra of the running kernel), and boot the kernel that they belong to",
+        )
+    selinux = host.get("selinux") or {}
+    if selinux.get("enforcing") and not selinux.get("policy") and str(config.get("selinux", "")).lower() in ("true", "yes", "on", "1"):
+        found.error(
+            name,
+            "has selinux: true in its configuration of K3s, but no policy k3s",
+            "install k3s-selinux for this release of the system (https://docs.k3s.io/advanced#selinux-support), or leave the key out",
+        )
+
+
 def judge_resources(name: str, host: Facts, server: bool, found: Findings) -> None:
     """Judge memory, cores and disk of a host; K3s also starts with less."""
-    memory, cores = (1900, 2) if server else (480, 1)
+    # A machine with 4 GiB reports a little less.
+    memory, cores = (3600, 2) if server else (480, 1)
     kind = "server" if server else "agent"
     if host["memory_mib"] < memory:
-        found.warn(
-            name, f"has {host['memory_mib']} MiB of memory", f"K3s asks for {2048 if server else 512} MiB on a {kind}, the gateway for more"
-        )
+        needed = "K3s, Istio and cert-manager need about 4 GiB on a server" if server else "K3s asks for 512 MiB on an agent"
+        found.warn(name, f"has {host['memory_mib']} MiB of memory", needed)
     if host["cores"] < cores:
         found.warn(name, f"has {host['cores']} CPU core", f"K3s asks for {cores} on a {kind}")
     if host["free_mib"] < 4096:
@@ -162,6 +202,8 @@ def judge_names(hosts: Mapping[str, Facts], found: Findings) -> None:
             found.error(
                 name, f"its host name {node!r} cannot be the name of a Node", "use letters, digits, '-' and '.' only, or set node-name"
             )
+        elif host.get("node_id"):
+            continue  # K3s appends something of the host's own
         elif node in holders:
             found.error(name, f"has the host name {node!r} like {holders[node]}", "give each host its own name, or set node-name")
         holders.setdefault(node, name)

@@ -14,7 +14,13 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
-from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import (
+    is_true,
+    own_config,
+    settings_findings,
+    settings_warnings,
+    with_etcd,
+)
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
     address_list,
     dict_finding,
@@ -25,13 +31,14 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
     read_list,
 )
 from ansible_collections.baremesh.edge.plugins.plugin_utils._runs import this_run
-from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import version_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import support_warning, version_findings
 
 Settings = Mapping[str, Any]
 Result = Mapping[str, Any]
 
 _AGENT_PORTS = {
     6444: "K3s's load balancer",
+    10010: "containerd's streams",
     10248: "the kubelet's health check",
     10249: "kube-proxy's metrics",
     10250: "the kubelet",
@@ -40,6 +47,7 @@ _AGENT_PORTS = {
 _SERVER_PORTS = {
     6443: "the Kubernetes API",
     10257: "the controller manager",
+    10258: "the cloud controller",
     10259: "the scheduler",
 }
 _BECOME = re.compile(
@@ -93,6 +101,13 @@ class Preflight:
         return read_dict(self.settings.get("k3s_server_config")) or {}
 
     @property
+    def k3s(self) -> Mapping[str, Any]:
+        """The settings of K3s by the names that its own role uses."""
+        names = ("version", "server_config", "agent_config", "extra_config_keys", "disable", "registries", "environment")
+        same = {key: self.settings.get(key) for key in ("servers", "cluster_domain", "node_ports")}
+        return {**same, **{name: self.settings.get(f"k3s_{name}") for name in names}}
+
+    @property
     def serves_ipv6(self) -> bool:
         """Whether something answers at IPv6 addresses: pods with such networks, or a program that listens on the host itself."""
         given = str(self.settings.get("serves_ipv6", "")).lower()
@@ -114,7 +129,7 @@ class Preflight:
         needed = dict(_AGENT_PORTS)
         if server:
             needed.update(_SERVER_PORTS)
-            if str(self.server_config.get("cluster-init", "")).lower() in ("true", "yes", "on", "1"):
+            if is_true(self.server_config.get("cluster-init", "")) or with_etcd(self.k3s):
                 needed.update(_ETCD_PORTS)
         return {**needed, **dict.fromkeys(self.ports, "the sites")}
 
@@ -200,20 +215,20 @@ def plan(settings: Settings) -> dict[str, Any]:
 def _judge_settings(run: Preflight, found: judge.Findings) -> None:
     settings = run.settings
     if run.checks("variables"):
-        version = run.text("k3s_version")
-        if release.VERSION_FORM.match(version) is None:
-            found.errors.append(f"k3s_version is {version!r}: it must have the form {release.VERSION_HELP}.")
+        for kind in ("server", "agent"):
+            found.errors += settings_findings(run.k3s, kind)
     found.errors += run.findings
     if run.checks("variables"):
         found.warnings += run.warnings
-        for kind in ("server", "agent"):
-            found.errors += config_findings(settings.get(f"k3s_{kind}_config") or {}, kind)
+        found.warnings += settings_warnings(run.k3s)
         if settings.get("airgap_dir") and not settings.get("airgap_dir_exists"):
             found.errors.append(f"k3s_airgap_dir is {settings['airgap_dir']!r}: there is no such folder on the controller.")
     if run.checks("versions"):
         errors, warnings = version_findings(run.text("k3s_version"), run.text("istio_version"), run.text("cert_manager_version"))
         found.errors += errors
         found.warnings += warnings
+        outdated = support_warning(run.text("k3s_version"), run.text("today")) if run.text("today") else None
+        found.warnings += [outdated] if outdated else []
 
 
 def _sentence(text: str) -> str:
@@ -232,6 +247,7 @@ def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge
     server = not servers or name in servers
     if run.checks("system"):
         judge.judge_system(name, host, run.text("k3s_version"), found)
+        judge.judge_kernel(name, host, own_config(run.k3s, "server" if server else "agent"), run.server_config, found)
     if run.checks("resources"):
         judge.judge_resources(name, host, server, found)
     # Whose ports they are only root sees; without it everything of K3s itself would be a finding.

@@ -4,6 +4,7 @@
 
 """Which versions go together. Pure data and functions.
 
+The dates follow https://kubernetes.io/releases/, which K3s keeps to.
 Sources: https://istio.io/latest/docs/releases/supported-releases/ (1.31: its source's MinK8SVersion),
 https://cert-manager.io/docs/releases/. A release that is not listed is not judged.
 """
@@ -30,6 +31,14 @@ CERT_MANAGER: Mapping[str, Range] = {
     "1.20": (32, 35),
     "1.21": (33, 36),
 }
+# Day on which the support of a minor version of Kubernetes 1.x, and of K3s with it, ends. Versions before the first are out of it.
+SUPPORT_ENDS: Mapping[int, str] = {
+    33: "2026-06-28",
+    34: "2026-10-27",
+    35: "2027-02-28",
+    36: "2027-06-28",
+    37: "2027-10-28",
+}
 # Kubelets from here on refuse a host with cgroup v1 unless configured otherwise.
 FIRST_WITHOUT_CGROUP_V1 = 35
 
@@ -38,6 +47,25 @@ def minor_of(version: str) -> tuple[int, int] | None:
     """Return major and minor of any version that begins with them, or C(None)."""
     match = re.match(r"v?(\d+)\.(\d+)(?:\D|$)", str(version))
     return (int(match.group(1)), int(match.group(2))) if match else None
+
+
+def support_warning(k3s: str, today: str) -> str | None:
+    """Return what to say of a K3s version whose support has ended, or C(None).
+
+    Args:
+        k3s: The version.
+        today: The day as YYYY-MM-DD.
+    """
+    minor = minor_of(k3s)
+    if minor is None or minor[1] > max(SUPPORT_ENDS):
+        return None
+    end = SUPPORT_ENDS.get(minor[1])
+    if end is not None and today <= end:
+        return None
+    supported = [f"v1.{number}" for number, day in SUPPORT_ENDS.items() if today <= day]
+    choice = f"choose one of {', '.join(supported)}, minor by minor" if supported else "choose a later one, minor by minor"
+    when = f"on {end}" if end else "long ago"
+    return f"k3s_version {k3s} gets no security fixes any more, its support ended {when}: {choice}."
 
 
 def version_findings(k3s: str, istio: str, cert_manager: str) -> tuple[list[str], list[str]]:

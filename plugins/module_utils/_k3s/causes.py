@@ -47,7 +47,8 @@ _PATTERNS: tuple[_Pattern, ...] = (
         "correct k3s_token; a host of another cluster can join only after a reset, which deletes all that it runs and stores",
     ),
     _pattern(
-        r"(?P<what>token must not be empty|invalid token CA hash length|invalid token format)",
+        r"(?P<what>token must not be empty|invalid token CA hash length|invalid token format"
+        r"|failed to normalize (server |agent )?token; must be in format [^\"]*)",
         "the join token is malformed ({what}): correct k3s_token, or leave it empty so that it is read on the server",
     ),
     _pattern(
@@ -96,6 +97,36 @@ _PATTERNS: tuple[_Pattern, ...] = (
         "the host has no default route ({what}): add one, a dummy interface will do",
     ),
     _pattern(
+        r"too many learner members in cluster",
+        "another server is joining etcd at the same time: servers join one at a time; "
+        "run again when the Nodes of the other servers are Ready, or remove a member that never came up",
+        60,
+    ),
+    _pattern(
+        r"\"?(?P<name>[\w-]+)\\?\" snapshotter cannot be enabled.*?(?P<what>failed to mount overlay[^\"]*)?$",
+        "the file system below the data directory cannot carry the snapshotter {name}{what}: set snapshotter to native (or zfs, btrfs) "
+        "in the configuration, or put k3s_data_dir on ext4 or xfs",
+        15,
+    ),
+    _pattern(
+        r"open /dev/kmsg: (?P<what>[^\"]*)",
+        "the kubelet cannot open /dev/kmsg ({what}): give the container this device, or set kubelet-arg to "
+        "feature-gates=KubeletInUserNamespace=true",
+    ),
+    _pattern(
+        r"(vxlan.*|flannel exited: )(?P<what>operation not supported|not supported)",
+        "the kernel has no VXLAN ({what}): install the package with its further modules (linux-modules-extra-raspi on a Raspberry Pi with "
+        "Ubuntu), or set another flannel-backend",
+        15,
+    ),
+    _pattern(
+        r"127\.0\.0\.1:6444\b.*?(?P<what>connection reset by peer|EOF|connection refused|i/o timeout|context deadline exceeded"
+        r"|Client\.Timeout exceeded)",
+        "the server behind the agent's own load balancer (127.0.0.1:6444) cannot be reached ({what}): open port 6443 of the server for "
+        "this host, or correct k3s_server_url",
+        20,
+    ),
+    _pattern(
         r"Failed to validate connection to cluster at (?P<url>\S+?): .*?(?P<what>connection refused|no route to host"
         r"|i/o timeout|no such host|network is unreachable|context deadline exceeded|Client\.Timeout exceeded)",
         "the server {url} cannot be reached from this host ({what}): open port 6443 of the server to the hosts of the cluster, or correct "
@@ -119,6 +150,9 @@ _PATTERNS: tuple[_Pattern, ...] = (
     ),
 )
 
+# Lines about requests of others: an old client that polls with an expired certificate is no reason why this start takes long.
+_OTHERS = re.compile(r"Unable to authenticate the request|TLS handshake error from|Sending HTTP \d+ response to|remote error: tls:")
+
 _MESSAGE = re.compile(r"\bmsg=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>\S+))")
 _FATAL = re.compile(r"level=fatal|\bpanic:|^F\d{4} ")
 _ERROR = re.compile(r"level=error|^E\d{4} ")
@@ -138,8 +172,9 @@ def explain(lines: Sequence[str]) -> Cause | None:
     Args:
         lines: Oldest first. The newest line that matches a pattern is the one quoted.
     """
+    own = [line for line in lines if not _OTHERS.search(line)]
     for pattern in _PATTERNS:
-        for line in reversed(lines):
+        for line in reversed(own):
             match = pattern.expression.search(message_of(line)) or pattern.expression.search(line)
             if match is not None:
                 named = {name: (value or "").strip() for name, value in match.groupdict().items()}
@@ -153,7 +188,7 @@ def explain(lines: Sequence[str]) -> Cause | None:
 def last_complaint(lines: Sequence[str]) -> str | None:
     """Return what the newest fatal line says, else the newest error line, else the newest line."""
     for pattern in (_FATAL, _ERROR):
-        for line in reversed(lines):
+        for line in reversed([line for line in lines if not _OTHERS.search(line)]):
             if pattern.search(line):
                 return message_of(line)
     return message_of(lines[-1]) if lines else None

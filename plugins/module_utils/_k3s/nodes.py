@@ -7,17 +7,58 @@
 from __future__ import annotations
 
 import calendar
+import os
 import platform
+import re
 import time
 from collections.abc import Mapping
 from typing import Any, cast
 
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import read_text
+
 Node = Mapping[str, Any]
 
+_SETTING = re.compile(r"^[\"']?(node-name|with-node-id)[\"']?[ \t]*:[ \t]*([\"']?)([^\s\"'#]+)\2", re.MULTILINE)
+_NAME_IN_ENVIRONMENT = re.compile(r"^[ \t]*(K3S_NODE_NAME)=[\"']?([^\s\"']+)", re.MULTILINE)
 
-def own_node_name(given: str | None) -> str:
-    """Return the name under which K3s registers this host: C(node-name) of its configuration, or else the host name."""
-    return (given or platform.node()).lower()
+
+def _settings(root: str) -> dict[str, str]:
+    """Return the single values of K3s's configuration and, for what it does not name, of its unit's environment.
+
+    Hosts need not have a YAML library, and the few values that matter are plain text at the beginning of a line.
+    """
+    folder = f"{root}/etc/rancher/k3s/config.yaml.d"
+    texts = [read_text(f"{root}/etc/rancher/k3s/config.yaml")]
+    # As in K3s, files are read in the order of their names, and a later value replaces an earlier one.
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    texts += [read_text(f"{folder}/{name}") for name in names if name.endswith((".yaml", ".yml"))]
+    environment = [
+        read_text(f"{root}{path}")
+        for unit in ("k3s", "k3s-agent")
+        for path in (f"/etc/default/{unit}", f"/etc/sysconfig/{unit}", f"/etc/systemd/system/{unit}.service.env")
+    ]
+    found = dict(pair for text in environment for pair in _NAME_IN_ENVIRONMENT.findall(text or ""))
+    found = {"node-name": found["K3S_NODE_NAME"]} if found else {}
+    found.update({match.group(1): match.group(3) for text in texts for match in _SETTING.finditer(text or "")})
+    return found
+
+
+def own_node_name(given: str | None, root: str = "") -> str:
+    """Return the name under which K3s registers this host.
+
+    That is C(node-name) of its configuration or environment, or else the host name; C(with-node-id) appends what K3s notes in a file when
+    it first starts.
+
+    Args:
+        given: The name that the configuration will have, for a host where it is not written yet.
+        root: Folder that stands for the root of the host.
+    """
+    settings = _settings(root)
+    name = (settings.get("node-name") or given or platform.node()).lower()
+    if settings.get("with-node-id", "").lower() not in ("true", "yes", "on", "1"):
+        return name
+    identity = (read_text(f"{root}/etc/rancher/node/id") or "").strip()
+    return f"{name}-{identity}" if identity else name
 
 
 def condition(node: Node, kind: str) -> Mapping[str, Any]:

@@ -10,12 +10,13 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s import existing, release
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import (
     STATE_DIR,
     DigestCache,
@@ -45,13 +46,23 @@ class Placer:
         params: Options of the module.
         machine: Architecture of the host as C(uname -m) calls it.
         find_command: Returns the path of a command, or C(None).
+        ask_version: Returns what C(--version) of a binary prints, empty if it does not run.
         state_dir: Folder for what is noted between runs.
+        root: Folder that stands for the root of the host, where another K3s may be.
     """
 
     def __init__(
-        self, params: Mapping[str, Any], machine: str, find_command: Callable[[str], str | None], state_dir: str = STATE_DIR
+        self,
+        params: Mapping[str, Any],
+        machine: str,
+        find_command: Callable[[str], str | None],
+        ask_version: Callable[[str], str],
+        state_dir: str = STATE_DIR,
+        root: str = "",
     ) -> None:
         self.p = params
+        self.ask_version = ask_version
+        self.root = root
         self.find_command = find_command
         self.record_path = os.path.join(state_dir, "release.json")
         self.arch = release.arch(machine)
@@ -68,6 +79,15 @@ class Placer:
         except ValueError:
             return {}
         return record if isinstance(record, dict) else {}
+
+    def installed_version(self) -> str | None:
+        """Return the version of the binary in place: the noted one if it is the noted binary, else what the binary itself says."""
+        noted = self.record.get("version")
+        digest = self.digests.digest(self.binary)
+        if digest is None or digest == (self.record.get("sha256") or {}).get(self.binary):
+            return noted
+        match = re.search(r"\bversion (v\S+)", self.ask_version(self.binary))
+        return match.group(1) if match else noted
 
     def files(self) -> list[ReleaseFile]:
         """Return all files that belong in place."""
@@ -200,7 +220,10 @@ def place_release(placer: Placer, check_mode: bool) -> dict[str, Any]:
     """
     version = str(placer.p["version"])
     release.parse_version(version)
-    previous = placer.record.get("version")
+    others = existing.existing_k3s(placer.root)
+    if others:
+        raise release.ReleaseError(existing.refusal(others))
+    previous = placer.installed_version()
     step = release.version_step_error(previous, version)
     if step and not placer.p["allow_any_version_step"]:
         raise release.ReleaseError(step)

@@ -11,13 +11,15 @@ import os
 import shutil
 import signal
 import time
-from typing import Any
+from typing import Any, cast
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import leftovers
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import STATE_DIR, read_text
+from ansible_collections.baremesh.edge.plugins.module_utils._rule_tools import bundled, rule_tools
 
 _UNITS = ("k3s.service", "k3s-agent.service")
+_ETC = "/etc"
 _UNIT_DIR = "/etc/systemd/system"
 _END_TIMEOUT = 10.0
 
@@ -47,7 +49,7 @@ class Reset:
 
     def _output(self, *argv: str) -> str:
         """Return what a command prints, empty if there is no such command or nothing to show."""
-        if self.module.get_bin_path(argv[0]) is None:
+        if not os.path.isabs(argv[0]) and self._find(argv[0]) is None:
             return ""
         code, out, _err = self.module.run_command(list(argv))
         return str(out) if code == 0 else ""
@@ -144,31 +146,32 @@ class Reset:
 
     def rules(self) -> None:
         """Take the packet rules of kube-proxy, the network policy controller, flannel and the CNI plugins out."""
-        for tool in self._rule_tools():
-            script = leftovers.purge_script(self._output(f"{tool}-save"))
+        for tool in (tool for family in ("iptables", "ip6tables") for tool in rule_tools(family, self._find, self.p["data_dir"])):
+            code, saved, _err = self.module.run_command(tool.save)
+            script = leftovers.purge_script(saved) if code == 0 else ""
             if script:
-                self.removed.append(f"packet rules of {tool}")
+                self.removed.append(f"packet rules of {tool.name}")
                 if not self.dry:
-                    self._command(f"{tool}-restore", "--noflush", data=script)
-        for line in self._output("nft", "list", "tables").splitlines():
+                    self._command(*tool.restore, "--noflush", data=script)
+        nft, ipset = self._tool("nft"), self._tool("ipset")
+        for line in self._output(nft, "list", "tables").splitlines():
             _table, family, name = line.split()
             if name == "kube-proxy":
                 self.removed.append(f"nftables table {family} {name}")
                 if not self.dry:
-                    self._command("nft", "delete", "table", family, name)
-        for name in self._output("ipset", "list", "-name").splitlines():
+                    self._command(nft, "delete", "table", family, name)
+        for name in self._output(ipset, "list", "-name").splitlines():
             if name.startswith(("KUBE-", "inet6:KUBE-")):
                 self.removed.append(f"ipset {name}")
                 if not self.dry:
-                    self._command("ipset", "destroy", name)
+                    self._command(ipset, "destroy", name)
 
-    def _rule_tools(self) -> list[str]:
-        tools = [tool for tool in ("iptables", "ip6tables") if self.module.get_bin_path(f"{tool}-save")]
-        # Asking the old kernel interface loads its modules, so it is left alone where it was never used.
-        for tool, tables in (("iptables-legacy", "ip_tables_names"), ("ip6tables-legacy", "ip6_tables_names")):
-            if (read_text(f"/proc/net/{tables}") or "").strip() and self.module.get_bin_path(f"{tool}-save"):
-                tools.append(tool)
-        return tools
+    def _find(self, name: str) -> str | None:
+        return cast("str | None", self.module.get_bin_path(name))
+
+    def _tool(self, name: str) -> str:
+        """Return where a tool is, the host's own before K3s's."""
+        return name if self._find(name) else bundled(name, self.p["data_dir"]) or name
 
     def file(self, path: str) -> None:
         """Remove a file or link."""
@@ -208,6 +211,16 @@ class Reset:
             if os.path.islink(link) and os.readlink(link) in ("k3s", binary):
                 self.file(link)
         self.file(binary)
+        # Those of a K3s that its own installer had installed.
+        for unit in _UNITS:
+            name = unit.partition(".")[0]
+            for path in (
+                os.path.join(self.p["bin_dir"], f"{name}-uninstall.sh"),
+                f"{_ETC}/default/{name}",
+                f"{_ETC}/sysconfig/{name}",
+            ):
+                self.file(path)
+        self.file(os.path.join(self.p["bin_dir"], "k3s-killall.sh"))
         for path in ("/etc/rancher/k3s", self.p["data_dir"], "/var/lib/kubelet", "/run/k3s", "/run/flannel", STATE_DIR):
             self.tree(path)
         for path in (

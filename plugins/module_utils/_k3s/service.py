@@ -102,7 +102,7 @@ class Service:
             self.unit.begin(action)
         return action, state
 
-    def wait(self, action: str, before: unit.State, journal: unit.Journal, node_name: str, deadline: Deadline) -> dict[str, Any]:
+    def wait(self, action: str, before: unit.State, journal: unit.Journal, deadline: Deadline) -> dict[str, Any]:
         """Wait until the unit runs, its API answers and its Node is ready; return the Node, empty if none is asked for.
 
         Raises:
@@ -113,6 +113,8 @@ class Service:
         if not self.p["kubeconfig"]:
             self._note(ready=True)
             return {}
+        # K3s chooses the id that it appends to a name when it first starts.
+        node_name = nodes.own_node_name(self.p["node_name"])
         # A Node that was not touched may have reported long ago.
         since = 0.0 if action == "none" and self.was_ready() else deadline.clock.wall() - deadline.clock.monotonic() + state.started
 
@@ -123,6 +125,9 @@ class Service:
         try:
             if self.p["name"] == "k3s":
                 api.wait_readyz(deadline, alive)
+            if not self.p["node"]:
+                self._note(ready=True)
+                return {}
             node = api.wait_node(node_name, lambda node: nodes.why_not_ready(node, version, node_name, since), deadline, alive)
         except ApiError as error:
             raise unit.UnitError(f"{self.unit.name} runs, but after {deadline.elapsed:.0f} s {error}.", journal.lines) from error
@@ -130,7 +135,7 @@ class Service:
         return node
 
 
-def run(service: Service, node_name: str, deadline: Deadline, result: dict[str, Any]) -> None:
+def run(service: Service, deadline: Deadline, result: dict[str, Any]) -> None:
     """Bring K3s to run, wait until it is ready if that is asked for, and fill the module's result.
 
     Raises:
@@ -147,7 +152,8 @@ def run(service: Service, node_name: str, deadline: Deadline, result: dict[str, 
         if not service.p["wait"] and result["action"] != "none":
             _fill_in(result, state)
             return
-        node = service.wait(result["action"], before, journal, node_name, deadline)
+        node = service.wait(result["action"], before, journal, deadline)
+    result["node_name"] = (node.get("metadata") or {}).get("name") or result["node_name"]
     _fill_in(result, state)
     result["address"] = nodes.internal_address(node)
 

@@ -35,16 +35,38 @@ def os_release(root: Path) -> dict[str, str]:
 
 
 def cgroups(root: Path) -> dict[str, Any]:
-    """Return the version of the control groups that the kubelet will find, and whether memory can be controlled."""
+    """Return the version of the control groups that the kubelet will find, and which resources can be controlled."""
     unified = _read(root / "sys/fs/cgroup/cgroup.controllers").split()
     if (root / "sys/fs/cgroup/cgroup.controllers").exists():
-        return {"version": 2, "memory": "memory" in unified, "cpuset": "cpuset" in unified}
+        return {"version": 2, **{name: name in unified for name in ("memory", "cpuset", "cpu")}}
     enabled = {
         fields[0]: fields[3] == "1"
         for fields in (line.split() for line in _read(root / "proc/cgroups").splitlines())
         if len(fields) == 4 and not fields[0].startswith("#")
     }
-    return {"version": 1, "memory": enabled.get("memory", False), "cpuset": enabled.get("cpuset", False)}
+    return {"version": 1, **{name: enabled.get(name, False) for name in ("memory", "cpuset", "cpu")}}
+
+
+def missing_modules(root: Path, release: str) -> list[str]:
+    """Return which kernel modules K3s needs and will not find; none where it cannot be known, as in a container.
+
+    Args:
+        root: Folder that stands for the root of the host.
+        release: The running kernel as C(uname -r) calls it.
+    """
+    folder = root / "lib/modules" / release
+    listed = _read(folder / "modules.dep") + _read(folder / "modules.builtin")
+    if not listed:
+        return []
+    names = {line.partition(":")[0].rpartition("/")[2].partition(".")[0].replace("-", "_") for line in listed.splitlines()}
+    return [name for name in ("br_netfilter", "overlay", "vxlan") if name not in names and not (root / "sys/module" / name).exists()]
+
+
+def selinux(root: Path) -> dict[str, bool]:
+    """Return whether SELinux enforces, and whether it has the policy for K3s."""
+    stores = (root / "var/lib/selinux").glob("*/active/modules/*/k3s") if (root / "var/lib/selinux").is_dir() else ()
+    package = root / "usr/share/selinux/packages/k3s.pp"
+    return {"enforcing": _read(root / "sys/fs/selinux/enforce").strip() == "1", "policy": package.exists() or any(stores)}
 
 
 def memory_mib(root: Path) -> int:

@@ -246,3 +246,41 @@ def test_lists_that_surveys_send_as_text_are_read(role):
         lines = path.read_text(encoding="utf-8").splitlines()
         found += [f"{path.name}:{number}" for number, line in enumerate(lines, 1) if not line.startswith("#") and use.search(line)]
     assert found == []
+
+
+def starts_servers(play):
+    """Whether a play starts K3s on the group of the servers."""
+    names = [role["role"] for role in play.get("roles", ()) if isinstance(role, dict)]
+    names += [
+        task.get("ansible.builtin.import_role", {}).get("name") for task in play.get("tasks", ()) if "tasks_from: verify" not in str(task)
+    ]
+    ends = any("verify" in str(task.get("ansible.builtin.import_role", {})) for task in play.get("tasks", ()))
+    return play.get("hosts") == "server" and "baremesh.edge.k3s" in names and not ends
+
+
+SERVER_PLAYS = [
+    pytest.param(play, id=f"{path.stem}: {play['name']}")
+    for path in sorted((ROOT / "playbooks").rglob("*.yml"))
+    for play in load(path)
+    if isinstance(play, dict) and starts_servers(play)
+]
+
+
+def test_more_than_one_playbook_starts_servers():
+    assert len(SERVER_PLAYS) >= 2
+
+
+@pytest.mark.parametrize("play", SERVER_PLAYS)
+def test_the_first_server_starts_before_others_ask_it_for_the_token(play):
+    assert play["serial"][0] == 1, "the first server has a batch of its own"
+    assert play["any_errors_fatal"], "nothing joins a server that did not start"
+
+
+def test_a_server_joins_before_the_next_one_does():
+    tasks = ROOT / "roles/k3s/tasks"
+    (run,) = load(tasks / "run.yml")
+    assert run["throttle"] == "{{ 1 if k3s_type == 'server' else 0 }}"
+    steps = [next(iter(task.get(verb) for verb in task if verb.startswith("ansible.builtin."))) for task in load(tasks / "configure.yml")]
+    assert steps == ["join.yml", "run.yml"], "what to join with is read before the start"
+    order = [task["ansible.builtin.import_tasks"] for task in load(tasks / "start.yml")]
+    assert order == ["preflight.yml", "install.yml", "configure.yml"]

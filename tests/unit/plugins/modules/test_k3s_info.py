@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s import addresses
 from ansible_collections.baremesh.edge.plugins.modules import k3s_info
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 
@@ -16,7 +17,7 @@ AGENT = f"K10{CA}::node:other"
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
-    monkeypatch.setattr(k3s_info, "route_address", lambda: "192.0.2.10")
+    monkeypatch.setattr(addresses, "route_address", lambda: "192.0.2.10")
     (tmp_path / "server").mkdir()
     return tmp_path
 
@@ -57,6 +58,10 @@ def test_the_token_is_returned_on_request_only(monkeypatch, data):
         ({"node-ip": "198.51.100.1,2001:db8::1"}, "https://198.51.100.1:6443"),
         ({"node-ip": ["2001:db8::1"], "https-listen-port": 7443}, "https://[2001:db8::1]:7443"),
         ({"advertise-address": "203.0.113.1", "node-ip": "198.51.100.1"}, "https://203.0.113.1:6443"),
+        ({"node-external-ip": "203.0.113.2", "node-ip": "10.0.0.1"}, "https://203.0.113.2:6443"),
+        ({"flannel-iface": "lo"}, "https://127.0.0.1:6443"),
+        ({"flannel-iface": "lo", "node-ip": "10.0.0.1"}, "https://10.0.0.1:6443"),
+        ({"flannel-iface": "none0", "supervisor-port": 9345}, "https://192.0.2.10:9345"),
     ],
 )
 def test_the_address_is_the_one_that_k3s_announces(monkeypatch, data, config, url):
@@ -64,7 +69,7 @@ def test_the_address_is_the_one_that_k3s_announces(monkeypatch, data, config, ur
 
 
 def test_without_an_address_there_is_no_url(monkeypatch, data):
-    monkeypatch.setattr(k3s_info, "route_address", lambda: "")
+    monkeypatch.setattr(addresses, "route_address", lambda: "")
     assert run(monkeypatch, k3s_info, data_dir=str(data))["url"] == ""
 
 

@@ -60,14 +60,17 @@ def host(monkeypatch, tmp_path):
         bin_dir = tmp_path / "bin"
         images = tmp_path / "data" / "agent" / "images"
         state = tmp_path / "state"
+        root = tmp_path / "root"
+        says = ""
 
         def place(self, check=False, **options):
             options = {"version": VERSION, "url": URL, **options}
             return run(monkeypatch, k3s_release, check=check, bin_dir=str(self.bin_dir), data_dir=str(tmp_path / "data"), **options)
 
-    monkeypatch.setattr(k3s_release, "Placer", functools.partial(placer.Placer, state_dir=str(Host.state)))
+    monkeypatch.setattr(k3s_release, "Placer", functools.partial(placer.Placer, state_dir=str(Host.state), root=str(Host.root)))
     monkeypatch.setattr(k3s_release.platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(k3s_release.AnsibleModule, "get_bin_path", lambda *_args, **_more: None)
+    monkeypatch.setattr(k3s_release.AnsibleModule, "run_command", lambda *_args, **_more: (0, Host.says, ""))
     monkeypatch.setattr(placer, "open_url", Host.mirror.open)
     return Host()
 
@@ -230,3 +233,36 @@ def test_what_was_fetched_before_the_disk_was_full_is_removed(host, monkeypatch)
     assert host.place()["failed"]
     assert [path for path in host.bin_dir.rglob("*") if path.is_file()] == []
     monkeypatch.undo()
+
+
+@pytest.mark.parametrize("placed_before", [True, False])
+def test_a_binary_that_another_tool_upgraded_is_asked_for_its_version(host, placed_before):
+    if placed_before:
+        host.place()
+    host.bin_dir.mkdir(exist_ok=True)
+    (host.bin_dir / "k3s").write_bytes(b"from the system-upgrade-controller")
+    type(host).says = "k3s version v1.35.6+k3s1 (1a2b3c4d)\ngo version go1.25.9\n"
+    result = host.place()
+    assert result["failed"]
+    assert f"k3s_version is {VERSION}, but v1.35.6+k3s1 is installed: Kubernetes cannot be downgraded" in result["msg"]
+    assert (host.bin_dir / "k3s").read_bytes() == b"from the system-upgrade-controller"
+    assert host.place(allow_any_version_step=True)["previous_version"] == "v1.35.6+k3s1"
+
+
+def test_a_binary_that_says_nothing_has_the_version_that_was_noted(host):
+    host.place()
+    (host.bin_dir / "k3s").write_bytes(b"cut")
+    assert host.place()["previous_version"] == VERSION
+
+
+def test_a_k3s_of_others_is_refused_before_anything_changes(host):
+    unit = host.root / "etc/systemd/system/k3s.service"
+    unit.parent.mkdir(parents=True)
+    unit.write_text("[Service]\nExecStart=/usr/local/bin/k3s \\\n    server \\\n\t'--datastore-endpoint=mysql://u:hush@db/k3s' \\\n")
+    for check in (True, False):
+        result = host.place(check=check)
+        assert result["failed"]
+        assert "/etc/systemd/system/k3s.service (with --datastore-endpoint)" in result["msg"]
+        assert "hush" not in result["msg"]
+    assert not host.bin_dir.exists()
+    assert host.mirror.fetched == [] or not host.state.exists()

@@ -27,17 +27,21 @@ class FakeHost:
         self.rules = RULES
         self.mountinfo = ""
         self.refused = ""
+        self.has_iptables = True
 
     def run(self, argv, data=None, **_options):
         command = " ".join(argv)
         self.commands.append(command)
         if self.refused and command.startswith(self.refused):
             return 1, "", "refused\n"
-        if argv[0] == "iptables-save":
+        tool = " ".join(Path(word).name for word in argv[:2]) if "xtables" in argv[0] else argv[0]
+        if tool in ("iptables-save", "xtables-nft-multi iptables-save"):
             return 0, self.rules, ""
-        if argv[0] == "iptables-restore":
-            self.fed[argv[0]] = data
+        if tool.endswith("iptables-restore"):
+            self.fed[tool] = data
             self.rules = ""
+        if argv[0].endswith("/ipset") and argv[1] == "list":
+            return 0, "KUBE-SRC-1\nother\n", ""
         return 0, "", ""
 
     def install(self):
@@ -59,6 +63,7 @@ def host(monkeypatch, tmp_path):
     fake = FakeHost(tmp_path)
     real = reset.read_text
     monkeypatch.setattr(reset, "_UNIT_DIR", str(tmp_path / "units"))
+    monkeypatch.setattr(reset, "_ETC", str(tmp_path / "etc"))
     monkeypatch.setattr(reset, "STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr(reset, "read_text", lambda path: fake.mountinfo if path.endswith("mountinfo") else real(path))
     monkeypatch.setattr(reset.Reset, "_own_processes", staticmethod(list))
@@ -70,7 +75,7 @@ def host(monkeypatch, tmp_path):
     monkeypatch.setattr(
         k3s_reset.AnsibleModule,
         "get_bin_path",
-        lambda _self, name, *_a, **_k: name if name.startswith("iptables") and "legacy" not in name else None,
+        lambda _self, name, *_a, **_k: name if fake.has_iptables and name in ("iptables-save", "iptables-restore") else None,
     )
     fake.reset = lambda check=False: run(
         monkeypatch, k3s_reset, check=check, bin_dir=str(tmp_path / "bin"), data_dir=str(tmp_path / "data"), node_name="Edge1"
@@ -142,3 +147,30 @@ def test_processes_that_resist_are_named(host, monkeypatch):
     monkeypatch.setattr(reset.Reset, "_own_processes", staticmethod(lambda: [4000001]))
     monkeypatch.setattr(reset, "_END_TIMEOUT", 0.0)
     assert "[4000001] of containers do not end" in host.reset()["msg"]
+
+
+def test_a_host_without_iptables_is_cleaned_by_the_tools_that_k3s_brought(host):
+    host.install()
+    host.has_iptables = False
+    for name in ("bin/aux/xtables-nft-multi", "bin/ipset"):
+        tool = host.root / "data/data/0123abcd" / name
+        tool.parent.mkdir(parents=True, exist_ok=True)
+        tool.touch(0o755)
+    result = host.reset()
+    assert host.fed["xtables-nft-multi iptables-restore"].startswith("*filter\n-D INPUT -j KUBE-FIREWALL\n")
+    assert "packet rules of iptables of K3s (nft)" in result["removed"]
+    assert f"{host.root}/data/data/0123abcd/bin/ipset destroy KUBE-SRC-1" in host.commands
+    assert not any("destroy other" in command for command in host.commands)
+    assert not (host.root / "data").exists()
+
+
+def test_what_k3s_own_installer_left_goes_too(host):
+    host.install()
+    names = ("bin/k3s-killall.sh", "bin/k3s-uninstall.sh", "bin/k3s-agent-uninstall.sh", "etc/default/k3s", "etc/sysconfig/k3s-agent")
+    for name in (*names, "bin/other.sh", "etc/default/other"):
+        (host.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (host.root / name).touch()
+    removed = host.reset()["removed"]
+    assert {str(host.root / name) for name in names} <= set(removed)
+    assert (host.root / "bin/other.sh").exists()
+    assert (host.root / "etc/default/other").exists()

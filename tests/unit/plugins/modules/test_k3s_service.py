@@ -235,6 +235,22 @@ def test_a_unit_that_stopped_is_started(host):
     assert host.ensure()["action"] == "start"
 
 
+def test_a_node_whose_name_is_known_after_its_start_only_is_waited_for_by_that(host, monkeypatch):
+    monkeypatch.setattr(service.nodes, "own_node_name", lambda _given: "edge1-1a2b3c4d")
+    seen = []
+    monkeypatch.setattr(FakeApi, "wait_node", lambda _self, name, *_rest: seen.append(name) or {"metadata": {"name": name}})
+    assert host.ensure()["node_name"] == "edge1-1a2b3c4d"
+    assert seen == ["edge1-1a2b3c4d"]
+
+
+def test_a_server_without_a_kubelet_has_no_node_to_wait_for(host, monkeypatch):
+    monkeypatch.setattr(FakeApi, "wait_node", lambda *_args: pytest.fail("there is no Node"))
+    result = host.ensure(node=False)
+    assert result["changed"]
+    assert not result["address"]
+    assert host.ensure(node=False)["action"] == "none"
+
+
 def test_units_that_systemd_has_not_read_are_read_first(host):
     host.state.update(LoadState="not-found", NeedDaemonReload="yes")
     host.ensure()

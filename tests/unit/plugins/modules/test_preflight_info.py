@@ -48,6 +48,11 @@ def test_a_host_is_read_and_the_result_can_be_sent(monkeypatch):
     json.dumps(result)
 
 
+def test_the_node_has_the_name_that_its_configuration_gives(monkeypatch):
+    about = run(monkeypatch, preflight_info, node_config={"node-name": "Edge-7", "with-node-id": "true"})["host"]
+    assert (about["node_name"], about["node_id"]) == ("edge-7", True)
+
+
 def test_without_the_host_only_the_network_is_looked_at(monkeypatch):
     result = run(monkeypatch, preflight_info, host=False)
     assert "host" not in result

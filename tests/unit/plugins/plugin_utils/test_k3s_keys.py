@@ -14,6 +14,9 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _k3s_keys as 
     [
         ({"tls-san": ["a"], "node-label": ["b=c"], "kubelet-arg+": ["x=y"], "cluster-init": True}, "server"),
         ({"node-label": ["b=c"], "selinux": True, "disable-apiserver-lb": True}, "agent"),
+        ({"etcd-s3": True, "etcd-s3-bucket-lookup-type": "path", "etcd-s3-retention": 7, "etcd-s3-session-token": "t"}, "server"),
+        ({"etcd-snapshot-reconcile-interval": "10m", "kine-tls": True, "helm-controller-arg": ["threads=2"]}, "server"),
+        ({"supervisor-port": 9345, "apiserver-port": 6443, "apiserver-bind-address": "127.0.0.1"}, "server"),
         ({}, "server"),
     ],
 )
@@ -26,7 +29,12 @@ def test_known_keys_are_fine(config, kind):
     [
         ({"tls-sans": ["a"]}, "server", "did you mean 'tls-san'?"),
         ({"tls_san": ["a"]}, "server", "did you mean 'tls-san'?"),
-        ({"quite-other": 1}, "server", "see https://docs.k3s.io/cli"),
+        ({"quite-other": 1}, "server", "correct it, or, if `k3s server --help` of k3s_version lists it, add it to k3s_extra_config_keys"),
+        ({"etcd-s3-bucket-newer": 1}, "server", "correct it, or, if"),
+        ({"disable-servicelb": True}, "server", "add 'servicelb' to k3s_disable"),
+        ({"disable-traefik": True}, "server", "add 'traefik' to k3s_disable"),
+        ({"disable-api-server": True}, "server", "correct it, or, if"),
+        ({"cluster-resett": True}, "server", "correct it, or, if"),
         ({"tls-san": ["a"]}, "agent", "only a server takes (an agent does not start with it): move it to k3s_server_config"),
         ({"disable-apiserver-lb": True}, "server", "move it to k3s_agent_config"),
         ({"no-deploy": "traefik"}, "server", "use disable instead"),
@@ -44,6 +52,17 @@ def test_each_fault_is_one_sentence(config, kind, said):
     assert said in finding
     assert finding.startswith(f"k3s_{kind}_config ")
     assert finding.endswith((".", "?"))
+
+
+def test_keys_of_a_newer_release_are_accepted_by_name():
+    config = {"brand-new-arg+": ["a"], "another": 1}
+    assert len(keys.config_findings(config, "server", ["brand-new-arg"])) == 1
+    assert keys.config_findings(config, "server", ["brand-new-arg", "another"]) == []
+
+
+def test_a_key_of_the_role_stays_the_roles():
+    (finding,) = keys.config_findings({"data-dir": "/x"}, "server", ["data-dir"])
+    assert "use k3s_data_dir" in finding
 
 
 def test_all_faults_are_told():

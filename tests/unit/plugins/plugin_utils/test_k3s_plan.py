@@ -131,7 +131,8 @@ def test_a_token_that_the_server_would_refuse():
 def test_a_server_that_has_not_started(server_host):
     (finding,) = agent(join={"url": "u", "token": None}, server_host=server_host)["join_findings"]
     assert finding == (
-        f"{server_host} has no join token in /var/lib/rancher/k3s/server: install K3s there first, or set k3s_server_url and k3s_token."
+        f"{server_host} has no join token in /var/lib/rancher/k3s/server: install K3s there first (in a play or batch of its own, "
+        "as `serial: [1, 100%]` does), or set k3s_server_url and k3s_token."
     )
 
 
@@ -187,3 +188,44 @@ def test_text_that_stands_for_nothing_is_a_finding(changes, said):
     (finding,) = derive(**changes)["findings"]
     assert finding.startswith(said)
     assert "hush" not in finding
+
+
+SERVERS = ["edge1", "edge2", "edge3"]
+
+
+def test_the_first_of_several_servers_begins_an_etcd_cluster():
+    assert derive(servers=SERVERS)["config"]["cluster-init"] is True
+    assert "cluster-init" not in derive(servers=SERVERS, host="edge2", join=JOIN)["config"]
+    assert "cluster-init" not in derive(servers=["edge1"])["config"]
+    assert "cluster-init" not in derive(servers=SERVERS, server_config={"datastore-endpoint": "mysql://db"})["config"]
+    assert "cluster-init" not in derive(servers=SERVERS, server_url="https://other:6443")["config"]
+
+
+def test_files_and_names_that_other_parts_rely_on():
+    node = derive(server_config={"write-kubeconfig": "/root/k.yaml"})
+    assert node["kubeconfig"] == "/root/k.yaml"
+    assert agent(first_server_config={"write-kubeconfig": "/root/k.yaml"})["server_kubeconfig"] == "/root/k.yaml"
+    assert agent()["server_kubeconfig"] == "/etc/rancher/k3s/k3s.yaml"
+    assert derive(cluster_domain="corp.local")["config"]["cluster-domain"] == "corp.local"
+    assert "cluster-domain" not in derive(cluster_domain="cluster.local")["config"]
+    assert "cluster-domain" not in agent(cluster_domain="corp.local")["config"]
+
+
+def test_a_log_file_does_not_keep_lines_from_the_journal():
+    assert derive(server_config={"log": "/var/log/k3s.log"})["config"]["alsologtostderr"] is True
+    assert agent(agent_config={"log": "/l", "alsologtostderr": False})["config"]["alsologtostderr"] is False
+
+
+def test_keys_of_the_address_are_those_that_k3s_takes_it_from():
+    config = {"flannel-iface": "wg0", "node-external-ip": "198.51.100.7", "supervisor-port": 9345, "debug": True}
+    assert agent(first_server_config=config)["address_config"] == {
+        "flannel-iface": "wg0",
+        "node-external-ip": "198.51.100.7",
+        "supervisor-port": 9345,
+    }
+
+
+@pytest.mark.parametrize(("value", "has_node"), [(True, False), ("true", False), (False, True), (None, True)])
+def test_a_server_may_have_no_node(value, has_node):
+    config = {} if value is None else {"disable-agent": value}
+    assert derive(server_config=config)["has_node"] is has_node

@@ -149,7 +149,14 @@ def test_what_is_wrong_with_settings(settings, said):
         ({"machine": "riscv64"}, "edge1: has the architecture riscv64: "),
         ({"default_route": False}, "edge1: has no default route: "),
         ({"cgroups": {"version": 2, "memory": False}}, "edge1: has no memory controller in its control groups (v2): "),
-        ({"active_units": ["nm-cloud-setup.timer"]}, "edge1: runs nm-cloud-setup, "),
+        ({"cgroups": {"version": 2, "memory": True, "cpuset": False, "cpu": True}}, "edge1: has no cpuset controller in its control"),
+        ({"cgroups": {"version": 2, "memory": True, "cpuset": False, "cpu": False}}, "edge1: has no cpu and cpuset controller"),
+        ({"missing_modules": ["vxlan"]}, "edge1: its kernel has no module vxlan: install the package"),
+        ({"missing_modules": ["overlay", "vxlan"]}, "edge1: its kernel has no module overlay and vxlan"),
+        (
+            {"other_k3s": [{"path": "/etc/systemd/system/k3s.service", "settings": ["--data-dir"]}]},
+            "this collection did not write, and would replace: /etc/systemd/system/k3s.service (with --data-dir)",
+        ),
         ({"hostname": "localhost"}, "edge1: its host name is 'localhost': "),
         ({"hostname": "my_host"}, "edge1: its host name 'my_host' cannot be the name of a Node: "),
         (
@@ -182,6 +189,35 @@ def test_k3s_its_pods_and_other_ports_are_fine(listener):
     assert judge(hosts={"edge1": gathered(listeners=[listener])}) == ([], [])
 
 
+def test_kernel_and_policy_are_asked_for_what_the_configuration_uses():
+    bare = {"edge1": gathered(missing_modules=["vxlan"], selinux={"enforcing": True, "policy": False})}
+    for kind in ("server", "agent"):
+        servers = ["edge1"] if kind == "server" else ["other"]
+        assert judge({"k3s_server_config": {"flannel-backend": "host-gw"}, "servers": servers}, bare)[0] == []
+        (error,) = judge(
+            {f"k3s_{kind}_config": {"selinux": True}, "servers": servers}, {"edge1": gathered(selinux=bare["edge1"]["host"]["selinux"])}
+        )[0]
+        assert "edge1: has selinux: true in its configuration of K3s, but no policy k3s: install k3s-selinux" in error
+    fine = {"edge1": gathered(selinux={"enforcing": True, "policy": True})}
+    assert judge({"k3s_server_config": {"selinux": True}}, fine)[0] == []
+    assert judge({"k3s_server_config": {"selinux": True}}, {"edge1": gathered(selinux={"enforcing": False, "policy": False})})[0] == []
+
+
+@pytest.mark.parametrize(("version", "warned"), [("", True), ("1.30.4-3.el8", True), ("1.32.0", False), ("1.46.0-1.el9", False)])
+def test_nm_cloud_setup_is_worth_a_word_before_it_was_mended(version, warned):
+    errors, warnings = judge(hosts={"edge1": gathered(active_units=["nm-cloud-setup.timer"], network_manager=version)})
+    assert errors == []
+    assert any("edge1: runs nm-cloud-setup, " in warning for warning in warnings) == warned
+
+
+def test_a_release_out_of_support_is_a_warning():
+    assert judge({"today": "2026-10-27"})[1] == []
+    (warning,) = judge({"today": "2026-10-28"})[1]
+    assert warning.startswith(
+        "k3s_version v1.34.4+k3s1 gets no security fixes any more, its support ended on 2026-10-27: choose one of v1.35"
+    )
+
+
 def test_cgroup_v1_is_refused_by_new_kubelets_only():
     old = {"edge1": gathered(cgroups={"version": 1, "memory": True})}
     assert judge(hosts=old)[0] == []
@@ -200,6 +236,7 @@ def test_ports_of_the_api_must_be_free_on_servers_only():
     [
         ({"os": {"id": "alpine", "version": "3.20", "name": "Alpine", "like": ""}}, "runs Alpine, which is not tested"),
         ({"memory_mib": 900}, "has 900 MiB of memory"),
+        ({"memory_mib": 1990}, "K3s, Istio and cert-manager need about 4 GiB on a server"),
         ({"cores": 1}, "has 1 CPU core"),
         ({"free_mib": 100}, "has 100 MiB free"),
         ({"ufw": True}, "filters with ufw"),
@@ -239,6 +276,11 @@ def test_one_host_an_hour_away_from_the_controller_is_a_warning(offset):
     errors, (warning,) = judge(hosts={"edge1": gathered(time_offset=offset)})
     assert errors == []
     assert warning.startswith(f"edge1: its clock differs by {offset:.0f} s from the controller's: set the clocks by NTP")
+
+
+@pytest.mark.parametrize("changes", [{"node_name": "edge2"}, {"node_name": "edge1", "node_id": True}])
+def test_hosts_of_one_name_may_have_nodes_of_their_own(changes):
+    assert judge(hosts={"edge1": gathered(), "edge2": gathered(fetched={}, **changes)})[0] == []
 
 
 def test_a_common_difference_to_the_controller_is_a_warning():

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import minor_of, version_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import minor_of, support_warning, version_findings
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,20 @@ def test_a_kubernetes_that_is_newer_than_tested_is_a_warning():
 @pytest.mark.parametrize("k3s", ["", "latest", "v1.20.0+k3s1"])
 def test_what_is_not_in_the_table_is_not_judged(k3s):
     assert version_findings(k3s, "9.9.9", "") == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("version", "today", "said"),
+    [
+        ("v1.30.1+k3s1", "2026-11-28", "support ended long ago: choose one of v1.35, v1.36, v1.37, minor by minor."),
+        ("v1.34.4+k3s1", "2026-11-28", "support ended on 2026-10-27: choose one of v1.35"),
+        ("v1.37.1+k3s1", "2029-01-01", "support ended on 2027-10-28: choose a later one"),
+    ],
+)
+def test_the_end_of_support_is_said(version, today, said):
+    assert said in support_warning(version, today)
+
+
+@pytest.mark.parametrize(("version", "today"), [("v1.35.6+k3s1", "2027-02-28"), ("v1.40.0+k3s1", "2026-11-28"), ("latest", "2026-11-28")])
+def test_what_is_supported_or_unknown_is_not_judged(version, today):
+    assert support_warning(version, today) is None

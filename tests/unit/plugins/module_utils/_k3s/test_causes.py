@@ -85,6 +85,72 @@ def test_ordinary_noise_is_no_cause(line):
     assert causes.explain([line]) is None
 
 
+WAITING = f'{TIME} level=info msg="Waiting to retrieve agent configuration; server is not ready: '
+BALANCER = f'{TIME} level=error msg="Failed to validate connection to cluster at https://127.0.0.1:6444: failed to get CA certs: Get '
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            (
+                f'{TIME} level=fatal msg="Error: preparing server: failed to normalize server token; must be in format '
+                'K10<CA-HASH>::<USERNAME>:<PASSWORD> or <PASSWORD>"'
+            ),
+            "the join token is malformed (failed to normalize server token; must be in format K10<CA-HASH>::<USERNAME>:<PASSWORD> or",
+        ),
+        (
+            f'{TIME} level=fatal msg="starting kubernetes: etcdserver: too many learner members in cluster"',
+            "another server is joining etcd",
+        ),
+        (f'{TIME} level=info msg="Failed to add member: etcdserver: too many learner members in cluster, will retry"', "run again when"),
+        (
+            WAITING + '\\"overlayfs\\" snapshotter cannot be enabled for \\"/var/lib/rancher/k3s/agent/containerd\\", try using '
+            '\\"fuse-overlayfs\\" or \\"native\\": failed to mount overlay: invalid argument"',
+            "cannot carry the snapshotter overlayfs (failed to mount overlay: invalid argument): set snapshotter to native",
+        ),
+        (
+            WAITING + '\\"fuse-overlayfs\\" snapshotter cannot be enabled for \\"/x\\": no fuse"',
+            "cannot carry the snapshotter fuse-overlayfs",
+        ),
+        (
+            (
+                f'{TIME} level=error msg="kubelet exited: failed to run Kubelet: failed to create kubelet: open /dev/kmsg: no such file or '
+                'directory"'
+            ),
+            "the kubelet cannot open /dev/kmsg (no such file or directory)",
+        ),
+        (f'{TIME} level=fatal msg="flannel exited: operation not supported"', "the kernel has no VXLAN (operation not supported)"),
+        ("E1121 flannel: failed to create vxlan device: operation not supported", "linux-modules-extra-raspi"),
+        (
+            BALANCER + '\\"https://127.0.0.1:6444/cacerts\\": read tcp 127.0.0.1:4->127.0.0.1:6444: read: connection reset by peer"',
+            "the agent's own load balancer (127.0.0.1:6444) cannot be reached (connection reset by peer): open port 6443 of the server",
+        ),
+        (BALANCER + '\\"https://127.0.0.1:6444/cacerts\\": EOF"', "cannot be reached (EOF)"),
+    ],
+)
+def test_what_people_report_has_a_cause_and_advice(line, said):
+    found = causes.explain([line])
+    assert found is not None
+    assert said in found.text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        (
+            'E1121 08:44:52 4965 authentication.go:63] "Unable to authenticate the request" err="[x509: certificate has expired or is not '
+            'yet valid: current time 2026-11-21T08:16:53Z is after 2025-11-21T09:00:00Z, verifying certificate SN=1, SKID=, AKID= failed]"'
+        ),
+        f'{TIME} level=error msg="Sending HTTP 401 response to 192.0.2.11:4444: not authorized for /v1-k3s/serving-kubelet.crt"',
+        "I1121 log.go:245] http: TLS handshake error from 192.0.2.9:52000: remote error: tls: bad certificate",
+    ],
+)
+def test_requests_of_others_are_no_cause(line):
+    assert causes.explain([line] * 5) is None
+    assert causes.last_complaint([f'{TIME} level=error msg="own"', line]) == "own"
+
+
 def test_a_message_is_told_without_its_quoting():
     assert causes.message_of(f'{TIME} level=fatal msg="kubelet exited: \\"command failed\\" twice" node=a') == (
         'kubelet exited: "command failed" twice'

@@ -70,7 +70,40 @@ def test_the_internal_address():
     assert nodes.internal_address({}) is None
 
 
-def test_a_node_is_named_in_lower_case(monkeypatch):
+@pytest.fixture
+def root(tmp_path, monkeypatch):
     monkeypatch.setattr(nodes.platform, "node", lambda: "Edge1")
-    assert nodes.own_node_name(None) == "edge1"
-    assert nodes.own_node_name("Given") == "given"
+    (tmp_path / "etc/rancher/k3s/config.yaml.d").mkdir(parents=True)
+    (tmp_path / "etc/rancher/node").mkdir()
+    (tmp_path / "etc/default").mkdir()
+    return tmp_path
+
+
+def test_a_node_is_named_in_lower_case(root):
+    assert nodes.own_node_name(None, str(root)) == "edge1"
+    assert nodes.own_node_name("Given", str(root)) == "given"
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        ({"etc/rancher/k3s/config.yaml": "node-name: Other\n"}, "other"),
+        ({"etc/rancher/k3s/config.yaml": '"node-name": "Other" # why\nnode-label: [a=b]\n'}, "other"),
+        ({"etc/rancher/k3s/config.yaml": "kubelet-arg:\n  - node-name: no\n"}, "edge1"),
+        ({"etc/rancher/k3s/config.yaml": "with-node-id: true\n", "etc/rancher/node/id": "1a2b3c4d\n"}, "edge1-1a2b3c4d"),
+        ({"etc/rancher/k3s/config.yaml": "with-node-id: false\n", "etc/rancher/node/id": "1a2b3c4d"}, "edge1"),
+        ({"etc/rancher/k3s/config.yaml": "with-node-id: true\n"}, "edge1"),
+        (
+            {"etc/rancher/k3s/config.yaml": "node-name: a\n", "etc/rancher/k3s/config.yaml.d/9.yaml": "node-name: b\nwith-node-id: true\n"}
+            | {"etc/rancher/node/id": "1a2b3c4d"},
+            "b-1a2b3c4d",
+        ),
+        ({"etc/rancher/k3s/config.yaml.d/9.yaml.old": "node-name: b\n"}, "edge1"),
+        ({"etc/default/k3s": 'K3S_NODE_NAME="Env"\n'}, "env"),
+        ({"etc/default/k3s": "K3S_NODE_NAME=env\n", "etc/rancher/k3s/config.yaml": "node-name: own\n"}, "own"),
+    ],
+)
+def test_a_name_comes_from_where_k3s_takes_it(root, files, name):
+    for path, text in files.items():
+        (root / path).write_text(text)
+    assert nodes.own_node_name(None, str(root)) == name

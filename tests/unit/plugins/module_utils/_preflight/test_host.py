@@ -35,13 +35,14 @@ def test_unified_control_groups(root):
         "version": 2,
         "memory": True,
         "cpuset": True,
+        "cpu": True,
     }
     assert not host.cgroups(root("sys/fs/cgroup/cgroup.controllers", "cpu io\n"))["memory"]
 
 
 def test_control_groups_of_version_1(root):
     text = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuset\t2\t5\t1\nmemory\t9\t70\t0\n"
-    assert host.cgroups(root("proc/cgroups", text)) == {"version": 1, "memory": False, "cpuset": True}
+    assert host.cgroups(root("proc/cgroups", text)) == {"version": 1, "memory": False, "cpuset": True, "cpu": False}
 
 
 def test_memory(root):
@@ -97,3 +98,34 @@ def test_a_pod_that_listens_is_told_apart(root, monkeypatch):
     monkeypatch.setattr(host, "holders", lambda _ports, _proc: [Listener(80, "0.0.0.0", 7, "envoy", ""), Listener(443, "::")])
     found = host.listeners([80, 443], root("proc/7/cgroup", "0::/kubepods/besteffort/pod1/abc\n"))
     assert [(entry["port"], entry["pod"]) for entry in found] == [(80, True), (443, False)]
+
+
+def test_modules_that_the_kernel_lacks(tmp_path):
+    folder = tmp_path / "lib/modules/6.8.0-raspi"
+    folder.mkdir(parents=True)
+    (folder / "modules.dep").write_text(
+        "kernel/fs/overlayfs/overlay.ko.zst:\nkernel/net/bridge/br_netfilter.ko: kernel/net/bridge/bridge.ko\n"
+    )
+    assert host.missing_modules(tmp_path, "6.8.0-raspi") == ["vxlan"]
+    (folder / "modules.builtin").write_text("kernel/drivers/net/vxlan/vxlan.ko\n")
+    assert host.missing_modules(tmp_path, "6.8.0-raspi") == []
+    # A container sees another kernel than its files are for.
+    assert host.missing_modules(tmp_path, "6.12.0") == []
+
+
+def test_a_module_that_is_loaded_is_there(tmp_path):
+    (tmp_path / "lib/modules/1").mkdir(parents=True)
+    (tmp_path / "lib/modules/1/modules.dep").write_text("kernel/net/other.ko:\n")
+    for name in ("vxlan", "overlay", "br_netfilter"):
+        (tmp_path / "sys/module" / name).mkdir(parents=True)
+    assert host.missing_modules(tmp_path, "1") == []
+
+
+@pytest.mark.parametrize("policy", ["usr/share/selinux/packages/k3s.pp", "var/lib/selinux/targeted/active/modules/200/k3s/cil", None])
+def test_the_policy_for_k3s(tmp_path, policy):
+    (tmp_path / "sys/fs/selinux").mkdir(parents=True)
+    (tmp_path / "sys/fs/selinux/enforce").write_text("1")
+    if policy:
+        (tmp_path / policy).parent.mkdir(parents=True)
+        (tmp_path / policy).touch()
+    assert host.selinux(tmp_path) == {"enforcing": True, "policy": policy is not None}

@@ -1,0 +1,201 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wrong with the settings of a K3s node beside the names of its keys. Pure functions.
+
+Some keys of K3s decide what the rest of the collection relies on: the cluster's domain, the range of NodePorts, the datastore.
+They may be set, but must go together with the variables that other roles read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import VERSION_FORM, VERSION_HELP
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import dict_finding, list_finding, read_dict, read_list
+
+Settings = Mapping[str, Any]
+
+_TRUE = ("true", "yes", "on", "1")
+
+# Keys of registries.yaml, level by level; "*" stands for a name that the user chooses, None for any value.
+_REGISTRIES: Mapping[str, Any] = {
+    "mirrors": {"*": {"endpoint": None, "rewrite": None}},
+    "configs": {
+        "*": {
+            "auth": dict.fromkeys(("username", "password", "auth", "identity_token", "identitytoken")),
+            "tls": dict.fromkeys(("ca_file", "cert_file", "key_file", "insecure_skip_verify")),
+        }
+    },
+    "auths": None,
+}
+# Environment variables that K3s reads although the role decides what they say.
+_OWNED_ENVIRONMENT = {
+    "K3S_CONFIG_FILE": "k3s_server_config and k3s_agent_config",
+    "K3S_DATA_DIR": "k3s_data_dir",
+    "K3S_KUBECONFIG_OUTPUT": "write-kubeconfig in k3s_server_config",
+    "K3S_URL": "k3s_server_host or k3s_server_url",
+}
+
+
+def is_true(value: Any) -> bool:
+    """Return whether K3s reads a value as true."""
+    return str(value).strip().lower() in _TRUE
+
+
+def own_config(settings: Settings, kind: str) -> dict[str, Any]:
+    """Return the configuration that the user gives nodes of a kind, empty if it is no dictionary."""
+    return dict(read_dict(settings.get(f"{kind}_config")) or {})
+
+
+def with_etcd(settings: Settings) -> bool:
+    """Return whether the first server must begin a cluster of etcd: others can join no other datastore than that or an external one."""
+    config = own_config(settings, "server")
+    external = any(config.get(key) for key in ("datastore-endpoint", "datastore-endpoint+"))
+    return len(settings.get("servers") or ()) > 1 and not external and not settings.get("server_url")
+
+
+def _flags(config: Settings, key: str) -> dict[str, str]:
+    """Return the flags that a key like C(kube-apiserver-arg) gives a component."""
+    entries = [str(entry) for name in (key, f"{key}+") for entry in read_list(config.get(name)) or ()]
+    return dict(entry.lstrip("-").partition("=")[::2] for entry in entries)
+
+
+def _port_range(text: str) -> tuple[int, int] | None:
+    """Return the first and last port of a range in one of Kubernetes's forms: a-b, a+offset, a."""
+    match = re.fullmatch(r"(\d+)(?:([-+])(\d+))?", text.strip())
+    if match is None:
+        return None
+    first, sign, second = int(match.group(1)), match.group(2), int(match.group(3) or 0)
+    last = {"-": second, "+": first + second}.get(sign, first)
+    return (first, last) if 0 < first <= last <= 65535 else None
+
+
+def _server_findings(settings: Settings, config: Settings) -> list[str]:
+    found = []
+    domain, ours = config.get("cluster-domain"), settings.get("cluster_domain")
+    if domain and ours and str(domain) != str(ours):
+        found.append(f"k3s_server_config has cluster-domain {domain!r}, but edge_cluster_domain is {ours!r}: make them equal.")
+    text = _flags(config, "kube-apiserver-arg").get("service-node-port-range") or config.get("service-node-port-range")
+    if text:
+        ports = _port_range(str(text))
+        if ports is None:
+            found.append(f"k3s_server_config has service-node-port-range {text!r}: it must have the form 30000-32767.")
+        else:
+            found += [
+                f"{name} is {port}, which is not in service-node-port-range {text} of k3s_server_config: choose a port in that range."
+                for name, port in (settings.get("node_ports") or {}).items()
+                if str(port).isdecimal() and not ports[0] <= int(port) <= ports[1]
+            ]
+    if "cluster-init" in config and not is_true(config["cluster-init"]) and with_etcd(settings):
+        found.append(
+            f"k3s_server_config has cluster-init {config['cluster-init']!r} with {len(settings['servers'])} servers: "
+            "remove the key (the role sets it), or set datastore-endpoint; other servers cannot join SQLite."
+        )
+    return found
+
+
+def _registries_findings(value: Any, known: Mapping[str, Any] = _REGISTRIES, place: str = "k3s_registries") -> list[str]:
+    if not isinstance(value, Mapping):
+        # Below "configs" it may be a password that lacks its key.
+        shown = f"is {value!r}: it must" if place.startswith("k3s_registries.mirrors") else "must"
+        return [f"{place} {shown} be a dictionary with the keys {', '.join(known)}."]
+    found = []
+    for key, below in value.items():
+        inside = f"{place}.{key}"
+        if "*" not in known and key not in known:
+            close = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {close[0]!r}? K3s takes" if close else "K3s takes"
+            found.append(f"{place} has the key {key!r}, which K3s ignores: {hint} {', '.join(known)}.")
+        elif key == "endpoint":
+            if not isinstance(below, (list, tuple)) or not all(isinstance(entry, str) and entry for entry in below):
+                found.append(f"{inside} is {below!r}: it must be a list of addresses such as https://registry.example.com:5000.")
+        elif known.get(key, known.get("*")) is not None and below is not None:
+            found += _registries_findings(below, known.get(key, known.get("*")), inside)
+    return found
+
+
+def settings_findings(settings: Settings, kind: str) -> list[str]:
+    """Return what is wrong with the settings of nodes of a kind, one sentence each.
+
+    Args:
+        settings: As k3s_plan takes them.
+        kind: C(server) or C(agent).
+    """
+    extra = read_list(settings.get("extra_config_keys"))
+    config = settings.get(f"{kind}_config") or {}
+    found = config_findings(config, kind, [str(key) for key in extra or ()])
+    for key, variable in (("extra_config_keys", "k3s_extra_config_keys"), ("disable", "k3s_disable")):
+        if read_list(settings.get(key)) is None:
+            found.append(list_finding(settings[key], variable))
+    version = str(settings["version"])
+    if VERSION_FORM.match(version) is None:
+        found.append(f"k3s_version is {version!r}: it must have the form {VERSION_HELP}.")
+    if kind == "server":
+        found += _server_findings(settings, own_config(settings, kind))
+    found += [dict_finding(settings[key], f"k3s_{key}") for key in ("registries", "environment") if read_dict(settings.get(key)) is None]
+    found += _registries_findings(read_dict(settings.get("registries")) or {})
+    return found + [
+        f"k3s_environment has {name}, which the role decides itself: use {_OWNED_ENVIRONMENT[name]}."
+        for name in read_dict(settings.get("environment")) or {}
+        if name in _OWNED_ENVIRONMENT
+    ]
+
+
+def _node_port_networks(config: Settings) -> str | None:
+    """Return the networks that kube-proxy limits NodePorts to, or C(None) if it opens them on all."""
+    text = _flags(config, "kube-proxy-arg").get("nodeport-addresses")
+    if not text:
+        return None
+    try:
+        all_of_them = any(ipaddress.ip_network(entry.strip()).prefixlen == 0 for entry in text.split(","))
+    except ValueError:
+        return text
+    return None if all_of_them else text
+
+
+def _endpoints_without_scheme(registries: Any) -> Sequence[str]:
+    mirrors = registries.get("mirrors") if isinstance(registries, Mapping) else None
+    return [
+        f"k3s_registries.mirrors.{name} has the endpoint {entry!r} without a scheme, for which K3s takes https and port 443: "
+        f"write https://{entry} or the address that you mean."
+        for name, mirror in (mirrors.items() if isinstance(mirrors, Mapping) else ())
+        if isinstance(mirror, Mapping) and isinstance(mirror.get("endpoint"), (list, tuple))
+        for entry in mirror["endpoint"]
+        if isinstance(entry, str) and "://" not in entry
+    ]
+
+
+def settings_warnings(settings: Settings) -> list[str]:
+    """Return what K3s accepts and people may not mean, one sentence each.
+
+    Args:
+        settings: As k3s_plan takes them.
+    """
+    found = []
+    server = own_config(settings, "server")
+    servers = len(settings.get("servers") or ())
+    if with_etcd(settings) and servers % 2 == 0:
+        found.append(
+            f"there are {servers} servers: etcd needs more than half of them, so {servers} bear the loss of no more servers than "
+            f"{servers - 1} do; use an odd number."
+        )
+    if is_true(server.get("disable-kube-proxy")):
+        found.append(
+            "k3s_server_config has disable-kube-proxy: the gateway's NodePorts, to which host_ports forwards, exist only if what takes "
+            "kube-proxy's place provides them."
+        )
+    for kind in ("server", "agent"):
+        networks = _node_port_networks(own_config(settings, kind))
+        if networks:
+            found.append(
+                f"k3s_{kind}_config limits NodePorts to {networks} (nodeport-addresses): host ports answer only at addresses in them."
+            )
+    found += _endpoints_without_scheme(read_dict(settings.get("registries")))
+    return found

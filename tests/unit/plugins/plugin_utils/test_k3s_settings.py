@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import settings_findings, settings_warnings
+
+SETTINGS = {
+    "version": "v1.35.6+k3s1",
+    "servers": ["edge1"],
+    "cluster_domain": "cluster.local",
+    "node_ports": {"edge_http_node_port": 30080, "edge_https_node_port": 30443},
+}
+THREE = ["edge1", "edge2", "edge3"]
+
+
+def found(kind="server", **changes):
+    return settings_findings({**SETTINGS, **changes}, kind)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"server_config": {"cluster-domain": "corp.local"}}, "edge_cluster_domain is 'cluster.local': make them equal."),
+        ({"server_config": {"service-node-port-range": "40000-50000"}}, "edge_http_node_port is 30080, which is not in"),
+        ({"server_config": {"kube-apiserver-arg": ["service-node-port-range=31000-32000"]}}, "edge_http_node_port is 30080"),
+        ({"server_config": {"kube-apiserver-arg+": "service-node-port-range=30000+99"}}, "edge_https_node_port is 30443"),
+        ({"server_config": {"service-node-port-range": "50000-40000"}}, "it must have the form 30000-32767."),
+        ({"server_config": {"cluster-init": False}, "servers": THREE}, "other servers cannot join SQLite."),
+        ({"registries": {"mirror": {"docker.io": {}}}}, "k3s_registries has the key 'mirror', which K3s ignores: did you mean 'mirrors'?"),
+        ({"registries": {"mirrors": {"docker.io": {"endpoints": []}}}}, "k3s_registries.mirrors.docker.io has the key 'endpoints'"),
+        ({"registries": {"mirrors": {"docker.io": {"endpoint": "https://r"}}}}, "k3s_registries.mirrors.docker.io.endpoint is 'https://r'"),
+        ({"registries": {"mirrors": {"docker.io": "https://r"}}}, "k3s_registries.mirrors.docker.io is 'https://r'"),
+        ({"registries": {"configs": {"r:5000": {"auth": {"user": "a"}}}}}, "k3s_registries.configs.r:5000.auth has the key 'user'"),
+        ({"registries": {"configs": {"r:5000": {"tls": {"insecure": True}}}}}, "k3s_registries.configs.r:5000.tls has the key 'insecure'"),
+        ({"registries": {"configs": {"r:5000": {"auth": "hush"}}}}, "k3s_registries.configs.r:5000.auth must be a dictionary"),
+        (
+            {"registries": ["docker.io"]},
+            "k3s_registries cannot be read (its value may hold passwords",
+        ),
+        ({"environment": {"K3S_DATA_DIR": "/x"}}, "k3s_environment has K3S_DATA_DIR, which the role decides itself: use k3s_data_dir."),
+        (
+            {"environment": ["HTTP_PROXY=x"]},
+            "k3s_environment cannot be read (its value may hold passwords",
+        ),
+    ],
+)
+def test_what_would_not_work_is_one_sentence(changes, said):
+    sentences = found(**changes)
+    assert any(said in sentence for sentence in sentences), sentences
+    assert len(sentences) <= 2
+    assert all(sentence.endswith(".") for sentence in sentences)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"server_config": {"cluster-domain": "corp.local"}, "cluster_domain": "corp.local"},
+        {"server_config": {"service-node-port-range": "80-32767"}},
+        {"server_config": {"service-node-port-range": "30000+2767", "cluster-init": True}},
+        {"server_config": {"kube-apiserver-arg": ["service-node-port-range=30000-32767", "v=2"]}},
+        {"server_config": {"cluster-init": False, "datastore-endpoint": "postgres://db"}, "servers": THREE},
+        {"server_config": {"cluster-init": "true"}, "servers": THREE},
+        {"server_config": {"write-kubeconfig": "/root/k.yaml", "log": "/var/log/k3s.log", "with-node-id": True}},
+        {"registries": {"mirrors": {"*": None, "docker.io": {"endpoint": ["https://r:5000/v2"], "rewrite": {"^a/(.*)": "b/$1"}}}}},
+        {"registries": {"mirrors": {"docker.io": {}, "reg:5000": {"endpoint": ["http://reg:5000"]}}}},
+        {"registries": {"configs": {"r:5000": {"auth": {"username": "u", "password": "p"}, "tls": {"insecure_skip_verify": True}}}}},
+        {"registries": {"configs": {"r:5000": {"auth": {"identity_token": "t"}, "tls": {"ca_file": "/a", "key_file": "/b"}}}}},
+        {"environment": {"HTTP_PROXY": "http://p:3128", "NO_PROXY": "10.0.0.0/8", "K3S_NODE_NAME": "edge-1", "GOMEMLIMIT": "1GiB"}},
+        {"environment": {"CONTAINERD_HTTPS_PROXY": "http://p:3128", "K3S_TOKEN": "t"}},
+    ],
+)
+def test_what_people_configure_is_accepted(changes):
+    assert found(**changes) == []
+
+
+def test_keys_of_servers_are_no_matter_of_agents():
+    assert found("agent", server_config={"cluster-domain": "corp.local", "nonsense": 1}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"servers": ["a", "b"]}, "there are 2 servers: etcd needs more than half of them"),
+        ({"servers": ["a", "b", "c", "d"]}, "use an odd number."),
+        ({"server_config": {"disable-kube-proxy": True}}, "k3s_server_config has disable-kube-proxy"),
+        ({"server_config": {"kube-proxy-arg": ["nodeport-addresses=10.0.0.0/8"]}}, "limits NodePorts to 10.0.0.0/8"),
+        ({"agent_config": {"kube-proxy-arg": ["--nodeport-addresses=primary"]}}, "k3s_agent_config limits NodePorts to primary"),
+        ({"registries": {"mirrors": {"docker.io": {"endpoint": ["r.example.com"]}}}}, "write https://r.example.com or the address"),
+    ],
+)
+def test_what_may_surprise_is_a_warning(changes, said):
+    (warning,) = settings_warnings({**SETTINGS, **changes})
+    assert said in warning
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"servers": THREE},
+        {"servers": ["a", "b"], "server_config": {"datastore-endpoint": "mysql://db"}},
+        {"server_config": {"kube-proxy-arg": ["nodeport-addresses=10.0.0.0/8,0.0.0.0/0"], "disable-kube-proxy": "false"}},
+        {"registries": {"mirrors": {"docker.io": {"endpoint": ["https://r.example.com", "http://[2001:db8::1]:5000"]}}}},
+    ],
+)
+def test_what_is_usual_is_no_warning(changes):
+    assert settings_warnings({**SETTINGS, **changes}) == []
