@@ -205,6 +205,8 @@ def _judge_settings(run: Preflight, found: judge.Findings) -> None:
             found.errors.append(f"k3s_version is {version!r}: it must have the form {release.VERSION_HELP}.")
     found.errors += run.findings
     if run.checks("variables"):
+        # Hosts may be looked at before there are sites; a run that would serve nothing stops before it changes anything.
+        (found.errors if settings.get("begins") else found.warnings).extend(map(_sentence, settings.get("nothing") or ()))
         found.warnings += run.warnings
         for kind in ("server", "agent"):
             found.errors += config_findings(settings.get(f"k3s_{kind}_config") or {}, kind)
