@@ -223,7 +223,7 @@ def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge
     servers = run.settings.get("servers") or []
     server = not servers or name in servers
     if run.checks("system"):
-        judge.judge_system(name, host, run.text("k3s_version"), found)
+        judge.judge_system(name, host, run.text("k3s_version"), is_true(run.settings.get("k3s_firewall", False)), found)
         judge.judge_kernel(name, host, own_config(run.k3s, "server" if server else "agent"), run.server_config, found)
     if run.checks("resources"):
         judge.judge_resources(name, host, server, found)

@@ -202,3 +202,27 @@ def test_keys_of_the_address_are_those_that_k3s_takes_it_from():
 def test_a_server_may_have_no_node(value, has_node):
     config = {} if value is None else {"disable-agent": value}
     assert derive(server_config=config)["has_node"] is has_node
+
+
+@pytest.mark.parametrize(
+    ("changes", "tcp", "udp"),
+    [
+        ({}, ["10250", "6443"], ["8472"]),
+        ({"servers": SERVERS}, ["10250", "6443", "2379-2380"], ["8472"]),
+        ({"server_config": {"https-listen-port": 7443}}, ["10250", "7443"], ["8472"]),
+        ({"kind": "agent", "host": "edge2", "join": JOIN}, ["10250"], ["8472"]),
+        (
+            {"first_server_config": {"flannel-backend": "wireguard-native", "embedded-registry": True}},
+            ["10250", "5001", "6443"],
+            ["51820", "51821"],
+        ),
+        ({"first_server_config": {"flannel-backend": "none"}}, ["10250", "6443"], []),
+    ],
+)
+def test_firewalls_open_what_the_hosts_need_of_each_other(changes, tcp, udp):
+    firewall = derive(firewall=True, firewall_sources=["192.0.2.10"], networks=["10.42.0.0/16"], **changes)["firewall"]
+    assert firewall == {"sources": ["192.0.2.10"], "networks": ["10.42.0.0/16"], "tcp": tcp, "udp": udp}
+
+
+def test_firewalls_can_be_left_alone():
+    assert derive(firewall="false")["firewall"] is None
