@@ -20,7 +20,9 @@ options:
         type: str
         required: true
       hosts:
-        description: The hosts, which the certificate must cover. For a wildcard one name that it covers is tried.
+        description:
+          - The hosts, which the certificate must cover. For a wildcard one name that it covers is tried.
+          - V(*) is for whatever name clients ask for, so the certificate need not cover it.
         type: list
         elements: str
         required: true

@@ -60,17 +60,21 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import entries_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import issuer_objects, read_issuers, secret_objects
 
 
 def cert_manager_objects(issuers: Any, settings: Mapping[str, Any] | None = None) -> dict[str, list[dict[str, Any]]]:
     """Return the objects to apply and the issuers among them."""
     given = settings or {}
-    found, findings = read_issuers(issuers, given.get("email") or "", given.get("solvers") or (), given.get("issuer_namespace") or "")
+    solvers = entries_of(given.get("solvers"))
+    found, findings = read_issuers(issuers, given.get("email") or "", solvers or (), given.get("issuer_namespace") or "")
+    if solvers is None and given.get("solvers"):
+        findings.append(f"cert_manager_solvers is {given['solvers']!r}; it must be a list")
     secrets, wrong = secret_objects(given.get("secrets") or [], given.get("secret_namespace") or "")
     if findings or wrong:
         raise AnsibleFilterError("\n".join(findings + wrong))
-    made = issuer_objects(found, [issuer["name"] for issuer in issuers], given.get("used") or ())
+    made = issuer_objects(found, [issuer["name"] for issuer in entries_of(issuers) or ()], given.get("used") or ())
     names = [{"kind": each["kind"], "name": each["metadata"]["name"], "namespace": each["metadata"].get("namespace", "")} for each in made]
     return {"objects": secrets + made, "issuers": names}
 

@@ -10,18 +10,24 @@ import os
 
 def own_identity() -> str:
     """A name of this process that no other has, here or elsewhere; empty on systems without /proc."""
-    return _identity(os.getpid())
+    return identity_of(os.getpid())
 
 
 def has_ended(identity: str) -> bool:
     """True only if that process ran here, where it would be seen, and is gone."""
+    return lives(identity) is False
+
+
+def lives(identity: str) -> bool | None:
+    """Whether that process still runs; None if it ran where it cannot be seen from here."""
     place, _space, number = identity.rpartition(" ")[0].rpartition(" ")
     if not number.isdigit() or not place or place != _place():
-        return False
-    return _identity(int(number)) != identity
+        return None
+    return identity_of(int(number)) == identity
 
 
-def _identity(number: int) -> str:
+def identity_of(number: int) -> str:
+    """A name of the process with this number that no other has, here or elsewhere; empty on systems without /proc."""
     place = _place()
     try:
         with open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as stat:

@@ -9,7 +9,7 @@ import re
 
 # Warnings before the reason, advice behind it, and what ssh adds when a session ends.
 _ASIDE = re.compile(
-    r"^\W*(warning|hint|note|tip|info)\b|: warning: |^sudo: unable to resolve host |^\(.*\)$|^(shared )?connection to \S+ closed\.?$",
+    r"^\W*(warn|warning|hint|note|tip|info)\b|: warning: |^sudo: unable to resolve host |^\(.*\)$|^(shared )?connection to \S+ closed\.?$",
     re.IGNORECASE,
 )
 _REASON = re.compile(

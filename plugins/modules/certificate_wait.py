@@ -249,6 +249,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import parse_renewals, select
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_look import ChallengeLook, judge_all
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, finish_wait, open_client, progress_writer
@@ -282,6 +283,10 @@ def wait(params: dict[str, Any], look_only: bool) -> Outcome:
     renewals = parse_renewals(params["renewed_since"])
     require_cryptography()
     client, _connection = open_client(params)
+
+    def look() -> ChallengeLook:
+        return ChallengeLook(client, params["namespace"])
+
     waiter = CertificateWait(
         client,
         ThreadFeed(),
@@ -291,7 +296,7 @@ def wait(params: dict[str, Any], look_only: bool) -> Outcome:
         renewals=renewals,
         crd_grace=params["crd_grace"],
         progress=progress_writer(params["progress_file"]),
-        sight=challenge_answer,
+        sight=lambda host: challenge_answer(host, judge=lambda seen: judge_all([seen], look)[0]),
         once=look_only,
     )
     return waiter.look() if look_only else waiter.run()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: object_apply
-short_description: Apply many Kubernetes objects at once
+short_description: Apply and delete many Kubernetes objects at once
 version_added: 0.1.0
 author:
   - The baremesh.edge authors (@baremesh)
@@ -16,7 +16,7 @@ description:
     time.
   - Applies on the server's side as field manager C(baremesh.edge). The API server then removes fields that a definition had once and has
     no longer.
-  - Can delete objects that earlier runs applied and that are no longer defined, see O(prune).
+  - Can delete objects that earlier runs applied and that are no longer defined, see O(prune). With no O(objects) it only deletes.
   - Applies the kinds in the order in which O(objects) names each of them first. When an object cannot be applied, the others of its kind
     still are; later kinds are not begun, and nothing is pruned.
 notes:
@@ -72,6 +72,10 @@ options:
         type: list
         elements: dict
         default: []
+      wait_timeout:
+        description: Seconds to wait until the objects are gone, for those that take their time, such as namespaces. V(0) does not wait.
+        type: int
+        default: 0
   force_conflicts:
     description:
       - Whether the definitions win where another field manager owns a field.
@@ -85,7 +89,6 @@ options:
     type: int
     default: 120
 seealso:
-  - module: baremesh.edge.object_prune
   - module: kubernetes.core.k8s
 """
 
@@ -111,6 +114,16 @@ EXAMPLES = r"""
         - {api_version: networking.istio.io/v1, kind: Gateway}
       labels: {app.kubernetes.io/managed-by: baremesh.edge, app.kubernetes.io/component: site}
       namespace: istio-ingress
+
+- name: Delete all that was applied, and wait until it is gone
+  baremesh.edge.object_apply:
+    kubeconfig: /etc/rancher/k3s/k3s.yaml
+    objects: []
+    prune:
+      kinds:
+        - {api_version: networking.istio.io/v1, kind: Gateway}
+      labels: {app.kubernetes.io/managed-by: baremesh.edge, app.kubernetes.io/component: site}
+      wait_timeout: 60
 
 - name: Apply a Secret
   baremesh.edge.object_apply:
@@ -210,6 +223,7 @@ def argument_spec() -> dict[str, Any]:
         "labels": {"type": "dict", "required": True},
         "namespace": {"type": "str"},
         "keep": {"type": "list", "elements": "dict", "default": []},
+        "wait_timeout": {"type": "int", "default": 0},
     }
     return dict(
         auth_argument_spec(),

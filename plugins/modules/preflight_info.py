@@ -14,7 +14,7 @@ author:
 description:
   - Reads the operating system, control groups, memory, routes, clock, firewalls and who listens on which ports.
   - Looks up names and fetches small documents, if asked to, as this host sees them.
-  - Judges nothing and changes nothing.
+  - Judges nothing, and changes nothing but what O(begins) says.
 extends_documentation_fragment:
   - baremesh.edge._attributes
 attributes:
@@ -51,6 +51,11 @@ options:
     type: list
     elements: str
     default: []
+  caa_names:
+    description: Names whose CAA records to look up, those of the nearest parent that has any included. They may be wildcards.
+    type: list
+    elements: str
+    default: []
   urls:
     description: Documents to fetch.
     type: list
@@ -64,6 +69,16 @@ options:
       ca_bundle:
         description: Certificates to trust beside the host's own, as PEM or Base64 of it.
         type: str
+  run:
+    description:
+      - The run of Ansible that this is, C(identity) and C(who). The others that have begun on this host since its boot are returned.
+      - Needs O(host=true).
+    type: dict
+  begins:
+    description:
+      - Whether the host remembers O(run), in C(/run/baremesh/runs.json), so that others see it. Nothing is remembered in check mode.
+    type: bool
+    default: false
   release:
     description:
       - Folder of a K3s release on a web server. The checksum file for this host's architecture is fetched from there.
@@ -95,6 +110,12 @@ resolved:
   description: Addresses by name.
   type: dict
   returned: success
+caa:
+  description: CAA records by name, with the domain C(at) which they are, and an C(error) where they could not be looked up.
+  type: dict
+  returned: success
+  sample:
+    app.example.com: {at: example.com, records: [{critical: false, tag: issue, value: letsencrypt.org}], error: ""}
 fetched:
   description: Status, error and body by address.
   type: dict
@@ -113,7 +134,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.existing import existing_k3s
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network, runs
 
 _WATCHED_UNITS = ("firewalld.service", "nm-cloud-setup.timer", "nm-cloud-setup.service")
 
@@ -163,7 +184,15 @@ def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
         "active_units": units,
         "network_manager": _network_manager(module) if any(unit.startswith("nm-cloud-setup") for unit in units) else "",
         "ufw": host.ufw_enabled(root),
+        "runs": _other_runs(module, now),
     }
+
+
+def _other_runs(module: AnsibleModule, now: float) -> list[dict[str, Any]]:
+    run = module.params["run"]
+    if not run or not run.get("identity"):
+        return []
+    return runs.others(run, now, module.params["begins"] and not module.check_mode)
 
 
 def main() -> None:
@@ -177,12 +206,15 @@ def main() -> None:
             "node_config": {"type": "dict", "default": {}},
             "reference_time": {"type": "float"},
             "names": {"type": "list", "elements": "str", "default": []},
+            "caa_names": {"type": "list", "elements": "str", "default": []},
             "urls": {
                 "type": "list",
                 "elements": "dict",
                 "default": [],
                 "options": {"url": {"type": "str", "required": True}, "ca_bundle": {"type": "str"}},
             },
+            "run": {"type": "dict"},
+            "begins": {"type": "bool", "default": False},
             "release": {"type": "str"},
             "timeout": {"type": "int", "default": 10},
         },
@@ -193,7 +225,7 @@ def main() -> None:
         # An architecture without releases is for those to judge who get the result.
         with contextlib.suppress(release.ReleaseError):
             urls.append({"url": f"{module.params['release']}/{release.arch(platform.machine()).sums}"})
-    result = network.look(module.params["names"], urls, module.params["timeout"])
+    result = network.look(module.params["names"], urls, module.params["timeout"], module.params["caa_names"])
     if module.params["host"]:
         try:
             result["host"] = read_host(module, now)

@@ -52,6 +52,13 @@ options:
           - Not where the connection goes through the proxy in front, which sends the header itself.
         type: bool
         default: false
+      lowest_tls:
+        description:
+          - Lowest TLS version that clients may speak. The certificate must be served with it too, by a second handshake.
+          - Without it, only the newest version that both sides have is spoken. A server that wants a certificate of its
+            clients can be asked with 1.3 only.
+        type: str
+        choices: ['1.2', '1.3']
   expected_serials:
     description: By server name, the serial number in hexadecimal that must be served. Names that are not here only have to be served.
     type: dict
@@ -157,6 +164,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "port": {"type": "int", "default": 443},
         "server_name": {"type": "str", "required": True},
         "proxy_protocol": {"type": "bool", "default": False},
+        "lowest_tls": {"type": "str", "choices": ["1.2", "1.3"]},
     }
     return {
         "endpoints": {"type": "list", "elements": "dict", "required": True, "options": endpoint},

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import read_dict, read_list
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _ALWAYS_DIRECT = ("localhost", "127.0.0.1", "::1", ".svc")
@@ -27,14 +27,16 @@ def proxy_environment(environment: Any, direct: Iterable[Any] = ()) -> Any:
     is added to C(NO_PROXY): as addresses where they are known, since not every program understands networks there.
 
     Args:
-        environment: Variables by name. Anything but a dictionary is returned as it is, for others to judge.
+        environment: Variables by name. What cannot be read as a dictionary is returned as it is, for others to judge.
         direct: Hosts, addresses and networks to reach without a proxy; entries may be text with several of them.
 
     Returns:
         The environment, as it was if it names no proxy.
     """
-    if not isinstance(environment, Mapping) or not any(_value(environment, name) for name in _PROXIES):
-        return environment
+    given_as = environment
+    environment = read_dict(environment)
+    if environment is None or not any(_value(environment, name) for name in _PROXIES):
+        return given_as if environment is None else environment
     given = [entry for entry in _value(environment, "no_proxy").replace(" ", ",").split(",") if entry]
     more = [str(entry) for text in direct for entry in (read_list(text) if isinstance(text, str) else [text]) or () if entry]
     found = {name: _value(environment, name) for name in _PROXIES if _value(environment, name)}

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import BRACKETS, read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import BRACKETS, read_dict, read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._schemas import judge, schema_of
 
 Raw = Mapping[str, Any]
 
@@ -36,6 +38,12 @@ def entries_of(value: Any) -> list[Any] | None:
     return None if value is None or separated else read_list(value)
 
 
+def _ascii_name(host: str) -> str:
+    """Return a name with letters beyond ASCII as DNS holds it. Python's own codec would make another name of ß."""
+    labels = (unicodedata.normalize("NFC", label.lower()) for label in host.split("."))
+    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
+
+
 class Fields:
     """A dictionary under inspection. What is wrong goes to C(findings), and reading goes on.
 
@@ -52,6 +60,11 @@ class Fields:
         """Note O(problem) with the place where it is."""
         where = f"{self.place}{self.title}"
         self.findings.append(f"{where}: {problem}" if where else problem)
+
+    def fits(self, path: str, value: Any, strict: bool = True, word: str = "") -> None:
+        """Note what the API server would refuse of O(value), by the schema at O(path); O(word) is how users name it."""
+        for problem in judge(schema_of(path), value, word or path.rpartition(".")[2], strict):
+            self.report(problem)
 
     def unknown(self, key: str, value: str, allowed: Collection[str], note: str = "") -> None:
         """Note that O(value) is none of O(allowed), with the nearest one."""
@@ -71,8 +84,9 @@ class Fields:
         """Return the dictionary at C(key) or C(key[index])."""
         key, _bracket, index = path.partition("[")
         value = self.raw[key][int(index[:-1])] if index else self.raw[key]
-        if isinstance(value, Mapping):
-            return Fields(value, f"{self.place}.{path}" if self.place else path, self.findings, self.title)
+        found = read_dict(value)
+        if found is not None and value is not None:
+            return Fields(found, f"{self.place}.{path}" if self.place else path, self.findings, self.title)
         self.report(f"{path} is {value!r}; it must be a dictionary")
         return None
 
@@ -142,10 +156,10 @@ class Fields:
             if required:
                 self.report(f"{key} is missing or empty")
             return []
-        if not isinstance(value, (list, tuple)):
+        entries = entries_of(value)
+        if entries is None:
             self.report(f"{key} is {value!r}; it must be a list")
-            return []
-        return list(value)
+        return entries or []
 
     def texts(self, key: str) -> list[str]:
         found = []
@@ -160,16 +174,18 @@ class Fields:
         value = self.raw.get(key)
         if value is None:
             return None
-        if not isinstance(value, Mapping):
+        found = read_dict(value)
+        if found is None:
             self.report(f"{key} is {value!r}; it must be a dictionary")
-            return None
-        return value
+        return found
 
     def _host_problem(self, value: str) -> str | None:
         if "/" in value or ":" in value:
             return "a host name has no scheme, port or path"
         if _ADDRESS.match(value):
             return "an address is not a host name, and no certificate is issued for it here"
+        if not value.isascii() and _HOST.match(_ascii_name(value)):
+            return f"write '{_ascii_name(value)}', which is its name in DNS"
         if value != value.lower() and _HOST.match(value.lower()):
             return f"write '{value.lower()}'"
         if len(value) > 253 or not _HOST.match(value):

@@ -51,21 +51,31 @@ class Issuer:
     spec: Raw
 
     @property
-    def _solvers(self) -> list[Raw]:
-        """The solvers; in the spec of type raw they may be anything."""
+    def acme(self) -> Raw:
+        """What is said of its ACME server, empty for other issuers. In the spec of type raw it may be anything."""
         acme = self.spec.get("acme")
-        found = acme.get("solvers") if isinstance(acme, Mapping) else None
+        return acme if isinstance(acme, Mapping) else {}
+
+    @property
+    def server(self) -> str:
+        """Its ACME directory, empty if it has none."""
+        return str(self.acme.get("server") or "")
+
+    @property
+    def solvers(self) -> list[Raw]:
+        """Its solvers."""
+        found = self.acme.get("solvers")
         return [solver for solver in found if isinstance(solver, Mapping)] if isinstance(found, (list, tuple)) else []
 
     @property
     def http01_only(self) -> bool:
         """Whether every solver proves names by HTTP-01, so that wildcards are impossible."""
-        return bool(self._solvers) and all("dns01" not in solver for solver in self._solvers)
+        return bool(self.solvers) and all("dns01" not in solver for solver in self.solvers)
 
     @property
     def http01(self) -> bool:
         """Whether a solver proves names by HTTP-01."""
-        return any("http01" in solver for solver in self._solvers)
+        return any("http01" in solver for solver in self.solvers)
 
 
 def _ca_bundle(at: Fields) -> str | None:
@@ -84,13 +94,16 @@ def _ca_bundle(at: Fields) -> str | None:
     return None
 
 
-def _acme(at: Fields, name: str, email: str, default_solvers: Sequence[Raw]) -> Object:
+def _acme(at: Fields, name: str, email: str, default_solvers: Sequence[Raw], strict: bool | None) -> Object:
     server = at.text("server", required=True) or ""
     if server and not server.startswith(("https://", "http://")):
         at.report(f"server is '{server}'; it must be the URL of an ACME directory")
     contact = at.text("email") or email
     if contact and ("@" not in contact or " " in contact):
         at.report(f"email is '{contact}'; it must be an address such as ops@example.com")
+    if strict is not None:
+        at.fits("ClusterIssuer.acme.solvers", at.raw.get("solvers"), strict)
+        at.fits("ClusterIssuer.acme.externalAccountBinding", at.raw.get("external_account"), strict, "external_account")
     solvers = at.sequence("solvers") or list(default_solvers)
     for index, solver in enumerate(solvers):
         if not isinstance(solver, Mapping) or not {"http01", "dns01"} & set(solver):
@@ -110,9 +123,9 @@ def _acme(at: Fields, name: str, email: str, default_solvers: Sequence[Raw]) -> 
     }
 
 
-def _spec(at: Fields, name: str, type_: str, email: str, default_solvers: Sequence[Raw]) -> Raw:
+def _spec(at: Fields, name: str, type_: str, email: str, default_solvers: Sequence[Raw], strict: bool | None) -> Raw:
     if type_ == "acme":
-        return {"acme": _acme(at, name, email, default_solvers)}
+        return {"acme": _acme(at, name, email, default_solvers, strict)}
     if type_ == "ca":
         return {"ca": {"secretName": at.name("secret", required=True)}}
     if type_ == "selfsigned":
@@ -120,10 +133,12 @@ def _spec(at: Fields, name: str, type_: str, email: str, default_solvers: Sequen
     spec = at.mapping("spec")
     if not spec:
         at.report("spec is missing; type raw takes the spec of an issuer as cert-manager documents it")
+    elif strict is not None:
+        at.fits("ClusterIssuer", spec, strict, "spec")
     return spec or {}
 
 
-def _issuer(at: Fields, email: str, solvers: Sequence[Raw], namespace: str) -> Issuer:
+def _issuer(at: Fields, email: str, solvers: Sequence[Raw], namespace: str, strict: bool | None) -> Issuer:
     type_ = at.choice("type", TYPES) or ("" if "type" in at.raw else "acme")
     if type_:
         at.only(("name", "type", "kind", "namespace", *_KEYS[type_]), f"for type {type_}")
@@ -136,11 +151,13 @@ def _issuer(at: Fields, email: str, solvers: Sequence[Raw], namespace: str) -> I
         type=type_ or "raw",
         kind=kind,
         namespace=(at.name("namespace") or namespace) if kind == "Issuer" else None,
-        spec=_spec(at, name, type_, email, solvers) if type_ else {},
+        spec=_spec(at, name, type_, email, solvers, strict) if type_ else {},
     )
 
 
-def read_issuers(issuers: Any, email: str = "", solvers: Sequence[Raw] = (), namespace: str = "") -> tuple[dict[str, Issuer], list[str]]:
+def read_issuers(
+    issuers: Any, email: str = "", solvers: Sequence[Raw] = (), namespace: str = "", strict: bool | None = None
+) -> tuple[dict[str, Issuer], list[str]]:
     """Return all issuers that sites may name, and a sentence for everything that is wrong with the given ones.
 
     Args:
@@ -148,6 +165,7 @@ def read_issuers(issuers: Any, email: str = "", solvers: Sequence[Raw] = (), nam
         email: Contact for ACME issuers that have none of their own.
         solvers: Solvers for ACME issuers that have none of their own.
         namespace: Namespace for issuers of kind Issuer that have none of their own.
+        strict: Whether the schemas are those of the cert-manager in use, see C(judge). None: they are not looked at.
     """
     findings: list[str] = []
     found: dict[str, Issuer] = {}
@@ -159,14 +177,15 @@ def read_issuers(issuers: Any, email: str = "", solvers: Sequence[Raw] = (), nam
         if not isinstance(raw, Mapping):
             findings.append(f"{place} is {raw!r}; an issuer is a dictionary with name, type and what the type needs")
             continue
-        issuer = _issuer(Fields(raw, place, findings, f" ({raw['name']})" if raw.get("name") else ""), email, solvers, namespace)
+        fields = Fields(raw, place, findings, f" ({raw['name']})" if raw.get("name") else "")
+        issuer = _issuer(fields, email, solvers, namespace, strict)
         if issuer.name in found:
             findings.append(f"{place}: name '{issuer.name}' is already that of another issuer")
         found[issuer.name] = issuer
     for name, server in LETSENCRYPT.items():
         if name not in found:
             raw = {"name": name, "type": "acme", "server": server}
-            found[name] = _issuer(Fields(raw, name, findings), email, solvers, namespace)
+            found[name] = _issuer(Fields(raw, name, findings), email, solvers, namespace, None)
     return found, findings
 
 
@@ -195,9 +214,10 @@ def secret_objects(secrets: Any, namespace: str) -> tuple[list[Object], list[str
     """
     findings: list[str] = []
     found: list[Object] = []
-    if not isinstance(secrets, (list, tuple)):
+    entries = entries_of(secrets)
+    if entries is None:
         return [], ["cert_manager_secrets must be a list of Secrets"]
-    for index, raw in enumerate(secrets):
+    for index, raw in enumerate(entries):
         if not isinstance(raw, Mapping) or not isinstance(raw.get("string_data"), Mapping):
             findings.append(f"cert_manager_secrets[{index}] must be a dictionary with name and string_data, which holds keys and texts")
             continue

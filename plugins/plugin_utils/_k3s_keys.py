@@ -16,6 +16,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import read_dict
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -131,8 +133,9 @@ def config_findings(config: Any, kind: str, extra: Collection[str] = ()) -> list
         extra: Keys to accept beside the known ones, C(k3s_extra_config_keys).
     """
     variable = f"k3s_{kind}_config"
-    if not isinstance(config, Mapping):
-        return [f"{variable} is {config!r}: it must be a dictionary of K3s's configuration keys."]
+    given, config = config, read_dict(config)
+    if config is None:
+        return [f"{variable} is {given!r}: it must be a dictionary of K3s's configuration keys."]
     findings = []
     for key in config:
         finding = _key_finding(str(key), kind, variable, extra)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import SECRET_KEYS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import is_true, own_config, settings_findings, with_etcd
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import read_dict, read_list
 
 Settings = Mapping[str, Any]
 
@@ -70,13 +70,13 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
         `findings` and `join_findings`, a sentence for each thing that is wrong; `joins`, whether the node joins another; `name`,
         the Node's name as far as it is given; `unit` and `unit_path`; `kubeconfig`, by which the host asks the API;
         `server_kubeconfig`, by which the first server does; `has_node`, whether a kubelet runs there; `firewall`, what to open
-        between the hosts; `token`; `config`, the content of config.yaml; `secret`, whether that holds one; `has_registries` and
-        `has_environment`; `address_config`, what the first server's configuration says about its address; `files_at_start`, what
+        between the hosts; `token`; `config`, the content of config.yaml; `secret`, whether that holds one; `registries` and
+        `environment`; `address_config`, what the first server's configuration says about its address; `files_at_start`, what
         K3s reads only then.
     """
     kind = settings["kind"]
     own = own_config(settings, kind)
-    first = settings.get("first_server_config") or {}
+    first = read_dict(settings.get("first_server_config")) or {}
     join = settings.get("join") or {}
     joins = kind == "agent" or settings["server_host"] != settings["host"]
     token = str(settings.get("token") or join.get("token") or "")
@@ -119,8 +119,8 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
         "config": {**config, **own},
         "secret": any(str(key).removesuffix("+") in SECRET_KEYS for key in own),
         "address_config": {key: value for key, value in first.items() if key in _ADDRESS_KEYS},
-        "has_registries": bool(settings.get("registries")),
-        "has_environment": bool(settings.get("environment")),
+        "registries": read_dict(settings.get("registries")) or {},
+        "environment": read_dict(settings.get("environment")) or {},
         "files_at_start": [
             f"{_CONFIG_DIR}/config.yaml",
             f"{_CONFIG_DIR}/config.yaml.d",
@@ -152,11 +152,11 @@ def k3s_files(node: Settings, texts: Mapping[str, str]) -> dict[str, Any]:
     absent: list[str] = []
     if node["token"]:
         files.append({"path": f"{_CONFIG_DIR}/token", "secret": node["token"]})
-    if node["has_registries"]:
+    if node["registries"]:
         files.append({"path": registries, "hide": _REGISTRY_SECRET_KEYS, "secret": texts["registries"]})
     else:
         absent.append(registries)
-    if node["has_environment"]:
+    if node["environment"]:
         files.append({"path": environment, "secret": texts["environment"]})
     else:
         absent.append(environment)

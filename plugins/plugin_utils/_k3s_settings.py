@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import VERSION_FORM, VERSION_HELP
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import list_finding, read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import dict_finding, list_finding, read_dict, read_list
 
 Settings = Mapping[str, Any]
 
@@ -51,8 +51,7 @@ def is_true(value: Any) -> bool:
 
 def own_config(settings: Settings, kind: str) -> dict[str, Any]:
     """Return the configuration that the user gives nodes of a kind, empty if it is no dictionary."""
-    config = settings.get(f"{kind}_config")
-    return dict(config) if isinstance(config, Mapping) else {}
+    return dict(read_dict(settings.get(f"{kind}_config")) or {})
 
 
 def with_etcd(settings: Settings) -> bool:
@@ -104,7 +103,8 @@ def _server_findings(settings: Settings, config: Settings) -> list[str]:
 
 def _registries_findings(value: Any, known: Mapping[str, Any] = _REGISTRIES, place: str = "k3s_registries") -> list[str]:
     if not isinstance(value, Mapping):
-        return [f"{place} is {value!r}: it must be a dictionary with the keys {', '.join(known)}."]
+        # Values may be passwords, so none is shown.
+        return [f"{place} cannot be read: it must be a dictionary with the keys {', '.join(known)}."]
     found = []
     for key, below in value.items():
         inside = f"{place}.{key}"
@@ -114,7 +114,7 @@ def _registries_findings(value: Any, known: Mapping[str, Any] = _REGISTRIES, pla
             found.append(f"{place} has the key {key!r}, which K3s ignores: {hint} {', '.join(known)}.")
         elif key == "endpoint":
             if not isinstance(below, (list, tuple)) or not all(isinstance(entry, str) and entry for entry in below):
-                found.append(f"{inside} is {below!r}: it must be a list of addresses such as https://registry.example.com:5000.")
+                found.append(f"{inside} is no list of texts: it must be a list of addresses such as https://registry.example.com:5000.")
         elif known.get(key, known.get("*")) is not None and below is not None:
             found += _registries_findings(below, known.get(key, known.get("*")), inside)
     return found
@@ -136,19 +136,20 @@ def settings_findings(settings: Settings, kind: str) -> list[str]:
     version = str(settings["version"])
     if VERSION_FORM.match(version) is None:
         found.append(f"k3s_version is {version!r}: it must have the form {VERSION_HELP}.")
-    if kind == "server" and isinstance(config, Mapping):
-        found += _server_findings(settings, config)
-    if settings.get("registries"):
-        found += _registries_findings(settings["registries"])
-    environment = settings.get("environment")
-    if environment and not isinstance(environment, Mapping):
-        found.append(f"k3s_environment is {environment!r}: it must be a dictionary of environment variables.")
-    elif environment:
-        found += [
-            f"k3s_environment has {name}, which the role decides itself: use {_OWNED_ENVIRONMENT[name]}."
-            for name in environment
-            if name in _OWNED_ENVIRONMENT
-        ]
+    if kind == "server":
+        found += _server_findings(settings, own_config(settings, kind))
+    registries, environment = read_dict(settings.get("registries")), read_dict(settings.get("environment"))
+    found += [
+        dict_finding(settings[key], f"k3s_{key}")
+        for key, value in (("registries", registries), ("environment", environment))
+        if value is None
+    ]
+    found += _registries_findings(registries or {})
+    found += [
+        f"k3s_environment has {name}, which the role decides itself: use {_OWNED_ENVIRONMENT[name]}."
+        for name in environment or ()
+        if name in _OWNED_ENVIRONMENT
+    ]
     return found
 
 
@@ -164,8 +165,8 @@ def _node_port_networks(config: Settings) -> str | None:
     return None if all_of_them else text
 
 
-def _endpoints_without_scheme(registries: Any) -> Sequence[str]:
-    mirrors = registries.get("mirrors") if isinstance(registries, Mapping) else None
+def _endpoints_without_scheme(registries: Mapping[str, Any]) -> Sequence[str]:
+    mirrors = registries.get("mirrors")
     return [
         f"k3s_registries.mirrors.{name} has the endpoint {entry!r} without a scheme, for which K3s takes https and port 443: "
         f"write https://{entry} or the address that you mean."
@@ -201,5 +202,5 @@ def settings_warnings(settings: Settings) -> list[str]:
             found.append(
                 f"k3s_{kind}_config limits NodePorts to {networks} (nodeport-addresses): host ports answer only at addresses in them."
             )
-    found += _endpoints_without_scheme(settings.get("registries"))
+    found += _endpoints_without_scheme(read_dict(settings.get("registries")) or {})
     return found

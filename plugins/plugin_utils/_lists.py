@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lists as people write them, those of AWX surveys included, which send text."""
+"""Lists and dictionaries as people write them, those of surveys and of -e included, which send text."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -15,6 +16,8 @@ from ansible.errors import AnsibleFilterError
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?\Z", re.IGNORECASE)
+# Variables whose values may hold passwords.
+_CONFIDENTIAL = ("edge_environment", "k3s_environment", "k3s_registries", "cert_manager_values")
 # How text begins that is a list in YAML or JSON.
 BRACKETS = ("[", "- ")
 
@@ -44,28 +47,76 @@ def read_list(value: Any) -> list[Any] | None:
     return loaded if isinstance(loaded, list) else None
 
 
+def read_dict(value: Any) -> Mapping[str, Any] | None:
+    """Read a dictionary, or text that is one in YAML or JSON; None if the value is neither."""
+    if isinstance(value, Mapping):
+        return value
+    if value is None or value == "":
+        return {}
+    if not isinstance(value, str):
+        return None
+    try:
+        loaded = yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+    return loaded if isinstance(loaded, Mapping) else None
+
+
+def dict_finding(value: Any, variable: str) -> str:
+    """Return the sentence for a value that cannot be read as a dictionary."""
+    shown = "cannot be read (its value may hold passwords and is not shown)" if variable in _CONFIDENTIAL else f"is {value!r}"
+    return f"{variable} {shown}: it must be a dictionary, or text that is one in YAML or JSON."
+
+
+def as_dict(value: Any, variable: str = "") -> Mapping[str, Any]:
+    """Read a dictionary, or text that stands for one.
+
+    Args:
+        value: What the variable holds.
+        variable: Its name, for the error. Without it what cannot be read counts as empty, for where others judge it.
+
+    Raises:
+        AnsibleFilterError: The value cannot be read as a dictionary.
+    """
+    found = read_dict(value)
+    if found is None and not variable:
+        return {}
+    if found is None:
+        raise AnsibleFilterError(dict_finding(value, variable))
+    return found
+
+
 def list_finding(value: Any, variable: str) -> str:
     """Return the sentence for a value that cannot be read as a list."""
     return f"{variable} is {value!r}: it must be a list, or text with the entries between commas."
 
 
-def as_list(value: Any, variable: str) -> list[Any]:
+def as_list(value: Any, variable: str, dictionaries: bool = False) -> list[Any]:
     """Read a list, or text that stands for one.
 
     Args:
         value: What the variable holds.
         variable: Its name, for the error.
+        dictionaries: Whether each entry is a dictionary.
 
     Returns:
         The entries.
 
     Raises:
-        AnsibleFilterError: The value cannot be read as a list.
+        AnsibleFilterError: The value cannot be read as a list, or an entry as a dictionary.
     """
     entries = read_list(value)
     if entries is None:
         raise AnsibleFilterError(list_finding(value, variable))
-    return entries
+    if not dictionaries:
+        return entries
+    found = [read_dict(entry) or None for entry in entries]
+    if None in found:
+        wrong = [
+            f"{variable}[{index}] is {entry!r}: it must be a dictionary." for index, entry in enumerate(entries) if found[index] is None
+        ]
+        raise AnsibleFilterError("\n".join(wrong))
+    return found
 
 
 def is_address(text: str) -> bool:

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import Cluster, explain
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
+from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import authority_of, surprises
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import Settings, read_settings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site, read_sites
+from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import Settings, asked_by, issuer_of, read_settings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import TLS_VERSIONS, Site, asked_of, read_sites, rewrite_warnings
 
 Object = dict[str, Any]
 
@@ -25,6 +27,13 @@ PASSTHROUGH = "PASSTHROUGH"
 TERMINATING = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
 # A wildcard is asked by a name under it that has no server of its own.
 PROBE_LABEL = "edge-check"
+# A server for all hosts is asked by a name that can have no server of its own.
+ANY_NAME = f"{PROBE_LABEL}.invalid"
+
+_NO_RENEWAL = (
+    "so HTTP-01 challenges for {0} do not reach cert-manager's solver and the certificate can never be renewed; leave the redirect to "
+    "edge_http_gateway, with a VirtualService whose http is [{{redirect: {{scheme: https}}}}], or prove the names by DNS-01"
+)
 
 
 @dataclass
@@ -40,6 +49,7 @@ class Subject:
         secrets: Secrets of which a client is served one; none where TLS passes through.
         certificates: Certificates that write these Secrets; fewer than Secrets where users bring their own.
         issuer: Issuer of a site.
+        lowest_tls: Lowest TLS version that clients may speak, where it takes a handshake of its own to prove it.
     """
 
     name: str
@@ -48,6 +58,7 @@ class Subject:
     mode: str
     secrets: list[str]
     issuer: str | None = None
+    lowest_tls: str | None = None
     server_names: list[str] = field(default_factory=list)
     certificates: list[str] = field(default_factory=list)
 
@@ -68,9 +79,22 @@ def _probe_name(host: str, taken: Collection[str]) -> str:
     return name
 
 
+def _lowest_tls(mode: str, least: str | None) -> str | None:
+    """Return TLS 1.2 where clients may speak it, which is Istio's default, and where the handshake does without their certificate."""
+    return "1.2" if mode in ("SIMPLE", "OPTIONAL_MUTUAL") and least not in ("1.3", TLS_VERSIONS["1.3"]) else None
+
+
 def _site_subjects(sites: Sequence[Site]) -> list[Subject]:
     return [
-        Subject(site.name, "site", list(site.hosts), site.tls.mode, [site.credential] if site.credential else [], site.issuer)
+        Subject(
+            site.name,
+            "site",
+            list(site.hosts),
+            site.tls.mode,
+            [site.credential] if site.credential else [],
+            site.issuer,
+            _lowest_tls(site.tls.mode, site.tls.min_version),
+        )
         for site in sites
     ]
 
@@ -89,7 +113,9 @@ def _gateway_subjects(gateways: Iterable[Raw], settings: Settings) -> list[Subje
             if not asked or str((server.get("port") or {}).get("number")) != str(settings.port):
                 continue
             name = str(gateway["metadata"]["name"])
-            subject = found.setdefault((name, mode, *secrets), Subject(name, "gateway", [], mode, secrets))
+            lowest = _lowest_tls(mode, tls.get("minProtocolVersion"))
+            made = Subject(name, "gateway", [], mode, secrets, lowest_tls=lowest)
+            subject = found.setdefault((name, mode, str(lowest), *secrets), made)
             subject.hosts += [host for host in map(_bare, server.get("hosts") or []) if host not in subject.hosts]
     return list(found.values())
 
@@ -119,8 +145,9 @@ class _Names:
         subject.certificates = [str(self.owners[secret]["metadata"]["name"]) for secret in subject.secrets if secret in self.owners]
         hosts = [host for host in subject.hosts if host != "*"]
         if "*" in subject.hosts:
-            # It serves every name that has no server of its own. A name of the certificate proves it.
-            hosts += [name for name in self.of_certificate(subject.secrets) if name not in self.taken]
+            # It serves every name that has no server of its own. A name of the certificate proves it, or any other.
+            known = [name for name in self.of_certificate(subject.secrets) if name not in self.taken]
+            hosts += known or ([ANY_NAME] if subject.secrets else [])
         subject.server_names = list(dict.fromkeys(_probe_name(host, self.taken) for host in hosts))
 
 
@@ -150,22 +177,40 @@ def _endpoints(subjects: Iterable[Subject], settings: Settings) -> list[Object]:
     places: list[Object] = [{"address": address, "port": settings.https_port, **extra} for address in settings.addresses]
     if not settings.trusted_proxies:
         places += [{"address": address, "port": 443} for address in settings.proxy_addresses]
-    names = dict.fromkeys(name for subject in subjects for name in subject.server_names)
-    return [{**place, "server_name": name} for name in names for place in places]
+    names = {name: subject.lowest_tls for subject in subjects for name in subject.server_names}
+    lowest = {name: {"lowest_tls": version} if version else {} for name, version in names.items()}
+    return [{**place, "server_name": name, **lowest[name]} for name in names for place in places]
 
 
 def _warnings(subjects: Iterable[Subject]) -> list[str]:
     """Return a sentence for each subject that cannot be asked, so that the report says nothing of what it serves."""
     return [
-        f"gateway_gateways ({subject.name}): the report cannot show what hosts '*' serve{_because(subject)}; "
-        "name the hosts, or put the Certificate into certificate_certificates"
+        f"gateway_gateways ({subject.name}): the report cannot show what hosts '*' serve, since TLS passes through; name the hosts"
         for subject in subjects
         if subject.kind == "gateway" and not subject.server_names
     ]
 
 
-def _because(subject: Subject) -> str:
-    return "" if subject.mode == PASSTHROUGH else f", since the names of the certificate in Secret '{subject.secrets[0]}' are not known"
+def _reuse_warnings(subjects: Iterable[Subject]) -> list[str]:
+    """Return a sentence for sites between which browsers confuse a connection, because one certificate is for the names of both."""
+    terminating = [subject for subject in subjects if subject.secrets]
+    sharing: dict[str, list[str]] = {}
+    for subject in terminating:
+        for secret in subject.secrets:
+            sharing.setdefault(secret, []).append(subject.name)
+    found = [(f"share the certificate in Secret '{secret}'", names) for secret, names in sharing.items() if len(set(names)) > 1]
+    for wide in terminating:
+        zones = {host[1:] for host in wide.hosts if host.startswith("*.")}
+        for other in terminating if zones else ():
+            under = [host for host in other.hosts if f".{host.partition('.')[2]}" in zones and not host.startswith("*.")]
+            if under and other is not wide and not set(other.secrets) & set(wide.secrets):
+                found.append((f"both have a certificate for {', '.join(under)}", [wide.name, other.name]))
+    return [
+        f"{' and '.join(dict.fromkeys(names))} {what}: browsers use one HTTP/2 connection for all names of a certificate, so that requests "
+        "reach the wrong one and are answered with 404 or by the wrong service; put the hosts into one site, or give each a certificate "
+        "that is for its own names only"
+        for what, names in found
+    ]
 
 
 @dataclass(frozen=True)
@@ -215,18 +260,52 @@ class Plan:
                 for given in self.settings.manifests[variable]
                 if _key(given) in own
             ]
-        return found
+        return found + [text for text, sure in self._swallowed() if sure]
+
+    def _swallowed(self) -> list[tuple[str, bool]]:
+        """Return a sentence for each object that takes challenges from the solver, and whether the issuer knows no other way."""
+        if not self.settings.manifests["gateway_gateways"] and not self.settings.manifests["gateway_virtual_services"]:
+            return []
+        settings, space = self.settings, self.settings.namespace
+        shared = {"servers": [{"port": {"number": 80}, "hosts": ["*"]}]} if settings.http_gateway else {}
+        gateways = [{"metadata": {"name": settings.http_gateway, "namespace": space}, "spec": shared}, *self.all_of("gateway_gateways")]
+        routes = self.all_of("gateway_virtual_services")
+        cluster = Cluster(dict(settings.selector), space, gateways=gateways, virtual_services=routes)
+        found: dict[tuple[str, bool], list[str]] = {}
+        for certificate in self.all_of("certificate_certificates"):
+            issuer = settings.issuers.get(_cluster_issuer(certificate) or "")
+            for host in certificate["spec"].get("dnsNames") or [] if issuer and issuer.http01 else []:
+                for obstacle in explain(cluster, host).obstacles:
+                    hosts = found.setdefault((obstacle, issuer is not None and issuer.http01_only), [])
+                    hosts += [host] if host not in hosts else []
+        return [(f"{obstacle}, {_NO_RENEWAL.format(', '.join(hosts))}", sure) for (obstacle, sure), hosts in found.items()]
 
     def looked_at(self) -> Object:
         """Return what a preflight looks at, even where something is wrong with the sites."""
         return {
-            "warnings": _warnings(self.names.subjects),
+            "warnings": [
+                *_warnings(self.names.subjects),
+                *self._surprises(),
+                *rewrite_warnings(self.sites),
+                *_reuse_warnings(self.names.subjects),
+                *(text for text, sure in self._swallowed() if not sure),
+            ],
             "names": self._names_in_dns(),
             "addresses": list(self.settings.addresses),
             "proxy_addresses": list(self.settings.proxy_addresses),
             "issuers": self.issuers,
             "acme_servers": self._acme_servers(),
+            "caa": self._authorised(),
         }
+
+    def _surprises(self) -> list[str]:
+        """Return a sentence for each certificate that will not be as it reads."""
+        issuers, raw = self.settings.issuers, self.settings.manifests["certificate_certificates"]
+        asked = [
+            (f"edge_sites ({site.name})", asked_of(site, self.settings.private_key), issuers.get(site.issuer or "")) for site in self.sites
+        ]
+        asked += [(f"certificate_certificates ({_key(c)[1]}).spec", asked_by(c), issuer_of(c, issuers)) for c in raw if c.get("spec")]
+        return [f"{place}: {text}" for place, certificate, issuer in asked for text in surprises(certificate, issuer)]
 
     def _names_in_dns(self) -> list[Object]:
         """Return the names that clients and ACME servers look up, each with its owner; wildcards cannot be looked up."""
@@ -243,11 +322,27 @@ class Plan:
                     found.setdefault(host, {"host": host, **entry})
         return list(found.values())
 
+    def _authorised(self) -> list[Object]:
+        """Return the names that public authorities are asked to certify, with the names by which CAA records allow these."""
+        issuers = self.settings.issuers
+        asked = [(site.name, site.hosts, issuers.get(site.issuer or "")) for site in self.sites]
+        raw = self.settings.manifests["certificate_certificates"]
+        asked += [(_key(c)[1], tuple((c.get("spec") or {}).get("dnsNames") or ()), issuer_of(c, issuers)) for c in raw]
+        found = []
+        for owner, hosts, issuer in asked:
+            authority = authority_of(issuer.server) if issuer else None
+            if issuer and authority:
+                solvers = {name: any(name in solver for solver in issuer.solvers) for name in ("http01", "dns01")}
+                methods = [f"{name[:-2]}-01" for name, used in solvers.items() if used]
+                entry = {"site": owner, "server": issuer.server, "identities": list(authority.caa), "methods": methods}
+                found += [{"host": host, **entry} for host in hosts]
+        return found
+
     def _acme_servers(self) -> list[Object]:
         """Return the ACME directories that will be asked."""
         specs = {name: self.settings.issuers[name].spec.get("acme") for name in self.issuers if name in self.settings.issuers}
         return [
-            {"name": name, "server": str(acme["server"]), "ca_bundle": acme.get("caBundle")}
+            {"name": name, "server": str(acme["server"]), "ca_bundle": acme.get("caBundle"), **_account(acme)}
             for name, acme in specs.items()
             if isinstance(acme, Mapping) and acme.get("server")
         ]
@@ -278,6 +373,12 @@ class Plan:
             "subjects": [dict(vars(subject)) for subject in subjects],
             "http01_issuers": [name for name, issuer in self.settings.issuers.items() if name and issuer.http01],
         }
+
+
+def _account(acme: Raw) -> Object:
+    """Return what an ACME directory may not take."""
+    found = {"profile": acme.get("profile"), "external_account": bool(acme.get("externalAccountBinding"))}
+    return {key: value for key, value in found.items() if value}
 
 
 def _reference(kind: str, beside: Raw, name: str) -> Object:
@@ -330,7 +431,7 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
         The plan as plain data. Where there are findings it has nothing to apply.
     """
     settings, setting_findings = read_settings(raw_settings)
-    sites, site_findings = read_sites(raw_sites, settings.issuers, settings.cluster_domain)
+    sites, site_findings = read_sites(raw_sites, settings.issuers, settings.cluster_domain, settings.private_key)
     plan = Plan(settings, sites)
     proxies = {**raw_settings, "edge_proxy_addresses": list(settings.proxy_addresses)}
     findings = [*setting_findings, *site_findings, *proxy_findings(proxies, settings.addresses, sites), *plan.findings()]

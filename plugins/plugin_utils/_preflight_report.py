@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
+from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import proxy_environment
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import (
     is_true,
     own_config,
@@ -21,7 +22,16 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import
     settings_warnings,
     with_etcd,
 )
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import address_list, is_address, list_finding, network_list, read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
+    address_list,
+    dict_finding,
+    is_address,
+    list_finding,
+    network_list,
+    read_dict,
+    read_list,
+)
+from ansible_collections.baremesh.edge.plugins.plugin_utils._runs import this_run
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import support_warning, version_findings
 
 Settings = Mapping[str, Any]
@@ -41,6 +51,10 @@ _SERVER_PORTS = {
     10258: "the cloud controller",
     10259: "the scheduler",
 }
+_BECOME = re.compile(
+    r"\b(sudo|su|doas|become)\b.*password|password.*\b(sudo|su|doas|become)\b|password is required|waiting for become|^sorry, try again",
+    re.IGNORECASE,
+)
 _ETCD_PORTS = {2379: "etcd's clients", 2380: "etcd's members"}
 
 
@@ -55,7 +69,9 @@ class Preflight:
         skip: Checks to leave out.
         names: Names of the sites that clients look up: host, site, and whether an ACME authority looks it up.
         acme: ACME directories that sites use: name, server, ca_bundle.
+        caa: Names that public authorities are asked to certify, see C(judge_caa).
         addresses: Addresses that the names may point to.
+        host_addresses: Addresses of the hosts in the inventory.
         final: Whether these were given, so that other addresses of the hosts do not count.
         ports: Ports that the sites need.
     """
@@ -66,7 +82,9 @@ class Preflight:
     skip: set[str]
     names: list[dict[str, Any]]
     acme: list[dict[str, Any]]
+    caa: list[dict[str, Any]]
     addresses: list[str]
+    host_addresses: list[str]
     final: bool
     ports: list[int]
 
@@ -81,8 +99,7 @@ class Preflight:
     @property
     def server_config(self) -> Mapping[str, Any]:
         """The configuration of K3s servers, empty if it is no dictionary."""
-        config = self.settings.get("k3s_server_config")
-        return config if isinstance(config, Mapping) else {}
+        return read_dict(self.settings.get("k3s_server_config")) or {}
 
     @property
     def k3s(self) -> Mapping[str, Any]:
@@ -161,21 +178,27 @@ def read(settings: Settings) -> Preflight:
     addresses = hosts if read_list(given) == hosts else address_list(given, "edge_addresses", findings)
     proxies = address_list(settings.get("edge_proxy_addresses"), "edge_proxy_addresses", findings)
     network_list(settings.get("edge_pod_networks"), "edge_pod_networks", findings)
+    dictionaries = settings.get("dictionaries") or {}
+    findings += [dict_finding(value, name) for name, value in dictionaries.items() if read_dict(value) is None]
     return Preflight(
         settings=settings,
         findings=[*own, *(findings if "variables" not in skip else [])],
         skip=skip,
         names=list(sites.get("names") or ()),
         acme=list(sites.get("acme_servers") or ()),
+        caa=list(sites.get("caa") or ()),
         warnings=[_sentence(warning) for warning in sites.get("warnings") or ()],
         addresses=proxies or addresses or hosts,
+        host_addresses=hosts,
         final=bool(proxies) or addresses not in ([], hosts),
         ports=ports,
     )
 
 
 def plan(settings: Settings) -> dict[str, Any]:
-    """Return what to look at: `names` and `urls` on the API host, `release` on a host of the cluster, `ports` on all hosts."""
+    """Return what to look at: `names`, `caa_names` and `urls` on the API host, `release` on a host of the cluster, `ports` on all
+    hosts, and `node_config`, the configuration of K3s on the present one.
+    """
     run = read(settings)
     names = [entry["host"] for entry in run.names] if run.checks("dns") else []
     if names:
@@ -183,9 +206,16 @@ def plan(settings: Settings) -> dict[str, Any]:
     urls = [{"url": issuer["server"], "ca_bundle": issuer["ca_bundle"]} for issuer in run.acme] if run.checks("acme") else []
     return {
         "names": list(dict.fromkeys(names)),
+        "caa_names": list(dict.fromkeys(entry["host"] for entry in run.caa)) if run.checks("dns") else [],
         "urls": urls,
         "release": run.release_base,
         "ports": sorted(run.purposes(server=True)) if run.checks("ports") else [],
+        "run": this_run(),
+        "node_config": own_config(run.k3s, "server" if settings.get("host") in (settings.get("servers") or ()) else "agent"),
+        "environment": proxy_environment(
+            read_dict((settings.get("dictionaries") or {}).get("edge_environment")) or {},
+            [*(read_list(settings.get("edge_host_addresses")) or ()), *(read_list(settings.get("edge_pod_networks")) or ())],
+        ),
     }
 
 
@@ -227,7 +257,8 @@ def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge
         judge.judge_kernel(name, host, own_config(run.k3s, "server" if server else "agent"), run.server_config, found)
     if run.checks("resources"):
         judge.judge_resources(name, host, server, found)
-    if run.checks("ports"):
+    # Whose ports they are only root sees; without it everything of K3s itself would be a finding.
+    if run.checks("ports") and host["root"]:
         judge.judge_ports(name, host, run.purposes(server), found)
 
 
@@ -240,7 +271,7 @@ def report(settings: Settings, gathered: Mapping[str, Result] | None = None, net
         network: Result of the module on the API host.
 
     Returns:
-        The lists `errors` and `warnings`, a sentence for each finding.
+        The lists `errors` and `warnings`, a sentence for each finding, and `unseen`, what no preflight can see.
     """
     run, found = read(settings), judge.Findings()
     _judge_settings(run, found)
@@ -251,15 +282,34 @@ def report(settings: Settings, gathered: Mapping[str, Result] | None = None, net
             _judge_host(name, result["host"], run, found)
             continue
         kind = "cannot be reached" if result.get("unreachable") else "cannot be examined"
+        reason = _reason(result)
         advice = "check ansible_host, ansible_user and the SSH key, and that the host has Python 3.9 or newer"
-        found.error(name, f"{kind} ({_reason(result)})", advice)
+        if _BECOME.search(reason):
+            advice = "set ansible_become_password of the host, or run with --ask-become-pass"
+        found.error(name, f"{kind} ({reason})", advice)
     if run.checks("time"):
         judge.judge_time(hosts, float(settings.get("max_clock_skew") or 10), found)
     if run.checks("names"):
         judge.judge_names(hosts, found)
+    judge.judge_runs(hosts, bool(settings.get("begins")), found)
     _judge_release(run, gathered or {}, found)
-    _judge_network(run, hosts, network or {}, found)
-    return {"errors": list(dict.fromkeys(found.errors)), "warnings": list(dict.fromkeys(found.warnings))}
+    # Where the API host is one of those that cannot be examined, that is a finding already.
+    if run.text("api_host") not in set(gathered or {}) - set(hosts):
+        _judge_network(run, hosts, network or {}, found)
+    return {"errors": list(dict.fromkeys(found.errors)), "warnings": list(dict.fromkeys(found.warnings)), "unseen": _unseen(run)}
+
+
+def _unseen(run: Preflight) -> list[str]:
+    """Return what the hosts cannot know, as they are on this side of the internet."""
+    asked = list(dict.fromkeys(entry["host"] for entry in run.caa if entry["methods"] == ["http-01"]))
+    if not asked:
+        return []
+    more = f" and {len(asked) - 1} more" if len(asked) > 1 else ""
+    sentence = (
+        f"Whether a request from the internet reaches port 80 of {asked[0]}{more} cannot be seen from the hosts: "
+        "a firewall or a router in front may drop it, and the authority then does not issue."
+    )
+    return [sentence]
 
 
 def _judge_release(run: Preflight, gathered: Mapping[str, Result], found: judge.Findings) -> None:
@@ -292,12 +342,16 @@ def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], netwo
         for name in [address for address in addresses if not is_address(address)]:
             answer = network["resolved"].get(name) or {}
             addresses += [*answer.get("a", ()), *answer.get("aaaa", ())]
+        own = [address for host in hosts.values() for address in host["addresses"]]
         if not run.final:
-            addresses += [address for host in hosts.values() for address in host["addresses"]]
+            addresses += own
         known = [address for address in addresses if is_address(address)]
-        judge.judge_dns(where, run.names, network["resolved"], known, found)
+        inside = [address for address in (*own, *run.host_addresses) if is_address(address)]
+        judge.judge_dns(where, run.names, network["resolved"], known, found, inside)
         # Another machine may answer at addresses that were given, and a program of the host needs no network of pods.
         if not run.serves_ipv6 and not run.final:
             judge.judge_families(where, run.names, network["resolved"], known, found)
+    if run.checks("dns"):
+        judge.judge_caa(where, run.caa, network.get("caa") or {}, network.get("fetched") or {}, found)
     if run.checks("acme"):
         judge.judge_acme(where, run.acme, network.get("fetched") or {}, found)

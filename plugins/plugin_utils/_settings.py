@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import MANIFEST_WORDS, Asked, key_problems, problems
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, entries_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import list_finding, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import MOST_PROXIES
+from ansible_collections.baremesh.edge.plugins.plugin_utils._schemas import is_of, judge, schema_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import ISTIO_API, LABELS
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import read_private_key
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import PRIVATE_KEY, read_private_key
 
 Object = dict[str, Any]
 
@@ -31,8 +33,6 @@ DEFAULTS: dict[str, Any] = {
     "edge_trusted_proxies": 0,
     "edge_proxy_protocol": False,
 }
-# The value of the role certificate.
-PRIVATE_KEY: Raw = {"algorithm": "ECDSA", "size": 256, "rotation_policy": "Always"}
 # Raw manifests by variable.
 MANIFESTS = {
     "certificate_certificates": ("cert-manager.io/v1", "Certificate"),
@@ -40,8 +40,12 @@ MANIFESTS = {
     "gateway_virtual_services": (ISTIO_API, "VirtualService"),
     "gateway_destination_rules": (ISTIO_API, "DestinationRule"),
 }
+# Whose schemas judge a kind.
+_COMPONENTS = {"Certificate": "cert_manager", "Gateway": "istio", "VirtualService": "istio", "DestinationRule": "istio"}
 _LISTS = ("cert_manager_issuers", "cert_manager_solvers", "edge_addresses", "edge_proxy_addresses", *MANIFESTS)
-KEYS = (*DEFAULTS, "certificate_private_key", *_LISTS)
+KEYS = (*DEFAULTS, "certificate_private_key", "istio_version", "cert_manager_version", *_LISTS)
+# The schema of labels and annotations.
+_TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 
 
 @dataclass(frozen=True)
@@ -63,49 +67,47 @@ class Settings:
     manifests: Mapping[str, list[Object]]
 
 
-def _any_shape(_spec: Fields) -> None:
-    """Leave a spec to the API server, since nothing here reads it."""
+def asked_by(manifest: Raw) -> Asked:
+    """Return the certificate that a manifest asks for."""
+    spec = manifest["spec"]
+    key = spec.get("privateKey") or {}
+    return Asked(
+        hosts=tuple(spec.get("dnsNames") or ()),
+        algorithm=key.get("algorithm") or "RSA",
+        size=key.get("size"),
+        duration=spec.get("duration"),
+        renew_before=spec.get("renewBefore"),
+        common_name=spec.get("commonName"),
+        labels=(manifest.get("metadata") or {}).get("labels") or {},
+        words=MANIFEST_WORDS,
+    )
 
 
-def _gateway_shape(spec: Fields) -> None:
-    """Check the types of what the plan reads of a Gateway."""
-    spec.mapping("selector")
-    for index in range(len(spec.sequence("servers"))):
-        server = spec.nested(f"servers[{index}]")
-        if server:
-            server.texts("hosts")
-            server.mapping("port")
-            tls = server.nested("tls") if server.mapping("tls") else None
-            if tls:
-                tls.text("mode")
-                tls.text("credentialName")
-                tls.texts("credentialNames")
+def issuer_of(manifest: Raw, issuers: Mapping[str, Issuer]) -> Issuer | None:
+    """Return the issuer that a Certificate names, None where it is not one of ours."""
+    reference = (manifest.get("spec") or {}).get("issuerRef") or {}
+    issuer = issuers.get(reference.get("name") or "")
+    ours = issuer and issuer.kind == (reference.get("kind") or "Issuer") and reference.get("group") in (None, "", "cert-manager.io")
+    return issuer if ours else None
 
 
-def _certificate_shape(spec: Fields) -> None:
-    """Check the types of what the plan reads of a Certificate."""
-    spec.text("secretName")
-    spec.texts("dnsNames")
-    reference = spec.nested("issuerRef") if spec.mapping("issuerRef") else None
-    if reference:
-        reference.text("name")
-        reference.text("kind")
-
-
-_SHAPES = {"Gateway": _gateway_shape, "Certificate": _certificate_shape}
-
-
-def _manifest(fields: Fields, namespace: str, api_version: str, kind: str) -> Object | None:
+def _manifest(fields: Fields, namespace: str, api_version: str, kind: str, strict: bool) -> Object | None:
     """Complete a raw manifest, and label it so that it can be deleted when it is no longer in the list."""
     fields.choice("kind", (kind,))
+    fields.only(("apiVersion", "kind", "metadata", "spec", "status"), f"in a manifest of kind {kind}")
     before = len(fields.findings)
-    spec = fields.nested("spec") if "spec" in fields.raw else None
+    spec = fields.nested("spec") if fields.raw.get("spec") is not None else Fields({}, f"{fields.place}.spec", fields.findings)
     if spec:
-        _SHAPES.get(kind, _any_shape)(spec)
+        for problem in judge(schema_of(kind), spec.raw, "", strict):
+            spec.report(problem)
     metadata = fields.nested("metadata") if "metadata" in fields.raw else Fields({}, f"{fields.place}.metadata", fields.findings)
     if metadata:
         metadata.text("name", required=True)
     labels = metadata.mapping("labels") if metadata else None
+    if metadata:
+        texts = {key: metadata.raw[key] for key in ("labels", "annotations") if key in metadata.raw}
+        for problem in judge({"additionalProperties": _TEXTS}, texts):
+            metadata.report(problem)
     if not metadata or len(fields.findings) > before:
         return None
     return {
@@ -120,7 +122,9 @@ def _manifest(fields: Fields, namespace: str, api_version: str, kind: str) -> Ob
     }
 
 
-def read_manifests(variable: str, value: Any, namespace: str, findings: list[str]) -> list[Object]:
+def read_manifests(
+    variable: str, value: Any, namespace: str, findings: list[str], issuers: Mapping[str, Issuer], strict: bool
+) -> list[Object]:
     """Return the manifests of a list, with what they may leave out."""
     entries = entries_of(value)
     if entries is None:
@@ -131,9 +135,11 @@ def read_manifests(variable: str, value: Any, namespace: str, findings: list[str
         if not isinstance(raw, Mapping):
             findings.append(f"{place} is {raw!r}; it must be a manifest")
             continue
-        manifest = _manifest(Fields(raw, place, findings), namespace, *MANIFESTS[variable])
+        manifest = _manifest(Fields(raw, place, findings), namespace, *MANIFESTS[variable], strict)
         if manifest is None:
             continue
+        if manifest["kind"] == "Certificate" and manifest.get("spec"):
+            findings += [f"{place}.spec: {problem}" for problem in problems(asked_by(manifest), issuer_of(manifest, issuers))]
         key = (str(manifest["metadata"]["namespace"]), str(manifest["metadata"]["name"]))
         if key in found:
             findings.append(f"{place}: metadata.name '{key[1]}' is already that of another one in namespace {key[0]}")
@@ -158,8 +164,15 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
     namespace = given.name("edge_gateway_namespace", required=True) or ""
     key = given.nested("certificate_private_key") if "certificate_private_key" in given.raw else Fields(PRIVATE_KEY, "", findings)
     solvers = given.sequence("cert_manager_solvers") or [{"http01": {}}]
-    issuers, issuer_findings = read_issuers(given.raw.get("cert_manager_issuers", []), given.text("edge_email") or "", solvers)
+    strict = {component: is_of(component, given.text(f"{component}_version") or "") for component in ("istio", "cert_manager")}
+    given.fits("ClusterIssuer.acme.solvers", given.raw.get("cert_manager_solvers"), strict["cert_manager"], "cert_manager_solvers")
+    issuers, issuer_findings = read_issuers(
+        given.raw.get("cert_manager_issuers", []), given.text("edge_email") or "", solvers, strict=strict["cert_manager"]
+    )
     findings += issuer_findings
+    private_key = read_private_key(key) if key else PRIVATE_KEY
+    found = key_problems(private_key["algorithm"] or "RSA", private_key["size"], "certificate_private_key.size")
+    findings += found
     settings = Settings(
         namespace=namespace,
         selector=given.mapping("edge_gateway_selector") or {},
@@ -171,9 +184,12 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
         trusted_proxies=proxies.integer("edge_trusted_proxies", 0, MOST_PROXIES) or 0,
         proxy_protocol=proxies.boolean("edge_proxy_protocol", False),
         proxy_addresses=_addresses(given, "edge_proxy_addresses"),
-        private_key=read_private_key(key) if key else PRIVATE_KEY,
+        private_key=private_key,
         issuers=issuers,
-        manifests={variable: read_manifests(variable, given.raw.get(variable, []), namespace, findings) for variable in MANIFESTS},
+        manifests={
+            variable: read_manifests(variable, given.raw.get(variable, []), namespace, findings, issuers, strict[_COMPONENTS[kind]])
+            for variable, (_version, kind) in MANIFESTS.items()
+        },
     )
     return settings, findings
 

@@ -17,6 +17,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
     TLS_VERSIONS,
     Route,
     Site,
+    merged_key,
 )
 
 Object = dict[str, Any]
@@ -53,11 +54,7 @@ def _base64(text: str) -> str:
 
 
 def _private_key(default: Raw, own: Raw) -> Object:
-    """Merge a site's key settings over the default; another algorithm does not inherit the default's size."""
-    inherited = dict(default)
-    if own.get("algorithm") and own["algorithm"] != inherited.get("algorithm"):
-        inherited.pop("size", None)
-    merged = {**inherited, **_set(**own)}
+    merged = merged_key(default, own)
     return _set(algorithm=merged.get("algorithm"), size=merged.get("size"), rotationPolicy=merged.get("rotation_policy"))
 
 

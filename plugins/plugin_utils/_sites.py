@@ -6,21 +6,37 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _certificate_rules as rules
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, entries_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
 
 TLS_VERSIONS = {"1.2": "TLSV1_2", "1.3": "TLSV1_3"}
+# Suites of TLS 1.2 that Istio passes on (pkg/config/security); those of TLS 1.3 cannot be chosen.
+CIPHER_SUITES = (
+    *("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"),
+    *("ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA"),
+    *("ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES256-SHA", "AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA"),
+    "DES-CBC3-SHA",
+)
+# The value of certificate_private_key in role certificate.
+PRIVATE_KEY: Raw = {"algorithm": "ECDSA", "size": 256, "rotation_policy": "Always"}
 MATCHES = ("prefix", "exact", "regex")
 # The Gateway of port 80 is shared by all sites and made by the role istio.
 RESERVED_NAMES = ("edge-http",)
 # Suffixes of what is made beside the objects that bear the site's own name.
 REDIRECT_SUFFIX = "-redirect"
 CA_SUFFIX = "-cacert"
+# Envoy's regular expressions are RE2. What RE2 does not have, and how Python words what neither of them takes.
+_NOT_RE2 = re.compile(r"\(\?(?:[=!>(]|<[=!]|P=)|\\[1-9]|[*+?}]\+")
+_LITERAL = re.compile(r"\\Q.*?(?:\\E|$)|\\[^1-9]|\[\^?\]?(?:\\.|[^\]\\])*\]")
+_NOT_REGEX = ("unterminated", "unbalanced", "missing", "nothing to repeat", "multiple repeat", "bad character range", "min repeat")
 NAME_LIMIT = 63 - len(REDIRECT_SUFFIX)
 
 
@@ -71,6 +87,13 @@ class Site:
         return self.tls.credential or self.name
 
 
+def _judged(at: Fields, key: str) -> Raw | None:
+    """Return a dictionary that goes into a VirtualService as it is."""
+    value = at.mapping(key)
+    at.fits(f"VirtualService.http.{key}", value)
+    return value
+
+
 def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -> Route | None:
     at = fields.nested(f"routes[{index}]")
     if at is None:
@@ -86,6 +109,8 @@ def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -
     value = at.text(match, required=True) if match else ""
     if match in ("prefix", "exact") and value and not value.startswith("/"):
         at.report(f"{match} is '{value}'; a path begins with /")
+    if match == "regex" and value:
+        _regex(at, value)
     rewrite = at.text("rewrite")
     if rewrite is not None and not rewrite.startswith("/"):
         at.report(f"rewrite is '{rewrite}'; a path begins with /")
@@ -96,24 +121,85 @@ def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -
         port=at.port("port") or 0,
         rewrite=rewrite,
         timeout=at.duration("timeout"),
-        headers=at.mapping("headers"),
-        retries=at.mapping("retries"),
+        headers=_judged(at, "headers"),
+        retries=_judged(at, "retries"),
     )
+
+
+def _regex(at: Fields, value: str) -> None:
+    """Report a regular expression that Envoy would not take; what only RE2 knows passes."""
+    foreign = _NOT_RE2.search(_LITERAL.sub("x", value))
+    if foreign:
+        at.report(f"regex is '{value}'; Envoy's regular expressions (RE2) do not have '{foreign.group()}'")
+        return
+    try:
+        with warnings.catch_warnings():
+            # Classes such as [[:alpha:]] are RE2's.
+            warnings.simplefilter("ignore")
+            re.compile(value)
+    except re.error as exc:
+        if exc.msg.startswith(_NOT_REGEX):
+            at.report(f"regex is '{value}'; it must be a regular expression (RE2): {exc}")
+
+
+def _takes(earlier: Route, later: Route) -> bool:
+    """Return whether a route takes every request that a later one is for."""
+    if earlier.match is None or (earlier.match == "prefix" and earlier.value == "/") or (earlier.match, earlier.value) == ("regex", ".*"):
+        return True
+    if (earlier.match, earlier.value) == (later.match, later.value):
+        return True
+    if later.match not in ("prefix", "exact"):
+        return False
+    if earlier.match == "prefix":
+        return later.value.startswith(earlier.value)
+    # With .* at its end it also takes all that a prefix has behind it, unless an alternative did not have it.
+    open_end = earlier.value.endswith(".*") and "|" not in earlier.value and not earlier.value.endswith("\\.*")
+    if earlier.match == "regex" and (later.match == "exact" or open_end):
+        try:
+            return re.fullmatch(earlier.value, later.value) is not None
+        except re.error:
+            return False
+    return False
 
 
 def _unreachable(fields: Fields, routes: Sequence[Route]) -> None:
     """Report routes that never see a request, because an earlier one takes all of theirs."""
     for later, route in enumerate(routes):
         for earlier, other in enumerate(routes[:later]):
-            takes_all = other.match is None or (other.match == "prefix" and other.value == "/")
-            takes_this = other.match == "prefix" and route.match != "regex" and route.value.startswith(other.value)
-            if takes_all or takes_this or (other.match, other.value) == (route.match, route.value):
+            if _takes(other, route):
                 what = f"{other.match} {other.value}" if other.match else "no match"
                 fields.report(
                     f"routes[{later}] ({route.value or 'no match'}) is never reached, "
                     f"routes[{earlier}] ({what}) takes its requests; put the longer path first"
                 )
                 break
+
+
+def rewrite_warnings(sites: Sequence[Site]) -> list[str]:
+    """Return a sentence for each rewrite that makes other paths than people mean, since it replaces the text of the prefix."""
+    return [
+        f"edge_sites ({site.name}): routes[{index}] replaces '{route.value}' by '{route.rewrite}', so {_beneath(route)}; write "
+        f"{{prefix: {_closed(route.value)}, rewrite: {_closed(route.rewrite)}}}"
+        + (f" and {{exact: {_bare(route.value)}, rewrite: {route.rewrite}}}" if route.value != "/" else "")
+        for site in sites
+        for index, route in enumerate(site.routes)
+        if route.match == "prefix" and route.rewrite and route.value.endswith("/") != route.rewrite.endswith("/")
+    ]
+
+
+def _closed(path: str) -> str:
+    return path if path.endswith("/") else f"{path}/"
+
+
+def _bare(path: str) -> str:
+    return path.rstrip("/")
+
+
+def _beneath(route: Route) -> str:
+    """Return what becomes of a path beneath the prefix."""
+    path = f"{_closed(route.value)}x"
+    became = f"{path} becomes {route.rewrite}{path[len(route.value) :]}"
+    return became if route.value.endswith("/") else f"{became} and {route.value}keys is taken too"
 
 
 def _tls(fields: Fields) -> Tls:
@@ -142,16 +228,46 @@ def read_private_key(at: Fields) -> dict[str, Any]:
     }
 
 
+def merged_key(default: Raw, own: Raw) -> dict[str, Any]:
+    """Merge a site's key settings over the default; another algorithm does not inherit the default's size."""
+    inherited = dict(default)
+    if own.get("algorithm") and own["algorithm"] != inherited.get("algorithm"):
+        inherited.pop("size", None)
+    return {**inherited, **{name: value for name, value in own.items() if value}}
+
+
+def asked_of(site: Site, private_key: Raw) -> rules.Asked:
+    """Return the certificate that a site asks for.
+
+    Args:
+        site: The site.
+        private_key: Settings of keys for sites that have none of their own.
+    """
+    own, certificate = site.certificate.get("private_key"), site.certificate
+    key = merged_key(private_key, own or {})
+    shared = {"size": "certificate_private_key.size", "algorithm": "certificate_private_key.algorithm"}
+    return rules.Asked(
+        hosts=site.hosts,
+        algorithm=key.get("algorithm") or "RSA",
+        size=key.get("size"),
+        duration=certificate.get("duration"),
+        renew_before=certificate.get("renew_before"),
+        common_name=certificate.get("common_name"),
+        words={**rules.SITE_WORDS, **({} if own else shared)},
+    )
+
+
 def _certificate(fields: Fields) -> dict[str, Any]:
     at = fields.nested("certificate") if "certificate" in fields.raw else None
     if at is None:
         return {}
     at.only(spec.CERTIFICATE)
     key = at.nested("private_key") if "private_key" in at.raw else None
+    at.fits("Certificate.usages", at.raw.get("usages"))
     found = {
         "duration": at.duration("duration"),
         "renew_before": at.duration("renew_before"),
-        "common_name": at.host("common_name"),
+        "common_name": at.text("common_name"),
         "usages": at.texts("usages"),
         "private_key": read_private_key(key) if key is not None else None,
     }
@@ -171,12 +287,32 @@ def _issuer(fields: Fields, site_tls: Tls, issuers: Mapping[str, Issuer] | None)
     return issuer
 
 
-def _agreement(fields: Fields, site: Site, issuers: Mapping[str, Issuer] | None) -> None:
+def _suites(fields: Fields, site: Site, algorithm: str) -> None:
+    """Report versions and cipher suites with which no client, or none of TLS 1.2, can connect."""
+    tls = site.tls
+    if tls.min_version and tls.max_version and tls.min_version > tls.max_version:
+        fields.report(f"tls.min_version is '{tls.min_version}' and tls.max_version '{tls.max_version}'; no version is left between them")
+    for suite in tls.cipher_suites:
+        if suite not in CIPHER_SUITES:
+            fields.unknown("tls.cipher_suites", suite, CIPHER_SUITES, "suites of TLS 1.3 are always on")
+    known = [suite for suite in tls.cipher_suites if suite in CIPHER_SUITES]
+    for_rsa = algorithm == "RSA"
+    if known and site.issuer and tls.min_version != "1.3" and not any(("ECDSA" not in suite) == for_rsa for suite in known):
+        other = "ECDHE-RSA-..." if for_rsa else "ECDHE-ECDSA-..."
+        fields.report(
+            f"tls.cipher_suites has {', '.join(known)}, none of which fits a key of algorithm {algorithm}; "
+            f"add a suite {other}, or set certificate.private_key.algorithm"
+        )
+
+
+def _agreement(fields: Fields, site: Site, issuers: Mapping[str, Issuer] | None, private_key: Raw) -> None:
     """Report fields that are fine alone and wrong together."""
     issuer = (issuers or {}).get(site.issuer or "")
-    for host in site.hosts:
-        if host.startswith("*.") and issuer and issuer.http01_only:
-            fields.report(f"hosts has '{host}', and issuer '{site.issuer}' proves names by HTTP-01 only; wildcards need DNS-01")
+    asked = asked_of(site, private_key)
+    if site.issuer:
+        for problem in rules.problems(asked, issuer):
+            fields.report(problem)
+    _suites(fields, site, asked.algorithm)
     needs_ca = site.tls.mode in ("MUTUAL", "OPTIONAL_MUTUAL")
     if site.tls.ca_certificate and not needs_ca:
         fields.report(f"tls.ca_certificate is for MUTUAL and OPTIONAL_MUTUAL, tls.mode is {site.tls.mode}")
@@ -188,7 +324,7 @@ def _agreement(fields: Fields, site: Site, issuers: Mapping[str, Issuer] | None)
         fields.report(f"routes has {len(site.routes)} entries; PASSTHROUGH passes a host to exactly one service")
 
 
-def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: str) -> Site:
+def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: str, private_key: Raw) -> Site:
     fields.only(spec.SITE)
     name = fields.name("name", required=True, limit=NAME_LIMIT) or ""
     if name in RESERVED_NAMES:
@@ -207,7 +343,7 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
     )
     if all(route.service and route.port for route in site.routes):
         _unreachable(fields, site.routes)
-    _agreement(fields, site, issuers)
+    _agreement(fields, site, issuers, private_key)
     return site
 
 
@@ -229,7 +365,7 @@ def _between(sites: Sequence[Site], findings: list[str]) -> None:
 
 
 def read_sites(
-    sites: Any, issuers: Mapping[str, Issuer] | None = None, cluster_domain: str = "cluster.local"
+    sites: Any, issuers: Mapping[str, Issuer] | None = None, cluster_domain: str = "cluster.local", private_key: Raw = PRIVATE_KEY
 ) -> tuple[list[Site], list[str]]:
     """Read C(edge_sites).
 
@@ -237,6 +373,7 @@ def read_sites(
         sites: The value of C(edge_sites).
         issuers: What sites may name. None leaves names of issuers unchecked.
         cluster_domain: Domain that completes names of Services.
+        private_key: Settings of keys for sites that have none of their own.
 
     Returns:
         The sites, and a sentence for everything that is wrong with them.
@@ -252,6 +389,6 @@ def read_sites(
             findings.append(f"{place} is {raw!r}; a site is a dictionary with name, hosts, issuer and routes")
             continue
         title = f" ({raw['name']})" if raw.get("name") else ""
-        found.append(_site(Fields(raw, place, findings, title), issuers, cluster_domain))
+        found.append(_site(Fields(raw, place, findings, title), issuers, cluster_domain, private_key))
     _between(found, findings)
     return found, findings

@@ -13,8 +13,62 @@ _ADVICE = (
         "The ACME server limits requests: wait until the time named, and use a staging issuer while trying things out.",
     ),
     (
+        re.compile(r"urn:ietf:params:acme:error:caa\b"),
+        (
+            "Correct the CAA records of that domain, or of the parent that has them, so that they name the authority of this issuer "
+            "(issuewild for wildcards), or name another issuer. Then order again with baremesh.edge.certificate_renew."
+        ),
+    ),
+    (
+        re.compile(r"urn:ietf:params:acme:error:(rejectedIdentifier|malformed).*(redundant|policy|public suffix)", re.DOTALL),
+        "The ACME server does not issue for these names: remove redundant ones, and use an issuer of type ca for private names.",
+    ),
+    (
+        re.compile(
+            r"^Challenge .*(secrets? \S+ not found|failed to load secret|no key \S+ in secret|key \S+ not found in secret"
+            r"|no data found in secret)",
+            re.IGNORECASE,
+        ),
+        (
+            "Create the Secret that this DNS-01 solver names, with the key that it names: for a ClusterIssuer in cert-manager's own "
+            "namespace, for an Issuer beside it."
+        ),
+    ),
+    (
+        re.compile(
+            r"^Challenge .*(credential has been given|token missing|(token|key) is invalid|empty credentials"
+            r"|invalid (access token|request headers|api (key|token)|credentials|client)|authentication (error|failed)"
+            r"|unable to authenticate|accessdenied|not authorized|(?<!acme:error:)unauthori[sz]ed|forbidden|InvalidClientTokenId"
+            r"|SignatureDoesNotMatch|ExpiredToken|UnrecognizedClient|AADSTS|AuthorizationFailed|replied: (REFUSED|NOTAUTH|BADKEY|BADSIG)"
+            r"|bad (key|signature)|googleapi: error 40[13]|\b401\b)",
+            re.IGNORECASE,
+        ),
+        (
+            "The DNS provider does not take the credentials of this DNS-01 solver: put a valid token, without a line break at its end and "
+            "allowed to read the zone and to edit its records, into the Secret that the solver names."
+        ),
+    ),
+    (
+        re.compile(r"^Challenge .*(found no zones for domain|zone \S+ not found|NOTZONE)", re.IGNORECASE),
+        "The DNS provider shows no zone for this name: check that the zone is with it, and that the solver's token may read it.",
+    ),
+    (
+        re.compile(r"^Challenge .*not yet propagated"),
+        (
+            "The name servers that cert-manager asks do not show the TXT record yet. Where a resolver inside answers for that zone, let "
+            "cert-manager ask public ones: dns01RecursiveNameservers and dns01RecursiveNameserversOnly in cert_manager_values."
+        ),
+    ),
+    (
+        re.compile(r"^Challenge .*(TXT record|looking up TXT|_acme-challenge)", re.IGNORECASE),
+        (
+            "The ACME server does not find the TXT record _acme-challenge of that name: check that the zone's NS records name the provider "
+            "to which the solver writes."
+        ),
+    ),
+    (
         re.compile(r"^Challenge .*(no such host|NXDOMAIN|urn:ietf:params:acme:error:dns\b)"),
-        "Create DNS records of that name which point at the hosts of this site, and check that the cluster's DNS sees them.",
+        "Create DNS records of that name with the addresses at which clients reach this site, and check that the cluster's DNS sees them.",
     ),
     (
         re.compile(r"^Challenge .*(wrong status code '[345]\d\d'|is redirected to|did not get expected response|error:unauthorized)"),
@@ -80,7 +134,8 @@ def hints(text: str, retry_at: str | None = None) -> list[str]:
     if retry_at:
         # To ask sooner would count against the limit again.
         limited = "urn:ietf:params:acme:error:rateLimited" in text
-        found.append(f"The next attempt is due at {retry_at}{'' if limited else '; baremesh.edge.certificate_renew asks for one at once'}.")
+        sooner = "" if limited else "; once the cause is gone, baremesh.edge.certificate_renew asks for one at once"
+        found.append(f"The next attempt is due at {retry_at}{sooner}.")
     return [*found, helps] if helps else found
 
 

@@ -37,6 +37,19 @@ _LONGEST_BACKOFF = dt.timedelta(hours=32)
 _ISSUER_CONFIGURATION = frozenset(("InvalidConfig", "InvalidURL", "InvalidSolver"))
 # The reason ErrRegisterACMEAccount stands for refusals and for network errors alike; only the text distinguishes them.
 _ACME_REFUSAL = re.compile(r"\b4\d\d urn:ietf:params:acme:error:(?!badNonce)")
+# What a DNS-01 solver says where it has no credentials, or where the provider does not take them: time changes neither.
+_DNS01_CREDENTIALS = re.compile(
+    r"secrets? \S+ not found|failed to load secret|no key \S+ in secret|key \S+ not found in secret|no data found in secret"
+    r"|no \w+ credential has been given|token missing|token is invalid|key is invalid|empty credentials",
+    re.IGNORECASE,
+)
+_DNS01_REFUSED = re.compile(
+    r"\b40[13]\b|invalid (access token|request headers|api (key|token)|credentials|client)|authentication (error|failed)|unauthori[sz]ed"
+    r"|unable to authenticate|accessdenied|not authorized|forbidden|permission|InvalidClientTokenId|SignatureDoesNotMatch|ExpiredToken"
+    r"|UnrecognizedClient|AADSTS\d+|AuthorizationFailed|replied: (REFUSED|NOTAUTH|BADKEY|BADSIG|NOTZONE)|bad (key|signature)"
+    r"|found no zones for domain|zone \S+ not found",
+    re.IGNORECASE,
+)
 _REDIRECTED = re.compile(r"failed to perform self check GET request '(\S+)': Get \"(?!\1\")(\S+)\": ")
 # How a CertificateRequest begins that waits for its issuer.
 _ISSUER_AWAITED = "Referenced "
@@ -134,6 +147,8 @@ def _attempt_cause(found: Walk) -> Cause | None:
             continue
         said = _REDIRECTED.sub(r"the self check is redirected to \2, and there: ", _sentence(reason or f"it is {state}"))
         text = f"Challenge {challenge['spec'].get('dnsName')}: {said}"
+        if state not in FAILED_STATES and _is_refused_dns01(challenge, said):
+            return _young(text, challenge, GRACE)
         return _with_limit(text, FINAL if state in FAILED_STATES else HEALS)
     order = found.order
     if order is not None:
@@ -148,6 +163,12 @@ def _attempt_cause(found: Walk) -> Cause | None:
             text = f"Order {name_of(order)}: no solver of {_issuer_name(found.certificate)} fits {', '.join(unsolved)}"
             return _young(text, order, GRACE)
     return _failed_request(found.request)
+
+
+def _is_refused_dns01(challenge: Json, said: str) -> bool:
+    """True where a DNS-01 solver lacks credentials that the provider takes; not for what it says while records spread."""
+    is_dns01 = str(challenge["spec"].get("type") or "").upper() == "DNS-01"
+    return is_dns01 and bool(_DNS01_CREDENTIALS.search(said) or _DNS01_REFUSED.search(said))
 
 
 def _failed_request(request: Json) -> Cause | None:

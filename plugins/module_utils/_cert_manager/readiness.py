@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -82,7 +83,8 @@ def secret_problems(certificate: Mapping[str, Any], secret: SecretFacts, wall: f
     spec = certificate.get("spec") or {}
     held = {n.lower() for n in leaf.dns_names}
     missing = [n for n in spec.get("dnsNames") or [] if str(n).lower() not in held]
-    missing += [a for a in spec.get("ipAddresses") or [] if str(a) not in leaf.ip_addresses]
+    addresses = {_address(a) for a in leaf.ip_addresses}
+    missing += [a for a in spec.get("ipAddresses") or [] if _address(str(a)) not in addresses]
     if missing:
         problems.append(f"Secret {secret.name}: its certificate does not cover {', '.join(map(str, missing))}")
     if not leaf.valid_at(wall):
@@ -94,6 +96,14 @@ def secret_problems(certificate: Mapping[str, Any], secret: SecretFacts, wall: f
     if renewal is not None and renewal.serial is not None and leaf.serial == renewal.serial:
         problems.append(f"Secret {secret.name} still holds serial {leaf.serial}")
     return problems
+
+
+def _address(text: str) -> str:
+    """Return the one spelling of an address, or the text where it is none."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
 
 
 def _ownership_problems(certificate: Mapping[str, Any], secret: SecretFacts) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.firewalld import Firewalld, Opening, uplinks
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Find, Run
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import own_addresses
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.ufw import Ufw, rules_for
 
@@ -49,7 +50,7 @@ def plans(openings: Openings, find: Find, run: Run) -> Iterator[Plan]:
     """
     yield _firewalld(openings, _firewalld_tool(find, run))
     if find("ufw"):
-        yield _ufw(openings, Ufw(find("ufw"), run))
+        yield _ufw(openings, Ufw(find("ufw"), run, uplinks(), own_addresses()))
 
 
 def active(find: Find, run: Run) -> list[str]:
@@ -118,7 +119,9 @@ def _read(path: Path) -> list[Opening]:
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError) as error:
-        raise HostPortsError(f"{path} cannot be read ({error}); delete it, and close in firewalld by hand what it opened") from None
+        raise HostPortsError(
+            f"{path} cannot be read ({error}); what it names stays open in firewalld: correct it, or move it away and look at the zones"
+        ) from None
 
 
 def _write(path: Path, openings: set[Opening]) -> None:

@@ -9,6 +9,7 @@ default FlushAllOnReload a reload takes kube-proxy's rules away for seconds.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,10 +62,33 @@ def uplinks(proc: Path = Path("/proc")) -> list[str]:
     return list(found)
 
 
-def opened(listing: str) -> tuple[set[str], set[str]]:
-    """Read the ports and services of ``--list-all``."""
-    fields = dict(line.strip().split(":", 1) for line in listing.splitlines() if ":" in line)
-    return set(fields.get("ports", "").split()), set(fields.get("services", "").split())
+def is_open(listing: str, port: int) -> bool:
+    """Read from ``--list-all`` whether a TCP port is open, by its number, in a range or by a service, or because everything is."""
+    fields: dict[str, str] = {}
+    for line in listing.splitlines():
+        name, _colon, value = line.strip().partition(":")
+        fields.setdefault(name, value.strip())
+    entries = (entry.partition("/") for entry in fields.get("ports", "").split())
+    ranges = (numbers.partition("-") for numbers, _slash, protocol in entries if protocol == "tcp")
+    return (
+        fields.get("target") == "ACCEPT"
+        or _SERVICES.get(port) in fields.get("services", "").split()
+        or any(int(first) <= port <= int(last or first) for first, _dash, last in ranges)
+    )
+
+
+def refusals(listing: str, ports: Iterable[int]) -> list[str]:
+    """Read from ``--list-all`` the rich rules that keep every client from one of the ports: they go before openings."""
+    found = []
+    for line in map(str.strip, listing.splitlines()):
+        said = dict(re.findall(r'(\w+)="([^"]*)"', line))
+        if not line.startswith("rule ") or "source " in line or not re.search(r"\b(reject|drop)\b", line):
+            continue
+        first, _dash, last = said.get("port", "").partition("-")
+        numbers = range(int(first), int(last or first) + 1) if first and said.get("protocol") == "tcp" else ()
+        if any(port in numbers or said.get("name", "-") == _SERVICES.get(port) for port in ports):
+            found.append(line)
+    return found
 
 
 class Firewalld:
@@ -89,17 +113,22 @@ class Firewalld:
         return list(found)
 
     def there(self, zone: str, ports: Iterable[int]) -> set[Opening]:
-        """Return which of the ports are open in a zone, by whomever and by number or service.
+        """Return which of the ports are open in a zone, by whomever.
 
         Raises:
-            HostPortsError: firewalld knows no such zone.
+            HostPortsError: firewalld knows no such zone, or a rule of others says the contrary.
         """
+        asked = list(ports)
         found = set()
         for permanent in (False, True):
-            numbers, services = opened(self._cmd(*["--permanent"] * permanent, f"--zone={zone}", "--list-all"))
-            for port in ports:
-                if f"{port}/tcp" in numbers or _SERVICES.get(port) in services:
-                    found.add(Opening(zone, port, permanent))
+            listing = self._cmd(*["--permanent"] * permanent, f"--zone={zone}", "--list-all")
+            against = refusals(listing, asked)
+            if against:
+                raise HostPortsError(
+                    f"firewalld zone {zone} has `{'` and `'.join(against)}`, which says the contrary of what the host ports need;"
+                    " let a rule before it accept their clients, or set host_ports_firewall to false if clients are kept out on purpose"
+                )
+            found |= {Opening(zone, port, permanent) for port in asked if is_open(listing, port)}
         return found
 
     def add(self, opening: Opening) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def find(host: Host, desired: model.HostPorts) -> tuple[list[str], list[int]]:
     """Return who else serves a host port, in words, and the ports that Kubernetes serves by itself."""
     ports = [entry.port for entry in desired.ports]
-    claims = nat.claims(host.nat_rules(), ports, [*listeners.own_addresses(), *proof.LOOPBACK])
+    claims = nat.claims(host.nat_rules(), ports, [*listeners.all_addresses(), *proof.LOOPBACK], host.ruleset())
     named = [*map(str, listeners.holders(ports)), *map(str, claims)]
     return named, sorted({claim.port for claim in claims if claim.cluster})
 
@@ -31,6 +31,6 @@ def refuse(named: Sequence[str], prefix: str) -> None:
     """
     if named:
         raise model.HostPortsError(
-            f"{'; '.join(named)}: the host ports would take its connections away."
-            f" Stop it or give it another port (or set {prefix}refuse_held_ports to false)"
+            f"{'; '.join(named)}: the host ports would take its connections away, and with them maybe your way to the host."
+            f" Let it use another port (or, once nothing needs it here, set {prefix}refuse_held_ports to false)"
         )

@@ -14,10 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model, redirects, rules
-from ansible_collections.baremesh.edge.plugins.module_utils._rule_tools import data_dir, rule_tools
+from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+#: K3s brings iptables along, and uses it where the host has none.
+_K3S_TOOLS = Path("/var/lib/rancher/k3s/data/current/bin/aux")
+#: Names the tables of the old kernel interface of each family, where that is in use. Asking it otherwise loads its modules.
+_LEGACY = {4: Path("/proc/net/ip_tables_names"), 6: Path("/proc/net/ip6_tables_names")}
 
 Run = Callable[["list[str]"], "tuple[int, str, str]"]
 Move = Callable[[str, str], None]
@@ -82,7 +87,7 @@ class Host:
             return out
         if "No such file or directory" in err:
             return None
-        raise model.HostPortsError(f"`nft list table inet {rules.TABLE}` fails: {_first_line(err)}")
+        raise model.HostPortsError(f"`nft list table inet {rules.TABLE}` fails: {reason_line(err)}")
 
     @staticmethod
     def files(paths: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -110,17 +115,27 @@ class Host:
         return idle
 
     def nat_rules(self) -> str:
-        """Return the NAT rules of both families as ``iptables-save`` prints them.
+        """Return the NAT rules of both families as ``iptables-save`` prints them, whoever's; empty where there is no iptables."""
+        texts = [self.saved(family) or "" for family in self.tables]
+        for program in self._further_savers():
+            code, out, _err = self.run([program, "-t", "nat"])
+            texts.append(out if code == 0 else "")
+        return "\n".join(texts)
 
-        K3s sets rules by its own iptables where the host has none, and rules of the kernel's old interface hide from a tool of the new.
-        """
-        others = [
-            self.run([*tool.save, "-t", "nat"])[1]
-            for family in self.tables
-            for tool in rule_tools(redirects.TOOLS[family], self.find, data_dir())
-            if tool.save[0] != f"{self.tables[family]}-save"
-        ]
-        return "\n".join([*(self.saved(family) or "" for family in self.tables), *others])
+    def _further_savers(self) -> list[str]:
+        """Return programs that print NAT rules which the ``iptables-save`` of the host does not know."""
+        found = []
+        for family, tool in redirects.TOOLS.items():
+            of_host = self.tables[family]
+            variants = [] if of_host else ["-save"]
+            if _LEGACY[family].exists() and "nat" in _LEGACY[family].read_text(encoding="ascii").split():
+                variants.append("-legacy-save")
+            if of_host and "legacy" in os.path.realpath(of_host):
+                variants.append("-nft-save")
+            for name in (f"{tool}{variant}" for variant in variants):
+                of_k3s = _K3S_TOOLS / name
+                found.append(self.find(name) or (str(of_k3s) if os.access(of_k3s, os.X_OK) else ""))
+        return [program for program in dict.fromkeys(found) if program]
 
     def saved(self, family: int) -> str | None:
         """Return the NAT rules of one family as they were first seen; ``None`` where there is no iptables or no NAT for the family."""
@@ -137,6 +152,13 @@ class Host:
         code, out, _err = self.run([self.nft, "list", "map", "ip", "kube-proxy", "service-nodeports"])
         return out if code == 0 else ""
 
+    def ruleset(self) -> str:
+        """Return nft's JSON of all tables; empty where there is no nft, or it cannot list them."""
+        if not self.nft:
+            return ""
+        code, out, _err = self.run([self.nft, "-j", "list", "ruleset"])
+        return out if code == 0 else ""
+
     def restore(self, family: int, text: str, check: bool = False) -> None:
         """Have ``iptables-restore`` load a text in one transaction, and leave alone what is not in it.
 
@@ -149,7 +171,7 @@ class Host:
         finally:
             Path(name).unlink()
         if code:
-            raise model.HostPortsError(f"`{redirects.TOOLS[family]}-restore --noflush` fails: {_first_line(err)}")
+            raise model.HostPortsError(f"`{redirects.TOOLS[family]}-restore --noflush` fails: {reason_line(err)}")
 
     def check(self, text: str) -> None:
         """Ask nft whether it would load these rules.
@@ -199,8 +221,4 @@ class Host:
             raise model.HostPortsError("nft is not installed; install the package nftables")
         code, _out, err = self.run([self.nft, *arguments])
         if code:
-            raise model.HostPortsError(f"`nft {' '.join(arguments)}` fails: {_first_line(err)}")
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "no message")
+            raise model.HostPortsError(f"`nft {' '.join(arguments)}` fails: {reason_line(err)}")

@@ -127,3 +127,18 @@ def own_addresses() -> list[str]:
         if not ipaddress.ip_address(address).is_link_local:
             found.append(address)
     return found
+
+
+def all_addresses(proc: Path = Path("/proc")) -> list[str]:
+    """Return every address of this host, those of its bridges and of networks of pods included."""
+    found: dict[str, None] = {}
+    address = ""
+    for line in _read(proc / "net/fib_trie").splitlines():
+        before, leaf, name = line.partition("|-- ")
+        if leaf:
+            address = name.strip()
+        elif "/32 host LOCAL" in before:
+            found[address] = None
+    for line in _read(proc / "net/if_inet6").splitlines():
+        found[str(ipaddress.IPv6Address(int(line.split()[0], 16)))] = None
+    return list(found)

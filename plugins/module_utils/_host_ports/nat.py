@@ -1,50 +1,23 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who serves a port of this host by NAT, where no program listens: from ``iptables-save``. No I/O."""
+"""Who serves a port of this host by NAT, where no program listens: from ``iptables-save`` and from nft's JSON. No I/O.
+
+A new TCP connection to one of the ports is followed from the hooks through the chains, as the kernel would, for all ports at once.
+Where a condition depends on more than protocol, port and own address, such as on the interface, both ways are followed.
+"""
 
 from __future__ import annotations
 
-import shlex
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import redirects
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import nat_iptables, nat_nft
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.nat_rule import Own, Rule, Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What matters of one NAT rule."""
-
-    chain: str
-    destination: str
-    ports: tuple[str, ...]
-    target: str
-    argument: str
-    comment: str
-
-
-def _parse(line: str) -> Rule | None:
-    """Read one line of ``iptables-save``; ``None`` unless it is a rule, and for a rule that excludes what it names."""
-    try:
-        words = shlex.split(line)
-    except ValueError:
-        return None
-    if len(words) < 2 or words[0] != "-A" or ("!" in words and "--dport" in words and words[words.index("--dport") - 1] == "!"):
-        return None
-    # Options come in pairs in what iptables prints, but for a few flags, which do not matter here.
-    found = dict(zip(words, words[1:]))
-    return Rule(
-        found["-A"],
-        found.get("-d", "").partition("/")[0],
-        tuple((found.get("--dport") or found.get("--dports") or "").split(",")),
-        found.get("-j", ""),
-        found.get("--to-destination") or found.get("--to-ports") or "",
-        found.get("--comment", ""),
-    )
 
 
 @dataclass(frozen=True)
@@ -59,29 +32,66 @@ class Claim:
         return f"port {self.port} is served by {self.by}"
 
 
-def _claimant(rule: Rule, addresses: Collection[str]) -> tuple[str, bool]:
-    if rule.destination and rule.destination not in addresses:
-        return "", False
-    if rule.chain == "KUBE-SERVICES" and rule.comment.endswith((" external IP", " loadbalancer IP")):
-        service, _space, kind = rule.comment.partition(" ")
-        return f"Service {service.rpartition(':')[0] or service} ({kind} {rule.destination})", True
-    if rule.target not in ("DNAT", "REDIRECT") or rule.chain in (redirects.FROM_NETWORK, redirects.FROM_HOST):
-        return "", False
-    if rule.chain.startswith("CNI-DN-"):
-        return f"the hostPort of a pod at {rule.argument} (K3s's ServiceLB makes such pods)", True
-    return f"the NAT rule `-A {rule.chain} ... -j {rule.target} {rule.argument}`", False
+class _Walk:
+    """The way of new connections through the chains of one table."""
+
+    def __init__(self, table: Table) -> None:
+        self._chains: dict[str, list[Rule]] = defaultdict(list)
+        for rule in table.rules:
+            self._chains[rule.chain].append(rule)
+        self._known: dict[tuple[str, frozenset[int], bool], frozenset[int]] = {}
+        self.claims: dict[Claim, None] = {}
+
+    def through(self, chain: str, ports: frozenset[int], named: bool) -> frozenset[int]:
+        """Follow the ports through a chain, and return those that come back from it.
+
+        Args:
+            chain: its name.
+            ports: the ports that may get there.
+            named: whether the rules on the way are about this host. What leaves it to anywhere is no port of the host.
+        """
+        asked = (chain, ports, named)
+        if asked in self._known:
+            return self._known[asked]
+        self._known[asked] = ports  # for chains that lead back here, which the kernel does not allow
+        returned: frozenset[int] = frozenset()
+        for rule in self._chains[chain]:
+            taken = ports & rule.ports
+            back = self._decided(rule, taken, named or rule.named) if taken else taken
+            if rule.certain:
+                ports -= taken
+                if rule.leaves:
+                    returned |= back
+                else:
+                    ports |= back
+        self._known[asked] = ports | returned
+        return self._known[asked]
+
+    def _decided(self, rule: Rule, taken: frozenset[int], named: bool) -> frozenset[int]:
+        """Note who serves the ports that a rule takes, and return those about which it does not decide."""
+        if rule.by:
+            if named:
+                self.claims.update(dict.fromkeys(Claim(port, rule.by, rule.cluster) for port in sorted(taken)))
+            return taken  # whoever comes later serves them once this one is gone
+        if rule.target:
+            return self.through(rule.target, taken, named)
+        return frozenset() if rule.ends else taken
 
 
-def claims(saved: str, ports: Collection[int], addresses: Collection[str]) -> list[Claim]:
+def claims(saved: str, ports: Collection[int], addresses: Collection[str], ruleset: str = "") -> list[Claim]:
     """Return who serves one of the ports by NAT.
 
-    Rules for a destination count only if it is one of the ``addresses``: load balancers have addresses of their own.
+    Args:
+        saved: what ``iptables-save -t nat`` prints, of both families one after the other.
+        ports: the ports that are asked for.
+        addresses: all addresses of this host. Rules for others do not count: load balancers have addresses of their own.
+        ruleset: what ``nft -j list ruleset`` prints.
     """
-    asked = {str(port) for port in ports}
+    own = Own(frozenset(ports), addresses)
     found: dict[Claim, None] = {}
-    for rule in filter(None, map(_parse, saved.splitlines())):
-        by, cluster = _claimant(rule, addresses)
-        for port in rule.ports:
-            if by and port in asked:
-                found[Claim(int(port), by, cluster)] = None
+    for table in (*nat_iptables.tables(saved, own), *nat_nft.tables(ruleset, own)):
+        walk = _Walk(table)
+        for chain, named in table.hooks.items():
+            walk.through(chain, own.ports, named)
+        found.update(walk.claims)
     return list(found)

@@ -5,18 +5,93 @@
 
 from __future__ import annotations
 
+import ipaddress
 import shlex
+import socket
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError
+from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Run
 
 COMMENT = "baremesh.edge host_ports"
 _ACTIONS = ("allow", "deny", "reject", "limit")
+# Words that a value follows, and what it is; "on" and "port" mean different things behind others.
+_FIELDS = {
+    "on in": "interface",
+    "on out": "way_out",
+    "from": "source",
+    "port from": "sender",
+    "app from": "sender",
+    "to": "target",
+    "port": "ports",
+    "app": "ports",
+    "proto": "protocol",
+}
+_POD_INTERFACES = ("cni", "flannel")
+# Known also where the host has no /etc/services.
+_SERVICES = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule as ufw reads it.
+
+    Attributes:
+        words: what follows ``ufw``.
+        action: allow, deny, reject or limit.
+        routed: whether it is about what the host forwards.
+        outgoing: whether it is about what the host sends.
+        interface: the interface of incoming packets, if it names one.
+        way_out: the interface of forwarded packets, if it names one.
+        source: where packets come from, empty for everywhere.
+        target: where they go to, empty for everywhere.
+        ports: ports in ufw's spelling or the name of a service or profile, empty for all.
+        protocol: the protocol, empty for all.
+    """
+
+    words: tuple[str, ...]
+    action: str = ""
+    routed: bool = False
+    outgoing: bool = False
+    interface: str = ""
+    way_out: str = ""
+    source: str = ""
+    target: str = ""
+    ports: str = ""
+    protocol: str = ""
+
+    @classmethod
+    def of(cls, words: tuple[str, ...]) -> Rule:
+        """Read the words of a rule, in ufw's short or full syntax."""
+        found = dict.fromkeys(("action", "interface", "way_out", "source", "sender", "target", "ports", "protocol"), "")
+        where = "in"
+        rest = iter(words)
+        for word in rest:
+            where = word if word in ("in", "out", "from", "to") else where
+            key = _FIELDS.get(f"{word} {where}") or _FIELDS.get(word)
+            if key:
+                value = next(rest, "")
+                found[key] = "" if value == "any" else value
+            elif word in _ACTIONS:
+                found["action"] = word
+            elif word not in ("route", "in", "out", "log", "log-all"):
+                found["ports"] = word
+        ports, slash, protocol = found["ports"].rpartition("/")
+        if slash and protocol in ("tcp", "udp"):
+            found.update(ports=ports, protocol=protocol)
+        # Who sends from a certain port is as few as who sends from a certain address.
+        found["source"] += found.pop("sender")
+        routed = words[:1] == ("route",)
+        return cls(words, routed=routed, outgoing=not routed and "out" in words, **found)
+
+    def __str__(self) -> str:
+        return f"`ufw {shlex.join(self.words)}`"
 
 
 def rules_for(ports: Iterable[int], networks: Iterable[str]) -> list[tuple[str, ...]]:
@@ -39,30 +114,33 @@ def parse_added(text: str) -> list[tuple[tuple[str, ...], str]]:
     return found
 
 
-def _is_open(rule: tuple[str, ...], added: Iterable[tuple[str, ...]]) -> bool:
-    # `ufw allow 80` is for TCP and UDP.
-    wider = (*rule[:-1], rule[-1].removesuffix("/tcp"))
-    return rule in added or wider in added
+def _service(name: str, protocol: str) -> int:
+    try:
+        return _SERVICES.get(name) or socket.getservbyname(name, protocol)
+    except OSError:
+        return 0
 
 
-def obstacles(desired: Iterable[tuple[str, ...]], added: Iterable[tuple[tuple[str, ...], str]]) -> list[str]:
-    """Name the rules of others that say the contrary; ``ufw allow`` would overwrite them."""
-    there = {words for words, _comment in added}
-    found = []
-    for rule in desired:
-        for action in _ACTIONS[1:]:
-            opposite = tuple(action if word == "allow" else word for word in rule)
-            if opposite in there:
-                found.append(f"`ufw {' '.join(opposite)}`")
-    return found
+def _has_port(ports: str, protocol: str, port: int) -> bool:
+    """Return whether ports in ufw's spelling have a port: numbers and ranges between commas, or the name of a service."""
+    for part in ports.split(","):
+        first, colon, last = part.partition(":")
+        if not first.isdecimal():
+            first = str(_service(part, protocol or "tcp"))
+        if int(first) <= port <= int(last if colon and last.isdecimal() else first):
+            return True
+    return False
 
 
 class Ufw:
-    """ufw of this host."""
+    """ufw of this host; ``uplinks`` are the interfaces by which clients come, ``addresses`` where they go, as far as that is known."""
 
-    def __init__(self, program: str, run: Run) -> None:
+    def __init__(self, program: str, run: Run, uplinks: Collection[str] = (), addresses: Collection[str] = ()) -> None:
         self._program = program
         self._run = run
+        self._uplinks = set(uplinks)
+        self._addresses = addresses
+        self._profiles: dict[str, str] = {}
         self._added = parse_added(self._ufw("show", "added")) if program else []
 
     def is_active(self) -> bool:
@@ -77,16 +155,57 @@ class Ufw:
         """Return the rules that do not exist yet.
 
         Raises:
-            HostPortsError: a rule of others says the contrary.
+            HostPortsError: a rule of others says the contrary, so that ours, behind it, would never be asked.
         """
-        against = obstacles(desired, self._added)
+        deciding = {words: self._deciding(Rule.of(words)) for words in desired}
+        against = dict.fromkeys(str(rule) for rule in deciding.values() if rule and rule.action != "allow")
         if against:
             raise HostPortsError(
-                f"ufw has {' and '.join(against)}, which says the contrary of what the host ports need; delete it, or set"
-                " host_ports_firewall to false and open the ports yourself"
+                f"ufw has {' and '.join(against)}, which says the contrary of what the host ports need; let a rule"
+                " before it accept their clients, or set host_ports_firewall to false if clients are kept out on purpose"
             )
-        there = {words for words, _comment in self._added}
-        return [rule for rule in desired if not _is_open(rule, there)]
+        return [words for words in desired if deciding[words] is None]
+
+    def _deciding(self, desired: Rule) -> Rule | None:
+        """Return the first rule that decides about what a desired rule lets in; none if there is none yet."""
+        by_interface: set[str] = set()
+        for rule in (Rule.of(words) for words, _comment in self._added):
+            if rule.outgoing or rule.routed != desired.routed or rule.source not in ("", "0.0.0.0/0", "::/0"):
+                continue
+            if not self._covers(rule, desired):
+                continue
+            if not rule.interface or (rule.action != "allow" and (not self._uplinks or rule.interface in self._uplinks)):
+                return rule
+            # Open where clients come in is open, whatever is said of other interfaces.
+            by_interface |= {rule.interface} if rule.action == "allow" else set()
+            if self._uplinks and self._uplinks <= by_interface:
+                return rule
+        return None
+
+    def _covers(self, rule: Rule, desired: Rule) -> bool:
+        if rule.protocol not in ("", "tcp"):
+            return False
+        if not desired.routed:
+            # A rule for one address refuses clients of this host, but does not let all of them in.
+            refuses = rule.action != "allow" and (not self._addresses or any(_contains(rule.target, own) for own in self._addresses))
+            return (not rule.target or refuses) and (not rule.ports or self._has(rule, int(desired.ports)))
+        if rule.ports or rule.protocol or (rule.way_out and not rule.way_out.startswith(_POD_INTERFACES)):
+            return False
+        return not rule.target or _contains(rule.target, desired.target)
+
+    def _has(self, rule: Rule, port: int) -> bool:
+        if _has_port(rule.ports, rule.protocol, port):
+            return True
+        if rule.ports.replace(",", "").replace(":", "").isdecimal():
+            return False
+        if rule.ports not in self._profiles:
+            code, out, _err = self._run([self._program, "app", "info", rule.ports])
+            self._profiles[rule.ports] = out.rpartition("Port")[2].partition(":")[2] if code == 0 else ""
+        for entry in self._profiles[rule.ports].split():
+            ports, _slash, protocol = entry.partition("/")
+            if protocol in ("", "tcp") and _has_port(ports, protocol, port):
+                return True
+        return False
 
     def add(self, rule: tuple[str, ...]) -> None:
         """Make a rule, now and for later."""
@@ -100,6 +219,14 @@ class Ufw:
     def _ufw(self, *arguments: str) -> str:
         code, out, err = self._run([self._program, *arguments])
         if code:
-            lines = (err or out).strip().splitlines() or ["no message"]
-            raise HostPortsError(f"`ufw {' '.join(arguments)}` fails: {lines[0]}")
+            raise HostPortsError(f"`ufw {' '.join(arguments)}` fails: {reason_line(err or out)}")
         return out
+
+
+def _contains(wider: str, network: str) -> bool:
+    """Return whether a network contains another; text that is none contains nothing."""
+    try:
+        outer, inner = ipaddress.ip_network(wider, strict=False), ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+    return outer.version == inner.version and int(outer[0]) <= int(inner[0]) and int(inner[-1]) <= int(outer[-1])

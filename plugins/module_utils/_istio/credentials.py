@@ -113,7 +113,7 @@ def _leaf_problems(credential: Credential, leaf: Leaf, wall: float) -> list[str]
         problems.append(f"its certificate expired at {iso(leaf.not_after)}; have it renewed")
     elif wall < leaf.not_before.timestamp():
         problems.append(f"its certificate is not valid before {iso(leaf.not_before)}; is the time of this host right?")
-    missing = [host for host in credential.hosts if not covers(leaf.dns_names, host)]
+    missing = [host for host in credential.hosts if host != "*" and not covers(leaf.dns_names, host)]
     if missing:
         problems.append(f"its certificate is for {', '.join(leaf.dns_names) or 'no DNS name'}, not for {', '.join(missing)}")
     return problems

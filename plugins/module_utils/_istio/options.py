@@ -43,8 +43,8 @@ def parse_credentials(given: Sequence[Mapping[str, Any]]) -> list[Credential]:
         if not hosts:
             raise ValueError(f"credentials has no hosts for {name}: name at least one, its certificate is asked for by it")
         for host in hosts:
-            if host == "*" or "/" in host:
-                raise ValueError(f"credentials has the host {host!r} for {name}: give DNS names that the certificate must cover")
+            if "/" in host:
+                raise ValueError(f"credentials has the host {host!r} for {name}: give DNS names that the certificate must cover, or '*'")
         if "/" in name:
             raise ValueError(f"credentials has the name {name!r}: give the name of a Secret in the namespace of the gateway pods")
         if len(names) > 2:

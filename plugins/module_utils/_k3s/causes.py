@@ -44,7 +44,7 @@ _PATTERNS: tuple[_Pattern, ...] = (
     _pattern(
         r"token CA hash does not match the Cluster CA certificate hash",
         "the join token belongs to another cluster (its CA hash differs): "
-        "correct k3s_token, or reset a host that belonged to another cluster",
+        "correct k3s_token; a host of another cluster can join only after a reset, which deletes all that it runs and stores",
     ),
     _pattern(
         r"(?P<what>token must not be empty|invalid token CA hash length|invalid token format"
@@ -54,16 +54,17 @@ _PATTERNS: tuple[_Pattern, ...] = (
     _pattern(
         r"Node password rejected, duplicate hostname",
         "the cluster already has a node of this name with another node password: "
-        "give the host a unique name (node-name), or delete the old Node first",
+        "give the host a unique name (node-name); the old Node may go only if its host is gone for good",
         15,
     ),
     _pattern(
         r"duplicate node name found",
-        "the etcd cluster already has a member of this node name: remove the old member, or set another node-name",
+        "the etcd cluster already has a member of this node name: set another node-name; the old member may go only if its host is gone "
+        "for good",
     ),
     _pattern(
         r"bootstrap data already found and encrypted with different token",
-        "the datastore was made with another token: give the old k3s_token, or reset the host",
+        "the datastore was made with another token: give the old k3s_token",
     ),
     _pattern(
         r"critical configuration (value )?mismatch(?P<what>.*)",
@@ -81,7 +82,7 @@ _PATTERNS: tuple[_Pattern, ...] = (
     ),
     _pattern(
         r"listen \w+ (?P<address>\S+): bind: address already in use",
-        "another process listens on {address}: stop it, its name is shown by ss -ltnp",
+        "another process listens on {address}: ss -ltnp shows its name; find out what needs it, and let it listen elsewhere",
     ),
     _pattern(
         r"level=fatal.*?(?P<what>failed to find \w+ cgroup[^\"]*)",
@@ -128,7 +129,8 @@ _PATTERNS: tuple[_Pattern, ...] = (
     _pattern(
         r"Failed to validate connection to cluster at (?P<url>\S+?): .*?(?P<what>connection refused|no route to host"
         r"|i/o timeout|no such host|network is unreachable|context deadline exceeded|Client\.Timeout exceeded)",
-        "the server {url} cannot be reached from this host ({what}): open port 6443 of the server, or correct k3s_server_url",
+        "the server {url} cannot be reached from this host ({what}): open port 6443 of the server to the hosts of the cluster, or correct "
+        "k3s_server_url",
         20,
     ),
     _pattern(
@@ -138,10 +140,14 @@ _PATTERNS: tuple[_Pattern, ...] = (
     ),
     _pattern(
         r"failed to (pull|import) (?P<what>.*no space left on device)",
-        "the disk is full ({what}): make room below the data directory",
+        "the disk is full ({what}): enlarge the disk of the data directory, or remove from it what is not K3s's",
         20,
     ),
-    _pattern(r"no space left on device", "a disk of the host is full: make room below the data directory and /run", 20),
+    _pattern(
+        r"no space left on device",
+        "a disk of the host is full: enlarge that of the data directory, or remove from it what is not K3s's",
+        20,
+    ),
 )
 
 # Lines about requests of others: an old client that polls with an expired certificate is no reason why this start takes long.

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -181,10 +182,14 @@ class Placer:
                 for block in iter(lambda: stream.read(1 << 20), b""):
                     digest.update(block)
                     target.write(block)
+                target.flush()
+                os.fsync(target.fileno())
             except (OSError, ValueError) as error:
+                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                    raise release.ReleaseError(
+                        f"{source} does not fit on the disk of {os.path.dirname(path)}: enlarge it, or remove from it what is not K3s's."
+                    ) from error
                 raise release.ReleaseError(f"{source} broke off: {error}; run again.") from error
-            target.flush()
-            os.fsync(target.fileno())
         return digest.hexdigest()
 
     def missing_links(self) -> list[str]:

@@ -63,7 +63,10 @@ class Reset:
         """
         others = [os.path.basename(path) for path in glob.glob(f"{_UNIT_DIR}/k3s*.service") if os.path.basename(path) not in _UNITS]
         if others:
-            raise ResetError(f"{', '.join(sorted(others))} also use K3s's binary and data: remove these units first.")
+            raise ResetError(
+                f"{', '.join(sorted(others))} also use K3s's binary and data, which a reset would take from them: move them to a binary "
+                "and a data-dir of their own first."
+            )
 
     def units(self) -> None:
         """Stop and remove the units."""

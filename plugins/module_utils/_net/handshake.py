@@ -20,18 +20,21 @@ from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import 
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import opening, other_way
 
+VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
-def shake_hands(channel: Channel, server_name: str, first: bytes = b"") -> Probe:
+
+def shake_hands(channel: Channel, server_name: str, first: bytes = b"", version: str | None = None) -> Probe:
     """Handshake far enough to see the certificate. A server that wants one of ours is seen too, in TLS 1.3.
 
     Args:
         channel: the connection.
         server_name: the name to ask for.
         first: what goes before the handshake.
+        version: the only TLS version to offer, of C(VERSIONS); the newest that both have by default.
     """
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     outgoing.write(first)
-    tls = _context().wrap_bio(incoming, outgoing, server_hostname=server_name)
+    tls = _context(version).wrap_bio(incoming, outgoing, server_hostname=server_name)
     try:
         while not _advance(tls):
             channel.send(outgoing.read())
@@ -81,18 +84,20 @@ class SocketChannel:
         return self._socket.recv(16384)
 
 
-def probe_address(address: str, port: int, server_name: str, timeout: float, proxy_protocol: bool = False) -> Probe:
+def probe_address(
+    address: str, port: int, server_name: str, timeout: float, proxy_protocol: bool = False, version: str | None = None
+) -> Probe:
     """Handshake with a server at an address of this host's network.
 
     One that ends connections is asked the other way too, with or without a PROXY header: it says nothing of the reason itself.
     """
-    found = _probe_once(address, port, server_name, timeout, proxy_protocol)
-    if found.state == RESET and _probe_once(address, port, server_name, timeout, not proxy_protocol).state == SERVED:
+    found = _probe_once(address, port, server_name, timeout, proxy_protocol, version)
+    if found.state == RESET and _probe_once(address, port, server_name, timeout, not proxy_protocol, version).state == SERVED:
         return Probe(RESET, detail=other_way(proxy_protocol))
     return found
 
 
-def _probe_once(address: str, port: int, server_name: str, timeout: float, proxy_protocol: bool) -> Probe:
+def _probe_once(address: str, port: int, server_name: str, timeout: float, proxy_protocol: bool, version: str | None) -> Probe:
     try:
         connected = socket.create_connection((address, port), timeout=timeout)
     except ConnectionRefusedError:
@@ -102,11 +107,15 @@ def _probe_once(address: str, port: int, server_name: str, timeout: float, proxy
     except OSError as exc:
         return Probe(FORWARD_FAILED, detail=(exc.strerror or str(exc)).lower())
     with connected:
-        return shake_hands(SocketChannel(connected), server_name, opening(proxy_protocol))
+        return shake_hands(SocketChannel(connected), server_name, opening(proxy_protocol), version)
 
 
-def _context() -> ssl.SSLContext:
+def _context(version: str | None = None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Whatever users let the server speak, older suites too.
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    if version:
+        context.minimum_version = context.maximum_version = VERSIONS[version]
     # It reads what is served, whoever signed it; the caller compares it with the Secret.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

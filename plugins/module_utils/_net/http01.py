@@ -25,7 +25,15 @@ Resolver = Callable[[str], list[str]]
 class Probe:
     """What one request for one host found at one address.
 
-    problem is empty when the gateway answered; closed is true where the connection ended as if the gateway had not understood it.
+    Attributes:
+        host: The name that was asked for.
+        address: The address that was asked.
+        problem: Why a challenge would not reach the solver; empty where the gateway has no route, as before every order.
+        status: HTTP status of the answer, 0 where there was none.
+        server: What the answer's header C(server) says.
+        closed: Whether the connection ended as if the gateway had not understood it.
+        upstream: Whether a service behind Envoy gave the answer.
+        location: Where the answer points to.
     """
 
     host: str
@@ -34,6 +42,21 @@ class Probe:
     status: int = 0
     server: str = ""
     closed: bool = False
+    upstream: bool = False
+    location: str = ""
+
+    def seen_as(self, name: str) -> Probe:
+        """Return the probe with the problem that its answer is, where the gateway's header C(server) says this name."""
+        if not self.status:
+            return self
+        if self.server != name:
+            who = f"server '{self.server}'" if self.server else "a server that does not name itself"
+            return replace(self, problem=f"{who} answers with {self.status} instead of the gateway")
+        if self.status == 404 and not self.upstream:
+            return replace(self, problem="")
+        whose = "a service behind the gateway" if self.upstream else "the gateway"
+        where = f" to {self.location}" if self.location else ""
+        return replace(self, problem=f"{whose} answers with {self.status}{where} before cert-manager's solver can")
 
 
 def resolve(host: str) -> list[str]:
@@ -56,12 +79,14 @@ class _Announced(http.client.HTTPConnection):
 
 
 def probe(host: str, address: str, port: int, token: str, timeout: float, proxy_protocol: bool = False) -> Probe:
-    """Ask for a challenge that does not exist: a 404 of the gateway is what a healthy path answers.
+    """Ask for a challenge that does not exist: the gateway's own 404 is what a path without other rules answers.
+
+    Whether another answer comes of a rule that gives way to the solver's route, only the cluster knows.
 
     What is not a gateway is asked the other way too, with or without a PROXY header: a gateway that wants it says nothing.
     """
     found = _probe_once(host, address, port, token, timeout, proxy_protocol)
-    if found.closed and not _probe_once(host, address, port, token, timeout, not proxy_protocol).problem:
+    if found.closed and _probe_once(host, address, port, token, timeout, not proxy_protocol).server == ENVOY:
         return replace(found, problem=other_way(proxy_protocol))
     return found
 
@@ -71,18 +96,17 @@ def _probe_once(host: str, address: str, port: int, token: str, timeout: float, 
     try:
         connection.request("GET", CHALLENGE_PATH + token, headers={"Host": host})
         answer = connection.getresponse()
-        server = answer.getheader("server") or ""
     except (OSError, http.client.HTTPException) as exc:
         closed = isinstance(exc, (ConnectionResetError, http.client.RemoteDisconnected))
         return Probe(host, address, _reason(exc), closed=closed)
     finally:
         connection.close()
-    if server != ENVOY:
-        who = f"server '{server}'" if server else "a server that does not name itself"
-        problem = f"{who} answers with {answer.status} instead of the gateway"
-        # The gateway itself says so, without its name, of a header that it does not expect.
-        return Probe(host, address, problem, answer.status, server, closed=answer.status == 400 and not server)
-    return Probe(host, address, "", answer.status, server)
+    server = answer.getheader("server") or ""
+    # The gateway itself says so, without its name, of a header that it does not expect.
+    closed = answer.status == 400 and not server
+    upstream = answer.getheader("x-envoy-upstream-service-time") is not None
+    location = answer.getheader("location") or ""
+    return Probe(host, address, "", answer.status, server, closed, upstream, location).seen_as(ENVOY)
 
 
 def _reason(exc: BaseException) -> str:
@@ -99,13 +123,20 @@ def _reason(exc: BaseException) -> str:
     return (getattr(exc, "strerror", None) or str(exc) or type(exc).__name__).lower()
 
 
-def challenge_answer(host: str, port: int = 80, timeout: float = 2.0) -> str | None:
-    """What the name points to and who answers there, as seen from here; None where nothing can be said in time."""
+def challenge_answer(host: str, port: int = 80, timeout: float = 2.0, judge: Callable[[Probe], Probe] = lambda seen: seen) -> str | None:
+    """What the name points to and who answers there, as seen from here; None where nothing can be said in time.
+
+    Args:
+        host: The name.
+        port: The port.
+        timeout: Seconds that the request may take.
+        judge: What else is known of an answer.
+    """
     said: list[str] = []
 
     def look() -> None:
         with contextlib.suppress(OSError):
-            said.append(_answer_of(host, port, timeout))
+            said.append(_answer_of(host, port, timeout, judge))
 
     # A resolver may take its time and cannot be interrupted; a daemon does not keep the process from ending.
     looker = threading.Thread(target=look, name="challenge-answer", daemon=True)
@@ -114,14 +145,12 @@ def challenge_answer(host: str, port: int = 80, timeout: float = 2.0) -> str | N
     return said[0] if said else None
 
 
-def _answer_of(host: str, port: int, timeout: float) -> str:
+def _answer_of(host: str, port: int, timeout: float, judge: Callable[[Probe], Probe]) -> str:
     address = resolve(host)[0]
-    seen = probe(host, address, port, "seen-from-here", timeout)
+    seen = judge(probe(host, address, port, "seen-from-here", timeout))
     if seen.problem:
         return f"{host} points to {address}, and there {seen.problem}"
-    if seen.status == 404:
-        return f"{host} points to {address}, where the gateway has no route to cert-manager's solver"
-    return f"{host} points to {address}, where the gateway answers with {seen.status}"
+    return f"{host} points to {address}, where the gateway has no route to cert-manager's solver"
 
 
 def probe_all(
@@ -167,6 +196,6 @@ def dns_findings(
         for address in found:
             if address not in known:
                 outcome = probe(host, address, port, token, timeout)
-                if outcome.problem:
+                if outcome.problem and outcome.server != ENVOY:
                     findings.append(f"{host} resolves to {address}, and there {outcome.problem}")
     return findings

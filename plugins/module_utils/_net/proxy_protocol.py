@@ -34,17 +34,23 @@ def other_way(proxy_protocol: bool) -> str:
 
 def pod_expects_header(pod: Mapping[str, Any]) -> bool:
     """Whether the listeners of a gateway pod expect the header, by the configuration that istiod put into it."""
+    topology = proxy_config(pod).get("gatewayTopology") or {}
+    # {} turns it on.
+    return topology.get("proxyProtocol") is not None
+
+
+def proxy_config(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The proxyConfig that istiod put into a gateway pod; empty where there is none."""
     for container in (pod.get("spec") or {}).get("containers") or []:
         for entry in container.get("env") or []:
             if entry.get("name") == "PROXY_CONFIG":
-                return _expects_header(str(entry.get("value") or ""))
-    return False
+                return _parsed(str(entry.get("value") or ""))
+    return {}
 
 
-def _expects_header(config: str) -> bool:
+def _parsed(text: str) -> Mapping[str, Any]:
     try:
-        topology = (json.loads(config) or {}).get("gatewayTopology") or {}
-    except (ValueError, AttributeError):
-        return False
-    # {} turns it on.
-    return topology.get("proxyProtocol") is not None
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import SERVED, Probe
@@ -17,6 +17,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 PARALLEL = 16
+UNFIT = "let the cipher suites fit the certificate's key (ECDHE-ECDSA for ECDSA, ECDHE-RSA for RSA), or raise the lowest version to 1.3"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Endpoint:
     port: int
     server_name: str
     proxy_protocol: bool = False
+    lowest_tls: str | None = None
 
     def __str__(self) -> str:
         host = f"[{self.address}]" if ":" in self.address else self.address
@@ -70,7 +72,8 @@ def parse_endpoints(given: Sequence[Mapping[str, Any]]) -> list[Endpoint]:
         port = int(entry.get("port") or 443)
         if not 0 < port < 65536:
             raise ValueError(f"endpoints has port {port} for {entry['address']}: a port is 1 to 65535")
-        found.append(Endpoint(str(entry["address"]).strip("[]"), port, str(entry["server_name"]), bool(entry.get("proxy_protocol"))))
+        address, name = str(entry["address"]).strip("[]"), str(entry["server_name"])
+        found.append(Endpoint(address, port, name, bool(entry.get("proxy_protocol")), entry.get("lowest_tls")))
     return found
 
 
@@ -102,7 +105,7 @@ class ServedWait:
         expected: Mapping[str, str],
         deadline: Deadline,
         connect_timeout: float,
-        probe: Callable[[str, int, str, float, bool], Probe] = probe_address,
+        probe: Callable[..., Probe] = probe_address,
     ) -> None:
         self._endpoints = list(endpoints)
         self._expected = dict(expected)
@@ -132,8 +135,13 @@ class ServedWait:
         )
 
     def _ask(self, endpoint: Endpoint) -> dict[str, Any]:
-        name = probe_name(endpoint.server_name)
-        probe = self._probe(endpoint.address, endpoint.port, name, self._connect_timeout, endpoint.proxy_protocol)
+        how = (endpoint.address, endpoint.port, probe_name(endpoint.server_name), self._connect_timeout, endpoint.proxy_protocol)
+        probe = self._probe(*how)
+        if probe.state == SERVED and endpoint.lowest_tls:
+            # Cipher suites that do not fit the key fail up to TLS 1.2 only, so clients without 1.3 would be the first to see it.
+            lowest = self._probe(*how, endpoint.lowest_tls)
+            if lowest.state != SERVED:
+                probe = replace(lowest, detail=f"with TLS {endpoint.lowest_tls}, which is allowed there, {lowest.detail}; {UNFIT}")
         found = describe_probe(probe)
         return dict(
             found,

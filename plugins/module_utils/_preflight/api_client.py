@@ -30,9 +30,14 @@ class Host:
         return [name for name in LIBRARIES if name not in self.libraries]
 
     @property
+    def of_distribution(self) -> bool:
+        """Whether packages of the distribution belong to this Python."""
+        return self.python.startswith(_DISTRIBUTION_PYTHONS)
+
+    @property
     def takes_packages(self) -> bool:
         """Whether packages of the distribution can be installed and belong to this Python."""
-        return self.root and self.python.startswith(_DISTRIBUTION_PYTHONS)
+        return self.root and self.of_distribution
 
 
 def is_executable(path: str | None) -> bool:
@@ -58,11 +63,14 @@ def find_problems(host: Host, install: bool, helm: str, tools_dir: str) -> list[
     """
     found = []
     if host.missing_libraries and not (install and host.takes_packages):
-        packages = " ".join(LIBRARIES[name] for name in host.missing_libraries)
-        found.append(
-            f"{host.python} lacks the Python packages {packages.replace(' ', ' and ')}; install them, for example with: "
-            f"{host.python} -m pip install {packages}"
+        packages = [LIBRARIES[name] for name in host.missing_libraries]
+        # pip would mix with the packages of the distribution, which refuses that with good reason.
+        how = (
+            f"the distribution's packages {' and '.join(f'python3-{name}' for name in host.missing_libraries)}"
+            if host.of_distribution
+            else f"them, for example with: {host.python} -m pip install {' '.join(packages)}"
         )
+        found.append(f"{host.python} lacks the Python packages {' and '.join(packages)}; install {how}")
     if not is_executable(helm):
         if not install or not helm.startswith(tools_dir.rstrip("/") + "/"):
             found.append(

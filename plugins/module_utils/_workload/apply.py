@@ -99,6 +99,8 @@ def apply_objects(
 ) -> Applied:
     """Apply definitions, then delete what has the labels of prune and is neither defined nor kept.
 
+    With a wait_timeout of prune it is gone at the end.
+
     Raises:
         DefinitionError: the definitions cannot be applied; nothing has changed.
         KubeError: the API cannot be asked.
@@ -108,17 +110,25 @@ def apply_objects(
         findings.append("prune.labels is empty; without a label every object of the kinds would be deleted")
     if findings:
         raise DefinitionError("\n".join(findings))
-    applier, old = Applier(transport, deadline, check, force), []
+    applier, superfluous = Applier(transport, deadline, check, force), []
     if prune:
         pruner = Prune(transport, prune["kinds"], prune["namespace"], prune["labels"], [*definitions, *(prune.get("keep") or ())])
         found = pruner.look()
         for each in found:
             applier.know(each.resource, each.live)
-        old = [each for each in pruner.superfluous(found) if not each.deleting]
+        superfluous = pruner.superfluous(found)
     done = applier.run(definitions)
-    if done.failures:
-        return done
-    for each in old:
+    if superfluous and not done.failures:
+        _delete(pruner, superfluous, done, check)
+        if not check and not done.failures and prune and prune.get("wait_timeout"):
+            cause = pruner.wait_gone(superfluous, prune["wait_timeout"], deadline.clock)
+            done.failures += [f"{cause} (after {prune['wait_timeout']} s)"] if cause else []
+    return done
+
+
+def _delete(pruner: Prune, superfluous: Sequence[Found], done: Applied, check: bool) -> None:
+    """Delete what is not being deleted already, and note each deletion and each failure."""
+    for each in (each for each in superfluous if not each.deleting):
         try:
             if not check:
                 pruner.delete([each])
@@ -126,7 +136,6 @@ def apply_objects(
             done.failures.append(str(exc))
         else:
             done.pruned.append(each)
-    return done
 
 
 def find_mistakes(definitions: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -284,7 +293,7 @@ def _place(resource: Resource, definition: Mapping[str, Any]) -> tuple[str, str]
 def _is_ready(live: Mapping[str, Any]) -> bool:
     """Whether the condition Ready is true for what the object says now."""
     conditions = (live.get("status") or {}).get("conditions") or []
-    found = next((each for each in conditions if each.get("type") == "Ready"), {})
+    found: Json = next((each for each in conditions if each.get("type") == "Ready"), {})
     generation = int(live["metadata"].get("generation") or 0)
     return found.get("status") == "True" and int(found.get("observedGeneration") or generation) >= generation
 

@@ -30,8 +30,8 @@ ROOMS: dict[str, set[str]] = {
     "_host_ports": {"_errors", "_text", "_wait", "_rule_tools"},
     "_k3s": {"_errors", "_text", "_cause", "_wait", "_rule_tools"},
     "_preflight": {"_errors", "_text", "_wait", "_host_ports"},
-    # What runs on the controller knows no client; it shares a few pure functions with the hosts.
-    "plugin_utils": {"_errors", "_text", "_k3s"},
+    # What runs on the controller knows no client; it shares a few pure functions with the hosts. The process of a run is there.
+    "plugin_utils": {"_errors", "_text", "_process", "_k3s", "_istio"},
     "doc_fragments": set(),
     "filter": {"plugin_utils"},
     "action": {"plugin_utils", "_host_ports"},
@@ -53,8 +53,8 @@ PURE = {
             *("advice", "causes", "issuers", "ledger", "objects", "readiness", "report", "secret", "selection", "silence", "walk"),
         )
     ),
-    *(f"_istio.{name}" for name in ("config_dump", "credentials", "options", "pods", "primer")),
-    *(f"_host_ports.{name}" for name in ("model", "redirects", "text")),
+    *(f"_istio.{name}" for name in ("challenge_route", "config_dump", "credentials", "options", "pods", "primer")),
+    *(f"_host_ports.{name}" for name in ("model", "nat", "nat_iptables", "nat_nft", "nat_rule", "redirects", "rules", "text")),
     *(f"_k3s.{name}" for name in ("causes", "leftovers", "release")),
 }
 #: What does input and output, or asks for the time.

@@ -199,6 +199,16 @@ def test_a_playbook_is_a_list_that_is_read_in_a_minute(path):
     assert [task["name"] for task in tasks_in(load(path)) if len(task.get("name", "")) > 60] == []
 
 
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)
+def test_a_play_runs_whatever_the_controller_is_set_to(path):
+    for play in load(path):
+        if "hosts" in play:
+            # What runs once, and tasks that wait for other hosts, need the hosts side by side.
+            assert play.get("strategy") == "linear", play["name"]
+            # That group is there only where the playbook target ran, which --start-at-task leaves out.
+            assert play["hosts"] != "edge_api", play["name"]
+
+
 def test_playbooks_have_no_shortcuts():
     for path in PLAYBOOKS:
         for task in tasks_in(load(path)):

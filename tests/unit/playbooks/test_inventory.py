@@ -104,3 +104,23 @@ def test_tools_of_the_controller_lie_where_a_variable_says(play):
     run = play(CONTROLLER, {"all": {"vars": {"edge_tools_dir": "/srv/tools", "edge_api_host": "localhost"}, "hosts": {"db1": NOWHERE}}})
     assert run.status == 0, run.output
     assert run.result("Show")["msg"]["tools"] == "/srv/tools"
+
+
+ALONE = {"k3s_cluster": {"children": {"server": {"hosts": {"edge1": {"ansible_connection": "local"}}}}}}
+
+
+@pytest.mark.parametrize("named", [{}, {"edge_api_host": "localhost"}])
+def test_a_run_that_starts_at_a_task_still_finds_the_api_host(play, named):
+    run = play(
+        "site.yml", ALONE, "--check", "--start-at-task", "baremesh.edge.report : Show the summary", edge_kubeconfig="/nonexistent", **named
+    )
+    assert run.status == 0, run.output
+    assert [host for task, host, _result in run.results() if task.endswith("Show the summary")] == [named.get("edge_api_host", "edge1")]
+
+
+def test_another_strategy_of_the_controller_does_not_matter(play, monkeypatch):
+    monkeypatch.setenv("ANSIBLE_STRATEGY", "free")
+    run = play("preflight.yml", OTHER)
+    assert run.messages == [f"The inventory has no group k3s_cluster and server; {NEEDED}groups that are there: master, node."]
+    run = play("status.yml", ALONE, "--check", edge_kubeconfig="/nonexistent")
+    assert run.status == 0, run.output

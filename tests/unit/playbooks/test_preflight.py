@@ -36,6 +36,26 @@ def test_a_host_that_cannot_be_reached_is_a_finding_among_others(play):
     assert third.startswith("edge2: cannot be reached (")
 
 
+@pytest.mark.parametrize("given", [{}, {"ansible_become_password": "wrong"}])
+def test_a_password_that_sudo_does_not_take_is_a_finding_among_others(play, tmp_path, monkeypatch, given):
+    sudo = tmp_path / "sudo"
+    # As sudo does: -n takes no password, and -p says how it asks for one, again where it is wrong.
+    sudo.write_text(
+        '#!/bin/sh\ncase "$*" in *" -n "*) echo "sudo: a password is required" >&2; exit 1;; esac\n'
+        'while [ "$1" != -p ]; do shift; done\nprintf %s "$2"\nread -r word\necho "Sorry, try again."\nprintf %s "$2"\nread -r word\n'
+    )
+    sudo.chmod(0o755)
+    server = {**HERE, "ansible_become": True, "ansible_become_exe": str(sudo), **given}
+    groups = {"k3s_cluster": {"children": {"server": {"hosts": {"edge1": server}}}}}
+    monkeypatch.setenv("ANSIBLE_BECOME_ALLOW_SAME_USER", "true")
+    run = play("preflight.yml", groups, preflight_skip=f"{OF_THE_MACHINE}, dns, acme", k3s_version="latest")
+    assert run.status != 0
+    first, second, third = run.messages[-1].splitlines()
+    assert first == "2 finding(s); nothing was changed."
+    assert second.startswith("k3s_version is 'latest': ")
+    assert third.endswith("set ansible_become_password of the host, or run with --ask-become-pass.")
+
+
 def test_an_api_host_that_cannot_be_reached_is_a_finding(play):
     site = {"name": "app", "hosts": ["app.example.com"], "issuer": "own", "routes": [{"prefix": "/", "service": "web.default", "port": 80}]}
     run = play(

@@ -68,4 +68,4 @@ def test_text_of_a_survey(run_role):
         certificate_private_key={"size": "384"},
     )
     assert run.status == 0, run.output
-    assert run.result("baremesh.edge.certificate : Validate sites and issuers")["msg"] == "Would order certificates: app."
+    assert run.result("baremesh.edge.certificate : Show what would be ordered")["msg"] == "Would order certificates: app."

@@ -258,7 +258,11 @@ class ScriptedFeed:
 
 def collection(path, found):
     """The path that the object's own collection has, for a path that may be without namespace."""
-    return path
+    space = found["metadata"].get("namespace")
+    if not space or "/namespaces/" in path:
+        return path
+    group, _slash, plural = path.rpartition("/")
+    return f"{group}/namespaces/{space}/{plural}"
 
 
 def merged(found, change):

@@ -20,7 +20,7 @@ def test_this_process_lives():
 
 def test_a_process_that_ended_has_ended():
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        identity = _process._identity(child.pid)
+        identity = _process.identity_of(child.pid)
         assert not has_ended(identity)
         child.stdin.close()
         child.wait(30)
@@ -36,3 +36,11 @@ def test_without_proc_there_is_no_identity(monkeypatch):
     monkeypatch.setattr(_process, "_place", lambda: "")
     assert own_identity() == ""
     assert not has_ended("")
+
+
+def test_whether_a_process_lives_is_unknown_elsewhere():
+    own = _process.own_identity()
+    assert _process.lives(own) is True
+    assert _process.lives(own.rpartition(" ")[0] + " 1") is False
+    assert _process.lives("another-boot/pid:[1] 7 100") is None
+    assert _process.lives("") is None

@@ -31,6 +31,8 @@ FIREWALLD = """Warning: ALREADY_ENABLED: '443:tcp' already in 'public'
 Error: COMMAND_FAILED: 'python-nftables' failed
 JSON blob: {}
 """
+UFW = "WARN: / is group writable!\nERROR: problem running ufw-init\nFlushing chain failed\n"
+NFT = "/tmp/x:3:9-12: Error: syntax error, unexpected string\n  tpc dport 80\n  ^^^\n"
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,8 @@ JSON blob: {}
         (SUDO, "sudo: a password is required"),
         (TRACEBACK, "ImportError: cannot import name 'x'"),
         (FIREWALLD, "Error: COMMAND_FAILED: 'python-nftables' failed"),
+        (UFW, "ERROR: problem running ufw-init"),
+        (NFT, "/tmp/x:3:9-12: Error: syntax error, unexpected string"),
         ("something\nelse", "something"),
         ("Warning: only this", "Warning: only this"),
         ("Traceback (most recent call last):\n  cut", "Traceback (most recent call last):"),

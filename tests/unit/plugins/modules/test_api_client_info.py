@@ -86,8 +86,12 @@ def test_helm_must_be_executable(ask, tmp_path):
     [
         (Host("/usr/bin/python3", True, ()), True, None),
         (Host("/usr/bin/python3", True, ALL), False, None),
-        (Host("/usr/bin/python3", True, ("yaml",)), False, "cryptography; install them"),
-        (Host("/usr/bin/python3", False, ()), True, "PyYAML and cryptography; install them"),
+        (Host("/usr/bin/python3", True, ("yaml",)), False, "cryptography; install the distribution's packages python3-cryptography"),
+        (
+            Host("/usr/bin/python3", False, ()),
+            True,
+            "PyYAML and cryptography; install the distribution's packages python3-yaml and python3-cryptography",
+        ),
         (Host("/home/me/venv/bin/python", True, ("cryptography",)), True, "/home/me/venv/bin/python -m pip install PyYAML"),
     ],
 )

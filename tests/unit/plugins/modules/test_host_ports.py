@@ -50,7 +50,7 @@ def test_a_second_run_changes_nothing(host):
     assert result["changed"] is False
     assert result["drift"] == []
     assert result["diff"]["before"] == result["diff"]["after"]
-    assert host.commands == ["/usr/sbin/nft -j list", "/usr/sbin/iptables-save -t nat"]
+    assert host.commands == ["/usr/sbin/nft -j list", "/usr/sbin/iptables-save -t nat", "/usr/sbin/nft -j list"]
 
 
 def test_check_mode_shows_the_drift_and_does_nothing(host):
@@ -58,7 +58,7 @@ def test_check_mode_shows_the_drift_and_does_nothing(host):
     assert result["changed"] is True
     assert result["drift"] == ["live rules: there is no table inet baremesh_host_ports", f"file {host.path}: absent"]
     assert not host.path.exists()
-    assert host.commands == ["/usr/sbin/nft -j list", "/usr/sbin/iptables-save -t nat"]
+    assert host.commands == ["/usr/sbin/nft -j list", "/usr/sbin/iptables-save -t nat", "/usr/sbin/nft -j list"]
 
 
 def test_check_mode_works_without_nft(host):

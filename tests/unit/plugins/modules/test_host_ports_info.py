@@ -40,7 +40,7 @@ def test_a_host_that_is_as_it_should_be_has_no_drift(host):
     host.has_everything()
     result = run(host)
     assert (result["failed"], result.get("changed", False), result["drift"]) == (False, False, [])
-    assert host.commands == ["/usr/sbin/iptables-save -t nat", "/usr/sbin/nft -j list"]
+    assert host.commands == ["/usr/sbin/iptables-save -t nat", "/usr/sbin/nft -j list", "/usr/sbin/nft -j list"]
 
 
 def test_a_host_without_nft_lacks_the_package_and_the_rules(host):
@@ -77,7 +77,7 @@ def test_who_holds_a_port_is_named(host):
     result = run(host, refuse_held_ports=True, prefix="host_ports_")
     assert result["failed"]
     assert result["msg"].startswith("port 80 on 0.0.0.0 is held by nginx (pid 812, unit nginx.service): the host ports would take")
-    assert result["msg"].endswith("(or set host_ports_refuse_held_ports to false)")
+    assert result["msg"].endswith("(or, once nothing needs it here, set host_ports_refuse_held_ports to false)")
 
 
 def test_all_findings_are_named_at_once(host):

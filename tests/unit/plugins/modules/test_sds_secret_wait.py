@@ -54,7 +54,7 @@ def names(api):
     [
         ([], "credentials is empty"),
         ([{"name": "app", "hosts": []}], "credentials has no hosts for app"),
-        ([{"name": "app", "hosts": ["*"]}], "credentials has the host '*' for app"),
+        ([{"name": "app", "hosts": ["shop/*"]}], "credentials has the host 'shop/*' for app: give DNS names that the certificate"),
         ([{"name": "ns/app", "hosts": ["a.example.com"]}], "credentials has the name 'ns/app'"),
         (CREDENTIALS * 2, "credentials has app twice"),
         ([{"name": "a", "hosts": ["a.b"], "credential_names": ["a", "b", "c"]}], "credential_names of a has 3 entries"),

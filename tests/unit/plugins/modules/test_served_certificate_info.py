@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.baremesh.edge.plugins.module_utils._net import served as _served
-from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import REFUSED, SERVED, Probe
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import REFUSED, RESET, SERVED, Probe
 from ansible_collections.baremesh.edge.plugins.modules import served_certificate_info
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
@@ -34,8 +34,8 @@ def wire(monkeypatch):
     asked = []
     headers = []
 
-    def probe(address, port, server_name, timeout, proxy_protocol):
-        asked.append((address, port))
+    def probe(address, port, server_name, timeout, proxy_protocol, version=None):
+        asked.append((address, port, version) if version else (address, port))
         headers.append(proxy_protocol)
         answers = script[address]
         return answers.pop(0) if len(answers) > 1 else answers[0]
@@ -67,6 +67,29 @@ def test_each_endpoint_says_whether_it_expects_a_proxy_header(monkeypatch, wire)
     wire["192.0.2.1"] = wire["2001:db8::1"] = [served(0xABC)]
     run(monkeypatch, served_certificate_info, endpoints=[dict(ENDPOINTS[0], proxy_protocol=True), ENDPOINTS[1]])
     assert sorted(wire["headers"]) == [False, True]
+
+
+LOWEST = [dict(ENDPOINTS[0], lowest_tls="1.2")]
+
+
+def test_the_lowest_version_is_spoken_too(monkeypatch, wire):
+    wire["192.0.2.1"] = [served(0xABC)]
+    found = run(monkeypatch, served_certificate_info, endpoints=LOWEST, expected_serials={"app.example.com": "abc"})
+    assert (found["failed"], found["endpoints"][0]["serial"]) == (False, "abc")
+    assert wire["asked"] == [("192.0.2.1", 443), ("192.0.2.1", 443, "1.2")]
+
+
+def test_an_endpoint_that_clients_of_the_lowest_version_cannot_use_is_not_right(monkeypatch, wire):
+    wire["192.0.2.1"] = [served(0xABC), Probe(RESET, detail="TLS: HANDSHAKE_FAILURE")]
+    found = run(monkeypatch, served_certificate_info, endpoints=LOWEST, expected_serials={"app.example.com": "abc"}, timeout=0)
+    assert found["failed"] is True
+    assert "serves no certificate: with TLS 1.2, which is allowed there, TLS: HANDSHAKE_FAILURE; let the cipher suites fit" in found["msg"]
+
+
+def test_an_endpoint_that_is_closed_is_asked_once(monkeypatch, wire):
+    wire["192.0.2.1"] = [Probe(REFUSED, detail="connection refused")]
+    run(monkeypatch, served_certificate_info, endpoints=LOWEST)
+    assert wire["asked"] == [("192.0.2.1", 443)]
 
 
 def test_it_waits_for_the_expected_serial_and_asks_again_only_where_it_is_not(monkeypatch, wire):

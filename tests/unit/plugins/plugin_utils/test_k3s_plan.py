@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_files, k3s_plan
@@ -226,3 +228,28 @@ def test_firewalls_open_what_the_hosts_need_of_each_other(changes, tcp, udp):
 
 def test_firewalls_can_be_left_alone():
     assert derive(firewall="false")["firewall"] is None
+
+
+def test_all_that_holds_lists_or_dictionaries_may_come_as_text():
+    given = {
+        "server_config": {"tls-san": ["edge.example.com"]},
+        "first_server_config": {"https-listen-port": 7443},
+        "disable": ["traefik"],
+        "registries": {"mirrors": {"docker.io": {"endpoint": ["https://mirror.example.com"]}}},
+        "environment": {"HTTPS_PROXY": "http://proxy.example.com:3128"},
+    }
+    assert derive(**{key: json.dumps(value) for key, value in given.items()}) == derive(**given)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"server_config": "tls-san"}, "k3s_server_config is 'tls-san': it must be a dictionary of K3s's configuration keys."),
+        ({"registries": "hush"}, "k3s_registries cannot be read (its value may hold passwords and is not shown): "),
+        ({"environment": ["hush"]}, "k3s_environment cannot be read (its value may hold passwords and is not shown): "),
+    ],
+)
+def test_text_that_stands_for_nothing_is_a_finding(changes, said):
+    (finding,) = derive(**changes)["findings"]
+    assert finding.startswith(said)
+    assert "hush" not in finding

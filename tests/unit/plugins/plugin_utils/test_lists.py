@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible.errors import AnsibleFilterError
 
@@ -59,3 +61,43 @@ def test_networks_are_read_the_same_way():
     assert findings == []
     assert lists.network_list(["10.42.0.0/40"], "edge_pod_networks", findings) == []
     assert findings == ["edge_pod_networks has '10.42.0.0/40': each entry must be a network such as 10.42.0.0/16."]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"a": 1}, {"a": 1}),
+        ('{"a": [1, 2]}', {"a": [1, 2]}),
+        ("{a: {b: c}}", {"a": {"b": "c"}}),
+        ("a: 1\nb: 2", {"a": 1, "b": 2}),
+        ("{}", {}),
+        ("", {}),
+        (None, {}),
+    ],
+)
+def test_dictionaries_as_people_write_them(value, expected):
+    assert lists.as_dict(value, "edge_x") == expected
+
+
+@pytest.mark.parametrize("value", ["many", "[1]", "{", "a=1,b=2", 5, True, [1], ["a: b"]])
+def test_what_is_no_dictionary_is_named(value):
+    with pytest.raises(AnsibleFilterError, match=re.escape(f"edge_x is {value!r}: it must be a dictionary, or text")):
+        lists.as_dict(value, "edge_x")
+
+
+def test_what_may_hold_passwords_is_not_shown():
+    with pytest.raises(AnsibleFilterError) as error:
+        lists.as_dict("auth: {password: s3cret", "k3s_registries")
+    assert "s3cret" not in str(error.value)
+    assert str(error.value).startswith("k3s_registries cannot be read (its value may hold passwords and is not shown): ")
+
+
+@pytest.mark.parametrize("value", [[{"port": 80}], '[{"port": 80}]', "[{port: 80}]", ['{"port": 80}'], "- port: 80\n"])
+def test_lists_of_dictionaries(value):
+    assert lists.as_list(value, "x", True) == [{"port": 80}]
+
+
+@pytest.mark.parametrize(("value", "said"), [([80], "x[0] is 80"), ("80 {}", "x[0] is '80'"), ([{"a": 1}, [2]], "x[1] is [2]")])
+def test_entries_that_are_no_dictionaries_are_named(value, said):
+    with pytest.raises(AnsibleFilterError, match=re.escape(f"{said}: it must be a dictionary.")):
+        lists.as_list(value, "x", True)

@@ -25,7 +25,10 @@ PASSING = {
     "tls": {"mode": "PASSTHROUGH"},
     "routes": [{"service": "db.data", "port": 5432}],
 }
+PORT = {"number": 443, "name": "https", "protocol": "HTTPS"}
+PLAIN = {"port": {**PORT, "number": 80}, "hosts": ["a.b"]}
 LAB = {"name": "lab", "type": "selfsigned"}
+ASKED = {"server_name": "app.example.com", "lowest_tls": "1.2"}
 WILDCARD = {"name": "all", "hosts": ["*.example.com"], "issuer": "lab", "routes": [ROUTE]}
 
 
@@ -42,7 +45,11 @@ def fine(*sites, **settings):
 
 def gateway(credential, *hosts, name="raw", selector=None, port=443, **tls):
     tls = {"mode": "SIMPLE", "credentialName": credential} | tls
-    server = {"port": {"number": port}, "hosts": list(hosts), "tls": {key: value for key, value in tls.items() if value}}
+    server = {
+        "port": {"number": port, "name": "https", "protocol": "HTTPS"},
+        "hosts": list(hosts),
+        "tls": {key: value for key, value in tls.items() if value},
+    }
     return {"metadata": {"name": name}, "spec": {"selector": selector or {"istio": "ingress"}, "servers": [server]}}
 
 
@@ -71,7 +78,7 @@ def test_objects_of_a_site():
 
 def test_what_others_need_is_applied_first():
     mutual = SITE | {"tls": {"mode": "MUTUAL", "ca_certificate": PEM}}
-    found = fine(mutual, gateway_destination_rules=[{"metadata": {"name": "x"}}])
+    found = fine(mutual, gateway_destination_rules=[{"metadata": {"name": "x"}, "spec": {"host": "x.default.svc.cluster.local"}}])
     assert [entry["kind"] for entry in found["certificate_objects"]] == ["Secret", "Certificate"]
     assert [entry["kind"] for entry in found["gateway_objects"]] == ["DestinationRule", "Gateway", "VirtualService", "VirtualService"]
 
@@ -98,7 +105,7 @@ def test_the_kind_of_the_issuer_is_looked_up():
 def test_texts_of_a_survey_are_cast():
     found = fine(SITE, edge_gateway_port="8443", edge_https_port="8444", edge_trusted_proxies="0", edge_proxy_protocol="yes")
     assert found["gateways"][0]["spec"]["servers"][0]["port"]["number"] == 8443
-    assert found["endpoints"] == [{"address": "192.0.2.1", "port": 8444, "proxy_protocol": True, "server_name": "app.example.com"}]
+    assert found["endpoints"] == [{"address": "192.0.2.1", "port": 8444, "proxy_protocol": True, **ASKED}]
     found = fine(SITE, edge_addresses="192.0.2.1, 192.0.2.2", edge_proxy_addresses='["192.0.2.9"]')
     assert found["addresses"] == ["192.0.2.1", "192.0.2.2"]
     assert [entry["address"] for entry in found["endpoints"]] == ["192.0.2.1", "192.0.2.2", "192.0.2.9"]
@@ -143,6 +150,7 @@ def test_a_site_with_an_issuer_is_proved_by_its_certificate():
         "secrets": ["app"],
         "certificates": ["app"],
         "issuer": "letsencrypt",
+        "lowest_tls": "1.2",
     }
 
 
@@ -195,20 +203,44 @@ def test_a_wildcard_beside_a_name():
 def test_every_host_is_looked_at_at_every_address():
     found = fine(WILDCARD | {"hosts": ["app.example.com", "*.example.com"]}, edge_addresses=["192.0.2.1", "192.0.2.2"])["endpoints"]
     assert len(found) == 4
-    assert found[3] == {"address": "192.0.2.2", "port": 443, "server_name": "edge-check.example.com"}
+    assert found[3] == {"address": "192.0.2.2", "port": 443, "server_name": "edge-check.example.com", "lowest_tls": "1.2"}
 
 
 def test_a_proxy_in_front_serves_it_too_and_the_hosts_expect_its_header():
     proxies = {"edge_proxy_protocol": True, "edge_proxy_addresses": ["192.0.2.9"], "edge_https_port": 8443}
     assert fine(SITE, **proxies)["endpoints"] == [
-        {"address": "192.0.2.1", "port": 8443, "proxy_protocol": True, "server_name": "app.example.com"},
-        {"address": "192.0.2.9", "port": 443, "server_name": "app.example.com"},
+        {"address": "192.0.2.1", "port": 8443, "proxy_protocol": True, **ASKED},
+        {"address": "192.0.2.9", "port": 443, **ASKED},
     ]
 
 
 def test_a_proxy_that_ends_tls_serves_a_certificate_of_its_own():
     found = fine(SITE, edge_trusted_proxies=1, edge_proxy_addresses=["192.0.2.9"])["endpoints"]
     assert [entry["address"] for entry in found] == ["192.0.2.1"]
+
+
+@pytest.mark.parametrize(
+    ("tls", "lowest"),
+    [
+        ({}, "1.2"),
+        ({"max_version": "1.2"}, "1.2"),
+        ({"min_version": "1.2", "cipher_suites": ["ECDHE-ECDSA-AES256-GCM-SHA384"]}, "1.2"),
+        ({"mode": "OPTIONAL_MUTUAL", "ca_certificate": PEM}, "1.2"),
+        ({"min_version": "1.3"}, None),
+        # The server wants a certificate before the client has seen all of the handshake.
+        ({"mode": "MUTUAL", "ca_certificate": PEM}, None),
+    ],
+)
+def test_the_lowest_version_that_a_site_allows_is_proved_too(tls, lowest):
+    (found,) = fine(SITE | {"tls": tls})["endpoints"]
+    assert found.get("lowest_tls") == lowest
+
+
+@pytest.mark.parametrize(("least", "lowest"), [(None, "1.2"), ("TLSV1_0", "1.2"), ("TLSV1_2", "1.2"), ("TLSV1_3", None)])
+def test_the_lowest_version_that_a_raw_gateway_allows_is_proved_too(least, lowest):
+    (found,) = fine(gateway_gateways=[gateway("mine", "a.example.com", minProtocolVersion=least)])["endpoints"]
+    assert found.get("lowest_tls") == lowest
+    assert "lowest_tls" not in fine(PASSING)["endpoints"][0]
 
 
 # --- issuers
@@ -229,7 +261,7 @@ def test_an_issuer_of_a_namespace_is_not_that_of_lets_encrypt():
 
 
 def test_names_that_an_acme_server_must_reach():
-    raw = [certificate("mail", "mail", "mail.example.com", "*.example.org")]
+    raw = [certificate("mail", "mail", "mail.example.com"), certificate("wild", "wild", "*.example.org", issuer="lab")]
     found = fine(SITE, OWN, PASSING, WILDCARD, certificate_certificates=raw)["names"]
     assert found == [
         {"host": "app.example.com", "site": "app", "acme": True},
@@ -271,13 +303,13 @@ def test_hosts_whose_next_order_is_proved_by_http01():
 
 
 def test_raw_objects_are_completed_and_can_be_found_again():
-    raw = {"metadata": {"name": "x", "labels": {"a": "b"}}, "spec": {}}
+    raw = {"metadata": {"name": "x", "labels": {"a": "b"}}, "spec": {"host": "x.default.svc.cluster.local"}}
     (found,) = fine(gateway_destination_rules=[raw])["destination_rules"]
     assert found == {
         "apiVersion": "networking.istio.io/v1",
         "kind": "DestinationRule",
         "metadata": {"name": "x", "namespace": NS, "labels": {"a": "b", **LABELS}},
-        "spec": {},
+        "spec": {"host": "x.default.svc.cluster.local"},
     }
 
 
@@ -318,9 +350,9 @@ def test_credentials_of_gateways():
 
 def test_credentials_of_raw_gateways():
     servers = [
-        {"hosts": ["default/a.example.com"], "tls": {"mode": "SIMPLE", "credentialNames": ["rsa", "ecdsa"]}},
-        {"hosts": ["b.example.com"], "tls": {"mode": "PASSTHROUGH"}},
-        {"hosts": ["*"], "port": {"number": 80}},
+        {"port": PORT, "hosts": ["default/a.example.com"], "tls": {"mode": "SIMPLE", "credentialNames": ["rsa", "ecdsa"]}},
+        {"port": PORT, "hosts": ["b.example.com"], "tls": {"mode": "PASSTHROUGH"}},
+        {"hosts": ["*"], "port": {"number": 80, "name": "http", "protocol": "HTTP"}},
     ]
     assert fine(gateway_gateways=[{"metadata": {"name": "x"}, "spec": {"servers": servers}}])["credentials"] == [
         {"name": "rsa", "hosts": ["a.example.com"], "mode": "SIMPLE", "credential_names": ["rsa", "ecdsa"]}
@@ -339,6 +371,7 @@ def test_what_a_raw_gateway_serves_is_asked_like_a_site():
         "secrets": ["shop-tls"],
         "certificates": ["shop"],
         "issuer": None,
+        "lowest_tls": "1.2",
     }
     assert {entry["server_name"] for entry in found["endpoints"]} == {"shop.example.com", "edge-check.example.org"}
     assert {"host": "shop.example.com", "site": "shop", "acme": True} in found["names"]
@@ -355,14 +388,27 @@ def test_a_gateway_for_all_hosts_is_asked_by_names_of_its_certificate():
 
 def test_a_gateway_for_all_hosts_whose_certificate_is_not_known():
     found = fine(gateway_gateways=[gateway("mine", "*")])
-    assert subject(found, "raw")["server_names"] == found["endpoints"] == []
+    assert subject(found, "raw")["server_names"] == ["edge-check.invalid"]
+    assert [entry["server_name"] for entry in found["endpoints"]] == ["edge-check.invalid"]
     assert found["own_secrets"] == ["mine"]
     assert found["credentials"][0]["hosts"] == ["*"]
-    (warning,) = found["warnings"]
-    assert warning.startswith(
-        "gateway_gateways (raw): the report cannot show what hosts '*' serve, since the names of the certificate in Secret 'mine' are not "
-    )
-    assert warning.endswith("known; name the hosts, or put the Certificate into certificate_certificates")
+    assert found["warnings"] == []
+
+
+def test_a_gateway_for_all_hosts_whose_names_all_have_servers_of_their_own():
+    raw = [certificate("all", "all-tls", "app.example.com", issuer="lab")]
+    found = fine(SITE | {"issuer": "lab"}, gateway_gateways=[gateway("all-tls", "*")], certificate_certificates=raw)
+    assert subject(found, "raw")["server_names"] == ["edge-check.invalid"]
+
+
+def test_a_gateway_for_all_hosts_beside_names_and_a_zone():
+    found = fine(gateway_gateways=[gateway("mine", "shop/*", "a.example.com", "*.example.org")])
+    assert subject(found, "raw")["server_names"] == ["a.example.com", "edge-check.example.org", "edge-check.invalid"]
+
+
+def test_a_gateway_that_passes_all_hosts_on_is_warned_of():
+    (warning,) = fine(gateway_gateways=[gateway(None, "*", mode="PASSTHROUGH")])["warnings"]
+    assert warning == "gateway_gateways (raw): the report cannot show what hosts '*' serve, since TLS passes through; name the hosts"
 
 
 @pytest.mark.parametrize(
@@ -371,12 +417,149 @@ def test_a_gateway_for_all_hosts_whose_certificate_is_not_known():
         gateway("app-tls", "a.b", selector={"istio": "internal"}),
         gateway("app-tls", "a.b", port=8443),
         gateway(None, "a.b", mode="ISTIO_MUTUAL"),
-        {"metadata": {"name": "x"}, "spec": {"selector": {"istio": "ingress"}, "servers": [{"port": {"number": 80}, "hosts": ["a.b"]}]}},
+        {
+            "metadata": {"name": "x"},
+            "spec": {"selector": {"istio": "ingress"}, "servers": [{"port": {**PORT, "number": 80}, "hosts": ["a.b"]}]},
+        },
     ],
 )
 def test_other_gateways_are_not_asked(other):
     found = fine(gateway_gateways=[other])
     assert found["subjects"] == found["endpoints"] == found["server_names"] == []
+
+
+# --- challenges
+
+GUIDE_HOSTS = ["www.example.com", "api.example.com"]
+OPEN = {"metadata": {"name": "shop", "namespace": "shop"}, "spec": {"hosts": GUIDE_HOSTS, "gateways": [f"{NS}/guide"], "http": [{}]}}
+PREFIXED = {"hosts": ["www.example.com"], "gateways": [f"{NS}/edge-http"], "http": [{"match": [{"uri": {"prefix": "/.well-known/"}}]}]}
+NO_RENEWAL = "so HTTP-01 challenges for {} do not reach cert-manager's solver and the certificate can never be renewed; "
+
+
+def guide(*plain, redirect=True, name="guide", hosts=GUIDE_HOSTS):
+    """The Gateway of a well-known guide: TLS for some hosts, and a redirect on port 80."""
+    found = gateway("guide-tls", *hosts, name=name)
+    found["spec"]["servers"].append({**PLAIN, "hosts": list(plain), "tls": {"httpsRedirect": redirect}})
+    return found
+
+
+GUIDE = [certificate("guide", "guide-tls", *GUIDE_HOSTS)]
+
+
+@pytest.mark.parametrize(
+    ("gateways", "routes", "cause", "hosts"),
+    [
+        (
+            [guide("*")],
+            [OPEN],
+            f"Gateway {NS}/guide has httpsRedirect on port 80 (VirtualService shop/shop brings the host to it)",
+            GUIDE_HOSTS,
+        ),
+        ([guide(*GUIDE_HOSTS)], [], f"Gateway {NS}/guide has httpsRedirect on port 80", GUIDE_HOSTS),
+        ([guide("www.example.com")], [], f"Gateway {NS}/guide has httpsRedirect on port 80", GUIDE_HOSTS[:1]),
+        (
+            [],
+            [{"metadata": {"name": "pages"}, "spec": PREFIXED}],
+            f"VirtualService {NS}/pages takes prefix /.well-known/ before the solver's route",
+            GUIDE_HOSTS[:1],
+        ),
+    ],
+)
+def test_a_raw_manifest_that_takes_challenges_is_refused(gateways, routes, cause, hosts):
+    (found,) = plan(certificate_certificates=GUIDE, gateway_gateways=gateways, gateway_virtual_services=routes)["findings"]
+    assert found.startswith(f"{cause}, {NO_RENEWAL.format(', '.join(hosts))}")
+    assert "edge_http_gateway" in found
+
+
+def test_a_raw_redirect_for_the_host_of_a_site_is_refused_too():
+    (found,) = plan(SITE, gateway_gateways=[guide("app.example.com")])["findings"]
+    assert NO_RENEWAL.format("app.example.com") in found
+
+
+@pytest.mark.parametrize(
+    ("certificates", "gateways", "routes"),
+    [
+        (GUIDE, [guide("*")], []),
+        (GUIDE, [guide("*", redirect=False)], [OPEN]),
+        ([certificate("guide", "guide-tls", *GUIDE_HOSTS, issuer="lab")], [guide("*")], [OPEN]),
+        ([certificate("guide", "guide-tls", *GUIDE_HOSTS, kind="Issuer")], [guide("*")], [OPEN]),
+        ([], [guide("*")], [OPEN]),
+    ],
+)
+def test_redirects_that_take_no_challenge_pass(certificates, gateways, routes):
+    fine(certificate_certificates=certificates, gateway_gateways=gateways, gateway_virtual_services=routes)
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_what_sites_make_leaves_challenges_to_the_solver(proxies):
+    """A raw manifest beside them lets the plan look at all of them."""
+    other = {"metadata": {"name": "x"}, "spec": {"hosts": ["other.example.com"], "gateways": [f"{NS}/edge-http"], "http": [{}]}}
+    routes = [ROUTE | {"prefix": "/.well-known"}, ROUTE]
+    fine(SITE | {"routes": routes}, gateway_virtual_services=[other], edge_trusted_proxies=proxies, edge_proxy_addresses=["192.0.2.9"])
+
+
+def test_an_issuer_that_may_prove_names_by_dns_is_only_warned_of():
+    both = {"name": "both", "server": "https://acme.example.com/dir", "solvers": [{"http01": {}}, {"dns01": {}}]}
+    raw = [certificate("guide", "guide-tls", *GUIDE_HOSTS, issuer="both")]
+    (found,) = fine(cert_manager_issuers=[both], certificate_certificates=raw, gateway_gateways=[guide(*GUIDE_HOSTS)])["warnings"]
+    assert NO_RENEWAL.format(", ".join(GUIDE_HOSTS)) in found
+
+
+# --- what works, but not as people mean it
+
+
+@pytest.mark.parametrize(
+    ("prefix", "rewrite", "said", "advice"),
+    [
+        (
+            "/api",
+            "/",
+            "/api/x becomes //x and /apikeys is taken too",
+            "write {prefix: /api/, rewrite: /} and {exact: /api, rewrite: /}",
+        ),
+        ("/api/", "/v1", "/api/x becomes /v1x", "write {prefix: /api/, rewrite: /v1/} and {exact: /api, rewrite: /v1}"),
+        ("/", "/app", "/x becomes /appx", "write {prefix: /, rewrite: /app/}"),
+    ],
+)
+def test_a_rewrite_that_makes_other_paths_is_warned_of(prefix, rewrite, said, advice):
+    (found,) = fine(SITE | {"routes": [ROUTE | {"prefix": prefix, "rewrite": rewrite}]})["warnings"]
+    assert found == f"edge_sites (app): routes[0] replaces '{prefix}' by '{rewrite}', so {said}; {advice}"
+
+
+@pytest.mark.parametrize(
+    ("match", "rewrite"), [("prefix: /api/", "/"), ("prefix: /api", "/v1"), ("prefix: /", "/"), ("exact: /api", "/"), ("regex: /x", "/")]
+)
+def test_rewrites_that_keep_slashes_pass(match, rewrite):
+    kind, _colon, path = match.partition(": ")
+    assert fine(SITE | {"routes": [{kind: path, "service": "a.b", "port": 1, "rewrite": rewrite}]})["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("sites", "settings", "said"),
+    [
+        ([OWN, OWN | {"name": "two", "hosts": ["two.example.com"]}], {}, "own and two share the certificate in Secret 'mine': browsers"),
+        ([WILDCARD, SITE], {}, "all and app both have a certificate for app.example.com: browsers"),
+        ([OWN], {"gateway_gateways": [gateway("mine", "raw.example.com")]}, "own and raw share the certificate in Secret 'mine': "),
+        ([], {"gateway_gateways": [gateway("a", "*.x.org", name="a"), gateway("b", "y.x.org", name="b")]}, "a and b both have a "),
+    ],
+)
+def test_sites_between_which_browsers_confuse_connections_are_warned_of(sites, settings, said):
+    (found,) = fine(*sites, **settings)["warnings"]
+    assert found.startswith(said)
+    assert "answered with 404" in found
+
+
+@pytest.mark.parametrize(
+    "sites",
+    [
+        [SITE, OWN],
+        [WILDCARD, PASSING],
+        [WILDCARD, SITE | {"hosts": ["a.b.example.com", "example.com", "app.example.org"]}],
+        [WILDCARD | {"hosts": ["*.example.com", "example.com"]}, SITE | {"hosts": ["app.example.org"]}],
+    ],
+)
+def test_sites_with_certificates_of_their_own_pass(sites):
+    assert fine(*sites)["warnings"] == []
 
 
 # --- cost and robustness

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
+import subprocess
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils._process import identity_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_report
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight import CHECKS
@@ -158,9 +161,12 @@ def test_what_is_wrong_with_settings(settings, said):
         ({"hostname": "my_host"}, "edge1: its host name 'my_host' cannot be the name of a Node: "),
         (
             {"listeners": [holder()]},
-            "edge1: port 80 on 0.0.0.0, needed for the sites, is held by nginx (pid 812, unit nginx.service): stop it",
+            "edge1: port 80 on 0.0.0.0, needed for the sites, is held by nginx (pid 812, unit nginx.service): let it listen on another",
         ),
-        ({"listeners": [holder(6443, process="haproxy", unit="")]}, "needed for the Kubernetes API, is held by haproxy (pid 812): stop it"),
+        (
+            {"listeners": [holder(6443, process="haproxy", unit="")]},
+            "needed for the Kubernetes API, is held by haproxy (pid 812): let it listen on another",
+        ),
         ({"listeners": [holder(443, process="", unit="", pid=0)]}, "is held by a process that is not visible: "),
     ],
 )
@@ -168,6 +174,12 @@ def test_what_is_wrong_with_a_host(changes, said):
     errors, _warnings = judge(hosts={"edge1": gathered(**changes)})
     assert len(errors) == 1
     assert said in errors[0]
+
+
+def test_whose_ports_they_are_is_not_judged_without_root():
+    unseen = holder(6443, process="", unit="", pid=0)
+    (error,) = judge(hosts={"edge1": gathered(root=False, listeners=[unseen])})[0]
+    assert error.startswith("edge1: is not managed as root: ")
 
 
 @pytest.mark.parametrize(
@@ -245,13 +257,35 @@ def test_a_firewall_that_the_role_opens_is_no_warning(changes):
 def test_hosts_are_compared_with_each_other():
     hosts = {"edge1": gathered(), "edge2": gathered(fetched={}, time_offset=42.0)}
     errors, _warnings = judge(hosts=hosts)
-    assert "edge1: its clock is 42 s behind that of edge2: set the clocks by NTP, for example with chrony." in errors
+    assert "edge2: its clock is 42 s ahead of that of edge1: set the clocks by NTP, for example with chrony." in errors
     assert "edge2: has the host name 'edge1' like edge1: give each host its own name, or set node-name." in errors
 
 
 @pytest.mark.parametrize("changes", [{"node_name": "edge2"}, {"node_name": "edge1", "node_id": True}])
 def test_hosts_of_one_name_may_have_nodes_of_their_own(changes):
     assert judge(hosts={"edge1": gathered(), "edge2": gathered(fetched={}, **changes)})[0] == []
+
+
+@pytest.mark.parametrize(
+    ("offsets", "said"),
+    [
+        ((0.0, 3600.0, 0.2), "edge2: its clock is 3600 s ahead of that of edge1"),
+        ((0.0, -3600.0, 0.2), "edge2: its clock is 3600 s behind that of edge3"),
+        ((0.0, 3600.0, 3600.0), "edge2: its clock is 3600 s ahead of that of edge1"),
+        ((-11.0, 0.0, 0.0), "edge1: its clock is 11 s behind that of edge2"),
+    ],
+)
+def test_the_host_whose_clock_is_wrong_is_named(offsets, said):
+    hosts = {f"edge{number}": gathered(hostname=f"edge{number}", time_offset=offset) for number, offset in enumerate(offsets, 1)}
+    (error,) = judge(hosts=hosts)[0]
+    assert error.startswith(said)
+
+
+@pytest.mark.parametrize("offset", [3600.0, -3600.0])
+def test_one_host_an_hour_away_from_the_controller_is_a_warning(offset):
+    errors, (warning,) = judge(hosts={"edge1": gathered(time_offset=offset)})
+    assert errors == []
+    assert warning.startswith(f"edge1: its clock differs by {offset:.0f} s from the controller's: set the clocks by NTP")
 
 
 def test_a_common_difference_to_the_controller_is_a_warning():
@@ -282,7 +316,14 @@ def test_a_common_difference_to_the_controller_is_a_warning():
         ),
         (
             {"module_stdout": "", "module_stderr": "sudo: unable to resolve host edge1\nsudo: a password is required\n"},
-            "cannot be examined (sudo: a password is required)",
+            "cannot be examined (sudo: a password is required): set ansible_become_password of the host, or run with --ask-become-pass.",
+        ),
+        ({"msg": "Task failed: Incorrect sudo password"}, "(Task failed: Incorrect sudo password): set ansible_become_password"),
+        ({"module_stdout": "Sorry, try again.\n", "msg": "MODULE FAILURE"}, "(Sorry, try again): set ansible_become_password"),
+        ({"msg": "Task failed: Missing sudo password"}, "(Task failed: Missing sudo password): set ansible_become_password"),
+        (
+            {"unreachable": True, "msg": "Permission denied (publickey,password)."},
+            "cannot be reached (Permission denied (publickey,password)): check ansible_host, ansible_user and the SSH key",
         ),
     ],
 )
@@ -311,6 +352,93 @@ def test_names_that_do_not_point_to_the_hosts(answer, said):
     assert errors[0].startswith("edge1: host app.example.com of site app ")
     assert said in errors[0]
     assert judge({"skip": ["dns"]}, network=network) == ([], [])
+
+
+def pointing(*addresses):
+    """A network in which the site's name has these addresses."""
+    split = {"a": [one for one in addresses if ":" not in one], "aaaa": [one for one in addresses if ":" in one]}
+    return {**NETWORK, "resolved": {"app.example.com": {"name": "app.example.com", **split, "error": ""}}}
+
+
+BEHIND_NAT = {"edge1": gathered(addresses=["192.168.1.10", "fd00::10"])}
+NAT = {"edge_host_addresses": ["192.168.1.10"], "edge_addresses": ["192.168.1.10"]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (["203.0.113.7"], "if a router or load balancer forwards 203.0.113.7 to them, set edge_address of the host to it"),
+        (["2001:db8::7"], "if a router or load balancer forwards 2001:db8::7 to them, set edge_address of the host to it"),
+        (["203.0.113.7", "203.0.113.8"], "forwards 203.0.113.7, 203.0.113.8 to them"),
+        ([], "create an A record that points to the public address that is forwarded to them, and set edge_addresses to it"),
+    ],
+)
+def test_no_public_name_is_pointed_to_a_private_address(answer, said):
+    (error,) = judge(NAT, BEHIND_NAT, pointing(*answer))[0]
+    assert said in error
+    assert "record point to 192.168" not in error
+    assert "points to 192.168" not in error
+
+
+@pytest.mark.parametrize("private", ["10.1.2.3", "172.20.0.3", "192.168.7.1", "100.64.0.9", "169.254.3.3"])
+def test_every_kind_of_private_address_counts_as_one(private):
+    hosts = {"edge1": gathered(addresses=[private])}
+    settings = {"edge_host_addresses": [private], "edge_addresses": [private]}
+    assert f"only the private {private} is known" in judge(settings, hosts, pointing("203.0.113.7"))[0][0]
+    assert judge(settings, hosts, pointing(private)) == ([], [])
+
+
+def test_of_public_and_private_addresses_the_public_one_is_named():
+    hosts = {"edge1": gathered(addresses=["192.0.2.10", "10.0.0.10"])}
+    (error,) = judge(hosts=hosts, network=pointing("203.0.113.7"))[0]
+    assert "let the A record point to 192.0.2.10, or set edge_proxy_addresses" in error
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"edge_proxy_addresses": ["198.51.100.1"]},
+        {"edge_addresses": ["198.51.100.1"]},
+        {"edge_addresses": ["198.51.100.1"], "edge_proxy_addresses": ["lb.example.com"]},
+    ],
+)
+@pytest.mark.parametrize("inside", ["192.168.1.10", "fd00::10"])
+def test_a_resolver_inside_may_point_to_the_hosts_themselves(settings, inside):
+    network = pointing(inside)
+    network["resolved"]["lb.example.com"] = {"name": "lb.example.com", "a": ["198.51.100.1"], "aaaa": [], "error": ""}
+    errors, (warning,) = judge({**NAT, **settings}, BEHIND_NAT, network)
+    assert errors == []
+    assert f"points to {inside} (" in warning
+    assert "here, a private address of the hosts: outside it must point to 198.51.100.1." in warning
+
+
+@pytest.mark.parametrize("elsewhere", ["192.168.1.99", "203.0.113.9"])
+def test_an_address_of_no_host_is_wrong_behind_a_proxy_too(elsewhere):
+    errors, warnings = judge({**NAT, "edge_proxy_addresses": ["198.51.100.1"]}, BEHIND_NAT, pointing(elsewhere))
+    assert warnings == []
+    assert len(errors) == 1
+    assert "let the A record point to 198.51.100.1" in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("process", "unit", "said"),
+    [
+        ("docker-proxy", "docker.service", "a container publishes this port, so publish another port of the host for it."),
+        ("dockerd", "docker.service", "a container publishes this port"),
+        ("conmon", "", "a container publishes this port"),
+        ("tailscaled", "tailscaled.service", "leave it alone until another way to the host works"),
+        ("sshd", "ssh.service", "leave it alone until another way to the host works"),
+        ("systemd", "ssh.socket", "leave it alone until another way to the host works"),
+        ("openvpn", "openvpn-server@main.service", "leave it alone until another way to the host works"),
+        ("apache2", "apache2.service", "have the gateway forward its names to it as sites of edge_sites."),
+        ("python3", "", "find out what needs it, and let it listen on another port or address."),
+        ("", "", "find out what needs it, and let it listen on another port or address."),
+    ],
+)
+def test_no_advice_about_a_held_port_cuts_anything_off(process, unit, said):
+    (error,) = judge(hosts={"edge1": gathered(listeners=[holder(443, process=process, unit=unit)])})[0]
+    assert said in error
+    assert not any(word in error for word in ("stop", "systemctl", "disable", "kill", "remove"))
 
 
 SILENT = "points to 2001:db8::10 (AAAA), where nothing will answer: the cluster has no IPv6"
@@ -388,6 +516,12 @@ def test_an_api_host_that_cannot_look_is_a_finding():
     assert errors == ["edge1: cannot look at DNS and ACME servers (timed out): check that Ansible reaches this host."]
 
 
+def test_an_api_host_that_cannot_be_examined_is_one_finding():
+    failed = {"unreachable": True, "msg": "timed out"}
+    (error,) = judge(hosts={"edge1": failed}, network=failed)[0]
+    assert error.startswith("edge1: cannot be reached (timed out)")
+
+
 def test_what_to_look_at_follows_from_the_settings():
     found = plan(SETTINGS)
     assert found["names"] == ["app.example.com"]
@@ -400,7 +534,8 @@ def test_what_to_look_at_follows_from_the_settings():
 
 def test_what_is_skipped_is_not_looked_at():
     found = plan({**SETTINGS, "skip": ["dns", "acme", "release", "ports"]})
-    assert found == {"names": [], "urls": [], "release": "", "ports": []}
+    looks = ("names", "caa_names", "urls", "ports")
+    assert {key: found[key] for key in (*looks, "release")} == {**{key: [] for key in looks}, "release": ""}
 
 
 @pytest.mark.parametrize("settings", [{"k3s_version": "bad"}, {"airgap_dir": "/x"}])
@@ -433,6 +568,46 @@ def test_what_is_wrong_with_proxies_is_found_with_the_rest():
         "edge_trusted_proxies",
         "edge_proxy_addresses",
     ]
+
+
+def run_on(identity, age=35):
+    return {"identity": identity, "who": "process 4711 of ops@control", "age": age}
+
+
+@pytest.fixture(name="process")
+def _process():
+    """A process that lives as long as the test."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
+
+
+def test_a_run_that_changes_hosts_ends_where_another_is_on(process):
+    hosts = {name: gathered(hostname=name, runs=[run_on(identity_of(process.pid))]) for name in ("edge1", "edge2")}
+    said = "edge1, edge2: another run is on, process 4711 of ops@control, begun 35 s ago: wait for its end, then run again."
+    assert judge({"begins": True}, hosts) == ([said], [])
+    assert judge({"begins": False}, hosts) == ([], [said])
+
+
+def test_a_run_that_has_ended_is_none(process):
+    identity = identity_of(process.pid)
+    process.kill()
+    process.wait()
+    assert judge({"begins": True}, {"edge1": gathered(runs=[run_on(identity)])}) == ([], [])
+
+
+@pytest.mark.parametrize(("age", "warned"), [(5, True), (599, True), (601, False), (86400, False)])
+def test_a_run_of_another_controller_is_a_warning_for_a_while(age, warned):
+    errors, warnings = judge({"begins": True}, {"edge1": gathered(runs=[run_on("another-boot/pid:[1] 7 100", age)])})
+    assert errors == []
+    said = f"edge1: a run on another controller, process 4711 of ops@control, began {age} s ago: if it is still on, wait for its end."
+    assert warnings == [said] * warned
+
+
+def test_a_plan_names_this_run():
+    run = plan(SETTINGS)["run"]
+    assert run["identity"] == identity_of(os.getpid())
+    assert run["who"].startswith(f"process {os.getpid()} of ")
 
 
 #: For each check a setting, a host or a network that it alone finds, and a word of the finding.
@@ -509,6 +684,8 @@ def test_addresses_may_come_from_a_survey(variable, value):
         ),
         ({"edge_pod_networks": 5}, "edge_pod_networks is 5: it must be a list, or text with the entries between commas."),
         ({"edge_pod_networks": "pods"}, "edge_pod_networks has 'pods': each entry must be a network such as 10.42.0.0/16."),
+        ({"dictionaries": {"istio_base_values": "many"}}, "istio_base_values is 'many': it must be a dictionary, or text that is one in"),
+        ({"dictionaries": {"cert_manager_values": [1]}}, "cert_manager_values cannot be read (its value may hold passwords and is not"),
         ({"ports": ["http"]}, "preflight_ports has 'http': each entry must be a TCP port from 1 to 65535."),
         ({"skip": {"dns": True}}, "preflight_skip is {'dns': True}: it must be a list, or text with the entries between commas."),
     ],
@@ -570,9 +747,122 @@ def test_names_and_issuers_of_raw_manifests_are_looked_at_too():
 
 
 def test_what_the_report_cannot_show_is_a_warning():
-    server = {"port": {"number": 443}, "hosts": ["*"], "tls": {"mode": "SIMPLE", "credentialName": "mine"}}
+    server = {
+        "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
+        "hosts": ["*"],
+        "tls": {"mode": "PASSTHROUGH"},
+    }
     raw = {"metadata": {"name": "raw"}, "spec": {"selector": {"istio": "ingress"}, "servers": [server]}}
     errors, (warning,) = judge({"gateway_gateways": [raw]})
     assert errors == []
     assert warning.startswith("gateway_gateways (raw): the report cannot show what hosts '*' serve")
     assert judge({"gateway_gateways": [raw], "skip": ["variables"]}) == ([], [])
+
+
+# --- CAA records
+
+PUBLIC = "https://acme-v02.api.letsencrypt.org/directory"
+DNS01 = [{"dns01": {"cloudflare": {}}}]
+
+
+def caa(*records, host="app.example.com", server=PUBLIC, solvers=(), body="", error=""):
+    """Return the report on a host whose domain has these CAA records."""
+    issuer = {"name": "lab", "type": "acme", "server": server, **({"solvers": list(solvers)} if solvers else {})}
+    settings = {**SETTINGS, "issuers": [issuer], "sites": [{**SITE, "hosts": [host]}]}
+    found = [{"critical": critical, "tag": tag, "value": value} for tag, value, critical in records]
+    network = {
+        "resolved": {},
+        "fetched": {server: {"status": 200, "body": body or '{"newOrder": ""}', "error": ""}},
+        "caa": {host: {"name": host, "at": "example.com", "records": found, "error": error}},
+    }
+    return report(settings, {}, network)
+
+
+@pytest.mark.parametrize(
+    ("given", "telling"),
+    [
+        (caa(("issue", "digicert.com", False)), ['(issue "digicert.com")', "letsencrypt.org", 'CAA 0 issue "letsencrypt.org"']),
+        (caa(("issue", ";", False)), ['issue ";"']),
+        (caa(("issue", "letsencrypt.org; validationmethods=dns-01", False)), ["http-01"]),
+        (caa(("issuewild", ";", False), ("issue", "letsencrypt.org", False), host="*.example.com", solvers=DNS01), ['issuewild ";"']),
+        (caa(("issue", "sectigo.com", False), host="*.example.com", solvers=DNS01), ['CAA 0 issue "letsencrypt.org"']),
+        (caa(("tbs", "x", True)), ["critical property 'tbs'"]),
+        (caa(("issue", "letsencrypt.org", False), body='{"newOrder": "", "meta": {"caaIdentities": ["new.example"]}}'), ["new.example"]),
+    ],
+)
+def test_caa_records_that_forbid_an_order(given, telling):
+    (error,) = [error for error in given["errors"] if "CAA" in error]
+    assert "host app.example.com of site app" in error or "host *.example.com of site app" in error
+    assert [part for part in telling if part not in error] == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        caa(),
+        caa(("issue", "letsencrypt.org", False)),
+        caa(("issue", "digicert.com", False), ("issue", "LetsEncrypt.org ; accounturi=https://x/1", False)),
+        caa(("issue", "letsencrypt.org;validationmethods=http-01,dns-01", True)),
+        caa(("issuewild", ";", False)),
+        caa(("issuewild", "letsencrypt.org", False), ("issue", ";", False), host="*.example.com", solvers=DNS01),
+        caa(("iodef", "mailto:a@example.com", True)),
+        caa(("issue", ";", False), server="https://ca.corp/acme/directory"),
+    ],
+)
+def test_caa_records_that_allow_an_order(given):
+    assert [text for text in given["errors"] + given["warnings"] if "CAA" in text] == []
+
+
+def test_caa_records_that_cannot_be_looked_up_are_a_warning():
+    found = caa(error="it failed")
+    assert [text for text in found["errors"] if "CAA" in text] == []
+    (warning,) = [text for text in found["warnings"] if "CAA" in text]
+    assert "at example.com (it failed)" in warning
+
+
+def test_only_names_for_public_authorities_are_asked_for_caa_records():
+    public = {**SETTINGS, "issuers": [{"name": "lab", "type": "acme", "server": PUBLIC}]}
+    assert plan(SETTINGS)["caa_names"] == []
+    assert plan(public)["caa_names"] == ["app.example.com"]
+    assert plan({**public, "skip": ["dns"]})["caa_names"] == []
+
+
+def test_what_the_hosts_cannot_see_is_said():
+    (sentence,) = caa()["unseen"]
+    assert "from the internet reaches port 80 of app.example.com cannot be seen" in sentence
+    assert caa(host="*.example.com", solvers=DNS01)["unseen"] == []
+    assert caa(server="https://ca.corp/acme/directory")["unseen"] == []
+
+
+# --- what an ACME directory asks for
+
+
+@pytest.mark.parametrize(
+    ("fields", "meta", "telling"),
+    [
+        ({"profile": "six-days"}, '{"profiles": {"classic": "x", "shortlived": "y"}}', "no profile 'six-days'"),
+        ({}, '{"externalAccountRequired": true}', "set external_account"),
+    ],
+)
+def test_what_an_acme_directory_does_not_take(fields, meta, telling):
+    errors, _warnings = judge(
+        {"issuers": [{**SETTINGS["issuers"][0], **fields}]},
+        network={**NETWORK, "fetched": {ACME: {"status": 200, "error": "", "body": f'{{"newOrder": "x", "meta": {meta}}}'}}},
+    )
+    (error,) = errors
+    assert telling in error
+
+
+@pytest.mark.parametrize(
+    ("fields", "meta"),
+    [
+        ({"profile": "classic"}, '{"profiles": {"classic": "x"}}'),
+        ({"profile": "any"}, "{}"),
+        ({"profile": "any"}, "null"),
+        ({}, '{"externalAccountRequired": false, "profiles": {}}'),
+        ({"external_account": {"keyID": "x", "keySecretRef": {"name": "eab", "key": "k"}}}, '{"externalAccountRequired": true}'),
+    ],
+)
+def test_what_an_acme_directory_takes(fields, meta):
+    network = {**NETWORK, "fetched": {ACME: {"status": 200, "error": "", "body": f'{{"newOrder": "x", "meta": {meta}}}'}}}
+    assert judge({"issuers": [{**SETTINGS["issuers"][0], **fields}]}, network=network) == ([], [])

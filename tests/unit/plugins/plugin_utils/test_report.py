@@ -145,7 +145,7 @@ def test_a_secret_of_ones_own_that_is_not_served(secrets, serial, problems):
 
 
 def test_a_secret_that_a_raw_certificate_writes_is_proved_by_it():
-    raw = {"metadata": {"name": "written"}, "spec": {"secretName": "mine", "dnsNames": ["own.example.com"]}}
+    raw = {"metadata": {"name": "written"}, "spec": {"secretName": "mine", "dnsNames": ["own.example.com"], "issuerRef": {"name": "x"}}}
     written = CERTIFICATE | {"name": "written", "secret_name": "mine", "serial": "c3"}
     found = plan(OWN, certificate_certificates=[raw])
     result = site_report(found, [written], [], **seen("own.example.com"))
@@ -200,7 +200,7 @@ def test_a_wildcard_beside_its_own_names():
 
 
 def gateway(*hosts, **tls):
-    server = {"port": {"number": 443}, "hosts": list(hosts), "tls": {"mode": "SIMPLE", **tls}}
+    server = {"port": {"number": 443, "name": "https", "protocol": "HTTPS"}, "hosts": list(hosts), "tls": {"mode": "SIMPLE", **tls}}
     return {"metadata": {"name": "raw"}, "spec": {"selector": {"istio": "ingress"}, "servers": [server]}}
 
 
@@ -253,7 +253,7 @@ def test_what_pods_were_seen_to_serve_is_what_the_secrets_hold():
 
 
 def test_what_must_be_served_after_a_renewal():
-    raw = {"metadata": {"name": "raw"}, "spec": {"secretName": "raw-tls", "dnsNames": ["raw.example.com"]}}
+    raw = {"metadata": {"name": "raw"}, "spec": {"secretName": "raw-tls", "dnsNames": ["raw.example.com"], "issuerRef": {"name": "x"}}}
     found = plan(
         SITE,
         SHOP,
@@ -267,7 +267,7 @@ def test_what_must_be_served_after_a_renewal():
     proof = site_proof(found, renewed, names=["raw"])
     assert proof["serials"] == {"raw.example.com": "r2", "edge-check.example.org": "r2"}
     assert proof["endpoints"] == [
-        {"address": address, "port": 8443, "server_name": name}
+        {"address": address, "port": 8443, "server_name": name, "lowest_tls": "1.2"}
         for name in ("raw.example.com", "edge-check.example.org")
         for address in ("192.0.2.1", "2001:db8::1")
     ]
@@ -275,7 +275,7 @@ def test_what_must_be_served_after_a_renewal():
 
 
 def test_after_a_renewal_nothing_is_asked_of_which_a_client_chooses():
-    raw = {"metadata": {"name": "raw"}, "spec": {"secretName": "app-tls", "dnsNames": ["a.b.example"]}}
+    raw = {"metadata": {"name": "raw"}, "spec": {"secretName": "app-tls", "dnsNames": ["a.b.example"], "issuerRef": {"name": "x"}}}
     found = plan(certificate_certificates=[raw], gateway_gateways=[gateway("a.b.example", credentialNames=["app-tls", "app-rsa"])])
     renewed = [CERTIFICATE | {"name": "raw", "secret_name": "app-tls"}]
     assert site_proof(found, renewed, names=["raw"]) == {"serials": {}, "endpoints": []}

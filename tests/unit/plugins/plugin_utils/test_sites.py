@@ -304,3 +304,73 @@ def test_nothing_that_people_write_makes_it_crash(raw):
     assert all(isinstance(text, str) for text in found)
     assert make_plan(raw, {})["findings"][: len(found)] == found
     assert all(isinstance(text, str) for text in make_plan([raw], {})["findings"])
+
+
+# --- regular expressions are RE2, and an earlier one may take all
+
+
+def regex_site(*values):
+    return site(routes=[{"service": "web.default", "port": 80, "regex": value} for value in values])
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("([", "it must be a regular expression (RE2): unterminated character set at position 1"),
+        ("/a)", "it must be a regular expression (RE2): unbalanced parenthesis at position 2"),
+        ("*", "it must be a regular expression (RE2): nothing to repeat at position 0"),
+        ("/[z-a]", "it must be a regular expression (RE2): bad character range z-a at position 2"),
+        ("/(?!admin).*", "Envoy's regular expressions (RE2) do not have '(?!'"),
+        ("/(?<=x)y", "Envoy's regular expressions (RE2) do not have '(?<='"),
+        (r"/(a|b)/\1", r"Envoy's regular expressions (RE2) do not have '\1'"),
+        ("/a++", "Envoy's regular expressions (RE2) do not have '++'"),
+    ],
+)
+def test_regular_expressions_that_envoy_does_not_take(value, reason):
+    (found,) = findings(regex_site(value))
+    assert found == f"edge_sites[0].routes[0] (app): regex is '{value}'; {reason}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("/[*+]+", r"/\++", r"/\(?=x", "/[(?=]x", r"/v[0-9]+/.*", "(?i)/Static/.*", "/x(?i:y)", r"/\pL+", r"/a\z", "/[[:alpha:]]+"),
+        *(r"/\Q(?=[\E.*", "/(?P<id>[0-9]+)", "/(?:a|b)", "/x{2,3}?", r"/files/\d+\.(png|jpe?g)$", "/.*/(?U)x"),
+    ],
+)
+def test_regular_expressions_of_re2_pass(value):
+    assert findings(regex_site(value)) == []
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ({"regex": ".*"}, {"prefix": "/api"}),
+        ({"regex": ".*"}, {"regex": "/v[0-9]+"}),
+        ({"regex": ".*"}, {}),
+        ({"regex": "/.*"}, {"prefix": "/api"}),
+        ({"regex": "/api.*"}, {"prefix": "/api/v1"}),
+        ({"regex": "/v[0-9]+"}, {"exact": "/v12"}),
+        ({"regex": "/x"}, {"regex": "/x"}),
+    ],
+)
+def test_a_route_behind_a_regular_expression_that_takes_all_of_it(earlier, later):
+    (found,) = findings(site(routes=[dict(service="a.b", port=80, **match) for match in (earlier, later)]))
+    assert f"is never reached, routes[0] (regex {earlier['regex']}) takes its requests" in found
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ({"regex": "/api/.*"}, {"prefix": "/api"}),
+        ({"regex": "/v[0-9]+"}, {"prefix": "/v12"}),
+        ({"regex": "/api|/x.*"}, {"prefix": "/api"}),
+        ({"regex": r"/api\.*"}, {"prefix": "/api"}),
+        ({"regex": "/x"}, {"regex": "/y"}),
+        ({"regex": "/.*"}, {}),
+        ({"exact": "/api"}, {"prefix": "/api"}),
+        ({"prefix": "/api/"}, {"exact": "/api"}),
+    ],
+)
+def test_a_route_behind_one_that_leaves_it_something(earlier, later):
+    assert findings(site(routes=[dict(service="a.b", port=80, **match) for match in (earlier, later)])) == []

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cause import FINAL, HEALS
+from ansible_collections.baremesh.edge.plugins.module_utils._cause import FINAL, GRACE, HEALS
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.advice import advice
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes import (
     Failure,
     failure_of,
@@ -124,3 +125,95 @@ def test_renewed_since(given, revision, serial):
 def test_renewed_since_that_is_neither(given):
     with pytest.raises(ValueError, match="renewed_since for app is"):
         parse_renewals({"app": given})
+
+
+def cause_of_challenge(reason, kind="DNS-01", state="pending"):
+    challenge = make.challenge(state=state, reason=reason)
+    challenge["spec"]["type"] = kind
+    return cause_of(
+        make.certificate(conditions=ISSUING), make.cluster_issuer(), make.request(conditions=approved()), make.order(), challenge
+    )
+
+
+MISSING = "Create the Secret that this DNS-01 solver names"
+REFUSED = "The DNS provider does not take the credentials"
+NO_ZONE = "The DNS provider shows no zone for this name"
+
+
+@pytest.mark.parametrize(
+    ("reason", "helps"),
+    [
+        ('error getting cloudflare secret: secret "cloudflare" not found', MISSING),
+        ('specified key "api-token" not found in secret cert-manager/cloudflare', MISSING),
+        ('error getting digitalocean token: failed to load secret "cert-manager/do": secret "do" not found', MISSING),
+        ('error getting akamai client token: no key "token" in secret "cert-manager/akamai"', MISSING),
+        ("error getting acmedns accounts secret: key 'accounts' not found in secret", MISSING),
+        ('no data found in Secret "cert-manager/aws" at Key "id"', MISSING),
+        ('while querying the Cloudflare API for GET "/zones?name=example.com" Error: 9109: Invalid access token', REFUSED),
+        ("Cloudflare API Error Error: 6003: Invalid request headers<- Error: 6111: Invalid format for Authorization header", REFUSED),
+        ("Cloudflare API Error: 10000: Authentication error", REFUSED),
+        (
+            "error instantiating cloudflare challenge solver: the Cloudflare API token is invalid (does the API token contain a newline?)",
+            REFUSED,
+        ),
+        (
+            "failed to determine Route 53 hosted zone ID: operation error Route 53: ListHostedZonesByName, api error AccessDenied: x",
+            REFUSED,
+        ),
+        ("GET https://api.digitalocean.com/v2/domains: 401 Unable to authenticate you", REFUSED),
+        ("DNS update failed. Server replied: NOTAUTH", REFUSED),
+        ("googleapi: Error 403: Forbidden, forbidden", REFUSED),
+        ("Found no Zones for domain _acme-challenge.app.example.com. (neither in the sub-domain nor in the SLD)", NO_ZONE),
+        ("zone example.com. not found in Route 53 for domain _acme-challenge.app.example.com.", NO_ZONE),
+    ],
+)
+def test_a_dns01_solver_without_credentials_that_work_is_not_waited_for(reason, helps):
+    found = cause_of_challenge(reason)
+    assert found.outlook == GRACE
+    assert advice(found.text).startswith(helps)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        'Waiting for DNS-01 challenge propagation: DNS record for "app.example.com" not yet propagated',
+        "Could not determine authoritative nameservers for _acme-challenge.app.example.com.",
+        "DNS update failed: read udp 10.42.0.9:53: i/o timeout",
+        "Put https://api.provider.example/zones: dial tcp: lookup api.provider.example: server misbehaving",
+    ],
+)
+def test_what_a_dns01_solver_says_on_the_way_is_waited_for(reason):
+    assert cause_of_challenge(reason).outlook == HEALS
+
+
+def test_the_same_words_of_an_http01_self_check_may_heal():
+    text = "Waiting for HTTP-01 challenge propagation: wrong status code '403', expected '200'"
+    found = cause_of_challenge(text, "HTTP-01")
+    assert found.outlook == HEALS
+    assert advice(found.text).startswith("Something else answers http://")
+
+
+@pytest.mark.parametrize(
+    ("reason", "helps"),
+    [
+        ('Waiting for DNS-01 challenge propagation: DNS record for "app.example.com" not yet propagated', "dns01RecursiveNameservers"),
+        (
+            "app.example.com: 400 urn:ietf:params:acme:error:dns: DNS problem: NXDOMAIN looking up TXT for _acme-challenge.app.example.com",
+            "the zone's NS records name the provider",
+        ),
+        (
+            "acme: authorization error for app.example.com: 403 urn:ietf:params:acme:error:unauthorized: Incorrect TXT record found",
+            "the zone's NS records name the provider",
+        ),
+        (
+            "acme: authorization error for app.example.com: 400 urn:ietf:params:acme:error:dns: DNS problem: NXDOMAIN looking up A for x",
+            "Create DNS records of that name",
+        ),
+        (
+            "acme: authorization error for app.example.com: 403 urn:ietf:params:acme:error:unauthorized: Invalid response from http://x",
+            "Something else answers",
+        ),
+    ],
+)
+def test_advice_about_challenges(reason, helps):
+    assert helps in advice(f"Challenge app.example.com: {reason}")

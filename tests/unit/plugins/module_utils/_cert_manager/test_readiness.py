@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.advice import advice
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import (
     Renewal,
     condition_problems,
@@ -64,6 +67,16 @@ def test_a_secret_that_is_not_the_certificates(changes, part):
 
 def test_an_absent_secret():
     assert secret_problems(make.certificate(), absent_secret("app"), NOW) == ["Secret app does not exist"]
+
+
+@pytest.mark.parametrize("written", ["2001:DB8::1", "2001:db8:0:0:0:0:0:1", "2001:0db8::0001"])
+def test_addresses_are_compared_by_value(written):
+    held = replace(facts(), leaf=replace(facts().leaf, ip_addresses=("2001:db8::1",)))
+    certificate = make.certificate()
+    certificate["spec"]["ipAddresses"] = [written]
+    assert is_ready(certificate, held, NOW)
+    certificate["spec"]["ipAddresses"] = ["2001:db8::2"]
+    assert any("does not cover 2001:db8::2" in problem for problem in secret_problems(certificate, held, NOW))
 
 
 def test_a_secret_that_is_not_pem():
@@ -157,3 +170,18 @@ def test_property_ready_implies_a_secret_that_fits(names, serial, key, owner, is
 
 
 REFERENCE = facts()
+
+
+@pytest.mark.parametrize(
+    ("text", "telling"),
+    [
+        (
+            "Challenge x: 403 urn:ietf:params:acme:error:caa: CAA record for example.com prevents issuance",
+            "CAA",
+        ),
+        ("Order x failed: 400 urn:ietf:params:acme:error:malformed: www.example.com is redundant with a wildcard domain", "redundant"),
+        ("Order x failed: 400 urn:ietf:params:acme:error:rejectedIdentifier: does not end with a valid public suffix", "type ca"),
+    ],
+)
+def test_refusals_of_an_authority_come_with_what_helps(text, telling):
+    assert telling in (advice(text) or "")

@@ -24,15 +24,22 @@ LISTING = """public (active)
 """
 
 
-def ufw_with(added, log=None):
+PROFILES = {"Nginx Full": "Ports:\n  80,443/tcp\n", "Mixed": "Ports:\n  53/udp\n  80\n", "OpenSSH": "Port:\n  22/tcp\n"}
+
+
+def ufw_with(added, log=None, **known):
     """A ufw that has these rules and logs its commands."""
 
     def run(arguments):
+        if arguments[1:3] == ["app", "info"]:
+            ports = PROFILES.get(arguments[3])
+            title = f"Profile: {arguments[3]}\nTitle: Web Server\nDescription: small\n\n{ports}"
+            return (0, title, "") if ports else (1, "", "ERROR: Could not find a profile")
         if log is not None and arguments[1:] not in (["show", "added"], ["status"]):
             log.append(" ".join(arguments[1:]))
         return 0, {"show": added, "status": "Status: active\n"}.get(arguments[1], ""), ""
 
-    return ufw.Ufw("/usr/sbin/ufw", run)
+    return ufw.Ufw("/usr/sbin/ufw", run, **known)
 
 
 def test_ufw_opens_only_what_is_not_open():
@@ -48,6 +55,125 @@ def test_ufw_knows_its_own_rules_by_their_comment():
 def test_a_contrary_rule_of_ufw_is_not_overwritten(action):
     with pytest.raises(model.HostPortsError, match=rf"`ufw {action} 80/tcp`.*host_ports_firewall"):
         ufw_with(f"ufw {action} 80/tcp\n").missing([("allow", "80/tcp")])
+
+
+def refusal(added, port=80, **known):
+    """What ufw says against opening a port; empty if it can be opened, or is."""
+    try:
+        ufw_with(added, **known).missing([("allow", f"{port}/tcp")])
+    except model.HostPortsError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "deny 80",
+        "deny http",
+        "deny www",
+        "deny 80/tcp",
+        "deny 80,443/tcp",
+        "deny 22,79:81/tcp",
+        "deny 1:1024/tcp",
+        "deny in 80",
+        "deny log 80/tcp",
+        "deny log-all 80/tcp",
+        "deny in on eth0",
+        "deny in on eth0 to any port 80 proto tcp",
+        "reject in on eth0 to any port 80",
+        "limit in on eth0 to any port 80,443 proto tcp",
+        "deny to any port 80 proto tcp",
+        "deny proto tcp from any to any port 80",
+        "deny proto tcp to any port 80:90",
+        "deny from any to 192.0.2.7 port 80",
+        "deny to 192.0.2.0/24 port 80 proto tcp",
+        "deny from 0.0.0.0/0 to any port http",
+        "deny from ::/0 to any port 80 proto tcp",
+        "deny 'Nginx Full'",
+        "deny in on eth0 to any app 'Nginx Full'",
+        "deny Mixed",
+    ],
+)
+@pytest.mark.parametrize("known", [{}, {"uplinks": ["eth0"], "addresses": ["192.0.2.7"]}])
+def test_every_spelling_of_a_contrary_rule_is_seen(rule, known):
+    assert f"ufw has `ufw {rule}`, which says the contrary" in refusal(f"ufw {rule}\n", **known)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "deny 8080",
+        "deny 81:90/tcp",
+        "deny 22,443/tcp",
+        "deny https",
+        "deny 80/udp",
+        "deny proto udp to any port 80",
+        "deny in on eth1 to any port 80 proto tcp",
+        "deny in on eth1",
+        "deny out 80/tcp",
+        "deny out on eth0 to any port 80",
+        "deny out to any port 80 proto tcp",
+        "route deny in on eth0 to any port 80",
+        # Lists of clients that are kept out.
+        "deny from 203.0.113.5",
+        "reject from 203.0.113.0/24 to any port 80 proto tcp",
+        "deny from any port 25",
+        "deny to 198.51.100.1 port 80",
+        "deny OpenSSH",
+        "deny 'No Such Profile'",
+        "deny nosuchservice",
+    ],
+)
+def test_rules_about_something_else_are_no_contradiction(rule):
+    assert refusal(f"ufw {rule}\n", uplinks=["eth0"], addresses=["192.0.2.7"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("added", "missing"),
+    [
+        ("ufw allow 80/tcp\nufw deny 80\n", False),
+        ("ufw allow http\n", False),
+        ("ufw allow 80,443/tcp\n", False),
+        ("ufw allow 'Nginx Full'\nufw deny 1:1024/tcp\n", False),
+        ("ufw allow proto tcp from any to any port 80\n", False),
+        ("ufw allow in on eth0 to any port 80 proto tcp\nufw deny 80\n", False),
+        ("ufw allow in on eth1 to any port 80 proto tcp\n", True),
+        ("ufw allow from 10.0.0.0/8 to any port 80 proto tcp\n", True),
+        ("ufw allow to 192.0.2.7 port 80\n", True),
+        ("ufw allow 80/udp\n", True),
+        ("ufw allow out 80\n", True),
+        ("", True),
+    ],
+)
+def test_the_first_rule_that_decides_counts(added, missing):
+    tool = ufw_with(added, uplinks=["eth0"], addresses=["192.0.2.7"])
+    assert tool.missing([("allow", "80/tcp")]) == [("allow", "80/tcp")] * missing
+
+
+@pytest.mark.parametrize(
+    ("rule", "refused"),
+    [
+        ("route deny to 10.42.0.0/16", True),
+        ("route reject in on eth0 out on cni0", True),
+        ("route deny to 10.0.0.0/8", True),
+        ("route deny from any to any", True),
+        ("route deny to 10.42.7.0/24", False),
+        ("route deny to 192.168.0.0/16", False),
+        ("route deny proto tcp to 10.42.0.0/16 port 22", False),
+        ("route deny in on wg0 out on eth1", False),
+        ("route deny from 203.0.113.5 to any", False),
+        ("deny from any to 10.42.0.0/16", False),
+    ],
+)
+def test_rules_about_the_way_to_the_pods(rule, refused):
+    tool = ufw_with(f"ufw {rule}\n", uplinks=["eth0"], addresses=["192.0.2.7"])
+    desired = [("route", "allow", "to", "10.42.0.0/16")]
+    if refused:
+        with pytest.raises(model.HostPortsError, match="`ufw route "):
+            tool.missing(desired)
+    else:
+        assert tool.missing(desired) == desired
 
 
 def test_ufw_deletes_rules_in_its_own_syntax():
@@ -90,6 +216,52 @@ def test_firewalld_zones_are_those_of_the_ways_out_and_of_pods():
 def test_firewalld_counts_services_and_tcp_ports_as_open():
     there = FakeFirewalld().tool().there("public", [80, 81, 82, 443])
     assert {(opening.port, opening.permanent) for opening in there} == {(81, False), (81, True), (443, False), (443, True)}
+
+
+@pytest.mark.parametrize(
+    ("line", "is_open"),
+    [
+        ("ports: 80/tcp", True),
+        ("ports: 1-1024/tcp 53/udp", True),
+        ("ports: 22/tcp 79-81/tcp", True),
+        ("services: dhcpv6-client http", True),
+        ("target: ACCEPT", True),
+        ("ports: 80/udp", False),
+        ("ports: 81-90/tcp", False),
+        ("services: https", False),
+        ("target: DROP", False),
+        ("source-ports: 80/tcp", False),
+        ("ports:", False),
+    ],
+)
+def test_every_way_to_open_a_port_in_firewalld_counts(line, is_open):
+    assert firewalld.is_open(f"public\n  {line}\n", 80) is is_open
+
+
+@pytest.mark.parametrize(
+    ("rule", "refused"),
+    [
+        ('rule family="ipv4" port port="80" protocol="tcp" reject', True),
+        ('rule port port="1-1024" protocol="tcp" drop', True),
+        ('rule priority="-10" family="ipv6" service name="http" reject type="icmp6-port-unreachable"', True),
+        ('rule family="ipv4" port port="80" protocol="udp" drop', False),
+        ('rule port port="81-90" protocol="tcp" drop', False),
+        ('rule service name="https" reject', False),
+        ('rule service name="ssh" drop', False),
+        ('rule family="ipv4" source address="203.0.113.0/24" port port="80" protocol="tcp" reject', False),
+        ('rule family="ipv4" source address="203.0.113.5" drop', False),
+        ('rule port port="80" protocol="tcp" accept', False),
+    ],
+)
+def test_a_contrary_rule_of_firewalld_is_named(rule, refused):
+    assert firewalld.refusals(f"{LISTING}\t{rule}\n", [80]) == [rule] * refused
+
+
+def test_a_contrary_rule_of_firewalld_ends_the_run_with_the_way_out(monkeypatch):
+    rule = 'rule port port="80" protocol="tcp" drop'
+    monkeypatch.setattr(f"{__name__}.LISTING", f"{LISTING}\t{rule}\n")
+    with pytest.raises(model.HostPortsError, match=f"zone public has `{rule}`.*host_ports_firewall to false"):
+        FakeFirewalld().tool().there("public", [80])
 
 
 def test_firewalld_is_closed_again_offline_where_it_does_not_run():

@@ -94,3 +94,18 @@ def test_own_addresses_are_addresses_of_this_host():
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.bind((address, 0))
+
+
+def test_all_addresses_of_the_host_are_known(tmp_path):
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net/fib_trie").write_text(
+        "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 192.0.2.0\n        /24 link UNICAST\n     |-- 192.0.2.2\n        /32 host LOCAL\n"
+        "     |-- 192.0.2.255\n        /32 link BROADCAST\n     |-- 127.0.0.0\n        /8 host LOCAL\n     |-- 203.0.113.9\n"
+        "        /32 link UNICAST\n        /32 host LOCAL\nLocal:\n     |-- 192.0.2.2\n        /32 host LOCAL\n"
+    )
+    (tmp_path / "net/if_inet6").write_text("20010db8000000000000000000000007 02 40 00 80     eth0\n")
+    assert listeners.all_addresses(tmp_path) == ["192.0.2.2", "203.0.113.9", "2001:db8::7"]
+
+
+def test_a_host_without_ipv6_has_addresses_too(tmp_path):
+    assert listeners.all_addresses(tmp_path) == []

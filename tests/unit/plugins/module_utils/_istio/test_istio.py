@@ -205,3 +205,13 @@ def test_sentences(state, detail, text):
     seen = Seen(GatewayPod("p", "n", "sa", True), Credential("c", ("a.b",)), "a.b", state, None, detail)
     assert sentence(seen) == text
     assert sentence(seen, "more") == text + "; more"
+
+
+@pytest.mark.parametrize("hosts", [("*",), ("*", "app.example.com")])
+def test_a_certificate_need_not_cover_all_hosts(hosts):
+    """A server for all hosts serves it for whatever name has no server of its own."""
+    credential = Credential("app", hosts)
+    assert secret_causes(credential, make.NS, {"app": make.secret()}, NOW) == []
+    assert credential.server_names[0] == "edge-check.invalid"
+    (cause,) = secret_causes(Credential("app", (*hosts, "b.example.com")), make.NS, {"app": make.secret()}, NOW)
+    assert cause.text.endswith("is for app.example.com, not for b.example.com")

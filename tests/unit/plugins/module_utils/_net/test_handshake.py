@@ -76,6 +76,32 @@ def test_a_server_that_wants_a_certificate_is_seen(context, tmp_path):
         assert probe_address("127.0.0.1", port, "app.example.com", 5).state == SERVED
 
 
+@pytest.mark.parametrize("suites", ["ECDHE-RSA-AES256-GCM-SHA384", "AES128-SHA"])
+def test_cipher_suites_that_do_not_fit_the_key_are_seen_with_the_lowest_version(context, suites):
+    """With TLS 1.3 they do not matter, so a proof that speaks nothing else is green."""
+    context.set_ciphers(suites + ":@SECLEVEL=0")
+
+    def handle(connected):
+        with contextlib.suppress(ssl.SSLError):
+            context.wrap_socket(connected, server_side=True)
+
+    with server(handle, connections=5) as port:
+        assert probe_address("127.0.0.1", port, "app.example.com", 5).state == SERVED
+        assert probe_address("127.0.0.1", port, "app.example.com", 5, version="1.3").state == SERVED
+        probe = probe_address("127.0.0.1", port, "app.example.com", 5, version="1.2")
+        assert (probe.state, "HANDSHAKE_FAILURE" in probe.detail) == (RESET, True)
+        socket.create_connection(("127.0.0.1", port)).close()
+
+
+@pytest.mark.parametrize("suites", ["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-SHA"])
+def test_every_suite_that_fits_is_spoken(context, suites):
+    context.set_ciphers(suites + ":@SECLEVEL=0")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with server(lambda s: context.wrap_socket(s, server_side=True), connections=2) as port:
+        assert probe_address("127.0.0.1", port, "app.example.com", 5).state == SERVED
+        assert probe_address("127.0.0.1", port, "app.example.com", 5, version="1.2").state == SERVED
+
+
 def expecting_a_header(context):
     """A server as a gateway with proxyProtocol: it closes connections that begin with anything else."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import GATEWAYS
 from ansible_collections.baremesh.edge.plugins.module_utils._workload import prune as kube_prune
-from ansible_collections.baremesh.edge.plugins.modules import object_prune
+from ansible_collections.baremesh.edge.plugins.modules import object_apply
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, ScriptedFeed, answer, status
 
@@ -34,8 +34,8 @@ class Api(FakeApi):
 @pytest.fixture
 def api(monkeypatch):
     found = Api(ScriptedClock())
-    monkeypatch.setattr(object_prune, "open_transport", lambda params: found)
-    monkeypatch.setattr(object_prune, "SystemClock", lambda: found.clock)
+    monkeypatch.setattr(object_apply, "open_transport", lambda params: found)
+    monkeypatch.setattr(object_apply, "SystemClock", lambda: found.clock)
     monkeypatch.setattr(kube_prune, "ThreadFeed", lambda: ScriptedFeed(found.clock))
     for name, labels in (("app", LABELS), ("old", LABELS), ("foreign", {"managed-by": "others"})):
         found.apply(GATEWAYS, {"metadata": {"name": name, "namespace": NS, "labels": labels}})
@@ -44,7 +44,9 @@ def api(monkeypatch):
 
 def prune(monkeypatch, **options):
     keep = [{"kind": "Gateway", "metadata": {"name": "app", "namespace": NS}}]
-    return run(monkeypatch, object_prune, **{"kinds": KINDS, "namespace": NS, "labels": LABELS, "keep": keep, **options})
+    check = options.pop("check", False)
+    options = {"kinds": KINDS, "namespace": NS, "labels": LABELS, "keep": keep, **options}
+    return run(monkeypatch, object_apply, check=check, objects=[], prune=options, _ansible_diff=True)
 
 
 def names(api):
@@ -55,15 +57,12 @@ def test_only_what_has_the_labels_and_is_not_kept(monkeypatch, api):
     found = prune(monkeypatch)
     assert found["changed"] is True
     assert found["pruned"] == [{"kind": "Gateway", "namespace": NS, "name": "old"}]
-    assert found["diff"] == {
-        "before": f"Gateway {NS}/app\nGateway {NS}/old\n",
-        "after": f"Gateway {NS}/app\n",
-    }
+    assert [(each["before_header"], each["after"]) for each in found["diff"]] == [(f"Gateway {NS}/old", "")]
     assert names(api) == ["app", "foreign"]
     assert prune(monkeypatch)["changed"] is False
 
 
-def test_check_mode_tells_and_deletes_nothing(monkeypatch, api):
+def test_check_mode_names_and_deletes_nothing(monkeypatch, api):
     found = prune(monkeypatch, check=True)
     assert (found["changed"], len(found["pruned"])) == (True, 1)
     assert names(api) == ["app", "foreign", "old"]
@@ -79,14 +78,14 @@ def test_what_is_being_deleted_already_is_no_change(monkeypatch, api):
     assert prune(monkeypatch)["changed"] is False
 
 
-def test_a_kind_that_nobody_knows_has_no_objects(monkeypatch, api):
+def test_a_kind_that_the_server_does_not_know_has_no_objects(monkeypatch, api):
     api.known = False
     assert prune(monkeypatch)["changed"] is False
 
 
 def test_without_labels_it_would_delete_everything(monkeypatch, api):
     found = prune(monkeypatch, labels={})
-    assert found["msg"] == "labels is empty; without labels every object of the kinds would be deleted"
+    assert found["msg"] == "prune.labels is empty; without a label every object of the kinds would be deleted"
     assert names(api) == ["app", "foreign", "old"]
 
 
@@ -97,7 +96,7 @@ def test_it_waits_until_they_are_gone(monkeypatch, api):
     assert api.clock.now == 3.0
 
 
-def test_what_holds_them_is_told(monkeypatch, api):
+def test_what_holds_them_is_named(monkeypatch, api):
     api.slow = True
     metadata = {"name": "old", "namespace": NS, "labels": LABELS, "finalizers": ["example.com/keep"]}
     api.apply(GATEWAYS, {"metadata": metadata})
@@ -106,7 +105,7 @@ def test_what_holds_them_is_told(monkeypatch, api):
     assert found["msg"] == "Gateway old is still there: it is held by example.com/keep (after 20 s)"
 
 
-def test_those_that_somebody_deletes_already_are_waited_for_too(monkeypatch, api):
+def test_those_that_are_being_deleted_already_are_waited_for_too(monkeypatch, api):
     api.apply(GATEWAYS, {"metadata": {"name": "old", "namespace": NS, "labels": LABELS, "deletionTimestamp": "x"}})
     api.clock.at(2.0, lambda: api.remove(GATEWAYS, NS, "old"))
     found = prune(monkeypatch, wait_timeout=20)

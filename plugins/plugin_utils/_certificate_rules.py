@@ -1,0 +1,280 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What cert-manager and public authorities make of a certificate that is asked for, by a site or by a manifest."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
+
+_SUFFIXES = Path(__file__).with_name("_public_suffixes.json")
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "ns": 0.000000001}
+_PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(h|ms|us|ns|m|s)")
+# Limits of cert-manager's webhook: https://cert-manager.io/docs/usage/certificate/
+DEFAULT_DURATION = "2160h"
+_SHORTEST_DURATION, _SHORTEST_RENEWAL = "1h", "5m"
+_CURVES = (256, 384, 521)
+_RSA_LEAST, _RSA_MOST = 2048, 8192
+_COMMON_NAME_LIMIT = 64
+# RFC 6761, 6762, 7686, 8375, 9476 and ICANN's resolutions on names that are never delegated.
+SPECIAL_USE = (
+    *("alt", "corp", "example", "home", "internal", "invalid", "lan", "local", "localdomain", "localhost", "mail", "onion"),
+    *("test", "docker.internal", "home.arpa"),
+)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """An authority that the public trusts.
+
+    Attributes:
+        name: What people call it.
+        directories: Hosts of its ACME directories.
+        caa: Names by which CAA records allow it, unless its directory says others.
+        keys: Sizes that it takes, by algorithm; an algorithm that is missing takes all that cert-manager makes.
+        lifetimes: Hours that its certificates live, by profile.
+        most_names: How many names a certificate may have, by profile; "" is for all others.
+    """
+
+    name: str
+    directories: tuple[str, ...]
+    caa: tuple[str, ...]
+    keys: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    lifetimes: Mapping[str, int] = field(default_factory=dict)
+    most_names: Mapping[str, int] = field(default_factory=lambda: {"": 100})
+
+
+# https://letsencrypt.org/docs/profiles/, https://letsencrypt.org/docs/integration-guide/ and what the directories of the others say.
+AUTHORITIES = (
+    Authority(
+        "Let's Encrypt",
+        ("acme-v02.api.letsencrypt.org", "acme-staging-v02.api.letsencrypt.org"),
+        ("letsencrypt.org",),
+        {"RSA": (2048, 3072, 4096), "ECDSA": (256, 384)},
+        {"shortlived": 160, "tlsserver": 45 * 24, "classic": 90 * 24},
+        {"": 100, "shortlived": 25, "tlsserver": 25},
+    ),
+    Authority("ZeroSSL", ("acme.zerossl.com",), ("sectigo.com", "zerossl.com")),
+    Authority("Google Trust Services", ("dv.acme-v02.api.pki.goog", "dv.acme-v02.test-api.pki.goog"), ("pki.goog",)),
+    Authority("Buypass", ("api.buypass.com", "api.test4.buypass.no"), ("buypass.com", "buypass.no")),
+    Authority("SSL.com", ("acme.ssl.com",), ("ssl.com",)),
+    Authority("Sectigo", ("acme.sectigo.com",), ("sectigo.com",)),
+    Authority("DigiCert", ("acme.digicert.com",), ("digicert.com",)),
+    Authority("Actalis", ("acme-api.actalis.com",), ("actalis.it",)),
+)
+
+
+def authority_of(server: str) -> Authority | None:
+    """Return the public authority of an ACME directory, None for any other server."""
+    try:
+        host = urlsplit(server).hostname
+    except ValueError:
+        return None
+    return next((authority for authority in AUTHORITIES if host in authority.directories), None)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A certificate that is asked for.
+
+    Attributes:
+        hosts: Its DNS names.
+        algorithm: Algorithm of its key.
+        size: Size of its key, None for cert-manager's default.
+        duration: How long it shall live, None for cert-manager's default.
+        renew_before: How long before its end it is renewed.
+        common_name: Its common name.
+        labels: Labels of the Certificate that are known, by which solvers may select it. None: not known.
+        words: Names of the fields where users write them.
+    """
+
+    hosts: Sequence[str]
+    algorithm: str
+    size: int | None = None
+    duration: str | None = None
+    renew_before: str | None = None
+    common_name: str | None = None
+    labels: Mapping[str, Any] | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    def word(self, name: str) -> str:
+        """Return the name of a field."""
+        return self.words.get(name, name)
+
+
+SITE_WORDS = {
+    "size": "certificate.private_key.size",
+    "algorithm": "certificate.private_key.algorithm",
+    "duration": "certificate.duration",
+    "renew_before": "certificate.renew_before",
+    "common_name": "certificate.common_name",
+}
+MANIFEST_WORDS = {
+    "hosts": "dnsNames",
+    "size": "privateKey.size",
+    "algorithm": "privateKey.algorithm",
+    "duration": "duration",
+    "renew_before": "renewBefore",
+    "common_name": "commonName",
+}
+
+
+def seconds(duration: str) -> float | None:
+    """Return how long a duration such as 1h30m is, None if it is none."""
+    parts = _PART.findall(duration)
+    if not parts or "".join(number + unit for number, unit in parts) != duration:
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def key_problems(algorithm: str | None, size: int | None, word: str = "size") -> Iterator[str]:
+    """Yield what cert-manager refuses of a key."""
+    if size is None:
+        return
+    if algorithm == "ECDSA" and size not in _CURVES:
+        yield f"{word} is {size}, and the algorithm is ECDSA; allowed: {', '.join(map(str, _CURVES))} (RSA has {_RSA_LEAST} to {_RSA_MOST})"
+    if algorithm == "RSA" and not _RSA_LEAST <= size <= _RSA_MOST:
+        yield f"{word} is {size}, and the algorithm is RSA; allowed: {_RSA_LEAST} to {_RSA_MOST} (ECDSA has 256, 384 and 521)"
+
+
+def _time_problems(asked: Asked) -> Iterator[str]:
+    given = {"duration": asked.duration or DEFAULT_DURATION, "renew_before": asked.renew_before or ""}
+    length, before = (seconds(text) for text in given.values())
+    for name, value, least in (("duration", length, _SHORTEST_DURATION), ("renew_before", before, _SHORTEST_RENEWAL)):
+        if value is not None and value < (seconds(least) or 0):
+            yield f"{asked.word(name)} is '{given[name]}'; cert-manager takes {least} or more"
+    if length is not None and before is not None and before >= length:
+        what = f"the {asked.word('duration')} of {given['duration']}{'' if asked.duration else ', the default'}"
+        yield f"{asked.word('renew_before')} is '{asked.renew_before}'; it must be less than {what}"
+
+
+def _solver_fits(solver: Mapping[str, Any], host: str, labels: Mapping[str, Any] | None) -> bool:
+    if host.startswith("*.") and "dns01" not in solver:
+        return False
+    selector = solver.get("selector")
+    if not isinstance(selector, Mapping):
+        return True
+    names, zones, selected = (selector.get(key) or () for key in ("dnsNames", "dnsZones", "matchLabels"))
+    in_zone = any(f".{host.lower()}".endswith(f".{str(zone).lower().strip('.')}") for zone in zones)
+    labelled = labels is None or not isinstance(selected, Mapping) or all(labels.get(key) == value for key, value in selected.items())
+    return (not names or host in names) and (not zones or in_zone) and labelled
+
+
+def _solver_problems(asked: Asked, issuer: Issuer) -> Iterator[str]:
+    word = asked.word("hosts")
+    for host in asked.hosts:
+        if host.startswith("*.") and issuer.http01_only:
+            yield f"{word} has '{host}', and issuer '{issuer.name}' proves names by HTTP-01 only; wildcards need DNS-01"
+        elif issuer.solvers and not any(_solver_fits(solver, host, asked.labels) for solver in issuer.solvers):
+            need = " with dns01" if host.startswith("*.") else ""
+            yield f"{word} has '{host}', and no solver of issuer '{issuer.name}' fits it; add a solver{need} whose selector takes this name"
+
+
+@cache
+def _suffix_rules() -> frozenset[str]:
+    return frozenset(json.loads(_SUFFIXES.read_text(encoding="utf-8"))["suffixes"].split())
+
+
+def is_public_suffix(name: str) -> bool:
+    """Return whether a name is one under which anyone registers names, such as com or co.uk."""
+    rules = _suffix_rules()
+    parent = name.partition(".")[2]
+    return not parent or name in rules or (f"*.{parent}" in rules and f"!{name}" not in rules)
+
+
+def _refused_name(host: str, hosts: Sequence[str]) -> str | None:
+    """Return why no public authority issues for a name, None if one may."""
+    bare = host.removeprefix("*.")
+    special = next((name for name in reversed(SPECIAL_USE) if f".{bare}".endswith(f".{name}")), None)
+    if special:
+        return f"no public authority issues for names under '{special}'; use an issuer of type ca or selfsigned"
+    if is_public_suffix(bare):
+        return f"'{bare}' is a public suffix, under which others register names; name a domain of your own"
+    parent = f"*.{host.partition('.')[2]}"
+    if parent in hosts and not host.startswith("*."):
+        return f"'{parent}' beside it already covers it, and an order with both is refused; remove one of them, or make two sites"
+    return None
+
+
+def _authority_problems(asked: Asked, issuer: Issuer, authority: Authority) -> Iterator[str]:
+    who = f"issuer '{issuer.name}' is {authority.name}"
+    profile = str(issuer.acme.get("profile") or "")
+    for host in asked.hosts:
+        reason = _refused_name(host, asked.hosts)
+        if reason:
+            yield f"{asked.word('hosts')} has '{host}', and {who}: {reason}"
+    most = authority.most_names.get(profile, authority.most_names[""])
+    if len(asked.hosts) > most:
+        of_profile = f" with profile {profile}" if profile in authority.most_names else ""
+        yield f"{asked.word('hosts')} has {len(asked.hosts)} names, and {who}, which takes at most {most} in one certificate{of_profile}"
+    if asked.algorithm == "Ed25519":
+        yield f"{asked.word('algorithm')} is Ed25519, and {who}: public authorities take RSA and ECDSA keys only"
+    sizes = authority.keys.get(asked.algorithm)
+    if sizes and asked.size is not None and asked.size not in sizes and not any(key_problems(asked.algorithm, asked.size)):
+        allowed = f"{asked.algorithm} keys of {', '.join(map(str, sizes))} bits only"
+        yield f"{asked.word('size')} is {asked.size}, and {who}, which takes {allowed}"
+
+
+def problems(asked: Asked, issuer: Issuer | None) -> Iterator[str]:
+    """Yield a sentence for each reason why a certificate can never be issued.
+
+    Args:
+        asked: What is asked for.
+        issuer: Who is asked, None where that is not known.
+    """
+    if not asked.word("size").startswith("certificate_private_key"):  # the variable has a finding of its own
+        yield from key_problems(asked.algorithm, asked.size, asked.word("size"))
+    yield from _time_problems(asked)
+    name = asked.common_name
+    if name and len(name) > _COMMON_NAME_LIMIT:
+        yield f"{asked.word('common_name')} has {len(name)} characters; at most {_COMMON_NAME_LIMIT} fit into a certificate, leave it out"
+    if issuer is None or not issuer.acme:
+        return
+    if name and name not in asked.hosts:
+        yield (
+            f"{asked.word('common_name')} is '{name}', which is not in {asked.word('hosts')}; "
+            f"ACME issuer '{issuer.name}' refuses it, add it there or leave it out"
+        )
+    yield from _solver_problems(asked, issuer)
+    authority = authority_of(issuer.server)
+    if authority:
+        yield from _authority_problems(asked, issuer, authority)
+
+
+def surprises(asked: Asked, issuer: Issuer | None) -> Iterator[str]:
+    """Yield a sentence for each thing that works otherwise than it reads."""
+    authority = authority_of(issuer.server) if issuer else None
+    if issuer is None or not issuer.acme:
+        return
+    if authority is None:
+        redundant = [host for host in asked.hosts if not host.startswith("*.") and f"*.{host.partition('.')[2]}" in asked.hosts]
+        if redundant:
+            yield f"{asked.word('hosts')} has '{redundant[0]}' beside a wildcard that covers it; public authorities refuse such orders"
+        return
+    hours = authority.lifetimes.get(str(issuer.acme.get("profile") or "classic"))
+    before = seconds(asked.renew_before or "")
+    if hours and before is not None and before >= hours * 3600:
+        yield (
+            f"{asked.word('renew_before')} is '{asked.renew_before}', and certificates of issuer '{issuer.name}' live {hours} hours; "
+            "cert-manager then renews after two thirds of that time"
+        )
+    if hours and asked.duration and (seconds(asked.duration) or 0) > hours * 3600:
+        yield (
+            f"{asked.word('duration')} is '{asked.duration}', and {authority.name} decides itself: "
+            f"certificates of issuer '{issuer.name}' live {hours} hours"
+        )
+    if authority.lifetimes and issuer.acme.get("profile") in (None, "", "classic") and before is not None and before >= 45 * 86400:
+        yield (
+            f"{asked.word('renew_before')} is '{asked.renew_before}', and {authority.name} shortens its certificates to 45 days by 2028; "
+            "leave it out, and cert-manager renews after two thirds of whatever lifetime it gets"
+        )
