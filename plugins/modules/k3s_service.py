@@ -74,6 +74,32 @@ options:
     type: list
     elements: path
     default: []
+  firewall:
+    description:
+      - What to open in firewalld and ufw where they are active. What was opened before and is not listed is closed again, all of it unless
+        set. Neither is reloaded.
+    type: dict
+    suboptions:
+      sources:
+        description: Hosts, addresses or networks that may reach the ports. A name stands for its addresses at that time.
+        type: list
+        elements: str
+        default: []
+      networks:
+        description: Networks of pods and Services, which may reach everything on the host.
+        type: list
+        elements: str
+        default: []
+      tcp:
+        description: TCP ports, or ranges such as V(2379-2380).
+        type: list
+        elements: str
+        default: []
+      udp:
+        description: UDP ports.
+        type: list
+        elements: str
+        default: []
   files:
     description:
       - Files that K3s reads only when it starts. A folder stands for the files in it. They need not exist.
@@ -137,6 +163,12 @@ written:
   elements: str
   returned: always
   sample: [/etc/rancher/k3s/config.yaml]
+firewall:
+  description: What was opened or closed, or would be.
+  type: list
+  elements: str
+  returned: always
+  sample: [ufw allow from 192.0.2.11 to any port 10250 proto tcp]
 node_name:
   description: Name of this host's Node.
   type: str
@@ -165,6 +197,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.configuration import configure
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.firewall import Firewall, FirewallError
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.service import Service, run
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.unit import UnitError
@@ -195,6 +228,15 @@ def main() -> None:
                 "required_one_of": [("content", "secret")],
             },
             "absent": {"type": "list", "elements": "path", "default": []},
+            "firewall": {
+                "type": "dict",
+                "options": {
+                    "sources": {"type": "list", "elements": "str", "default": []},
+                    "networks": {"type": "list", "elements": "str", "default": []},
+                    "tcp": {"type": "list", "elements": "str", "default": []},
+                    "udp": {"type": "list", "elements": "str", "default": []},
+                },
+            },
             "files": {"type": "list", "elements": "path", "required": True},
             "timeout": {"type": "int", "default": 300},
             "version": {"type": "str"},
@@ -208,18 +250,23 @@ def main() -> None:
     )
     params = module.params
     try:
+        # First, as nodes that start together need each other.
+        firewall = Firewall(module.get_bin_path, module.run_command).open(params["firewall"], module.check_mode)
         found = configure(params["configuration"], params["absent"], module.check_mode)
+    except FirewallError as error:
+        module.fail_json(msg=str(error))
     except (OSError, ValueError) as error:
         module.fail_json(msg=f"The configuration of K3s cannot be written: {error}.")
     params["inputs_changed"] = params["inputs_changed"] or found["restart_needed"]
     deadline = Deadline(SystemClock(), params["timeout"])
     result: dict[str, Any] = {
-        "changed": bool(found["written"]),
+        "changed": bool(found["written"] or firewall),
+        "firewall": firewall,
         "written": found["written"],
         "action": "none",
         "node_name": own_node_name(params["node_name"]),
         "address": None,
-        "diff": found["diff"],
+        "diff": found["diff"] + [{"before": "", "after": "".join(f"{line}\n" for line in firewall)}] * bool(firewall),
     }
     try:
         run(Service(params, module.run_command, module.check_mode), deadline, result)

@@ -20,6 +20,8 @@ _KUBECONFIG = f"{_CONFIG_DIR}/k3s.yaml"
 _CLUSTER_DOMAIN = "cluster.local"
 _DATA_DIR = "/var/lib/rancher/k3s"
 _REGISTRY_SECRET_KEYS = ["auth", "identity_token", "identitytoken", "password", "token"]
+# UDP ports of flannel, by its backend.
+_BACKEND_PORTS = {"vxlan": ["8472"], "wireguard-native": ["51820", "51821"]}
 # The keys that name the address of a server.
 _ADDRESS_KEYS = ("advertise-address", "node-external-ip", "node-ip", "flannel-iface", "https-listen-port", "supervisor-port")
 
@@ -38,14 +40,31 @@ def _join_findings(settings: Settings, joins: bool, token: str) -> list[str]:
     return []
 
 
+def _firewall(settings: Settings, kind: str, first: Settings) -> dict[str, list[str]] | None:
+    """Return what the other hosts of the cluster must reach on this one, None if firewalls are left alone."""
+    if not is_true(settings.get("firewall", True)):
+        return None
+    own = own_config(settings, kind)
+    tcp = ["10250"] + ["5001"] * is_true(first.get("embedded-registry", ""))
+    if kind == "server":
+        tcp += [str(own.get(key)) for key in ("https-listen-port", "supervisor-port", "apiserver-port") if own.get(key)] or ["6443"]
+        tcp += ["2379-2380"] * (is_true(own.get("cluster-init", "")) or with_etcd(settings) or "server" in own)
+    return {
+        "sources": read_list(settings.get("firewall_sources")) or [],
+        "networks": read_list(settings.get("networks")) or [],
+        "tcp": sorted(set(tcp), key=tcp.index),
+        "udp": _BACKEND_PORTS.get(str(first.get("flannel-backend") or "vxlan"), []),
+    }
+
+
 def k3s_plan(settings: Settings) -> dict[str, Any]:
     """Derive what a node needs.
 
     Args:
         settings: Values of the role's variables: `kind`, `host`, `server_host`, `server_url`, `token`, `version`, `server_config`,
             `agent_config`, `extra_config_keys`, `first_server_config`, `data_dir`, `disable`, `registries`, `environment`,
-            `servers`, `cluster_domain` and `node_ports` (values by name of their variables); and `join`, the result of
-            the module k3s_info on the first server.
+            `firewall`, `firewall_sources`, `networks`, `servers`, `cluster_domain` and `node_ports` (values by name of their
+            variables); and `join`, the result of the module k3s_info on the first server.
 
     Returns:
         `findings` and `join_findings`, a sentence for each thing that is wrong; `joins`, whether the node joins another; `name`,
@@ -93,6 +112,7 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
         if kind == "server"
         else f"{settings['data_dir']}/agent/kubelet.kubeconfig",
         "has_node": not is_true(own.get("disable-agent", "")),
+        "firewall": _firewall(settings, kind, first),
         "server_kubeconfig": first.get("write-kubeconfig") or _KUBECONFIG,
         "token": token,
         "config": {**config, **own},

@@ -68,17 +68,19 @@ def dict_finding(value: Any, variable: str) -> str:
     return f"{variable} {shown}: it must be a dictionary, or text that is one in YAML or JSON."
 
 
-def as_dict(value: Any, variable: str) -> Mapping[str, Any]:
+def as_dict(value: Any, variable: str = "") -> Mapping[str, Any]:
     """Read a dictionary, or text that stands for one.
 
     Args:
         value: What the variable holds.
-        variable: Its name, for the error.
+        variable: Its name, for the error. Without it what cannot be read counts as empty, for where others judge it.
 
     Raises:
         AnsibleFilterError: The value cannot be read as a dictionary.
     """
     found = read_dict(value)
+    if found is None and not variable:
+        return {}
     if found is None:
         raise AnsibleFilterError(dict_finding(value, variable))
     return found

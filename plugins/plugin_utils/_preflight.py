@@ -48,7 +48,7 @@ class Findings:
         self.warnings.append(f"{where}: {what}: {advice}.")
 
 
-def judge_system(name: str, host: Facts, k3s_version: str, found: Findings) -> None:
+def judge_system(name: str, host: Facts, k3s_version: str, opens: bool, found: Findings) -> None:
     """Judge operating system, architecture, control groups, routes and firewalls of a host."""
     system = host["os"]
     major = str(system["version"]).split(".", maxsplit=1)[0]
@@ -68,7 +68,7 @@ def judge_system(name: str, host: Facts, k3s_version: str, found: Findings) -> N
     if not host["default_route"]:
         found.error(name, "has no default route", "add one, K3s does not start without; a dummy interface will do")
     _judge_cgroups(name, host["cgroups"], k3s_version, found)
-    _judge_filters(name, host, found)
+    _judge_filters(name, host, opens, found)
 
 
 def _judge_cgroups(name: str, groups: Facts, k3s_version: str, found: Findings) -> None:
@@ -94,7 +94,7 @@ def _judge_cgroups(name: str, groups: Facts, k3s_version: str, found: Findings) 
         )
 
 
-def _judge_filters(name: str, host: Facts, found: Findings) -> None:
+def _judge_filters(name: str, host: Facts, opens: bool, found: Findings) -> None:
     if any(unit.startswith("nm-cloud-setup") for unit in host["active_units"]):
         version = minor_of(host.get("network_manager") or "")
         if version is None or version < _NM_FIXED:
@@ -104,12 +104,12 @@ def _judge_filters(name: str, host: Facts, found: Findings) -> None:
                 "update NetworkManager, or disable nm-cloud-setup.service and .timer and reboot if nothing else needs them",
             )
     for active, what in (("firewalld.service" in host["active_units"], "firewalld"), (host["ufw"], "ufw")):
-        if active:
+        if active and not opens:
             found.warn(
                 name,
-                f"filters with {what}",
-                "let 6443/tcp, 10250/tcp and 8472/udp in from the other hosts, and trust the pod and service networks (10.42.0.0/16, "
-                "10.43.0.0/16); the host ports are opened by the role host_ports (host_ports_firewall)",
+                f"filters with {what}, and k3s_firewall is false",
+                "let 6443/tcp, 10250/tcp and 8472/udp in from the other hosts of the cluster only, and everything from the networks of "
+                "pods and Services (10.42.0.0/16, 10.43.0.0/16), or set k3s_firewall to true",
             )
 
 

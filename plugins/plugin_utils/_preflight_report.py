@@ -195,7 +195,9 @@ def read(settings: Settings) -> Preflight:
 
 
 def plan(settings: Settings) -> dict[str, Any]:
-    """Return what to look at: `names`, `caa_names` and `urls` on the API host, `release` on a host of the cluster, `ports` on all hosts."""
+    """Return what to look at: `names`, `caa_names` and `urls` on the API host, `release` on a host of the cluster, `ports` on all
+    hosts, and `node_config`, the configuration of K3s on the present one.
+    """
     run = read(settings)
     names = [entry["host"] for entry in run.names] if run.checks("dns") else []
     if names:
@@ -208,7 +210,11 @@ def plan(settings: Settings) -> dict[str, Any]:
         "release": run.release_base,
         "ports": sorted(run.purposes(server=True)) if run.checks("ports") else [],
         "run": this_run(),
-        "environment": read_dict((settings.get("dictionaries") or {}).get("edge_environment")) or {},
+        "node_config": own_config(run.k3s, "server" if settings.get("host") in (settings.get("servers") or ()) else "agent"),
+        "environment": proxy_environment(
+            read_dict((settings.get("dictionaries") or {}).get("edge_environment")) or {},
+            [*(read_list(settings.get("edge_host_addresses")) or ()), *(read_list(settings.get("edge_pod_networks")) or ())],
+        ),
     }
 
 
@@ -248,7 +254,7 @@ def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge
     servers = run.settings.get("servers") or []
     server = not servers or name in servers
     if run.checks("system"):
-        judge.judge_system(name, host, run.text("k3s_version"), found)
+        judge.judge_system(name, host, run.text("k3s_version"), is_true(run.settings.get("k3s_firewall", False)), found)
         judge.judge_kernel(name, host, own_config(run.k3s, "server" if server else "agent"), run.server_config, found)
     if run.checks("resources"):
         judge.judge_resources(name, host, server, found)

@@ -16,6 +16,7 @@ from typing import Any, cast
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import leftovers
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import STATE_DIR, read_text
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.firewall import Firewall, FirewallError
 from ansible_collections.baremesh.edge.plugins.module_utils._rule_tools import bundled, rule_tools
 
 _UNITS = ("k3s.service", "k3s-agent.service")
@@ -166,6 +167,13 @@ class Reset:
                 if not self.dry:
                     self._command(ipset, "destroy", name)
 
+    def firewalls(self) -> None:
+        """Take back what was opened in firewalld and ufw."""
+        try:
+            self.removed += Firewall(self._find, self.module.run_command, STATE_DIR).open(None, self.dry)
+        except FirewallError as error:
+            raise ResetError(str(error)) from error
+
     def _find(self, name: str) -> str | None:
         return cast("str | None", self.module.get_bin_path(name))
 
@@ -252,4 +260,5 @@ class Reset:
         self.mounts()
         self.network()
         self.rules()
+        self.firewalls()
         self.files()

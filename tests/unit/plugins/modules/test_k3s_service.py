@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import service, unit
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.api import ApiError
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.firewall import FirewallError
 from ansible_collections.baremesh.edge.plugins.modules import k3s_service
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import ScriptedClock
@@ -119,11 +120,24 @@ class FakeApi:
         return {"status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.10"}]}}
 
 
+class FakeFirewall:
+    """A firewall that asks for what it opens."""
+
+    def __init__(self, *_arguments):
+        pass
+
+    def open(self, spec, _check_mode):
+        if spec and spec["tcp"] == ["refused"]:
+            raise FirewallError("`ufw` fails")
+        return [f"ufw allow {port}" for port in spec["tcp"]] if spec else []
+
+
 @pytest.fixture
 def host(monkeypatch, tmp_path):
     fake = FakeHost(tmp_path)
     monkeypatch.setattr(FakeApi, "host", fake)
     monkeypatch.setattr(service, "Api", FakeApi)
+    monkeypatch.setattr(k3s_service, "Firewall", FakeFirewall)
     monkeypatch.setattr(unit, "Journal", lambda _name, _cursor: FakeJournal(fake))
     monkeypatch.setattr(k3s_service, "SystemClock", lambda: fake.clock)
     monkeypatch.setattr(k3s_service.AnsibleModule, "run_command", lambda _self, argv, **options: fake.run(argv, **options))
@@ -249,6 +263,16 @@ def test_a_server_without_a_kubelet_has_no_node_to_wait_for(host, monkeypatch):
     assert result["changed"]
     assert not result["address"]
     assert host.ensure(node=False)["action"] == "none"
+
+
+def test_the_firewall_is_opened_before_anything_starts(host):
+    result = host.ensure(check=True, firewall={"tcp": ["10250"]})
+    assert result["changed"]
+    assert result["firewall"] == ["ufw allow 10250"]
+    assert {"before": "", "after": "ufw allow 10250\n"} in result["diff"]
+    refused = host.ensure(firewall={"tcp": ["refused"]})
+    assert (refused["failed"], refused["msg"]) == (True, "`ufw` fails")
+    assert host.commands[-1:] != ["systemctl --no-block start -- k3s.service"]
 
 
 def test_units_that_systemd_has_not_read_are_read_first(host):

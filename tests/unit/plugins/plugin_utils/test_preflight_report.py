@@ -249,6 +249,11 @@ def test_what_may_matter_is_a_warning(changes, said):
     assert any(said in warning for warning in warnings)
 
 
+@pytest.mark.parametrize("changes", [{"ufw": True}, {"active_units": ["firewalld.service"]}])
+def test_a_firewall_that_the_role_opens_is_no_warning(changes):
+    assert judge({"k3s_firewall": True}, {"edge1": gathered(**changes)}) == ([], [])
+
+
 def test_hosts_are_compared_with_each_other():
     hosts = {"edge1": gathered(), "edge2": gathered(fetched={}, time_offset=42.0)}
     errors, _warnings = judge(hosts=hosts)
