@@ -114,7 +114,7 @@ def _registries_findings(value: Any, known: Mapping[str, Any] = _REGISTRIES, pla
             found.append(f"{place} has the key {key!r}, which K3s ignores: {hint} {', '.join(known)}.")
         elif key == "endpoint":
             if not isinstance(below, (list, tuple)) or not all(isinstance(entry, str) and entry for entry in below):
-                found.append(f"{inside} is no list of texts: it must be a list of addresses such as https://registry.example.com:5000.")
+                found.append(f"{inside} cannot be read: it must be a list of addresses such as https://registry.example.com:5000.")
         elif known.get(key, known.get("*")) is not None and below is not None:
             found += _registries_findings(below, known.get(key, known.get("*")), inside)
     return found
@@ -139,11 +139,8 @@ def settings_findings(settings: Settings, kind: str) -> list[str]:
     if kind == "server":
         found += _server_findings(settings, own_config(settings, kind))
     registries, environment = read_dict(settings.get("registries")), read_dict(settings.get("environment"))
-    found += [
-        dict_finding(settings[key], f"k3s_{key}")
-        for key, value in (("registries", registries), ("environment", environment))
-        if value is None
-    ]
+    read = {"registries": registries, "environment": environment}
+    found += [dict_finding(settings[key], f"k3s_{key}") for key, value in read.items() if value is None]
     found += _registries_findings(registries or {})
     found += [
         f"k3s_environment has {name}, which the role decides itself: use {_OWNED_ENVIRONMENT[name]}."

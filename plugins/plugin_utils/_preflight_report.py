@@ -196,8 +196,10 @@ def read(settings: Settings) -> Preflight:
 
 
 def plan(settings: Settings) -> dict[str, Any]:
-    """Return what to look at: `names`, `caa_names` and `urls` on the API host, `release` on a host of the cluster, `ports` on all
-    hosts, and `node_config`, the configuration of K3s on the present one.
+    """Return what to look at, each where it is seen.
+
+    These are `names`, `caa_names` and `urls` on the API host, `release` on a host of the cluster, `ports` on all hosts, and
+    `node_config`, the configuration of K3s on the present one.
     """
     run = read(settings)
     names = [entry["host"] for entry in run.names] if run.checks("dns") else []

@@ -77,7 +77,6 @@ def refusal(found: list[dict[str, Any]]) -> str:
     )
     return (
         f"this host has files of K3s that this collection did not write, and would replace: {listed}. Nothing was changed. To keep that "
-        "cluster, leave the host out of the inventory: this collection cannot take it over yet. To begin anew, remove it by its own "
-        "k3s-uninstall.sh or k3s-agent-uninstall.sh, which deletes the cluster's data; a file that you wrote yourself goes into "
-        "k3s_server_config, k3s_agent_config, k3s_registries or a file in /etc/rancher/k3s/config.yaml.d."
+        "cluster, leave the host out of the inventory: this collection cannot take it over yet. Settings in a file that you wrote "
+        "yourself belong into k3s_server_config, k3s_agent_config, k3s_registries or a file in /etc/rancher/k3s/config.yaml.d."
     )
