@@ -27,19 +27,20 @@ def proxy_environment(environment: Any, direct: Iterable[Any] = ()) -> Any:
     is added to C(NO_PROXY): as addresses where they are known, since not every program understands networks there.
 
     Args:
-        environment: Variables by name. What cannot be read as a dictionary is returned as it is, for others to judge.
+        environment: Variables by name, or text in YAML or JSON. What cannot be read is returned as it is, for others to judge.
         direct: Hosts, addresses and networks to reach without a proxy; entries may be text with several of them.
 
     Returns:
         The environment, as it was if it names no proxy.
     """
-    given_as = environment
-    environment = read_dict(environment)
-    if environment is None or not any(_value(environment, name) for name in _PROXIES):
-        return given_as if environment is None else environment
-    given = [entry for entry in _value(environment, "no_proxy").replace(" ", ",").split(",") if entry]
+    read = read_dict(environment) if environment else None
+    if read is None:
+        return environment
+    if not any(_value(read, name) for name in _PROXIES):
+        return read
+    given = [entry for entry in _value(read, "no_proxy").replace(" ", ",").split(",") if entry]
     more = [str(entry) for text in direct for entry in (read_list(text) if isinstance(text, str) else [text]) or () if entry]
-    found = {name: _value(environment, name) for name in _PROXIES if _value(environment, name)}
+    found = {name: _value(read, name) for name in _PROXIES if _value(read, name)}
     # A star stands for everything, and only if it is alone.
     found["no_proxy"] = "*" if given == ["*"] else ",".join(dict.fromkeys([*given, *_ALWAYS_DIRECT, *more]))
-    return {**environment, **found, **{name.upper(): value for name, value in found.items()}}
+    return {**read, **found, **{name.upper(): value for name, value in found.items()}}

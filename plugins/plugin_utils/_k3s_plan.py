@@ -69,10 +69,9 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
     Returns:
         `findings` and `join_findings`, a sentence for each thing that is wrong; `joins`, whether the node joins another; `name`,
         the Node's name as far as it is given; `unit` and `unit_path`; `kubeconfig`, by which the host asks the API;
-        `server_kubeconfig`, by which the first server does; `has_node`, whether a kubelet runs there; `firewall`, what to open
-        between the hosts; `token`; `config`, the content of config.yaml; `secret`, whether that holds one; `registries` and
-        `environment`; `address_config`, what the first server's configuration says about its address; `files_at_start`, what
-        K3s reads only then.
+        `has_node`, whether a kubelet runs there; `server_kubeconfig`, by which the first server does; `token`;
+        `config`, the content of config.yaml; `secret`, whether that holds one; `registries` and `environment`;
+        `address_config`, what the first server's configuration says about its address; `files_at_start`, what K3s reads only then.
     """
     kind = settings["kind"]
     own = own_config(settings, kind)

@@ -103,8 +103,9 @@ def _server_findings(settings: Settings, config: Settings) -> list[str]:
 
 def _registries_findings(value: Any, known: Mapping[str, Any] = _REGISTRIES, place: str = "k3s_registries") -> list[str]:
     if not isinstance(value, Mapping):
-        # Values may be passwords, so none is shown.
-        return [f"{place} cannot be read: it must be a dictionary with the keys {', '.join(known)}."]
+        # Below "configs" it may be a password that lacks its key.
+        shown = f"is {value!r}: it must" if place.startswith("k3s_registries.mirrors") else "must"
+        return [f"{place} {shown} be a dictionary with the keys {', '.join(known)}."]
     found = []
     for key, below in value.items():
         inside = f"{place}.{key}"
@@ -114,7 +115,7 @@ def _registries_findings(value: Any, known: Mapping[str, Any] = _REGISTRIES, pla
             found.append(f"{place} has the key {key!r}, which K3s ignores: {hint} {', '.join(known)}.")
         elif key == "endpoint":
             if not isinstance(below, (list, tuple)) or not all(isinstance(entry, str) and entry for entry in below):
-                found.append(f"{inside} cannot be read: it must be a list of addresses such as https://registry.example.com:5000.")
+                found.append(f"{inside} is no list of texts: it must be a list of addresses such as https://registry.example.com:5000.")
         elif known.get(key, known.get("*")) is not None and below is not None:
             found += _registries_findings(below, known.get(key, known.get("*")), inside)
     return found
@@ -138,16 +139,13 @@ def settings_findings(settings: Settings, kind: str) -> list[str]:
         found.append(f"k3s_version is {version!r}: it must have the form {VERSION_HELP}.")
     if kind == "server":
         found += _server_findings(settings, own_config(settings, kind))
-    registries, environment = read_dict(settings.get("registries")), read_dict(settings.get("environment"))
-    read = {"registries": registries, "environment": environment}
-    found += [dict_finding(settings[key], f"k3s_{key}") for key, value in read.items() if value is None]
-    found += _registries_findings(registries or {})
-    found += [
+    found += [dict_finding(settings[key], f"k3s_{key}") for key in ("registries", "environment") if read_dict(settings.get(key)) is None]
+    found += _registries_findings(read_dict(settings.get("registries")) or {})
+    return found + [
         f"k3s_environment has {name}, which the role decides itself: use {_OWNED_ENVIRONMENT[name]}."
-        for name in environment or ()
+        for name in read_dict(settings.get("environment")) or {}
         if name in _OWNED_ENVIRONMENT
     ]
-    return found
 
 
 def _node_port_networks(config: Settings) -> str | None:
@@ -199,5 +197,5 @@ def settings_warnings(settings: Settings) -> list[str]:
             found.append(
                 f"k3s_{kind}_config limits NodePorts to {networks} (nodeport-addresses): host ports answer only at addresses in them."
             )
-    found += _endpoints_without_scheme(read_dict(settings.get("registries")) or {})
+    found += _endpoints_without_scheme(read_dict(settings.get("registries")))
     return found

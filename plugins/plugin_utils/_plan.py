@@ -30,6 +30,9 @@ PROBE_LABEL = "edge-check"
 # A server for all hosts is asked by a name that can have no server of its own.
 ANY_NAME = f"{PROBE_LABEL}.invalid"
 
+_NOTHING = (
+    "edge_sites is empty, and so are {0}, so nothing would be served; add sites, or set edge_allow_no_sites to true to go on without any"
+)
 _NO_RENEWAL = (
     "so HTTP-01 challenges for {0} do not reach cert-manager's solver and the certificate can never be renewed; leave the redirect to "
     "edge_http_gateway, with a VirtualService whose http is [{{redirect: {{scheme: https}}}}], or prove the names by DNS-01"
@@ -262,6 +265,11 @@ class Plan:
             ]
         return found + [text for text, sure in self._swallowed() if sure]
 
+    def nothing(self) -> list[str]:
+        """Return a sentence where there is neither a site nor a raw manifest, so that a run would serve nothing."""
+        variables = [*self.settings.manifests]
+        return [] if self.sites or any(self.settings.manifests.values()) else [_NOTHING.format(", ".join(variables))]
+
     def _swallowed(self) -> list[tuple[str, bool]]:
         """Return a sentence for each object that takes challenges from the solver, and whether the issuer knows no other way."""
         if not self.settings.manifests["gateway_gateways"] and not self.settings.manifests["gateway_virtual_services"]:
@@ -437,7 +445,7 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
     findings = [*setting_findings, *site_findings, *proxy_findings(proxies, settings.addresses, sites), *plan.findings()]
     # Nothing of what is wrong may be applied: roles stop at the findings, and a caller that does not has nothing in its hands.
     applied = Plan(replace(settings, manifests={key: [] for key in settings.manifests}), []).applied() if findings else plan.applied()
-    return {"findings": findings, **plan.looked_at(), **applied}
+    return {"findings": findings, "nothing": [] if findings else plan.nothing(), **plan.looked_at(), **applied}
 
 
 def http01_hosts(plan: Raw, names: Collection[str] | None = None) -> list[str]:

@@ -24,11 +24,11 @@ CHECKS = ("variables", "versions", "release", "system", "resources", "time", "na
 _MACHINES = ("x86_64", "amd64", "aarch64", "arm64")
 _TESTED_SYSTEMS = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
 _EL = ("rhel", "rocky", "almalinux", "centos", "ol")
-# NetworkManager whose nm-cloud-setup leaves routes of pods alone.
-_NM_FIXED = (1, 32)
 # Seconds within which a run that cannot be seen may still be on.
 _RECENT_RUN = 600
 _CAA_TAGS = ("issue", "issuewild", "iodef", "issuemail", "contactemail", "contactphone")
+# NetworkManager whose nm-cloud-setup leaves routes of pods alone.
+_NM_FIXED = (1, 32)
 _OWN_UNITS = ("k3s.service", "k3s-agent.service")
 
 

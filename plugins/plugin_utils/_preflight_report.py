@@ -228,6 +228,8 @@ def _judge_settings(run: Preflight, found: judge.Findings) -> None:
             found.errors += settings_findings(run.k3s, kind)
     found.errors += run.findings
     if run.checks("variables"):
+        # Hosts may be looked at before there are sites; a run that would serve nothing stops before it changes anything.
+        (found.errors if settings.get("begins") else found.warnings).extend(map(_sentence, settings.get("nothing") or ()))
         found.warnings += run.warnings
         found.warnings += settings_warnings(run.k3s)
         if settings.get("airgap_dir") and not settings.get("airgap_dir_exists"):

@@ -199,4 +199,5 @@ def site_report(
         )
         lines += seen.lines()
         problems += [f"{subject['name']}: {problem}" for problem in seen.problems()]
+    lines = lines or list(plan.get("nothing") or ())
     return {"lines": lines, "problems": problems, "failure": "\n".join([*problems, "", "Seen:", *lines])}

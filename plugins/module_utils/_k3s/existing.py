@@ -77,6 +77,7 @@ def refusal(found: list[dict[str, Any]]) -> str:
     )
     return (
         f"this host has files of K3s that this collection did not write, and would replace: {listed}. Nothing was changed. To keep that "
-        "cluster, leave the host out of the inventory: this collection cannot take it over yet. Settings in a file that you wrote "
-        "yourself belong into k3s_server_config, k3s_agent_config, k3s_registries or a file in /etc/rancher/k3s/config.yaml.d."
+        "cluster, leave the host out of the inventory: this collection cannot take it over yet. A cluster that is not needed any more goes "
+        "the way it came, with its data; a file that you wrote yourself goes into "
+        "k3s_server_config, k3s_agent_config, k3s_registries or a file in /etc/rancher/k3s/config.yaml.d."
     )

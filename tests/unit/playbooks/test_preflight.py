@@ -56,6 +56,25 @@ def test_a_password_that_sudo_does_not_take_is_a_finding_among_others(play, tmp_
     assert third.endswith("set ansible_become_password of the host, or run with --ask-become-pass.")
 
 
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ({"preflight_begins_run": True}, "errors"),
+        ({"preflight_begins_run": True, "gateway_gateways": "[]"}, "errors"),
+        ({"preflight_begins_run": True, "edge_allow_no_sites": "true"}, None),
+        ({"preflight_begins_run": True, "gateway_destination_rules": [{"metadata": {"name": "x"}}]}, None),
+        # Hosts may be looked at before there are sites.
+        ({}, "warnings"),
+    ],
+)
+def test_a_run_that_would_serve_nothing_is_a_finding(play, given, kind):
+    run = play("preflight.yml", cluster(), preflight_skip=f"{OF_THE_MACHINE}, dns, acme", **given)
+    found = run.result("Verify | Judge settings, hosts and network")["ansible_facts"]["preflight_report"]
+    said = [name for name, texts in found.items() if any(text.startswith("edge_sites is empty, and so are ") for text in texts)]
+    assert said == ([kind] if kind else [])
+    assert (run.status == 0) is (kind != "errors")
+
+
 def test_an_api_host_that_cannot_be_reached_is_a_finding(play):
     site = {"name": "app", "hosts": ["app.example.com"], "issuer": "own", "routes": [{"prefix": "/", "service": "web.default", "port": 80}]}
     run = play(

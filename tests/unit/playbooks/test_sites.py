@@ -56,6 +56,31 @@ def test_everything_that_is_wrong_is_said_at_once_and_before_the_cluster_is_aske
     )
 
 
+EMPTY = (
+    "edge_sites is empty, and so are certificate_certificates, gateway_gateways, gateway_virtual_services, gateway_destination_rules, "
+    "so nothing would be served; add sites, or set edge_allow_no_sites to true to go on without any"
+)
+
+
+@pytest.mark.parametrize("role", ["certificate", "gateway", "renewal"])
+@pytest.mark.parametrize("sites", [[], "[]"])
+def test_a_run_that_would_serve_nothing_says_so(run_role, role, sites):
+    run = run_role(role, edge_sites=sites)
+    assert run.status != 0
+    assert run.messages == [EMPTY]
+
+
+@pytest.mark.parametrize("role", ["certificate", "gateway"])
+def test_a_run_that_serves_nothing_may_be_asked_for(run_role, role):
+    """It goes on to the API, which does not answer here."""
+    run = run_role(role, edge_sites=[], edge_allow_no_sites="yes")
+    assert EMPTY not in run.output
+
+
+def test_a_check_of_no_sites_ends_well(run_role):
+    assert run_role("gateway", "--check", edge_sites=[]).status == 0
+
+
 def test_text_of_a_survey(run_role):
     run = run_role(
         "certificate",

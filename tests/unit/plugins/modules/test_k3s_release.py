@@ -210,6 +210,31 @@ def test_a_broken_note_is_no_note(host):
     assert json.loads((host.state / "release.json").read_text())["version"] == VERSION
 
 
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "does not fit on the disk of {folder}: enlarge it, or remove from it what is not K3s's."),
+        (errno.EDQUOT, "does not fit on the disk of {folder}: enlarge it, or remove from it what is not K3s's."),
+        (errno.ECONNRESET, "broke off: [Errno 104] Connection reset by peer; run again."),
+    ],
+)
+def test_a_full_disk_is_not_blamed_on_the_download(host, monkeypatch, number, said):
+    monkeypatch.setattr(placer.os, "fsync", lambda _descriptor: (_ for _ in ()).throw(OSError(number, os.strerror(number))))
+    result = host.place()
+    assert result["failed"]
+    assert result["msg"].startswith(f"{URL}/v1.34.4%2Bk3s1/k3s ")
+    assert said.split("{folder}", maxsplit=1)[0] in result["msg"]
+    assert result["msg"].endswith(said.rsplit("{folder}", maxsplit=1)[-1])
+    assert not (host.bin_dir / "k3s").exists()
+
+
+def test_what_was_fetched_before_the_disk_was_full_is_removed(host, monkeypatch):
+    monkeypatch.setattr(placer.os, "fsync", lambda _descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    assert host.place()["failed"]
+    assert [path for path in host.bin_dir.rglob("*") if path.is_file()] == []
+    monkeypatch.undo()
+
+
 @pytest.mark.parametrize("placed_before", [True, False])
 def test_a_binary_that_another_tool_upgraded_is_asked_for_its_version(host, placed_before):
     if placed_before:
@@ -241,28 +266,3 @@ def test_a_k3s_of_others_is_refused_before_anything_changes(host):
         assert "hush" not in result["msg"]
     assert not host.bin_dir.exists()
     assert host.mirror.fetched == [] or not host.state.exists()
-
-
-@pytest.mark.parametrize(
-    ("number", "said"),
-    [
-        (errno.ENOSPC, "does not fit on the disk of {folder}: enlarge it, or remove from it what is not K3s's."),
-        (errno.EDQUOT, "does not fit on the disk of {folder}: enlarge it, or remove from it what is not K3s's."),
-        (errno.ECONNRESET, "broke off: [Errno 104] Connection reset by peer; run again."),
-    ],
-)
-def test_a_full_disk_is_not_blamed_on_the_download(host, monkeypatch, number, said):
-    monkeypatch.setattr(placer.os, "fsync", lambda _descriptor: (_ for _ in ()).throw(OSError(number, os.strerror(number))))
-    result = host.place()
-    assert result["failed"]
-    assert result["msg"].startswith(f"{URL}/v1.34.4%2Bk3s1/k3s ")
-    assert said.split("{folder}", maxsplit=1)[0] in result["msg"]
-    assert result["msg"].endswith(said.rsplit("{folder}", maxsplit=1)[-1])
-    assert not (host.bin_dir / "k3s").exists()
-
-
-def test_what_was_fetched_before_the_disk_was_full_is_removed(host, monkeypatch):
-    monkeypatch.setattr(placer.os, "fsync", lambda _descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
-    assert host.place()["failed"]
-    assert [path for path in host.bin_dir.rglob("*") if path.is_file()] == []
-    monkeypatch.undo()

@@ -165,6 +165,31 @@ def test_only_what_tells_the_address_is_sent_to_the_first_server():
     assert agent(first_server_config=config)["address_config"] == {"node-ip": "192.0.2.10", "https-listen-port": 6444}
 
 
+def test_all_that_holds_lists_or_dictionaries_may_come_as_text():
+    given = {
+        "server_config": {"tls-san": ["edge.example.com"]},
+        "first_server_config": {"https-listen-port": 7443},
+        "disable": ["traefik"],
+        "registries": {"mirrors": {"docker.io": {"endpoint": ["https://mirror.example.com"]}}},
+        "environment": {"HTTPS_PROXY": "http://proxy.example.com:3128"},
+    }
+    assert derive(**{key: json.dumps(value) for key, value in given.items()}) == derive(**given)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"server_config": "tls-san"}, "k3s_server_config is 'tls-san': it must be a dictionary of K3s's configuration keys."),
+        ({"registries": "hush"}, "k3s_registries cannot be read (its value may hold passwords and is not shown): "),
+        ({"environment": ["hush"]}, "k3s_environment cannot be read (its value may hold passwords and is not shown): "),
+    ],
+)
+def test_text_that_stands_for_nothing_is_a_finding(changes, said):
+    (finding,) = derive(**changes)["findings"]
+    assert finding.startswith(said)
+    assert "hush" not in finding
+
+
 SERVERS = ["edge1", "edge2", "edge3"]
 
 
@@ -204,52 +229,3 @@ def test_keys_of_the_address_are_those_that_k3s_takes_it_from():
 def test_a_server_may_have_no_node(value, has_node):
     config = {} if value is None else {"disable-agent": value}
     assert derive(server_config=config)["has_node"] is has_node
-
-
-@pytest.mark.parametrize(
-    ("changes", "tcp", "udp"),
-    [
-        ({}, ["10250", "6443"], ["8472"]),
-        ({"servers": SERVERS}, ["10250", "6443", "2379-2380"], ["8472"]),
-        ({"server_config": {"https-listen-port": 7443}}, ["10250", "7443"], ["8472"]),
-        ({"kind": "agent", "host": "edge2", "join": JOIN}, ["10250"], ["8472"]),
-        (
-            {"first_server_config": {"flannel-backend": "wireguard-native", "embedded-registry": True}},
-            ["10250", "5001", "6443"],
-            ["51820", "51821"],
-        ),
-        ({"first_server_config": {"flannel-backend": "none"}}, ["10250", "6443"], []),
-    ],
-)
-def test_firewalls_open_what_the_hosts_need_of_each_other(changes, tcp, udp):
-    firewall = derive(firewall=True, firewall_sources=["192.0.2.10"], networks=["10.42.0.0/16"], **changes)["firewall"]
-    assert firewall == {"sources": ["192.0.2.10"], "networks": ["10.42.0.0/16"], "tcp": tcp, "udp": udp}
-
-
-def test_firewalls_can_be_left_alone():
-    assert derive(firewall="false")["firewall"] is None
-
-
-def test_all_that_holds_lists_or_dictionaries_may_come_as_text():
-    given = {
-        "server_config": {"tls-san": ["edge.example.com"]},
-        "first_server_config": {"https-listen-port": 7443},
-        "disable": ["traefik"],
-        "registries": {"mirrors": {"docker.io": {"endpoint": ["https://mirror.example.com"]}}},
-        "environment": {"HTTPS_PROXY": "http://proxy.example.com:3128"},
-    }
-    assert derive(**{key: json.dumps(value) for key, value in given.items()}) == derive(**given)
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"server_config": "tls-san"}, "k3s_server_config is 'tls-san': it must be a dictionary of K3s's configuration keys."),
-        ({"registries": "hush"}, "k3s_registries cannot be read (its value may hold passwords and is not shown): "),
-        ({"environment": ["hush"]}, "k3s_environment cannot be read (its value may hold passwords and is not shown): "),
-    ],
-)
-def test_text_that_stands_for_nothing_is_a_finding(changes, said):
-    (finding,) = derive(**changes)["findings"]
-    assert finding.startswith(said)
-    assert "hush" not in finding

@@ -194,6 +194,20 @@ def test_a_wildcard_is_never_asked_by_a_name_of_another_site():
     assert subject(found, "own")["server_names"] == ["edge-check.example.com"]
 
 
+@pytest.mark.parametrize(
+    ("hosts", "asked"),
+    [
+        (["*.a.example.com", "*.b.example.com"], ["edge-check.a.example.com", "edge-check.b.example.com"]),
+        (["*.example.com", "*.shop.example.com"], ["edge-check.example.com", "edge-check.shop.example.com"]),
+        (["*.example.com", "edge-check.example.com"], ["edge-check-2.example.com", "edge-check.example.com"]),
+    ],
+)
+def test_each_wildcard_is_asked_by_a_name_of_its_own(hosts, asked):
+    found = fine(WILDCARD | {"hosts": hosts})
+    assert subject(found, "all")["server_names"] == asked
+    assert [entry["server_name"] for entry in found["endpoints"]] == asked
+
+
 def test_a_wildcard_beside_a_name():
     found = fine(WILDCARD | {"hosts": ["example.com", "*.example.com"]})
     assert subject(found, "all")["server_names"] == ["example.com", "edge-check.example.com"]
@@ -426,6 +440,32 @@ def test_a_gateway_that_passes_all_hosts_on_is_warned_of():
 def test_other_gateways_are_not_asked(other):
     found = fine(gateway_gateways=[other])
     assert found["subjects"] == found["endpoints"] == found["server_names"] == []
+
+
+@pytest.mark.parametrize(
+    ("manifest", "variable"),
+    [
+        (gateway("mine", "a.example.com"), "gateway_gateways"),
+        (certificate("a", "a-tls", "a.example.com"), "certificate_certificates"),
+        ({"metadata": {"name": "x"}, "spec": {}}, "gateway_virtual_services"),
+    ],
+)
+def test_a_plan_of_raw_manifests_alone_is_not_empty(manifest, variable):
+    assert fine(**{variable: [manifest]})["nothing"] == []
+    (found,) = fine(**{variable: []})["nothing"]
+    assert found.startswith("edge_sites is empty, and so are ")
+    assert variable in found
+
+
+def test_who_brings_manifests_has_all_of_them_asked():
+    """Names, credentials and endpoints, and a Certificate that serves several Gateways."""
+    raw = [certificate("shop", "shop-tls", "shop.example.com", "api.example.com")]
+    gateways = [gateway("shop-tls", "shop.example.com", name="shop"), gateway("shop-tls", "api.example.com", name="api")]
+    found = fine(certificate_certificates=raw, gateway_gateways=gateways)
+    assert [entry["host"] for entry in found["names"]] == ["shop.example.com", "api.example.com"]
+    assert [(entry["name"], entry["hosts"]) for entry in found["credentials"]] == [("shop-tls", ["shop.example.com", "api.example.com"])]
+    assert [entry["server_name"] for entry in found["endpoints"]] == found["server_names"] == ["shop.example.com", "api.example.com"]
+    assert found["own_secrets"] == []
 
 
 # --- challenges

@@ -261,11 +261,6 @@ def test_hosts_are_compared_with_each_other():
     assert "edge2: has the host name 'edge1' like edge1: give each host its own name, or set node-name." in errors
 
 
-@pytest.mark.parametrize("changes", [{"node_name": "edge2"}, {"node_name": "edge1", "node_id": True}])
-def test_hosts_of_one_name_may_have_nodes_of_their_own(changes):
-    assert judge(hosts={"edge1": gathered(), "edge2": gathered(fetched={}, **changes)})[0] == []
-
-
 @pytest.mark.parametrize(
     ("offsets", "said"),
     [
@@ -286,6 +281,11 @@ def test_one_host_an_hour_away_from_the_controller_is_a_warning(offset):
     errors, (warning,) = judge(hosts={"edge1": gathered(time_offset=offset)})
     assert errors == []
     assert warning.startswith(f"edge1: its clock differs by {offset:.0f} s from the controller's: set the clocks by NTP")
+
+
+@pytest.mark.parametrize("changes", [{"node_name": "edge2"}, {"node_name": "edge1", "node_id": True}])
+def test_hosts_of_one_name_may_have_nodes_of_their_own(changes):
+    assert judge(hosts={"edge1": gathered(), "edge2": gathered(fetched={}, **changes)})[0] == []
 
 
 def test_a_common_difference_to_the_controller_is_a_warning():

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._report import site_proof, site_report
 
+PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 SITE = {"name": "app", "hosts": ["app.example.com"], "issuer": "letsencrypt"}
 SHOP = {"name": "shop", "hosts": ["shop.example.com"], "issuer": "letsencrypt"}
 OWN = {"name": "own", "hosts": ["own.example.com"], "tls": {"credential": "mine"}}
@@ -40,6 +41,11 @@ def plan(*sites, **settings):
     found = make_plan(list(sites), {"cert_manager_issuers": issuers, "edge_addresses": ["192.0.2.1"], **settings})
     assert found["findings"] == []
     return found
+
+
+def gateway(*hosts, **tls):
+    server = {"port": {"number": 443, "name": "https", "protocol": "HTTPS"}, "hosts": list(hosts), "tls": {"mode": "SIMPLE", **tls}}
+    return {"metadata": {"name": "raw"}, "spec": {"selector": {"istio": "ingress"}, "servers": [server]}}
 
 
 def seen(name, serial="c3"):
@@ -172,6 +178,31 @@ def test_passthrough_to_an_application_that_ends_the_handshake_is_not_the_gatewa
     assert result["lines"][-1] == "  host port     192.0.2.1:443 serves no certificate (connection reset by peer)"
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        plan(PASSING | {"hosts": ["*.example.org"]}),
+        plan(gateway_gateways=[gateway("*.example.org", mode="PASSTHROUGH")]),
+    ],
+)
+def test_passthrough_of_a_zone_is_asked_by_a_name_under_it(found):
+    answer = ENDPOINT | {"server_name": "edge-check.example.org", "serial": "e5"}
+    result = site_report(found, [], [], [], [answer])
+    assert result["problems"] == []
+    assert "  asked as      edge-check.example.org" in result["lines"]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        plan(OWN | {"hosts": ["*.example.org"], "tls": {"credential": "mine", "mode": "MUTUAL", "ca_certificate": PEM}}),
+        plan(gateway_gateways=[gateway("*.example.org", credentialName="mine", mode="MUTUAL")]),
+    ],
+)
+def test_a_secret_of_ones_own_for_a_zone_is_what_must_be_served(found):
+    assert site_report(found, [], [SECRET], **seen("edge-check.example.org"))["problems"] == []
+
+
 @pytest.mark.parametrize("state", ["refused", "forward_failed"])
 def test_passthrough_needs_the_host_port(state):
     answer = ENDPOINT | {"server_name": "db.example.com", "serial": None, "state": state, "error": "no route to host"}
@@ -197,11 +228,6 @@ def test_a_wildcard_beside_its_own_names():
     assert site_report(found, [certificate], [], pods, endpoints)["problems"] == [
         "all: 192.0.2.1:443 serves serial b2, the Secret holds a1"
     ]
-
-
-def gateway(*hosts, **tls):
-    server = {"port": {"number": 443, "name": "https", "protocol": "HTTPS"}, "hosts": list(hosts), "tls": {"mode": "SIMPLE", **tls}}
-    return {"metadata": {"name": "raw"}, "spec": {"selector": {"istio": "ingress"}, "servers": [server]}}
 
 
 def test_a_raw_gateway_is_reported_like_a_site():
@@ -250,6 +276,12 @@ def test_what_pods_were_seen_to_serve_is_what_the_secrets_hold():
     proof = site_proof(found, pods=pods)
     assert proof["serials"] == {"app.example.com": "a1"}
     assert len(proof["endpoints"]) == 2
+
+
+def test_a_report_without_sites_says_so():
+    found = site_report(plan())
+    assert found["problems"] == []
+    assert found["lines"][0].startswith("edge_sites is empty, and so are certificate_certificates, ")
 
 
 def test_what_must_be_served_after_a_renewal():
