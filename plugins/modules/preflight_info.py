@@ -146,7 +146,7 @@ def _active_units(module: AnsibleModule) -> list[str]:
 
 def _network_manager(module: AnsibleModule) -> str:
     _code, out, _err = module.run_command(["NetworkManager", "--version"], handle_exceptions=False)
-    return out.strip()
+    return str(out).strip()
 
 
 def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def _registries_findings(value: Any, known: Mapping[str, Any] = _REGISTRIES, pla
             found.append(f"{place} has the key {key!r}, which K3s ignores: {hint} {', '.join(known)}.")
         elif key == "endpoint":
             if not isinstance(below, (list, tuple)) or not all(isinstance(entry, str) and entry for entry in below):
-                found.append(f"{inside} is no list of texts: it must be a list of addresses such as https://registry.example.com:5000.")
+                found.append(f"{inside} cannot be read: it must be a list of addresses such as https://registry.example.com:5000.")
         elif known.get(key, known.get("*")) is not None and below is not None:
             found += _registries_findings(below, known.get(key, known.get("*")), inside)
     return found

@@ -39,6 +39,6 @@ def test_both_spellings_are_set():
     assert "HTTP_PROXY" not in found
 
 
-@pytest.mark.parametrize("given", [{}, {"NO_PROXY": "a"}, {"HTTPS_PROXY": ""}, "HTTPS_PROXY=x", None])
+@pytest.mark.parametrize("given", [{}, {"NO_PROXY": "a"}, {"HTTPS_PROXY": ""}, "HTTPS_PROXY=x"])
 def test_without_a_proxy_nothing_is_added(given):
     assert proxy_environment(given, ["192.0.2.10"]) == given
