@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: certificate_info
 short_description: Report whether cert-manager Certificates are ready, and why not
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Looks once at any number of Certificates, with one LIST for each kind of object that matters.
   - Gives the same view as M(baremesh.edge.certificate_wait) and does not fail because a Certificate is not ready.

@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: certificate_renew
 short_description: Ask cert-manager for a new issuance of Certificates
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Sets the condition C(Issuing) of Certificates to C(True) with the reason C(ManuallyTriggered), as C(cmctl renew) does.
     cert-manager then issues them anew, whatever their age, and without regard to the back-off after failed attempts.

@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: certificate_wait
 short_description: Wait until cert-manager Certificates are ready, or say why they are not
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Waits for any number of cert-manager Certificates over one LIST and WATCH, and returns as soon as all are ready.
   - "A Certificate counts as ready if its C(Ready) condition is of its present spec, nothing but a renewal is in progress, and its Secret

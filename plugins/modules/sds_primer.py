@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: sds_primer
 short_description: Make Istio gateway pods fetch certificates before anything public uses them
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Makes a primer, a Gateway that binds to C(127.0.0.1) inside the gateway pods on ports that no Service names. Envoy fetches a credential
     only after a listener asks for it, so without a primer the first visitors of a new site would meet a port without a certificate.

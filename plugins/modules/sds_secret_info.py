@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: sds_secret_info
 short_description: Report which certificates Istio gateway pods hold and serve, and wait for the right ones
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Reads from the Envoy of each gateway pod which secrets it holds, and asks its listener for the certificate of each server name.
   - What Envoy holds does not prove what it serves. Believe RV(served).

@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: sds_secret_wait
 short_description: Wait until every Istio gateway pod serves its certificates, before anything public uses them
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Proves, by a TLS handshake with every Ready gateway pod, that Envoy serves the certificate that is in the Secret.
   - First it checks all that istiod and Envoy check, the Secrets with their keys, dates and names, the right of the pods' ServiceAccount
