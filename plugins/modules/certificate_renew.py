@@ -106,9 +106,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.renewal import renew
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import SystemClock
 
@@ -127,19 +126,14 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    params = module.params
-    try:
-        selection = select(params)
+
+    def ask() -> list[dict[str, Any]]:
+        selection = select(module.params)
         require_cryptography()
-        client, _connection = open_client(params)
-        entries = renew(client, selection, SystemClock(), dry_run=module.check_mode)
-    except ValueError as exc:
-        module.fail_json(msg=str(exc))
-    except EdgeError as exc:
-        if module.check_mode:
-            text = f"Would ask for new certificates; the API cannot be asked for them now: {exc}"
-            module.exit_json(changed=False, msg=text, certificates=[], renewed_since={})
-        fail(module, exc)
+        return renew(open_client(module.params)[0], selection, SystemClock(), dry_run=module.check_mode)
+
+    would = "ask for new certificates; the API cannot be asked for them"
+    entries = attempt(module, ask, lambda _cause: {"certificates": [], "renewed_since": {}}, would)
     module.exit_json(
         changed=any(e["asked"] for e in entries),
         certificates=entries,

@@ -241,17 +241,17 @@ retry_at:
   returned: always
 """
 
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import parse_renewals, select
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_look import ChallengeLook, judge_all
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, finish_wait, open_client, progress_writer
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, finish_wait, open_client, progress_writer
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Outcome, nothing_seen
 from ansible_collections.baremesh.edge.plugins.module_utils._net.http01 import challenge_answer
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
@@ -305,21 +305,10 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
-
-    def nothing(cause: str) -> dict[str, Any]:
-        return nothing_seen(cause, certificates=[], ready=0)
-
-    try:
-        outcome = wait(params, module.check_mode)
-    except ValueError as exc:
-        module.fail_json(msg=str(exc), **nothing(str(exc)))
-    except EdgeError as exc:
-        if not module.check_mode:
-            fail(module, exc, **nothing(str(exc)))
-        what = ", ".join(params["names"]) or f"the Certificates of namespace {params['namespace']}"
-        text = f"Would wait for {what}; the API cannot be asked for their state now: {exc}"
-        module.exit_json(changed=False, msg=text, **nothing(str(exc)))
-    finish_wait(module, outcome)
+    what = ", ".join(params["names"]) or f"the Certificates of namespace {params['namespace']}"
+    would = f"wait for {what}; the API cannot be asked for their state"
+    nothing = partial(nothing_seen, certificates=[], ready=0)
+    finish_wait(module, attempt(module, lambda: wait(params, module.check_mode), nothing, would))
 
 
 if __name__ == "__main__":

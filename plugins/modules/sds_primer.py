@@ -134,19 +134,18 @@ retry_at:
   returned: always
 """
 
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.options import gateway_options
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_primer import SdsPrimer, remove_primers
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.serving import LOOK_SECONDS, parse_asked
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import (
-    InterruptedRunError,
-    fail,
+    attempt,
     finish_wait,
     open_client,
     progress_writer,
@@ -181,30 +180,17 @@ def remove(params: dict[str, Any], look_only: bool) -> list[str]:
     return [] if params["primers"] == [] else remove_primers(open_client(params)[0], params, look_only)
 
 
-def nothing(cause: str | None, primers: list[str] | None = None) -> dict[str, Any]:
-    """The result where no pod was asked."""
-    return nothing_seen(cause, pods=[], served=False, primers=primers or [], swept=[])
-
-
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    work = remove if module.params["state"] == "absent" else make
+    nothing = partial(nothing_seen, pods=[], served=False, primers=[], swept=[])
+    would = "make a primer where one is needed; the API cannot be asked"
     raise_on_signals()
-    try:
-        if module.params["state"] == "absent":
-            removed = remove(module.params, module.check_mode)
-            module.exit_json(changed=bool(removed), **nothing(None, removed))
-        outcome = make(module.params, module.check_mode)
-    except ValueError as exc:
-        module.fail_json(msg=str(exc), **nothing(str(exc)))
-    except InterruptedRunError as exc:
-        module.fail_json(msg=f"The run was {exc}; it leaves no primer", **nothing(str(exc)))
-    except EdgeError as exc:
-        if not module.check_mode:
-            fail(module, exc, **nothing(str(exc)))
-        text = f"Would make a primer where one is needed; the API cannot be asked now: {exc}"
-        module.exit_json(changed=False, msg=text, **nothing(str(exc)))
-    finish_wait(module, outcome)
+    done = attempt(module, lambda: work(module.params, module.check_mode), nothing, would, "The run was {}; it leaves no primer")
+    if isinstance(done, Outcome):
+        finish_wait(module, done)
+    module.exit_json(changed=bool(done), **{**nothing(None), "primers": done})
 
 
 if __name__ == "__main__":

@@ -201,11 +201,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_look import GatewayLook, Seen
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._net.served import parse_expected
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
@@ -242,21 +241,15 @@ def look(params: dict[str, Any], look_only: bool) -> Seen:
     return gateway.wait(names, expected, params["read_secrets"]) if waits else gateway.once(names, params["read_secrets"])
 
 
-EMPTY_RESULT: dict[str, Any] = {"pods": [], "served": [], "secrets": [], "elapsed": 0.0}
-
-
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    try:
-        seen = look(module.params, module.check_mode)
-    except ValueError as exc:
-        module.fail_json(msg=str(exc), cause=str(exc), errors=[], **EMPTY_RESULT)
-    except EdgeError as exc:
-        if module.check_mode:
-            text = f"Would ask the gateway pods; the API cannot be asked now: {exc}"
-            module.exit_json(changed=False, msg=text, cause=str(exc), errors=[str(exc)], **EMPTY_RESULT)
-        fail(module, exc, cause=str(exc), errors=[str(exc)], **EMPTY_RESULT)
+
+    def nothing(cause: str) -> dict[str, Any]:
+        return {"cause": cause, "errors": [cause], "pods": [], "served": [], "secrets": [], "elapsed": 0.0}
+
+    would = "ask the gateway pods; the API cannot be asked"
+    seen = attempt(module, lambda: look(module.params, module.check_mode), nothing, would)
     if seen.problems:
         module.fail_json(msg="\n".join(seen.problems[:10]), **seen.result())
     module.exit_json(changed=False, **seen.result())

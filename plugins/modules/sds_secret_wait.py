@@ -137,19 +137,18 @@ retry_at:
   returned: always
 """
 
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.options import gateway_options
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_wait import SdsWait
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.serving import LOOK_SECONDS, parse_asked
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import (
-    InterruptedRunError,
-    fail,
+    attempt,
     finish_wait,
     open_client,
     progress_writer,
@@ -176,23 +175,12 @@ def main() -> None:
         argument_spec={**gateway_options(), **auth_argument_spec(), "primers": {"type": "list", "elements": "str"}},
         supports_check_mode=True,
     )
-
-    def nothing(cause: str) -> dict[str, Any]:
-        return nothing_seen(cause, pods=[], served=False, method="listener", swept=[])
-
+    nothing = partial(nothing_seen, pods=[], served=False, method="listener", swept=[])
+    would = "wait until the gateway pods serve the credentials; the API cannot be asked for their state"
     raise_on_signals()
-    try:
-        outcome = wait(module.params, module.check_mode)
-    except ValueError as exc:
-        module.fail_json(msg=str(exc), **nothing(str(exc)))
-    except InterruptedRunError as exc:
-        module.fail_json(msg=f"The wait was {exc}; its primer is removed", **nothing(str(exc)))
-    except EdgeError as exc:
-        if not module.check_mode:
-            fail(module, exc, **nothing(str(exc)))
-        text = f"Would wait until the gateway pods serve the credentials; the API cannot be asked for their state now: {exc}"
-        module.exit_json(changed=False, msg=text, **nothing(str(exc)))
-    finish_wait(module, outcome)
+    finish_wait(
+        module, attempt(module, lambda: wait(module.params, module.check_mode), nothing, would, "The wait was {}; its primer is removed")
+    )
 
 
 if __name__ == "__main__":
