@@ -40,8 +40,7 @@ attributes:
       - Makes the checks and asks the pods, but makes and removes nothing, and does not fail because something is not there yet.
   diff_mode:
     support: none
-    details:
-      - The names that it returns say all.
+    details: The names that it returns say all.
 options:
   state:
     description:

@@ -40,12 +40,10 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details:
-      - Makes the checks but no primer, and never fails because something is not there yet.
+    details: Makes the checks but no primer, and never fails because something is not there yet.
   diff_mode:
     support: N/A
-    details:
-      - Nothing that it makes outlives it or its expiry.
+    details: Nothing that it makes outlives it or its expiry.
 options:
   primers:
     description:
