@@ -13,6 +13,7 @@ author: The baremesh.edge authors (@baremesh)
 description:
   - Sets the condition C(Issuing) of Certificates to C(True) with the reason C(ManuallyTriggered), as C(cmctl renew) does.
     cert-manager then issues them anew, whatever their age, and without regard to the back-off after failed attempts.
+  - Changes nothing unless all O(names) exist.
   - The old certificate stays in its Secret, and is served, until the new one is there.
   - A Certificate that is being issued already is left as it is.
 notes:
@@ -21,6 +22,7 @@ notes:
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
   - baremesh.edge._attributes
+  - baremesh.edge._certificates
 attributes:
   check_mode:
     support: full
@@ -28,22 +30,6 @@ attributes:
     support: none
 seealso:
   - module: baremesh.edge.certificate_wait
-options:
-  names:
-    description: Names of the Certificates, all of which must exist. Without this and without O(label_selectors), all of the namespace.
-    type: list
-    elements: str
-    default: []
-    aliases: [name]
-  namespace:
-    description: Namespace of the Certificates.
-    type: str
-    default: default
-  label_selectors:
-    description: Label selectors that all must fit.
-    type: list
-    elements: str
-    default: []
 """
 
 EXAMPLES = r"""
@@ -105,27 +91,16 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.renewal import renew
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select, selection_options
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import SystemClock
 
 
-def argument_spec() -> dict[str, dict[str, Any]]:
-    """The module's options."""
-    spec: dict[str, dict[str, Any]] = {
-        "names": {"type": "list", "elements": "str", "default": [], "aliases": ["name"]},
-        "namespace": {"type": "str", "default": "default"},
-        "label_selectors": {"type": "list", "elements": "str", "default": []},
-    }
-    spec.update(auth_argument_spec())
-    return spec
-
-
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(argument_spec={**auth_argument_spec(), **selection_options()}, supports_check_mode=True)
 
     def ask() -> list[dict[str, Any]]:
         selection = select(module.params)

@@ -16,7 +16,7 @@ description:
     exists, belongs to it, was issued by its issuer, covers its names, is within its dates, and has a key that belongs to the certificate."
   - If one cannot become ready, the module fails at once. The first line of the message names the Certificate and the deepest reason
     that is known, found by walking from the Certificate over CertificateRequest and Order to the Challenges.
-  - A Certificate that never appears is a failure.
+  - A Certificate that never appears is a failure, and so is a namespace, or a label, without any.
   - Trouble with the API (lost connections, C(429), C(5xx), C(410), a restarted API server) is survived within O(timeout).
     A refusal by RBAC is a failure at once.
 notes:
@@ -35,25 +35,9 @@ seealso:
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
   - baremesh.edge._attributes
+  - baremesh.edge._certificates
   - baremesh.edge._attributes.read
 options:
-  names:
-    description:
-      - Names of the Certificates.
-      - Without this and without O(label_selectors), all Certificates of the namespace, of which there must be at least one.
-    type: list
-    elements: str
-    default: []
-    aliases: [name]
-  namespace:
-    description: Namespace of the Certificates.
-    type: str
-    default: default
-  label_selectors:
-    description: Label selectors that all must fit, such as C(app=web) or C(tier in (a, b)).
-    type: list
-    elements: str
-    default: []
   timeout:
     description: Seconds that the wait may last.
     type: int
@@ -247,7 +231,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import parse_renewals, select
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import parse_renewals, select, selection_options
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_look import ChallengeLook, judge_all
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
@@ -256,22 +240,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import 
 from ansible_collections.baremesh.edge.plugins.module_utils._net.http01 import challenge_answer
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
-
-
-def argument_spec() -> dict[str, dict[str, Any]]:
-    """The module's options."""
-    spec: dict[str, dict[str, Any]] = {
-        "names": {"type": "list", "elements": "str", "default": [], "aliases": ["name"]},
-        "namespace": {"type": "str", "default": "default"},
-        "label_selectors": {"type": "list", "elements": "str", "default": []},
-        "timeout": {"type": "int", "default": 300},
-        "fail_fast": {"type": "bool", "default": True},
-        "renewed_since": {"type": "dict", "default": {}},
-        "crd_grace": {"type": "int", "default": 15},
-        "progress_file": {"type": "path"},
-    }
-    spec.update(auth_argument_spec())
-    return spec
 
 
 def wait(params: dict[str, Any], look_only: bool) -> Outcome:
@@ -303,7 +271,18 @@ def wait(params: dict[str, Any], look_only: bool) -> Outcome:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=dict(
+            auth_argument_spec(),
+            **selection_options(),
+            timeout={"type": "int", "default": 300},
+            fail_fast={"type": "bool", "default": True},
+            renewed_since={"type": "dict", "default": {}},
+            crd_grace={"type": "int", "default": 15},
+            progress_file={"type": "path"},
+        ),
+        supports_check_mode=True,
+    )
     params = module.params
     what = ", ".join(params["names"]) or f"the Certificates of namespace {params['namespace']}"
     would = f"wait for {what}; the API cannot be asked for their state"
