@@ -155,14 +155,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import requ
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 
-def argument_spec() -> dict[str, dict[str, Any]]:
-    """The module's options."""
-    spec = {**gateway_options(), **auth_argument_spec()}
-    spec["state"] = {"type": "str", "choices": ["present", "absent"], "default": "present"}
-    spec["primers"] = {"type": "list", "elements": "str"}
-    return spec
-
-
 def make(params: dict[str, Any], look_only: bool) -> Outcome:
     """Do what O(state=present) says. Raises EdgeError before the first look and, with look_only, from it."""
     deadline = Deadline(SystemClock(), LOOK_SECONDS if look_only else params["timeout"])
@@ -181,7 +173,14 @@ def remove(params: dict[str, Any], look_only: bool) -> list[str]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            **gateway_options(),
+            **auth_argument_spec(),
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
     work = remove if module.params["state"] == "absent" else make
     nothing = partial(nothing_seen, pods=[], served=False, primers=[], swept=[])
     would = "make a primer where one is needed; the API cannot be asked"

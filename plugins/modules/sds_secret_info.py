@@ -213,21 +213,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadlin
 PATIENCE = 5
 
 
-def argument_spec() -> dict[str, dict[str, Any]]:
-    """The module's options."""
-    spec: dict[str, dict[str, Any]] = {
-        "namespace": {"type": "str", "default": "istio-ingress"},
-        "selector": {"type": "dict", "default": {"istio": "ingress"}},
-        "server_names": {"type": "list", "elements": "str", "default": []},
-        "port": {"type": "int", "default": 443},
-        "read_secrets": {"type": "bool", "default": True},
-        "expected_serials": {"type": "dict", "default": {}},
-        "timeout": {"type": "int", "default": 30},
-    }
-    spec.update(auth_argument_spec())
-    return spec
-
-
 def look(params: dict[str, Any], look_only: bool) -> Seen:
     """Do what the options say. Raises ValueError with the sentence for the user, and EdgeError."""
     names = params["server_names"]
@@ -243,7 +228,19 @@ def look(params: dict[str, Any], look_only: bool) -> Seen:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=dict(
+            auth_argument_spec(),
+            namespace={"type": "str", "default": "istio-ingress"},
+            selector={"type": "dict", "default": {"istio": "ingress"}},
+            server_names={"type": "list", "elements": "str", "default": []},
+            port={"type": "int", "default": 443},
+            read_secrets={"type": "bool", "default": True},
+            expected_serials={"type": "dict", "default": {}},
+            timeout={"type": "int", "default": 30},
+        ),
+        supports_check_mode=True,
+    )
 
     def nothing(cause: str) -> dict[str, Any]:
         return {"cause": cause, "errors": [cause], "pods": [], "served": [], "secrets": [], "elapsed": 0.0}

@@ -169,10 +169,7 @@ def wait(params: dict[str, Any], look_only: bool) -> Outcome:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={**gateway_options(), **auth_argument_spec(), "primers": {"type": "list", "elements": "str"}},
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec={**gateway_options(), **auth_argument_spec()}, supports_check_mode=True)
     nothing = partial(nothing_seen, pods=[], served=False, method="listener", swept=[])
     would = "wait until the gateway pods serve the credentials; the API cannot be asked for their state"
     raise_on_signals()
