@@ -9,8 +9,7 @@ name: phase_times
 type: aggregate
 short_description: Show the seconds that each role took
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Prints a line for each role at the end of a run, in the order in which the roles began, and one for the whole run.
   - A role's time lasts until a task of another role begins. Tasks outside of roles, and those of the role

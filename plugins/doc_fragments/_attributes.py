@@ -25,10 +25,8 @@ options: {}
 attributes:
   check_mode:
     support: full
-    details:
-      - The module changes nothing.
+    details: The module changes nothing.
   diff_mode:
     support: N/A
-    details:
-      - The module changes nothing.
+    details: The module changes nothing.
 """

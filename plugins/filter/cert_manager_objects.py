@@ -8,8 +8,7 @@ DOCUMENTATION = r"""
 name: cert_manager_objects
 short_description: Make issuers and their Secrets from their short form
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Turns entries of the variables C(cert_manager_issuers) and C(cert_manager_secrets) into manifests.
   - Adds Let's Encrypt's V(letsencrypt) and V(letsencrypt-staging) where they are used, since each registers an account there.

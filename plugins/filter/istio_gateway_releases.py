@@ -8,8 +8,7 @@ DOCUMENTATION = r"""
 name: istio_gateway_releases
 short_description: Make Helm releases of Istio gateways
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Turns entries of the variable C(istio_gateways) into releases of Istio's chart C(gateway) with their values.
   - Fails with a sentence for everything that is wrong with them.

@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: api_client_info
 short_description: Check whether a host can talk to the Kubernetes API
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Asks the Kubernetes API whether it is ready, and returns the reason where it is not. Never fails because of it.
   - With O(helm), checks the tools too. These are Helm, and the Python libraries that the modules of this collection use, in the Python that

@@ -9,33 +9,18 @@ DOCUMENTATION = r"""
 module: certificate_info
 short_description: Report whether cert-manager Certificates are ready, and why not
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Looks once at any number of Certificates, with one LIST for each kind of object that matters.
   - Gives the same view as M(baremesh.edge.certificate_wait) and does not fail because a Certificate is not ready.
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
   - baremesh.edge._attributes
+  - baremesh.edge._certificates
   - baremesh.edge._attributes.read
 seealso:
   - module: baremesh.edge.certificate_wait
 options:
-  names:
-    description: Names of the Certificates. Without this and without O(label_selectors), all of the namespace.
-    type: list
-    elements: str
-    default: []
-    aliases: [name]
-  namespace:
-    description: Namespace of the Certificates.
-    type: str
-    default: default
-  label_selectors:
-    description: Label selectors that all must fit.
-    type: list
-    elements: str
-    default: []
   secret_names:
     description: Secrets of O(namespace) that no Certificate writes, to be read as a gateway of Istio serves them.
     type: list
@@ -131,7 +116,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select, selection_options
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.own_secrets import read_secrets
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
@@ -140,18 +125,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Th
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
-
-
-def argument_spec() -> dict[str, dict[str, Any]]:
-    """The module's options."""
-    spec: dict[str, dict[str, Any]] = {
-        "names": {"type": "list", "elements": "str", "default": [], "aliases": ["name"]},
-        "namespace": {"type": "str", "default": "default"},
-        "label_selectors": {"type": "list", "elements": "str", "default": []},
-        "secret_names": {"type": "list", "elements": "str", "default": [], "no_log": False},
-    }
-    spec.update(auth_argument_spec())
-    return spec
 
 
 def look(params: dict[str, Any]) -> dict[str, Any]:
@@ -171,7 +144,11 @@ def look(params: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    secrets = {"type": "list", "elements": "str", "default": [], "no_log": False}
+    module = AnsibleModule(
+        argument_spec=dict(auth_argument_spec(), **selection_options(), secret_names=secrets),
+        supports_check_mode=True,
+    )
     try:
         result = look(module.params)
     except ValueError as exc:

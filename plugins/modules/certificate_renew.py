@@ -9,11 +9,11 @@ DOCUMENTATION = r"""
 module: certificate_renew
 short_description: Ask cert-manager for a new issuance of Certificates
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Sets the condition C(Issuing) of Certificates to C(True) with the reason C(ManuallyTriggered), as C(cmctl renew) does.
     cert-manager then issues them anew, whatever their age, and without regard to the back-off after failed attempts.
+  - Changes nothing unless all O(names) exist.
   - The old certificate stays in its Secret, and is served, until the new one is there.
   - A Certificate that is being issued already is left as it is.
 notes:
@@ -22,6 +22,7 @@ notes:
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
   - baremesh.edge._attributes
+  - baremesh.edge._certificates
 attributes:
   check_mode:
     support: full
@@ -29,22 +30,6 @@ attributes:
     support: none
 seealso:
   - module: baremesh.edge.certificate_wait
-options:
-  names:
-    description: Names of the Certificates, all of which must exist. Without this and without O(label_selectors), all of the namespace.
-    type: list
-    elements: str
-    default: []
-    aliases: [name]
-  namespace:
-    description: Namespace of the Certificates.
-    type: str
-    default: default
-  label_selectors:
-    description: Label selectors that all must fit.
-    type: list
-    elements: str
-    default: []
 """
 
 EXAMPLES = r"""
@@ -106,41 +91,26 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.renewal import renew
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select, selection_options
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import SystemClock
 
 
-def argument_spec() -> dict[str, dict[str, Any]]:
-    """The module's options."""
-    spec: dict[str, dict[str, Any]] = {
-        "names": {"type": "list", "elements": "str", "default": [], "aliases": ["name"]},
-        "namespace": {"type": "str", "default": "default"},
-        "label_selectors": {"type": "list", "elements": "str", "default": []},
-    }
-    spec.update(auth_argument_spec())
-    return spec
-
-
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    params = module.params
-    try:
-        selection = select(params)
+    module = AnsibleModule(argument_spec={**auth_argument_spec(), **selection_options()}, supports_check_mode=True)
+
+    def ask() -> list[dict[str, Any]]:
+        selection = select(module.params)
         require_cryptography()
-        client, _connection = open_client(params)
-        entries = renew(client, selection, SystemClock(), dry_run=module.check_mode)
-    except ValueError as exc:
-        module.fail_json(msg=str(exc))
-    except EdgeError as exc:
-        if module.check_mode:
-            text = f"Would ask for new certificates; the API cannot be asked for them now: {exc}"
-            module.exit_json(changed=False, msg=text, certificates=[], renewed_since={})
-        fail(module, exc)
+        return renew(open_client(module.params)[0], selection, SystemClock(), dry_run=module.check_mode)
+
+    would = "ask for new certificates; the API cannot be asked for them"
+    # Where it fails midway some were asked for: no list is right then.
+    nothing: dict[str, Any] = {"certificates": [], "renewed_since": {}} if module.check_mode else {}
+    entries = attempt(module, ask, lambda _cause: nothing, would)
     module.exit_json(
         changed=any(e["asked"] for e in entries),
         certificates=entries,

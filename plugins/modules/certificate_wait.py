@@ -9,15 +9,14 @@ DOCUMENTATION = r"""
 module: certificate_wait
 short_description: Wait until cert-manager Certificates are ready, or say why they are not
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Waits for any number of cert-manager Certificates over one LIST and WATCH, and returns as soon as all are ready.
   - "A Certificate counts as ready if its C(Ready) condition is of its present spec, nothing but a renewal is in progress, and its Secret
     exists, belongs to it, was issued by its issuer, covers its names, is within its dates, and has a key that belongs to the certificate."
   - If one cannot become ready, the module fails at once. The first line of the message names the Certificate and the deepest reason
     that is known, found by walking from the Certificate over CertificateRequest and Order to the Challenges.
-  - A Certificate that never appears is a failure.
+  - A Certificate that never appears is a failure, and so is a namespace, or a label, without any.
   - Trouble with the API (lost connections, C(429), C(5xx), C(410), a restarted API server) is survived within O(timeout).
     A refusal by RBAC is a failure at once.
 notes:
@@ -36,25 +35,9 @@ seealso:
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
   - baremesh.edge._attributes
+  - baremesh.edge._certificates
   - baremesh.edge._attributes.read
 options:
-  names:
-    description:
-      - Names of the Certificates.
-      - Without this and without O(label_selectors), all Certificates of the namespace, of which there must be at least one.
-    type: list
-    elements: str
-    default: []
-    aliases: [name]
-  namespace:
-    description: Namespace of the Certificates.
-    type: str
-    default: default
-  label_selectors:
-    description: Label selectors that all must fit, such as C(app=web) or C(tier in (a, b)).
-    type: list
-    elements: str
-    default: []
   timeout:
     description: Seconds that the wait may last.
     type: int
@@ -242,37 +225,21 @@ retry_at:
   returned: always
 """
 
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import parse_renewals, select
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import parse_renewals, select, selection_options
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_look import ChallengeLook, judge_all
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, finish_wait, open_client, progress_writer
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, finish_wait, open_client, progress_writer
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Outcome, nothing_seen
 from ansible_collections.baremesh.edge.plugins.module_utils._net.http01 import challenge_answer
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
-
-
-def argument_spec() -> dict[str, dict[str, Any]]:
-    """The module's options."""
-    spec: dict[str, dict[str, Any]] = {
-        "names": {"type": "list", "elements": "str", "default": [], "aliases": ["name"]},
-        "namespace": {"type": "str", "default": "default"},
-        "label_selectors": {"type": "list", "elements": "str", "default": []},
-        "timeout": {"type": "int", "default": 300},
-        "fail_fast": {"type": "bool", "default": True},
-        "renewed_since": {"type": "dict", "default": {}},
-        "crd_grace": {"type": "int", "default": 15},
-        "progress_file": {"type": "path"},
-    }
-    spec.update(auth_argument_spec())
-    return spec
 
 
 def wait(params: dict[str, Any], look_only: bool) -> Outcome:
@@ -304,23 +271,23 @@ def wait(params: dict[str, Any], look_only: bool) -> Outcome:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=dict(
+            auth_argument_spec(),
+            **selection_options(),
+            timeout={"type": "int", "default": 300},
+            fail_fast={"type": "bool", "default": True},
+            renewed_since={"type": "dict", "default": {}},
+            crd_grace={"type": "int", "default": 15},
+            progress_file={"type": "path"},
+        ),
+        supports_check_mode=True,
+    )
     params = module.params
-
-    def nothing(cause: str) -> dict[str, Any]:
-        return nothing_seen(cause, certificates=[], ready=0)
-
-    try:
-        outcome = wait(params, module.check_mode)
-    except ValueError as exc:
-        module.fail_json(msg=str(exc), **nothing(str(exc)))
-    except EdgeError as exc:
-        if not module.check_mode:
-            fail(module, exc, **nothing(str(exc)))
-        what = ", ".join(params["names"]) or f"the Certificates of namespace {params['namespace']}"
-        text = f"Would wait for {what}; the API cannot be asked for their state now: {exc}"
-        module.exit_json(changed=False, msg=text, **nothing(str(exc)))
-    finish_wait(module, outcome)
+    what = ", ".join(params["names"]) or f"the Certificates of namespace {params['namespace']}"
+    would = f"wait for {what}; the API cannot be asked for their state"
+    nothing = partial(nothing_seen, certificates=[], ready=0)
+    finish_wait(module, attempt(module, lambda: wait(params, module.check_mode), nothing, would))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: helm_release_check
 short_description: Compare Helm releases with their definitions
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Reads how Helm recorded its releases, in one request for each namespace, and compares chart, version and values with
     the definitions.

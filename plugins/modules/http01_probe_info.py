@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: http01_probe_info
 short_description: Report whether requests for ACME challenges reach the gateway
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Asks each address, under the name of each host, for an ACME challenge that does not exist. Only the gateway's own 404
     shows that nothing takes challenges from cert-manager's solver; anything else may cost an order, and after a few of

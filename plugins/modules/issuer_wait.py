@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: issuer_wait
 short_description: Wait until cert-manager's issuers are ready, or say why they are not
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Watches Issuers and ClusterIssuers until cert-manager has found each of them ready as it is specified now.
   - Ends at once when cert-manager does not try again, which is so for wrong configuration and for an account that the ACME server refuses.

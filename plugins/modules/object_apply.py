@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: object_apply
 short_description: Apply and delete many Kubernetes objects at once
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Lists the objects of each kind in one request, compares them with the definitions, and applies only those that differ, several at a
     time.

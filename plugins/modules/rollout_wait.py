@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: rollout_wait
 short_description: Wait until Deployments and DaemonSets are rolled out, or say why they are not
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Watches any number of workloads and their pods, and returns as soon as all of them run their newest version and are available.
   - Ends at once when waiting cannot help, as with an image that the registry does not have.

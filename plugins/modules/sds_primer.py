@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: sds_primer
 short_description: Make Istio gateway pods fetch certificates before anything public uses them
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Makes a primer, a Gateway that binds to C(127.0.0.1) inside the gateway pods on ports that no Service names. Envoy fetches a credential
     only after a listener asks for it, so without a primer the first visitors of a new site would meet a port without a certificate.
@@ -41,8 +40,7 @@ attributes:
       - Makes the checks and asks the pods, but makes and removes nothing, and does not fail because something is not there yet.
   diff_mode:
     support: none
-    details:
-      - The names that it returns say all.
+    details: The names that it returns say all.
 options:
   state:
     description:
@@ -135,19 +133,18 @@ retry_at:
   returned: always
 """
 
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.options import gateway_options
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_primer import SdsPrimer, remove_primers
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.serving import LOOK_SECONDS, parse_asked
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import (
-    InterruptedRunError,
-    fail,
+    attempt,
     finish_wait,
     open_client,
     progress_writer,
@@ -156,14 +153,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Outcome, nothing_seen
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
-
-
-def argument_spec() -> dict[str, dict[str, Any]]:
-    """The module's options."""
-    spec = {**gateway_options(), **auth_argument_spec()}
-    spec["state"] = {"type": "str", "choices": ["present", "absent"], "default": "present"}
-    spec["primers"] = {"type": "list", "elements": "str"}
-    return spec
 
 
 def make(params: dict[str, Any], look_only: bool) -> Outcome:
@@ -182,30 +171,24 @@ def remove(params: dict[str, Any], look_only: bool) -> list[str]:
     return [] if params["primers"] == [] else remove_primers(open_client(params)[0], params, look_only)
 
 
-def nothing(cause: str | None, primers: list[str] | None = None) -> dict[str, Any]:
-    """The result where no pod was asked."""
-    return nothing_seen(cause, pods=[], served=False, primers=primers or [], swept=[])
-
-
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            **gateway_options(),
+            **auth_argument_spec(),
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    work = remove if module.params["state"] == "absent" else make
+    nothing = partial(nothing_seen, pods=[], served=False, primers=[], swept=[])
+    would = "make a primer where one is needed; the API cannot be asked"
     raise_on_signals()
-    try:
-        if module.params["state"] == "absent":
-            removed = remove(module.params, module.check_mode)
-            module.exit_json(changed=bool(removed), **nothing(None, removed))
-        outcome = make(module.params, module.check_mode)
-    except ValueError as exc:
-        module.fail_json(msg=str(exc), **nothing(str(exc)))
-    except InterruptedRunError as exc:
-        module.fail_json(msg=f"The run was {exc}; it leaves no primer", **nothing(str(exc)))
-    except EdgeError as exc:
-        if not module.check_mode:
-            fail(module, exc, **nothing(str(exc)))
-        text = f"Would make a primer where one is needed; the API cannot be asked now: {exc}"
-        module.exit_json(changed=False, msg=text, **nothing(str(exc)))
-    finish_wait(module, outcome)
+    done = attempt(module, lambda: work(module.params, module.check_mode), nothing, would, "The run was {}; it leaves no primer")
+    if isinstance(done, Outcome):
+        finish_wait(module, done)
+    module.exit_json(changed=bool(done), **{**nothing(None), "primers": done})
 
 
 if __name__ == "__main__":

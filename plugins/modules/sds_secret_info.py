@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: sds_secret_info
 short_description: Report which certificates Istio gateway pods hold and serve, and wait for the right ones
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Reads from the Envoy of each gateway pod which secrets it holds, and asks its listener for the certificate of each server name.
   - What Envoy holds does not prove what it serves. Believe RV(served).
@@ -202,32 +201,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_look import GatewayLook, Seen
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._net.served import parse_expected
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 # Seconds for which one look puts up with an API that does not answer.
 PATIENCE = 5
-
-
-def argument_spec() -> dict[str, dict[str, Any]]:
-    """The module's options."""
-    spec: dict[str, dict[str, Any]] = {
-        "namespace": {"type": "str", "default": "istio-ingress"},
-        "selector": {"type": "dict", "default": {"istio": "ingress"}},
-        "server_names": {"type": "list", "elements": "str", "default": []},
-        "port": {"type": "int", "default": 443},
-        "read_secrets": {"type": "bool", "default": True},
-        "expected_serials": {"type": "dict", "default": {}},
-        "timeout": {"type": "int", "default": 30},
-    }
-    spec.update(auth_argument_spec())
-    return spec
 
 
 def look(params: dict[str, Any], look_only: bool) -> Seen:
@@ -243,21 +226,27 @@ def look(params: dict[str, Any], look_only: bool) -> Seen:
     return gateway.wait(names, expected, params["read_secrets"]) if waits else gateway.once(names, params["read_secrets"])
 
 
-EMPTY_RESULT: dict[str, Any] = {"pods": [], "served": [], "secrets": [], "elapsed": 0.0}
-
-
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    try:
-        seen = look(module.params, module.check_mode)
-    except ValueError as exc:
-        module.fail_json(msg=str(exc), cause=str(exc), errors=[], **EMPTY_RESULT)
-    except EdgeError as exc:
-        if module.check_mode:
-            text = f"Would ask the gateway pods; the API cannot be asked now: {exc}"
-            module.exit_json(changed=False, msg=text, cause=str(exc), errors=[str(exc)], **EMPTY_RESULT)
-        fail(module, exc, cause=str(exc), errors=[str(exc)], **EMPTY_RESULT)
+    module = AnsibleModule(
+        argument_spec=dict(
+            auth_argument_spec(),
+            namespace={"type": "str", "default": "istio-ingress"},
+            selector={"type": "dict", "default": {"istio": "ingress"}},
+            server_names={"type": "list", "elements": "str", "default": []},
+            port={"type": "int", "default": 443},
+            read_secrets={"type": "bool", "default": True},
+            expected_serials={"type": "dict", "default": {}},
+            timeout={"type": "int", "default": 30},
+        ),
+        supports_check_mode=True,
+    )
+
+    def nothing(cause: str) -> dict[str, Any]:
+        return {"cause": cause, "errors": [cause], "pods": [], "served": [], "secrets": [], "elapsed": 0.0}
+
+    would = "ask the gateway pods; the API cannot be asked"
+    seen = attempt(module, lambda: look(module.params, module.check_mode), nothing, would)
     if seen.problems:
         module.fail_json(msg="\n".join(seen.problems[:10]), **seen.result())
     module.exit_json(changed=False, **seen.result())

@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: sds_secret_wait
 short_description: Wait until every Istio gateway pod serves its certificates, before anything public uses them
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Proves, by a TLS handshake with every Ready gateway pod, that Envoy serves the certificate that is in the Secret.
   - First it checks all that istiod and Envoy check, the Secrets with their keys, dates and names, the right of the pods' ServiceAccount
@@ -41,12 +40,10 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details:
-      - Makes the checks but no primer, and never fails because something is not there yet.
+    details: Makes the checks but no primer, and never fails because something is not there yet.
   diff_mode:
     support: N/A
-    details:
-      - Nothing that it makes outlives it or its expiry.
+    details: Nothing that it makes outlives it or its expiry.
 options:
   primers:
     description:
@@ -138,19 +135,18 @@ retry_at:
   returned: always
 """
 
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.options import gateway_options
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_wait import SdsWait
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.serving import LOOK_SECONDS, parse_asked
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import (
-    InterruptedRunError,
-    fail,
+    attempt,
     finish_wait,
     open_client,
     progress_writer,
@@ -173,27 +169,13 @@ def wait(params: dict[str, Any], look_only: bool) -> Outcome:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={**gateway_options(), **auth_argument_spec(), "primers": {"type": "list", "elements": "str"}},
-        supports_check_mode=True,
-    )
-
-    def nothing(cause: str) -> dict[str, Any]:
-        return nothing_seen(cause, pods=[], served=False, method="listener", swept=[])
-
+    module = AnsibleModule(argument_spec={**gateway_options(), **auth_argument_spec()}, supports_check_mode=True)
+    nothing = partial(nothing_seen, pods=[], served=False, method="listener", swept=[])
+    would = "wait until the gateway pods serve the credentials; the API cannot be asked for their state"
     raise_on_signals()
-    try:
-        outcome = wait(module.params, module.check_mode)
-    except ValueError as exc:
-        module.fail_json(msg=str(exc), **nothing(str(exc)))
-    except InterruptedRunError as exc:
-        module.fail_json(msg=f"The wait was {exc}; its primer is removed", **nothing(str(exc)))
-    except EdgeError as exc:
-        if not module.check_mode:
-            fail(module, exc, **nothing(str(exc)))
-        text = f"Would wait until the gateway pods serve the credentials; the API cannot be asked for their state now: {exc}"
-        module.exit_json(changed=False, msg=text, **nothing(str(exc)))
-    finish_wait(module, outcome)
+    finish_wait(
+        module, attempt(module, lambda: wait(module.params, module.check_mode), nothing, would, "The wait was {}; its primer is removed")
+    )
 
 
 if __name__ == "__main__":

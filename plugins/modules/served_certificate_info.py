@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: served_certificate_info
 short_description: Report which certificates are served on the wire, and wait for the right ones
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Makes a TLS handshake with each endpoint, all at once, and reads the certificate that is served for a server name.
   - Trusts nothing and checks no chain. It reports what is there, whoever signed it.

@@ -31,10 +31,5 @@ _ADVICE = (
 
 
 def advice_about(process: str, unit: str = "") -> str:
-    """Return what to do about a program that holds a port.
-
-    Args:
-        process: its name, empty if it cannot be seen.
-        unit: its systemd unit, empty if it has none.
-    """
+    """Return what to do about a program that holds a port; process or unit is empty where it cannot be seen."""
     return next((text for pattern, text in _ADVICE if pattern.match(process) or pattern.match(unit)), _OTHERWISE)

@@ -23,14 +23,7 @@ BRACKETS = ("[", "- ")
 
 
 def read_list(value: Any) -> list[Any] | None:
-    """Read a list, or text that stands for one.
-
-    Args:
-        value: A list; or text with a YAML or JSON list, or with entries between commas, spaces or line breaks.
-
-    Returns:
-        The entries, or None if the value cannot be read as a list.
-    """
+    """Read a list, or text with a YAML or JSON list or entries between commas, spaces or line breaks; None for what is neither."""
     if value is None:
         return []
     if isinstance(value, (list, tuple)):
@@ -69,15 +62,7 @@ def dict_finding(value: Any, variable: str) -> str:
 
 
 def as_dict(value: Any, variable: str = "") -> Mapping[str, Any]:
-    """Read a dictionary, or text that stands for one.
-
-    Args:
-        value: What the variable holds.
-        variable: Its name, for the error. Without it what cannot be read counts as empty, for where others judge it.
-
-    Raises:
-        AnsibleFilterError: The value cannot be read as a dictionary.
-    """
+    """The filter as_dict. What cannot be read raises AnsibleFilterError, and counts as empty where no variable is named."""
     found = read_dict(value)
     if found is None and not variable:
         return {}
@@ -92,19 +77,7 @@ def list_finding(value: Any, variable: str) -> str:
 
 
 def as_list(value: Any, variable: str, dictionaries: bool = False) -> list[Any]:
-    """Read a list, or text that stands for one.
-
-    Args:
-        value: What the variable holds.
-        variable: Its name, for the error.
-        dictionaries: Whether each entry is a dictionary.
-
-    Returns:
-        The entries.
-
-    Raises:
-        AnsibleFilterError: The value cannot be read as a list, or an entry as a dictionary.
-    """
+    """The filter as_list. Raises AnsibleFilterError if the value, or an entry that must be a dictionary, cannot be read."""
     entries = read_list(value)
     if entries is None:
         raise AnsibleFilterError(list_finding(value, variable))
@@ -143,16 +116,7 @@ def is_host(text: str) -> bool:
 
 
 def address_list(value: Any, variable: str, findings: list[str]) -> list[str]:
-    """Read a list of addresses or DNS names.
-
-    Args:
-        value: What the variable holds.
-        variable: Its name.
-        findings: Gets a sentence for each thing that is wrong.
-
-    Returns:
-        The entries that are addresses or DNS names.
-    """
+    """Return the entries that are addresses or DNS names; findings gets a sentence for each thing that is wrong."""
     return _checked(value, variable, findings, is_host, "an IP address or a DNS name")
 
 

@@ -35,17 +35,7 @@ def _names(given: Any) -> list[str]:
 
 
 def read_request(names: Any, batch_size: Any, within_days: Any, known: Sequence[str]) -> tuple[Request, list[str]]:
-    """Read what users ask for.
-
-    Args:
-        names: Names of Certificates, as a list or as text. Empty for all.
-        batch_size: How many are renewed at a time.
-        within_days: Days within which a certificate must expire to be renewed. Empty for all.
-        known: Names of the Certificates that may be renewed.
-
-    Returns:
-        The request, and a sentence for everything that is wrong with it.
-    """
+    """Read the options of renewal_plan; returns the request, and a sentence for everything that is wrong with it."""
     findings = []
     chosen = _names(names)
     unknown = [name for name in chosen if name not in known]
@@ -76,30 +66,14 @@ def _seconds_left(certificate: Record, now: float) -> float:
 
 
 def renewal_outlook(names: Any, known: Sequence[str]) -> dict[str, Any]:
-    """Return the plan of a renewal for a cluster that does not exist yet.
-
-    Args:
-        names: Names of Certificates, as a list or as text. Empty for all.
-        known: Names of the Certificates that may be renewed.
-    """
+    """The filter renewal_outlook: the plan of a renewal for a cluster that does not exist yet."""
     chosen = read_request(names, 1, "", known)[0].names
     summary = f"{', '.join(chosen)}, once there is a cluster." if chosen else "nothing."
     return {"names": [], "batches": [], "left": [], "missing": [], "summary": summary}
 
 
 def renewal_plan(names: Any, certificates: Sequence[Record], now: float, batch_size: Any = 1, within_days: Any = "") -> dict[str, Any]:
-    """Choose which certificates are renewed, and which of them together.
-
-    Args:
-        names: Names of Certificates, as a list or as text. Empty for all.
-        certificates: C(certificates) of M(baremesh.edge.certificate_info), all that may be renewed.
-        now: Seconds since the epoch.
-        batch_size: How many are renewed at a time.
-        within_days: Days within which a certificate must expire to be renewed. Empty for all.
-
-    Returns:
-        C(names), the most urgent first, the same in C(batches), what is C(left) alone, what is C(missing), and all of it in a C(summary).
-    """
+    """The filter renewal_plan: which certificates are renewed, and which of them together."""
     by_name = {str(certificate["name"]): certificate for certificate in certificates}
     request, _findings = read_request(names, batch_size, within_days, list(by_name))
     chosen = [by_name[name] for name in request.names if name in by_name]
@@ -118,13 +92,7 @@ def renewal_plan(names: Any, certificates: Sequence[Record], now: float, batch_s
 
 
 def renewal_lines(before: Sequence[Record], after: Sequence[Record], served: Sequence[Record]) -> list[str]:
-    """Return a line for each renewed certificate: serial number before and after, expiry, and where it was seen.
-
-    Args:
-        before: C(certificates) of M(baremesh.edge.certificate_renew).
-        after: C(certificates) of M(baremesh.edge.certificate_wait).
-        served: C(served) of M(baremesh.edge.sds_secret_info) and C(endpoints) of M(baremesh.edge.served_certificate_info).
-    """
+    """The filter renewal_lines: for each renewed certificate its serial numbers, its expiry, and where it was seen."""
     old = {str(entry["name"]): str(entry["serial"] or "none") for entry in before}
     lines = []
     for certificate in after:
@@ -136,12 +104,7 @@ def renewal_lines(before: Sequence[Record], after: Sequence[Record], served: Seq
 
 
 def gateway_restarts(before: Sequence[Record], after: Sequence[Record]) -> list[str]:
-    """Return a sentence for each gateway pod that is not the one it was, its containers not restarted.
-
-    Args:
-        before: C(pods) of M(baremesh.edge.sds_secret_info), at the beginning.
-        after: The same, at the end. A pod that came meanwhile does not count.
-    """
+    """The filter gateway_restarts: a sentence for each gateway pod that is not the one it was, its containers not restarted."""
     now = {str(pod["name"]): pod for pod in after}
     found = []
     for pod in before:

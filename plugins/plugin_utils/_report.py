@@ -23,18 +23,7 @@ def site_proof(
     pods: Sequence[Record] = (),
     names: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """Return what must be served, and where.
-
-    Args:
-        plan: What C(site_plan) returned.
-        certificates: C(certificates) of M(baremesh.edge.certificate_info) or M(baremesh.edge.certificate_wait).
-        secrets: C(secrets) of M(baremesh.edge.certificate_info).
-        pods: C(pods) of M(baremesh.edge.sds_secret_wait), which compared what they serve with the Secrets.
-        names: Certificates to prove. None: everything for which the gateway ends TLS.
-
-    Returns:
-        C(serials) by server name, where they are known, and C(endpoints) to ask.
-    """
+    """The filter site_proof: what must be served, and where."""
     known = {str(entry["secret_name"]): str(entry["serial"]) for entry in certificates if entry.get("serial")}
     known |= {str(entry["name"]): str(entry["serial"]) for entry in secrets if entry.get("serial")}
     known |= {str(entry["credential"]): str(entry["serial"]) for entry in pods if entry["state"] == "served" and entry.get("serial")}
@@ -173,19 +162,7 @@ def site_report(
     pods: Sequence[Record] = (),
     endpoints: Sequence[Record] = (),
 ) -> dict[str, Any]:
-    """Join what was seen of each subject of the plan.
-
-    Args:
-        plan: What C(site_plan) returned.
-        certificates: C(certificates) of M(baremesh.edge.certificate_info).
-        secrets: C(secrets) of M(baremesh.edge.certificate_info).
-        pods: C(served) of M(baremesh.edge.sds_secret_info).
-        endpoints: C(endpoints) of M(baremesh.edge.served_certificate_info).
-
-    Returns:
-        C(lines) for people, C(problems) as one sentence each that starts with the name of the site or Gateway, and C(failure), a text
-        that has the problems before the lines.
-    """
+    """The filter site_report: what was seen of each subject of the plan."""
     lines = [f"problem: {finding}" for finding in plan["findings"]]
     problems = list(plan["findings"])
     for subject in plan["subjects"]:

@@ -123,12 +123,7 @@ _ADVICE = (
 
 
 def hints(text: str, retry_at: str | None = None) -> list[str]:
-    """The lines that follow the first line of a failed wait.
-
-    Args:
-        text: that first line.
-        retry_at: when cert-manager tries again by itself.
-    """
+    """The lines after the first line of a failed wait; retry_at is when cert-manager tries again by itself."""
     found = []
     helps = advice(text)
     if retry_at:

@@ -27,13 +27,7 @@ CONFLICT_TRIES = 5
 
 
 def renew(client: KubeClient, selection: Selection, clock: Clock, dry_run: bool) -> list[dict[str, Any]]:
-    """Ask for new issuances; returns what was there before.
-
-    All Certificates are found, and a missing name is reported, before the first is touched.
-
-    Raises:
-        KubeError: a Certificate does not exist, or the API refuses.
-    """
+    """Ask for new issuances, once all Certificates are found; returns what was before. Raises KubeError, also for missing names."""
     found = client.list(CERTIFICATES, selection.namespace, selection.label_selector).get("items") or []
     by_name = {name_of(c): c for c in found}
     missing = [n for n in selection.names if n not in by_name]

@@ -29,6 +29,15 @@ class Selection:
         return f"Certificate in namespace {self.namespace}"
 
 
+def selection_options() -> dict[str, dict[str, Any]]:
+    """The argument spec that the doc fragment C(baremesh.edge._certificates) describes."""
+    return {
+        "names": {"type": "list", "elements": "str", "default": [], "aliases": ["name"]},
+        "namespace": {"type": "str", "default": "default"},
+        "label_selectors": {"type": "list", "elements": "str", "default": []},
+    }
+
+
 def select(params: Mapping[str, Any]) -> Selection:
     """The options names, namespace and label_selectors. Raises ValueError with the sentence for the user.
 

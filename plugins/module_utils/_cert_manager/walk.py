@@ -42,13 +42,7 @@ class Walk:
 
 
 def walk(inventory: Inventory, certificate: Json, kinds_read: Mapping[str, bool]) -> Walk:
-    """Collect the objects of the Certificate's present attempt.
-
-    Args:
-        inventory: all objects read so far.
-        certificate: where to begin.
-        kinds_read: by kind, whether its objects are in the inventory.
-    """
+    """Collect the objects of the Certificate's present attempt; kinds_read says whose objects the inventory has."""
     found = Walk(certificate)
     ref = issuer_ref(certificate)
     if ref["group"] == CERT_MANAGER_GROUP and kinds_read.get(ref["kind"]):

@@ -2,5 +2,3 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Istio's gateway pods, the credentials that they serve, and the primers that make them fetch these."""
-
-from __future__ import annotations

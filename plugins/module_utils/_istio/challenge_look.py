@@ -54,11 +54,7 @@ class ChallengeLook:
     def __init__(
         self, client: KubeClient, namespace: str, selector: Mapping[str, str] | None = None, root_namespace: str = "istio-system"
     ) -> None:
-        """Read the cluster. Without a selector the gateway is the first pod of the namespace into which istiod put a proxy.
-
-        Raises:
-            KubeError: the cluster cannot be read.
-        """
+        """Without a selector the gateway is the first pod of the namespace into which istiod put a proxy. Raises KubeError."""
         pods = client.list(PODS, namespace, selector_text(selector) if selector else None).get("items") or []
         pod: Mapping[str, Any] = next(filter(proxy_config, pods), {})
         self.name = _server_name(proxy_config(pod))

@@ -61,11 +61,7 @@ def resource_name(name: str) -> str:
 
 
 def server_leaf(secret: Mapping[str, Any]) -> Leaf:
-    """The certificate that Envoy would serve from the Secret.
-
-    Raises:
-        TlsError: there is none that could be served; the text completes a sentence that begins with the Secret.
-    """
+    """The certificate that Envoy would serve from the Secret. Raises TlsError, whose text follows the name of the Secret."""
     data = secret.get("data") or {}
     for certificate_key, key_key in _PAIRS:
         certificate, key = _decode(data, certificate_key), _decode(data, key_key)

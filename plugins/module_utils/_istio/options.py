@@ -25,6 +25,7 @@ def gateway_options() -> dict[str, dict[str, Any]]:
         "selector": {"type": "dict", "default": {"istio": "ingress"}},
         "port": {"type": "int", "default": 443},
         "primer_port": {"type": "int"},
+        "primers": {"type": "list", "elements": "str"},
         "timeout": {"type": "int", "default": 120},
         "fail_fast": {"type": "bool", "default": True},
         "progress_file": {"type": "path"},

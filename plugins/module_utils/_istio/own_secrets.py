@@ -15,19 +15,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import TlsE
 
 
 def read_secrets(client: KubeClient, namespace: str, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Read the certificate of each Secret, with one LIST.
-
-    Args:
-        client: The Kubernetes client.
-        namespace: Namespace of the Secrets.
-        names: Names of the Secrets.
-
-    Returns:
-        One entry per name, in their order; C(problem) says why there is no serial number.
-
-    Raises:
-        KubeError: The API server refuses to list Secrets.
-    """
+    """An entry for each name, in their order, from one LIST; C(problem) says why it has no serial number. Raises KubeError."""
     if not names:
         return []
     found = {secret["metadata"]["name"]: secret for secret in client.list(SECRETS, namespace).get("items") or []}

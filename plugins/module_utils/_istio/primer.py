@@ -37,11 +37,7 @@ def service_ports(services: Iterable[Mapping[str, Any]]) -> set[int]:
 
 
 def choose_ports(count: int, taken: set[int], chance: random.Random) -> list[int]:
-    """Free ports that differ from run to run: Envoy keeps a closed listener's secret for a while.
-
-    Raises:
-        ValueError: there are not that many.
-    """
+    """Free ports that differ from run to run: Envoy keeps a closed listener's secret for a while. Raises ValueError."""
     free = [p for p in range(FIRST_PORT, LAST_PORT + 1) if p not in taken]
     if len(free) < count:
         raise ValueError(f"{count} ports are needed for primers, but {FIRST_PORT} to {LAST_PORT} has only {len(free)} free")

@@ -45,7 +45,7 @@ class Primers:
     def create(
         self, credentials: Sequence[Credential], first_port: int | None, taken: set[int], patience: Patience, kept: bool
     ) -> dict[str, int]:
-        """Make the primer.
+        """Make the primer; returns the port of each credential. Raises KubeError if the API or istiod's webhook refuses it.
 
         Args:
             credentials: what it makes the pods serve.
@@ -53,12 +53,6 @@ class Primers:
             taken: ports that it must not use.
             patience: for requests.
             kept: whether it outlives this process.
-
-        Returns:
-            The port of each credential.
-
-        Raises:
-            KubeError: the API or istiod's webhook refuses it.
         """
         if first_port is None:
             ports = choose_ports(len(credentials), taken, random.SystemRandom())
@@ -75,11 +69,7 @@ class Primers:
         return {c.name: p for c, p in zip(credentials, ports)}
 
     def ports(self, names: Sequence[str], patience: Patience) -> dict[str, int]:
-        """By credential, the port on which these primers make the pods serve it.
-
-        Raises:
-            KubeError: one of them does not exist.
-        """
+        """By credential, the port on which these primers make the pods serve it. Raises KubeError if one of them does not exist."""
         found: dict[str, int] = {}
         for name in names:
             try:

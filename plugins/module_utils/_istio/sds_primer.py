@@ -59,11 +59,7 @@ class SdsPrimer(Serving):
 
 
 def remove_primers(client: KubeClient, params: Mapping[str, Any], look_only: bool) -> list[str]:
-    """Remove the primers that the options name, or all for the same pods; returns their names.
-
-    Raises:
-        KubeError: one of them could not be removed.
-    """
+    """Remove the primers that the options name, or all for the same pods; returns their names. Raises KubeError."""
     primers = Primers(client, params["namespace"], {str(k): str(v) for k, v in params["selector"].items()}, SystemClock())
     names = primers.present(params["primers"])
     problems = [] if look_only else primers.remove(names)

@@ -25,11 +25,7 @@ class Dialer:
     """Opens connections to one API server."""
 
     def __init__(self, configuration: Any) -> None:
-        """Read the connection data.
-
-        Raises:
-            ConfigError: the URL or one of the files cannot be used.
-        """
+        """Read the connection data. Raises ConfigError if the URL or one of the files cannot be used."""
         address = urlsplit(str(configuration.host))
         if address.scheme not in ("http", "https") or not address.hostname:
             raise ConfigError(f"host is {configuration.host!r}: give a URL such as https://192.0.2.10:6443")

@@ -64,12 +64,7 @@ class Settings:
 
 
 def read_plain(path: str, context: str | None = None) -> Settings:
-    """What the kubeconfig says.
-
-    Raises:
-        NotPlainError: only the client may be able to read it.
-        ConfigError: nothing can be read here.
-    """
+    """What the kubeconfig says. Raises NotPlainError if only the client may be able to read it, and ConfigError."""
     if yaml is None:
         raise ConfigError(f"kubeconfig {path} cannot be read: the Python library PyYAML is missing on this host")
     try:

@@ -10,7 +10,7 @@ import contextlib
 import gc
 import os
 import signal
-from typing import TYPE_CHECKING, Any, Callable, NoReturn
+from typing import TYPE_CHECKING, Any, Callable, NoReturn, TypeVar
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError, LibraryMissingError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
@@ -20,6 +20,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport impo
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+
+_Found = TypeVar("_Found")
 
 
 class InterruptedRunError(Exception):
@@ -45,6 +47,31 @@ def fail(module: AnsibleModule, error: EdgeError, **result: Any) -> NoReturn:
     if isinstance(error, LibraryMissingError):
         module.fail_json(msg=str(error), exception=error.details, **result)
     module.fail_json(msg=str(error), **result)
+    raise SystemExit(1)
+
+
+def attempt(
+    module: AnsibleModule, work: Callable[[], _Found], nothing: Callable[[str], dict[str, Any]], would: str, primer: str = ""
+) -> _Found:
+    """What the work returns. Where it raises, the module ends with the same keys as ever and the reason.
+
+    Args:
+        module: fails, except in check mode where the API cannot be asked yet.
+        work: raises ValueError with the sentence for the user, EdgeError and InterruptedRunError.
+        nothing: the result where nothing was seen, from the reason.
+        would: what the module would do, for check mode.
+        primer: what became of the primer of an interrupted run; a sentence with its {}.
+    """
+    try:
+        return work()
+    except ValueError as exc:
+        module.fail_json(msg=str(exc), **nothing(str(exc)))
+    except InterruptedRunError as exc:
+        module.fail_json(msg=primer.format(exc), **nothing(str(exc)))
+    except EdgeError as exc:
+        if not module.check_mode:
+            fail(module, exc, **nothing(str(exc)))
+        module.exit_json(changed=False, msg=f"Would {would} now: {exc}", **nothing(str(exc)))
     raise SystemExit(1)
 
 

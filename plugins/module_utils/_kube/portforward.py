@@ -66,12 +66,7 @@ class PodChannel:
 
 
 def open_channel(connection: Connection, namespace: str, pod: str, port: int, timeout: float) -> PodChannel:
-    """Connect to the port.
-
-    Raises:
-        ApiError: the API server refuses the stream.
-        ConnectionLost: the API server cannot be reached.
-    """
+    """Connect to the port. Raises ApiError if the API server refuses the stream, ConnectionLost if it cannot be reached."""
     dialer = connection.dialer
     target = f"{dialer.prefix}{PODS.path(namespace, pod, 'portforward')}?ports={port}"
     host = f"[{dialer.host}]" if ":" in dialer.host else dialer.host

@@ -39,11 +39,7 @@ class Judge(Protocol):
 
 
 def follow(feed: Feed, judge: Judge, deadline: Deadline) -> None:
-    """Follow what the judge needs until it has decided, or the deadline comes; the feed is closed at the end.
-
-    Raises:
-        KubeError: the judge cannot do without what it does not get.
-    """
+    """Follow what the judge needs until it has decided, or the deadline comes; closes the feed. Raises KubeError as the judge does."""
     try:
         while True:
             for follower in judge.followers():

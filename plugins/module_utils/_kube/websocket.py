@@ -34,12 +34,7 @@ class WebSocket:
     """Binary messages over a connected socket, once the server has agreed to them."""
 
     def __init__(self, connected: socket.socket, target: str, headers: Mapping[str, str]) -> None:
-        """Ask the server for a WebSocket.
-
-        Raises:
-            NotUpgradedError: the server refuses, or does not speak WebSocket.
-            OSError: the connection broke, or nothing came in time.
-        """
+        """Ask the server for a WebSocket. Raises NotUpgradedError if it refuses or does not speak it, and OSError."""
         key = base64.b64encode(os.urandom(16))
         lines = [f"GET {target} HTTP/1.1", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
         lines += [f"Sec-WebSocket-Key: {key.decode()}", *(f"{name}: {value}" for name, value in headers.items())]

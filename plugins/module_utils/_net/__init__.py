@@ -2,5 +2,3 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What goes over the wire: certificates, TLS handshakes, HTTP-01 probes, PROXY headers. Knows nothing of Kubernetes."""
-
-from __future__ import annotations

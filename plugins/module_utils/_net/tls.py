@@ -123,11 +123,7 @@ def probe_name(host: str) -> str:
 
 
 def normal_serial(value: Any) -> str:
-    """A serial as users write it (hex with or without colons, 0x, zeros, any case) in our form.
-
-    Raises:
-        TlsError: it is not hexadecimal.
-    """
+    """A serial as users write it (hex with or without colons, 0x, zeros, any case) in our form. Raises TlsError for other text."""
     text = str(value).strip().lower().replace(":", "").replace(" ", "")
     text = text.removeprefix("0x")
     if not text or re.search("[^0-9a-f]", text):

@@ -39,12 +39,7 @@ def check_releases(
     clock: Clock | None = None,
     feed: Feed | None = None,
 ) -> Json:
-    """Compare releases with their records.
-
-    Raises:
-        KubeError: the API refuses or cannot be reached.
-        ValueError: a record is not as Helm writes it.
-    """
+    """Compare releases with their records. Raises KubeError, and ValueError for a record that is not as Helm writes it."""
     defined = [Release(**release) for release in releases]
     clock = clock or SystemClock()
     existing = {found["metadata"]["name"] for found in client.list(NAMESPACES, None)["items"]}

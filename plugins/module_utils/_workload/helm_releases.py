@@ -66,11 +66,7 @@ class Plan:
 
 
 def decode(secret: Mapping[str, Any]) -> Revision:
-    """Read the Secret of a revision.
-
-    Raises:
-        ValueError: it is not as Helm writes it.
-    """
+    """Read the Secret of a revision. Raises ValueError if it is not as Helm writes it."""
     metadata = secret.get("metadata") or {}
     try:
         packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))

@@ -77,3 +77,10 @@ def test_a_failed_attempt_without_secret_can_be_asked_for_again(monkeypatch, api
     api.apply(kinds.CERTIFICATES, make.certificate("new", conditions=[make.MISSING, failed]))
     found = run(monkeypatch, certificate_renew, namespace=make.NS, names=["new"])
     assert found["certificates"][0] == {"name": "new", "namespace": make.NS, "asked": True, "revision": 0, "serial": ""}
+
+
+def test_a_failure_does_not_say_that_nothing_was_asked_for(monkeypatch, api):
+    found = run(monkeypatch, certificate_renew, namespace=make.NS, names=["app", "gone"])
+    assert found["failed"] is True
+    assert "gone" in found["msg"]
+    assert {"certificates", "renewed_since"}.isdisjoint(found)
