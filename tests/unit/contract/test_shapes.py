@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import site_plan
 
 SHAPES = Path(__file__).resolve().parent / "shapes"
 NODE = {
@@ -55,3 +56,20 @@ def test_configuration_of_an_agent(config):
 @pytest.mark.parametrize("registries", _parameters(_shapes("k3s_registries.yml")))
 def test_registries(registries):
     assert k3s_plan({**NODE, "registries": registries})["findings"] == []
+
+
+def _findings(variable: str, value: Any, sites: Any = ()) -> list[str]:
+    return site_plan(list(sites), {"edge_email": "ops@example.com", variable: value})["findings"]
+
+
+@pytest.mark.parametrize("spec", _parameters(_shapes("gateways.yml")))
+def test_gateway(spec):
+    assert _findings("gateway_gateways", [{"metadata": {"name": "given"}, "spec": spec}]) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "spec"),
+    [pytest.param(variable, spec, id=name) for variable, shapes in _shapes("routes.yml").items() for name, spec in shapes.items()],
+)
+def test_route(variable, spec):
+    assert _findings(variable, [{"metadata": {"name": "given"}, "spec": spec}]) == []
