@@ -73,3 +73,25 @@ def test_gateway(spec):
 )
 def test_route(variable, spec):
     assert _findings(variable, [{"metadata": {"name": "given"}, "spec": spec}]) == []
+
+
+@pytest.mark.parametrize("spec", _parameters(_shapes("certificates.yml")["certificates"]))
+def test_certificate(spec):
+    assert _findings("certificate_certificates", [{"metadata": {"name": "given"}, "spec": spec}]) == []
+
+
+@pytest.mark.parametrize("variable", ["cert_manager_issuers", "cert_manager_solvers"])
+def test_issuers_and_solvers(variable):
+    shapes = _shapes("certificates.yml")[variable]
+    assert {name: _findings(variable, [shape]) for name, shape in shapes.items()} == dict.fromkeys(shapes, [])
+
+
+@pytest.mark.parametrize("site", _parameters(_shapes("sites.yml")))
+def test_site(site):
+    assert _findings("edge_addresses", ["192.0.2.1"], [site]) == []
+
+
+def test_number_of_shapes():
+    files = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in SHAPES.glob("*.yml")}
+    grouped = ("k3s_configs.yml", "routes.yml", "certificates.yml")
+    assert sum(sum(map(len, shapes.values())) if name in grouped else len(shapes) for name, shapes in files.items()) >= 200
