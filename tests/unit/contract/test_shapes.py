@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import site_plan
 
@@ -83,7 +84,7 @@ def test_certificate(spec):
 @pytest.mark.parametrize("variable", ["cert_manager_issuers", "cert_manager_solvers"])
 def test_issuers_and_solvers(variable):
     shapes = _shapes("certificates.yml")[variable]
-    assert {name: _findings(variable, [shape]) for name, shape in shapes.items()} == dict.fromkeys(shapes, [])
+    assert {name: _findings(variable, [shape]) for name, shape in shapes.items()} == {name: [] for name in shapes}
 
 
 @pytest.mark.parametrize("site", _parameters(_shapes("sites.yml")))
