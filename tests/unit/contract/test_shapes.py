@@ -87,6 +87,10 @@ def test_issuers_and_solvers(variable):
     assert {name: _findings(variable, [shape]) for name, shape in shapes.items()} == {name: [] for name in shapes}
 
 
+def test_solvers_as_text_of_a_survey():
+    assert _findings("cert_manager_solvers", "[{http01: {ingress: {ingressClassName: istio}}}]") == []
+
+
 @pytest.mark.parametrize("site", _parameters(_shapes("sites.yml")))
 def test_site(site):
     assert _findings("edge_addresses", ["192.0.2.1"], [site]) == []
