@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
+from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import proxy_environment
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import (
     is_true,
     own_config,
@@ -195,8 +196,10 @@ def read(settings: Settings) -> Preflight:
 
 
 def plan(settings: Settings) -> dict[str, Any]:
-    """Return what to look at: `names`, `caa_names` and `urls` on the API host, `release` on a host of the cluster, `ports` on all
-    hosts, and `node_config`, the configuration of K3s on the present one.
+    """Return what to look at.
+
+    It has `names`, `caa_names` and `urls` for the API host, `release` for a host of the cluster, `ports` for all hosts, and
+    `node_config`, the configuration of K3s on the present one.
     """
     run = read(settings)
     names = [entry["host"] for entry in run.names] if run.checks("dns") else []
