@@ -165,7 +165,7 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
     key = given.nested("certificate_private_key") if "certificate_private_key" in given.raw else Fields(PRIVATE_KEY, "", findings)
     solvers = given.sequence("cert_manager_solvers") or [{"http01": {}}]
     strict = {component: is_of(component, given.text(f"{component}_version") or "") for component in ("istio", "cert_manager")}
-    given.fits("ClusterIssuer.acme.solvers", given.raw.get("cert_manager_solvers"), strict["cert_manager"], "cert_manager_solvers")
+    given.fits("ClusterIssuer.acme.solvers", solvers, strict["cert_manager"], "cert_manager_solvers")
     issuers, issuer_findings = read_issuers(
         given.raw.get("cert_manager_issuers", []), given.text("edge_email") or "", solvers, strict=strict["cert_manager"]
     )
