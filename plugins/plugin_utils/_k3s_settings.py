@@ -197,5 +197,5 @@ def settings_warnings(settings: Settings) -> list[str]:
             found.append(
                 f"k3s_{kind}_config limits NodePorts to {networks} (nodeport-addresses): host ports answer only at addresses in them."
             )
-    found += _endpoints_without_scheme(read_dict(settings.get("registries")))
+    found += _endpoints_without_scheme(read_dict(settings.get("registries")) or {})
     return found
