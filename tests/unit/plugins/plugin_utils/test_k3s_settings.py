@@ -32,7 +32,10 @@ def found(kind="server", **changes):
         ({"server_config": {"cluster-init": False}, "servers": THREE}, "other servers cannot join SQLite."),
         ({"registries": {"mirror": {"docker.io": {}}}}, "k3s_registries has the key 'mirror', which K3s ignores: did you mean 'mirrors'?"),
         ({"registries": {"mirrors": {"docker.io": {"endpoints": []}}}}, "k3s_registries.mirrors.docker.io has the key 'endpoints'"),
-        ({"registries": {"mirrors": {"docker.io": {"endpoint": "https://r"}}}}, "k3s_registries.mirrors.docker.io.endpoint cannot be read: it must be a list"),
+        (
+            {"registries": {"mirrors": {"docker.io": {"endpoint": "https://r"}}}},
+            "k3s_registries.mirrors.docker.io.endpoint cannot be read: it must be a list",
+        ),
         ({"registries": {"mirrors": {"docker.io": "https://r"}}}, "k3s_registries.mirrors.docker.io is 'https://r'"),
         ({"registries": {"configs": {"r:5000": {"auth": {"user": "a"}}}}}, "k3s_registries.configs.r:5000.auth has the key 'user'"),
         ({"registries": {"configs": {"r:5000": {"tls": {"insecure": True}}}}}, "k3s_registries.configs.r:5000.tls has the key 'insecure'"),
