@@ -86,6 +86,9 @@ _PACKAGED = _words("traefik servicelb local-storage metrics-server coredns runti
 # No hint may suggest a key that stops or wipes part of a server.
 _HARMFUL = re.compile(r"disable|cluster-reset|rootless")
 
+# What YAML makes of an unquoted 0600, 0640, 0644 and 0660.
+_OCTAL = {384: "0600", 416: "0640", 420: "0644", 432: "0660"}
+
 
 def allowed_keys(kind: str) -> frozenset[str]:
     """Return the keys that a node of this kind takes.
@@ -145,6 +148,10 @@ def config_findings(config: Any, kind: str, extra: Collection[str] = ()) -> list
             findings.append(f"{variable} has a dictionary under {str(key)!r}: K3s takes single values and lists only.")
         elif config[key] is None:
             findings.append(f"{variable} has no value under {str(key)!r}: give one, or remove the key.")
+        elif key == "write-kubeconfig-mode" and isinstance(config[key], int) and config[key] in _OCTAL:
+            findings.append(
+                f'{variable} has {config[key]} under {key!r}: quote the mode, as in "{_OCTAL[config[key]]}"; YAML read it as octal.'
+            )
     backend = str(config.get("flannel-backend", ""))
     if backend in ("ipsec", "wireguard"):
         findings.append(f"{variable} has flannel-backend {backend!r}, which K3s no longer has: use 'wireguard-native' instead.")

@@ -71,3 +71,14 @@ def test_all_faults_are_told():
 
 def test_secret_keys_are_keys():
     assert keys.allowed_keys("server") >= keys.SECRET_KEYS
+
+
+@pytest.mark.parametrize(("mode", "quoted"), [(0o600, "0600"), (0o640, "0640"), (0o644, "0644")])
+def test_a_mode_that_yaml_read_as_octal(mode, quoted):
+    (finding,) = keys.config_findings({"write-kubeconfig-mode": mode}, "server")
+    assert finding.endswith(f'quote the mode, as in "{quoted}"; YAML read it as octal.')
+
+
+@pytest.mark.parametrize("mode", ["0644", "600", 644, 600])
+def test_modes_that_k3s_reads_as_meant(mode):
+    assert keys.config_findings({"write-kubeconfig-mode": mode}, "server") == []
