@@ -201,18 +201,20 @@ def _reuse_warnings(subjects: Iterable[Subject]) -> list[str]:
     for subject in terminating:
         for secret in subject.secrets:
             sharing.setdefault(secret, []).append(subject.name)
-    found = [(f"share the certificate in Secret '{secret}'", names) for secret, names in sharing.items() if len(set(names)) > 1]
+    apart = "give each a certificate for its own names"
+    found = [(f"share the certificate in Secret '{secret}'", names, apart) for secret, names in sharing.items() if len(set(names)) > 1]
     for wide in terminating:
         zones = {host[1:] for host in wide.hosts if host.startswith("*.")}
         for other in terminating if zones else ():
             under = [host for host in other.hosts if f".{host.partition('.')[2]}" in zones and not host.startswith("*.")]
             if under and other is not wide and not set(other.secrets) & set(wide.secrets):
-                found.append((f"both have a certificate for {', '.join(under)}", [wide.name, other.name]))
+                # A certificate for the wildcard is for the other name, too.
+                instead = f"name the hosts of {wide.name} one by one"
+                found.append((f"both have a certificate for {', '.join(under)}", [wide.name, other.name], instead))
     return [
         f"{' and '.join(dict.fromkeys(names))} {what}: browsers use one HTTP/2 connection for all names of a certificate, so that requests "
-        "reach the wrong one and are answered with 404 or by the wrong service; put the hosts into one site, or give each a certificate "
-        "that is for its own names only"
-        for what, names in found
+        f"reach the wrong one and are answered with 404 or by the wrong service; put the hosts into one site or Gateway, or {how}"
+        for what, names, how in found
     ]
 
 
