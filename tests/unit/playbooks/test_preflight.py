@@ -62,7 +62,7 @@ def test_a_password_that_sudo_does_not_take_is_a_finding_among_others(play, tmp_
         ({"preflight_begins_run": True}, "errors"),
         ({"preflight_begins_run": True, "gateway_gateways": "[]"}, "errors"),
         ({"preflight_begins_run": True, "edge_allow_no_sites": "true"}, None),
-        ({"preflight_begins_run": True, "gateway_destination_rules": [{"metadata": {"name": "x"}}]}, None),
+        ({"preflight_begins_run": True, "gateway_destination_rules": [{"metadata": {"name": "x"}, "spec": {"host": "web.default"}}]}, None),
         # Hosts may be looked at before there are sites.
         ({}, "warnings"),
     ],

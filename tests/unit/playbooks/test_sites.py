@@ -90,7 +90,7 @@ def test_text_of_a_survey(run_role):
         edge_gateway_port="443",
         edge_proxy_protocol="false",
         edge_trusted_proxies="0",
-        certificate_private_key={"size": "384"},
+        certificate_private_key={"algorithm": "ECDSA", "size": "384"},
     )
     assert run.status == 0, run.output
     assert run.result("baremesh.edge.certificate : Show what would be ordered")["msg"] == "Would order certificates: app."

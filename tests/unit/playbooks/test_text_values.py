@@ -15,6 +15,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 SITE = {"name": "app", "hosts": ["app.example.com"], "issuer": "own", "routes": [{"service": "web.default", "port": 80}]}
 SHARED = {
+    "edge_allow_no_sites": False,
     "edge_sites": [SITE],
     "edge_addresses": ["192.0.2.1"],
     "edge_environment": {"HTTPS_PROXY": "http://proxy.example.com:3128"},
