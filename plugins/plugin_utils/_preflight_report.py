@@ -31,6 +31,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
     read_dict,
     read_list,
 )
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import plain_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._runs import this_run
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import support_warning, version_findings
 
@@ -229,6 +230,7 @@ def _judge_settings(run: Preflight, found: judge.Findings) -> None:
             found.errors += settings_findings(run.k3s, kind)
     found.errors += run.findings
     if run.checks("variables"):
+        found.errors += map(_sentence, plain_findings(settings.get("plain") or {}))
         # Hosts may be looked at before there are sites; a run that would serve nothing stops before it changes anything.
         (found.errors if settings.get("begins") else found.warnings).extend(map(_sentence, settings.get("nothing") or ()))
         found.warnings += run.warnings

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from project import ROLES, load
+from project import ROLES, ROOT, load
 from test_shapes import NODE
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import secret_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import RULES, plain_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import site_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_report import read
 from ansible_collections.baremesh.edge.plugins.plugin_utils._renewal import renewal_findings
@@ -58,6 +59,7 @@ JUDGES = {
     "sites": lambda _variable, value: site_plan(value, {})["findings"],
     "k3s": _k3s,
     "preflight": _preflight,
+    "plain": lambda variable, value: plain_findings({variable: value}),
     "renewal": lambda _variable, value: renewal_findings([], [], 1, value),
     "versions": _versions,
     "secrets": lambda _variable, value: secret_objects(value, "cert-manager")[1],
@@ -80,39 +82,22 @@ def test_one_sentence_by_ansible(variable):
 
 # Any text is taken, or a module or a filter on the host refuses the value; a variable here has no row yet.
 WITHOUT_ROW = {
-    "api_client_helm_url",
     "api_client_helm_version",
     "cert_manager_chart_dir",
-    "cert_manager_chart_repository",
-    "cert_manager_namespace",
-    "edge_allow_no_sites",
     "edge_api_host",
-    "edge_helm",
     "edge_host_addresses",
     "edge_hosts",
-    "edge_http_node_port",
-    "edge_https_node_port",
-    "edge_istio_namespace",
     "edge_kubeconfig",
-    "edge_live_progress",
-    "edge_reset_k3s",
     "edge_server_hosts",
-    "edge_tools_dir",
-    "edge_wait_timeout",
     "host_ports_ports",
     "host_ports_verify",
     "istio_chart_dir",
-    "istio_chart_repository",
     "istio_gateways",
     "istio_ingress_class",
     "istio_ingress_gateway",
     "k3s_airgap_dir",
-    "k3s_bin_dir",
-    "k3s_data_dir",
     "k3s_image_archives",
-    "k3s_release_url",
     "k3s_server_host",
-    "k3s_server_url",
     "k3s_token",
     "preflight_serves_ipv6",
 }
@@ -121,3 +106,22 @@ WITHOUT_ROW = {
 def test_each_variable_has_a_row():
     assert {row[1] for row in ROWS} | set(BY_ANSIBLE) | WITHOUT_ROW == set(SPECS)
     assert not WITHOUT_ROW & ({row[1] for row in ROWS} | set(BY_ANSIBLE))
+
+
+def test_the_preflight_asks_for_every_plain_variable():
+    assert set(load(ROOT / "roles/preflight/vars/main.yml")["_preflight_settings"]["plain"]) == set(RULES)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"edge_http_node_port": "30080", "edge_https_node_port": 30443, "edge_wait_timeout": "300"},
+        {"edge_live_progress": "no", "edge_reset_k3s": True, "edge_allow_no_sites": "False"},
+        {"edge_istio_namespace": "istio-system", "cert_manager_namespace": "", "edge_helm": None},
+        {"edge_tools_dir": "/opt/edge tools", "k3s_bin_dir": "/usr/bin", "k3s_data_dir": "/srv/k3s"},
+        {"k3s_release_url": "http://10.0.0.5:8080/k3s", "k3s_server_url": "https://[2001:db8::1]:6443"},
+        {"istio_chart_repository": "oci://registry.example.com/charts", "api_client_helm_url": "file:///srv/mirror/helm"},
+    ],
+)
+def test_what_people_set_is_not_refused(values):
+    assert plain_findings(values) == []
