@@ -101,7 +101,7 @@ def _server_findings(settings: Settings, config: Settings) -> list[str]:
     return found
 
 
-def _registries_findings(value: Any, known: Mapping[str, Any] = _REGISTRIES, place: str = "k3s_registries") -> list[str]:
+def _registries_findings(value: Any, known: Mapping[str, Any], place: str = "k3s_registries") -> list[str]:
     if not isinstance(value, Mapping):
         # Below "configs" it may be a password that lacks its key.
         shown = f"is {value!r}: it must" if place.startswith("k3s_registries.mirrors") else "must"
@@ -140,7 +140,7 @@ def settings_findings(settings: Settings, kind: str) -> list[str]:
     if kind == "server":
         found += _server_findings(settings, own_config(settings, kind))
     found += [dict_finding(settings[key], f"k3s_{key}") for key in ("registries", "environment") if read_dict(settings.get(key)) is None]
-    found += _registries_findings(read_dict(settings.get("registries")) or {})
+    found += _registries_findings(read_dict(settings.get("registries")) or {}, _REGISTRIES)
     return found + [
         f"k3s_environment has {name}, which the role decides itself: use {_OWNED_ENVIRONMENT[name]}."
         for name in read_dict(settings.get("environment")) or {}

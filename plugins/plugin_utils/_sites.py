@@ -365,7 +365,7 @@ def _between(sites: Sequence[Site], findings: list[str]) -> None:
 
 
 def read_sites(
-    sites: Any, issuers: Mapping[str, Issuer] | None = None, cluster_domain: str = "cluster.local", private_key: Raw = PRIVATE_KEY
+    sites: Any, issuers: Mapping[str, Issuer] | None = None, cluster_domain: str = "cluster.local", private_key: Raw | None = None
 ) -> tuple[list[Site], list[str]]:
     """Read C(edge_sites).
 
@@ -373,7 +373,7 @@ def read_sites(
         sites: The value of C(edge_sites).
         issuers: What sites may name. None leaves names of issuers unchecked.
         cluster_domain: Domain that completes names of Services.
-        private_key: Settings of keys for sites that have none of their own.
+        private_key: Settings of keys for sites that have none of their own; None: C(PRIVATE_KEY).
 
     Returns:
         The sites, and a sentence for everything that is wrong with them.
@@ -389,6 +389,6 @@ def read_sites(
             findings.append(f"{place} is {raw!r}; a site is a dictionary with name, hosts, issuer and routes")
             continue
         title = f" ({raw['name']})" if raw.get("name") else ""
-        found.append(_site(Fields(raw, place, findings, title), issuers, cluster_domain, private_key))
+        found.append(_site(Fields(raw, place, findings, title), issuers, cluster_domain, private_key or PRIVATE_KEY))
     _between(found, findings)
     return found, findings

@@ -219,7 +219,7 @@ def test_a_broken_note_is_no_note(host):
     ],
 )
 def test_a_full_disk_is_not_blamed_on_the_download(host, monkeypatch, number, said):
-    monkeypatch.setattr(placer.os, "fsync", lambda _descriptor: (_ for _ in ()).throw(OSError(number, os.strerror(number))))
+    monkeypatch.setattr(placer.os, "fsync", lambda _descriptor: (never for never in ()).throw(OSError(number, os.strerror(number))))
     result = host.place()
     assert result["failed"]
     assert result["msg"].startswith(f"{URL}/v1.34.4%2Bk3s1/k3s ")
@@ -229,7 +229,7 @@ def test_a_full_disk_is_not_blamed_on_the_download(host, monkeypatch, number, sa
 
 
 def test_what_was_fetched_before_the_disk_was_full_is_removed(host, monkeypatch):
-    monkeypatch.setattr(placer.os, "fsync", lambda _descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    monkeypatch.setattr(placer.os, "fsync", lambda _descriptor: (never for never in ()).throw(OSError(errno.ENOSPC, "full")))
     assert host.place()["failed"]
     assert [path for path in host.bin_dir.rglob("*") if path.is_file()] == []
     monkeypatch.undo()

@@ -476,9 +476,9 @@ PREFIXED = {"hosts": ["www.example.com"], "gateways": [f"{NS}/edge-http"], "http
 NO_RENEWAL = "so HTTP-01 challenges for {} do not reach cert-manager's solver and the certificate can never be renewed; "
 
 
-def guide(*plain, redirect=True, name="guide", hosts=GUIDE_HOSTS):
+def guide(*plain, redirect=True, name="guide", hosts=()):
     """The Gateway of a well-known guide: TLS for some hosts, and a redirect on port 80."""
-    found = gateway("guide-tls", *hosts, name=name)
+    found = gateway("guide-tls", *(hosts or GUIDE_HOSTS), name=name)
     found["spec"]["servers"].append({**PLAIN, "hosts": list(plain), "tls": {"httpsRedirect": redirect}})
     return found
 
