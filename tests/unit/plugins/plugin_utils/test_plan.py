@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _plan
@@ -622,6 +622,8 @@ def test_a_plan_is_not_that_of_other_sites():
     assert _plan.site_plan([SITE | {"name": "b"}], {})["certificate_names"] == ["b"]
 
 
+# A busy machine is no fault of what is tested.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(sorted(MANIFESTS)),
     st.recursive(
