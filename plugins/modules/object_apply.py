@@ -158,7 +158,7 @@ pruned:
   returned: always
   type: list
   elements: dict
-  contains:
+  contains: &object
     kind:
       description: Its kind.
       type: str
@@ -179,16 +179,7 @@ ready:
   returned: always
   type: list
   elements: dict
-  contains:
-    kind:
-      description: Its kind.
-      type: str
-    namespace:
-      description: Its namespace, empty for a kind without namespaces.
-      type: str
-    name:
-      description: Its name.
-      type: str
+  contains: *object
 missing_kinds:
   description: Kinds that the API server does not know yet. Their objects are left out. In check mode only.
   returned: always

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from project import ROOT, TolerantLoader
 
-#: What no text may tell a reader to do, by what it would cost.
+#: Advice that no text may give, by what it would cost its reader.
 HARMFUL = {
     "stops what others use": (
         r"systemctl (--now )?(stop|disable|mask|kill)|service \S+ stop|disable --now|\bkill -\w|\bp?kill(all)? \S+d\b"
