@@ -137,11 +137,14 @@ class Inventory:
         return [self._by_uid[uid] for uid in self._claims.get((namespace, secret_name), ())]
 
     def root_uid(self, found: Mapping[str, Any]) -> str:
-        """The UID of the outermost known owner; the object's own UID where it has none."""
+        """The UID of the Certificate above an object, else of its outermost known owner or its own.
+
+        A Certificate can have a controller of its own, as ingress-shim's have their Ingress.
+        """
         current = found
         for _unused in range(4):
             owner = owner_uid(current)
-            if not owner:
+            if not owner or uid_of(current) in self._kinds["Certificate"]:
                 return uid_of(current)
             if owner not in self._by_uid:
                 return owner

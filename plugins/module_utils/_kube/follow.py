@@ -32,6 +32,7 @@ class Change:
     """One thing learnt about a kind.
 
     what is "snapshot" (these objects and no others), "set", "deleted", "trouble" (goes on by itself) or "fatal".
+    A "set" without objects says only that a trouble is over.
     """
 
     resource: Resource
@@ -74,6 +75,7 @@ class Follower:
         self._worked = False
         self._refused_since: float | None = None
         self._heard = False
+        self._troubled = False
 
     def step(self) -> tuple[list[Change], float]:
         """Do one thing: a LIST, opening a WATCH, or reading one line of it.
@@ -126,7 +128,9 @@ class Follower:
         self._refused_since = None
         if fresh:
             return [Change(self.resource, "snapshot")]
-        return []
+        # Where it goes on from a known version there may be no news for long: what went wrong must not outlive that.
+        troubled, self._troubled = self._troubled, False
+        return [Change(self.resource, "set")] if troubled else []
 
     def _read(self, stream: Stream) -> list[Change]:
         line = stream.readline()
@@ -169,6 +173,7 @@ class Follower:
             elif not error.transient and not self._may_heal(error):
                 return [Change(self.resource, "fatal", error=error)], 0.0
         # At the deadline the cut pause is none at all, and the wait's last look must not become a busy loop.
+        self._troubled = True
         pause = max(0.05, self._backoff.next(self._deadline, retry_after))
         return [Change(self.resource, "trouble", error=error)], pause
 

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.ledger import Ledger
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import status
@@ -171,3 +173,42 @@ def test_property_ready_is_returned_while_it_is_true_and_not_missed_when_it_stay
     outcome = shifting.world.wait(timeout=90)
     assert outcome.good is shifting.good, (outcome.message, shifting.state)
     assert outcome.good or not mended
+
+
+def test_a_lost_watch_that_goes_on_without_news_is_no_cause():
+    stuck = World()
+    stuck.put(kinds.CLUSTER_ISSUERS, make.cluster_issuer())
+    stuck.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    stuck.put(kinds.CERTIFICATE_REQUESTS, make.request())
+    stuck.put(kinds.ORDERS, make.order())
+    stuck.put(kinds.CHALLENGES, make.challenge())
+
+    def lose():
+        stuck.api.fail("/certificates", "lost", times=1)
+        stuck.api.end_watches("/certificates")
+
+    stuck.clock.at(5.0, lose)
+    reason = "Waiting for HTTP-01 challenge propagation: wrong status code '404', expected '200'"
+    stuck.put_at(20.0, kinds.CHALLENGES, make.challenge(reason=reason))
+    outcome = stuck.wait(timeout=120)
+    assert not outcome.good
+    assert "wrong status code '404'" in outcome.message.splitlines()[0]
+    assert "cannot be reached" not in str(outcome)
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        [("CertificateRequest", make.request())],
+        [("CertificateRequest", make.request()), ("Order", make.order())],
+        [("CertificateRequest", make.request()), ("Order", make.order()), ("Challenge", make.challenge())],
+    ],
+)
+def test_news_below_a_certificate_with_a_controller_concern_it(below):
+    """ingress-shim makes its Ingress the controller of the Certificate."""
+    found = make.certificate(conditions=[make.MISSING])
+    found["metadata"]["ownerReferences"] = [{"kind": "Ingress", "uid": "ingress-app", "controller": True}]
+    ledger = Ledger(Selection(make.NS, ("app",), None), {}, 1e12, False)
+    ledger.take("Certificate", "set", [found])
+    for kind, news in below:
+        assert ledger.take(kind, "set", [news]) == {"app"}
