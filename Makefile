@@ -12,6 +12,7 @@ TESTS = lint unit sanity network lab molecule
 
 LAB_NAME ?= demo
 SCENARIO ?=
+MUTATION ?=
 
 .PHONY: help
 help: ## List the targets
@@ -56,6 +57,10 @@ molecule: deps ## Run the scenarios, whole, on labs of their own; SCENARIO="site
 .PHONY: cores
 cores: deps ## Run unit tests and a scenario with the oldest and the newest ansible-core; needs Python 3.12 and 3.13
 	$(LAYERS) cores
+
+.PHONY: mutation
+mutation: deps-checks ## Count which changes of deciding files the unit tests notice (half an hour); MUTATION="--sample 0 FILE" for all of one file
+	$(VENV)/bin/python tools/mutation.py $(MUTATION)
 
 .PHONY: deps
 deps: deps-checks ## Install what the lab and the tests need: Debian packages, a Python environment outside the checkout

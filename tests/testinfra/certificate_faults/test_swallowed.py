@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What swallows ACME challenges on port 80 is named before a certificate is ordered, with the object that does it."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+
+import pytest
+import runs
+
+LATE = {"name": "late", "hosts": ["late.example.com"], "issuer": "lab", "routes": [{"service": "web.default", "port": 3000}]}
+CHALLENGE = "http://late.example.com/.well-known/acme-challenge/token"
+PARTS = ("--tags", "preflight,cert_manager,certificate")
+ELSEWHERE = {"from": [{"source": {"ipBlocks": ["192.0.2.0/24"]}}]}
+
+
+def redirect(hosts):
+    """Return the server of a Gateway that answers on port 80 with a redirect to HTTPS."""
+    return {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": hosts, "tls": {"httpsRedirect": True}}
+
+
+def gateway(name, hosts):
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": name},
+        "spec": {"selector": {"istio": "ingress"}, "servers": [redirect(hosts)]},
+    }
+
+
+def policy(name):
+    return {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": {"name": name, "namespace": "istio-ingress"},
+        "spec": {"selector": {"matchLabels": {"istio": "ingress"}}, "action": "ALLOW", "rules": [ELSEWHERE]},
+    }
+
+
+@contextlib.contextmanager
+def standing(cluster, manifest, answer):
+    """Apply an object of someone else's, wait until the gateway answers so, and remove it at the end."""
+    namespace = manifest["metadata"].get("namespace", "certificate-faults")
+    cluster.apply(manifest)
+    try:
+        asked = f"until curl -so /dev/null -w '%{{http_code}}' {CHALLENGE} | grep -qx {answer}; do sleep 0.2; done"
+        cluster.host.check_output(f"timeout 60 sh -c {shlex.quote(asked)}")
+        yield
+    finally:
+        cluster.kubectl("delete", manifest["kind"], manifest["metadata"]["name"], namespace=namespace)
+
+
+@pytest.mark.parametrize(
+    ("answer", "manifest", "words"),
+    [
+        ("301", gateway("older", ["late.example.com"]), ["Gateway certificate-faults/older", "httpsRedirect"]),
+        ("301", gateway("guide", ["*"]), ["Gateway certificate-faults/guide", "httpsRedirect"]),
+        ("403", policy("office-only"), ["AuthorizationPolicy istio-ingress/office-only"]),
+    ],
+    ids=["exact", "wildcard", "policy"],
+)
+def test_the_object_is_named_and_nothing_is_ordered(cluster, site, answer, manifest, words):
+    with standing(cluster, manifest, answer):
+        result = runs.run({"edge_sites": [site, LATE]}, *PARTS)
+    assert result.status != 0
+    assert result.changed == 0
+    (failure,) = result.failures
+    first = failure.message.splitlines()[0]
+    assert all(word in first for word in ["late.example.com", answer, *words]), failure.message
+    assert "late" not in cluster.kubectl("get", "certificates", "--output", "name", namespace="istio-ingress")
+
+
+def test_a_redirect_among_raw_manifests_is_refused(site):
+    """The Gateway of a well-known guide: its certificate would be issued once and never be renewed."""
+    https = {
+        "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
+        "hosts": ["late.example.com"],
+        "tls": {"mode": "SIMPLE", "credentialName": "late-tls"},
+    }
+    guide = {"metadata": {"name": "guide"}, "spec": {"selector": {"istio": "ingress"}, "servers": [https, redirect(["*"])]}}
+    ordered = {
+        "metadata": {"name": "late"},
+        "spec": {"secretName": "late-tls", "dnsNames": ["late.example.com"], "issuerRef": {"kind": "ClusterIssuer", "name": "lab"}},
+    }
+    result = runs.run({"edge_sites": [site], "gateway_gateways": [guide], "certificate_certificates": [ordered]}, *PARTS)
+    assert result.status != 0
+    assert result.changed == 0
+    (failure,) = result.failures
+    assert all(word in failure.message for word in ["guide", "httpsRedirect", "late.example.com"]), failure.message
