@@ -13,6 +13,7 @@ TESTS = lint unit sanity network lab molecule
 LAB_NAME ?= demo
 SCENARIO ?=
 MUTATION ?=
+FUZZ ?= 3500
 
 .PHONY: help
 help: ## List the targets
@@ -57,6 +58,10 @@ molecule: deps ## Run the scenarios, whole, on labs of their own; SCENARIO="site
 .PHONY: cores
 cores: deps ## Run unit tests and a scenario with the oldest and the newest ansible-core; needs Python 3.12 and 3.13
 	$(LAYERS) cores
+
+.PHONY: fuzz
+fuzz: deps-checks ## Give 100,000 inputs to the parsers of what others wrote; FUZZ=N for N inputs of each
+	FUZZ=$(FUZZ) $(VENV)/bin/python -m pytest -q -o pythonpath=.collections tests/unit/plugins/module_utils/test_foreign_text.py
 
 .PHONY: mutation
 mutation: deps-checks ## Count which changes of deciding files the unit tests notice (half an hour); MUTATION="--sample 0 FILE" for all of one file

@@ -69,12 +69,17 @@ def is_open(listing: str, port: int) -> bool:
         name, _colon, value = line.strip().partition(":")
         fields.setdefault(name, value.strip())
     entries = (entry.partition("/") for entry in fields.get("ports", "").split())
-    ranges = (numbers.partition("-") for numbers, _slash, protocol in entries if protocol == "tcp")
     return (
         fields.get("target") == "ACCEPT"
         or _SERVICES.get(port) in fields.get("services", "").split()
-        or any(int(first) <= port <= int(last or first) for first, _dash, last in ranges)
+        or any(port in _range(numbers) for numbers, _slash, protocol in entries if protocol == "tcp")
     )
+
+
+def _range(text: str) -> range:
+    """Return the ports of a number or of a range with a dash; none of any other text."""
+    found = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", text)
+    return range(int(found[1]), int(found[2] or found[1]) + 1) if found else range(0)
 
 
 def refusals(listing: str, ports: Iterable[int]) -> list[str]:
@@ -84,8 +89,7 @@ def refusals(listing: str, ports: Iterable[int]) -> list[str]:
         said = dict(re.findall(r'(\w+)="([^"]*)"', line))
         if not line.startswith("rule ") or "source " in line or not re.search(r"\b(reject|drop)\b", line):
             continue
-        first, _dash, last = said.get("port", "").partition("-")
-        numbers = range(int(first), int(last or first) + 1) if first and said.get("protocol") == "tcp" else ()
+        numbers = _range(said.get("port", "")) if said.get("protocol") == "tcp" else ()
         if any(port in numbers or said.get("name", "-") == _SERVICES.get(port) for port in ports):
             found.append(line)
     return found

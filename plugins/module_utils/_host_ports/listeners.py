@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
@@ -53,8 +54,9 @@ def listening(table: str, ports: Iterable[int]) -> dict[int, Listener]:
         if len(fields) < 10 or fields[3] != _LISTEN:
             continue
         address, _colon, port = fields[1].rpartition(":")
-        if int(port, 16) in asked:
-            found[int(fields[9])] = Listener(int(port, 16), address_of(address))
+        with contextlib.suppress(ValueError, struct.error):
+            if int(port, 16) in asked:
+                found[int(fields[9])] = Listener(int(port, 16), address_of(address))
     return found
 
 

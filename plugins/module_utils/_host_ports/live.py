@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
+#: What JSON of another shape than nft's makes of the code below.
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+
+
+def _unreadable(error: Exception) -> HostPortsError:
+    reason = f"{type(error).__name__}: {error}"
+    return HostPortsError(f"nft's JSON could not be read ({reason}); nft 1.0 or later with JSON support is needed")
+
+
 def parse_table(output: str) -> tuple[rules.Chain, ...]:
     """Read the chains of one table in nft's JSON, in the order in which nft lists them.
 
@@ -33,14 +42,12 @@ def parse_table(output: str) -> tuple[rules.Chain, ...]:
             foreign = set(item) & {"set", "map", "element", "flowtable", "counter", "limit", "quota"}
             for kind in foreign:
                 lines.setdefault(kind, []).append(json.dumps(item[kind], sort_keys=True))
-    except (ValueError, KeyError, TypeError) as error:
-        raise HostPortsError(
-            f"nft's JSON could not be read ({type(error).__name__}: {error}); nft 1.0 or later with JSON support is needed"
-        ) from None
-    return tuple(
-        rules.Chain(name, str(found.get(name, {}).get("hook", "none")), int(found.get(name, {}).get("prio", 0)), tuple(lines[name]))
-        for name in lines
-    )
+        return tuple(
+            rules.Chain(name, str(found.get(name, {}).get("hook", "none")), int(found.get(name, {}).get("prio", 0)), tuple(lines[name]))
+            for name in lines
+        )
+    except _UNREADABLE as error:
+        raise _unreadable(error) from None
 
 
 def _matches(statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -78,11 +85,9 @@ def parse_host_ports(output: str) -> HostPorts | None:
                 port = matches["tcp dport"]
                 known = ports[port].sources if port in ports else ()
                 ports[port] = HostPort(port, int(targets[0]), networks([*known, *sources], "sources"))
-    except (ValueError, KeyError, TypeError) as error:
-        raise HostPortsError(
-            f"nft's JSON could not be read ({type(error).__name__}: {error}); nft 1.0 or later with JSON support is needed"
-        ) from None
-    return HostPorts(tuple(ports[port] for port in sorted(ports)), closed, networks(open_to, "sources")) if ports else None
+        return HostPorts(tuple(ports[port] for port in sorted(ports)), closed, networks(open_to, "sources")) if ports else None
+    except _UNREADABLE as error:
+        raise _unreadable(error) from None
 
 
 def differences(live: Iterable[rules.Chain], desired: Iterable[rules.Chain]) -> list[str]:

@@ -103,14 +103,15 @@ def parse_added(text: str) -> list[tuple[tuple[str, ...], str]]:
     """Read ``ufw show added``: each rule's words, and its comment."""
     found = []
     for line in text.splitlines():
-        words = shlex.split(line) if line.startswith("ufw ") else []
-        if not words:
+        # A file of rules that was edited by hand can hold quotes in comments, which ufw prints as they are.
+        rule, _mark, comment = line.rstrip().partition(" comment '")
+        if not rule.startswith("ufw "):
             continue
-        comment = ""
-        if len(words) > 2 and words[-2] == "comment":
-            comment = words[-1]
-            words = words[:-2]
-        found.append((tuple(words[1:]), comment))
+        try:
+            words = shlex.split(rule)
+        except ValueError:
+            words = rule.split()
+        found.append((tuple(words[1:]), comment.removesuffix("'")))
     return found
 
 

@@ -10,7 +10,7 @@ import os
 import select
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cause import Cause
@@ -73,11 +73,16 @@ def parse_state(text: str) -> State:
         enabled=values.get("UnitFileState", ""),
         needs_reload=values.get("NeedDaemonReload") == "yes",
         invocation=values.get("InvocationID", ""),
-        main_pid=int(values.get("MainPID") or 0),
-        restarts=int(values.get("NRestarts") or 0),
+        main_pid=_number(values, "MainPID"),
+        restarts=_number(values, "NRestarts"),
         result=values.get("Result", ""),
-        started=int(values.get("ExecMainStartTimestampMonotonic") or 0) / 1e6,
+        started=_number(values, "ExecMainStartTimestampMonotonic") / 1e6,
     )
+
+
+def _number(values: Mapping[str, str], key: str) -> int:
+    value = values.get(key, "")
+    return int(value) if value.isdecimal() else 0
 
 
 class Unit:
