@@ -9,22 +9,17 @@ DOCUMENTATION = r"""
 module: preflight_info
 short_description: Gather what must be known of a host before K3s is installed there
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Reads the operating system, control groups, memory, routes, clock, firewalls and who listens on which ports.
   - Looks up names and fetches small documents, if asked to, as this host sees them.
   - Judges nothing, and changes nothing but what O(begins) says.
 extends_documentation_fragment:
+  - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
 attributes:
-  check_mode:
-    support: full
   diff_mode:
     support: none
-  platform:
-    support: full
-    platforms: linux
 options:
   host:
     description: Whether to read from the host itself. With V(false) only names and documents are looked at.
