@@ -116,12 +116,13 @@ retry_at:
   type: str
 """
 
+from functools import partial
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.issuers import Issuers
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, finish_wait, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, finish_wait, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Name, NamedWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import nothing_seen
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
@@ -148,10 +149,8 @@ def main() -> None:
     )
     params = module.params
     names = [Name(entry["kind"], entry["namespace"] or "", entry["name"]) for entry in params["objects"]]
-    try:
-        wait = NamedWait(open_client(params)[0], names, [Rollouts(), Issuers()], params["fail_fast"])
-    except EdgeError as exc:
-        fail(module, exc, **nothing_seen(str(exc), objects=[]))
+    client = attempt(module, lambda: open_client(params)[0], partial(nothing_seen, objects=[]))
+    wait = NamedWait(client, names, [Rollouts(), Issuers()], params["fail_fast"])
     finish_wait(module, wait.run(Deadline(SystemClock(), params["timeout"]), once=module.check_mode))
 
 
