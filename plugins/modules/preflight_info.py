@@ -126,6 +126,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import uplinks
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.existing import existing_k3s
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
@@ -172,7 +173,7 @@ def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
         "memory_mib": host.memory_mib(root),
         "cores": len(os.sched_getaffinity(0)),
         "free_mib": host.free_mib(module.params["data_dir"]),
-        "default_route": host.default_route(root),
+        "default_route": bool(uplinks()),
         "addresses": host.addresses(ip_output),
         "time_offset": None if reference is None else round(now - reference, 3),
         "listeners": host.listeners(module.params["ports"], root),

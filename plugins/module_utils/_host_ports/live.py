@@ -34,13 +34,15 @@ def parse_table(output: str) -> tuple[rules.Chain, ...]:
             for kind in foreign:
                 lines.setdefault(kind, []).append(json.dumps(item[kind], sort_keys=True))
     except (ValueError, KeyError, TypeError) as error:
-        raise HostPortsError(
-            f"nft's JSON could not be read ({type(error).__name__}: {error}); nft 1.0 or later with JSON support is needed"
-        ) from None
+        raise _unreadable(error) from None
     return tuple(
         rules.Chain(name, str(found.get(name, {}).get("hook", "none")), int(found.get(name, {}).get("prio", 0)), tuple(lines[name]))
         for name in lines
     )
+
+
+def _unreadable(error: Exception) -> HostPortsError:
+    return HostPortsError(f"nft's JSON could not be read ({type(error).__name__}: {error}); nft 1.0 or later with JSON support is needed")
 
 
 def _matches(statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -79,9 +81,7 @@ def parse_host_ports(output: str) -> HostPorts | None:
                 known = ports[port].sources if port in ports else ()
                 ports[port] = HostPort(port, int(targets[0]), networks([*known, *sources], "sources"))
     except (ValueError, KeyError, TypeError) as error:
-        raise HostPortsError(
-            f"nft's JSON could not be read ({type(error).__name__}: {error}); nft 1.0 or later with JSON support is needed"
-        ) from None
+        raise _unreadable(error) from None
     return HostPorts(tuple(ports[port] for port in sorted(ports)), closed, networks(open_to, "sources")) if ports else None
 
 
