@@ -44,12 +44,7 @@ def data_dir(root: str = "") -> str:
 
 
 def bundled(name: str, folder: str) -> str:
-    """Return the path of a tool that K3s has unpacked, of its newest release if there are several; empty if there is none.
-
-    Args:
-        name: The tool.
-        folder: K3s's data folder.
-    """
+    """Return the path of a tool in K3s's data folder, of its newest release if there are several; empty if there is none."""
     found = [path for place in ("bin/aux", "bin") for path in glob.glob(f"{folder}/data/*/{place}/{name}") if os.access(path, os.X_OK)]
     return max(found, key=os.path.getmtime, default="")
 

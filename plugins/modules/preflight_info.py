@@ -146,12 +146,7 @@ def _network_manager(module: AnsibleModule) -> str:
 
 
 def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
-    """Return what the host reports about itself.
-
-    Args:
-        module: The module.
-        now: The host's time when the module began.
-    """
+    """Return what the host reports about itself; now is its time when the module began."""
     root = Path("/")
     systemd = os.path.isdir("/run/systemd/system")
     _code, ip_output, _err = module.run_command(["ip", "-o", "address", "show", "up"], handle_exceptions=False)

@@ -190,12 +190,7 @@ def issuer_objects(issuers: Mapping[str, Issuer], declared: Iterable[str], used:
 
 
 def secret_objects(secrets: Any, namespace: str) -> tuple[list[Object], list[str]]:
-    """Return the Secrets that issuers refer to, and a sentence for everything that is wrong with them; never a value.
-
-    Args:
-        secrets: The value of cert_manager_secrets.
-        namespace: Namespace for those that name none.
-    """
+    """Return the Secrets that issuers refer to, and a sentence for everything that is wrong with them; never a value."""
     findings: list[str] = []
     found: list[Object] = []
     entries = entries_of(secrets)

@@ -127,12 +127,7 @@ def _release(fields: Fields, namespace: str, version: str, common: Raw) -> dict[
 
 
 def gateway_releases(gateways: Any, settings: Raw) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return a Helm release for each gateway, and a sentence for everything that is wrong with them.
-
-    Args:
-        gateways: The value of istio_gateways.
-        settings: What the filter istio_gateway_releases takes.
-    """
+    """Return a Helm release for each gateway, and a sentence for everything that is wrong with them."""
     findings: list[str] = []
     if gateways in ([], ()):
         return [], ["istio_gateways is empty; without a gateway nothing is served"]

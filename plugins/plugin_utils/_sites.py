@@ -237,12 +237,7 @@ def merged_key(default: Raw, own: Raw) -> dict[str, Any]:
 
 
 def asked_of(site: Site, private_key: Raw) -> rules.Asked:
-    """Return the certificate that a site asks for.
-
-    Args:
-        site: The site.
-        private_key: Settings of keys for sites that have none of their own.
-    """
+    """Return the certificate that a site asks for; its key has the shared settings unless it has some of its own."""
     own, certificate = site.certificate.get("private_key"), site.certificate
     key = merged_key(private_key, own or {})
     shared = {"size": "certificate_private_key.size", "algorithm": "certificate_private_key.algorithm"}

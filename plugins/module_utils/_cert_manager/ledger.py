@@ -67,13 +67,7 @@ class Ledger:
         return dirty
 
     def judge(self, dirty: set[str], now: float, wall: float) -> None:
-        """Find readiness and cause anew where there is news, and from time to time wherever something is not ready.
-
-        Args:
-            dirty: names that news concern.
-            now: seconds since the wait began.
-            wall: seconds since 1970.
-        """
+        """Find readiness and cause anew where there is news of the dirty ones, and from time to time of all that is not ready."""
         if now - self._judged >= self.tick:
             # Objects can also have arrived before the one that links them to their Certificate.
             self._judged = now
