@@ -14,11 +14,12 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.object
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import (
     Renewal,
     SecretFacts,
+    absent_secret,
     condition_problems,
+    secret_facts,
     secret_problems,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import Subject
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.secret import absent_secret, secret_facts
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import walk
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import parse_time
