@@ -20,6 +20,16 @@ attributes:
     platforms: posix
 """
 
+    # Goes before the attributes that it changes.
+    LINUX = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+  platform:
+    platforms: linux
+"""
+
     READ = r"""
 options: {}
 attributes:

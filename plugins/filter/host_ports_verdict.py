@@ -8,8 +8,7 @@ DOCUMENTATION = r"""
 name: host_ports_verdict
 short_description: Join what hosts and the controller see of host ports
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Finds a host that is silent to the controller on a port that another host answers, as happens with C(externalTrafficPolicy) C(Local) on
     nodes without a gateway pod.

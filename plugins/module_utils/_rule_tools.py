@@ -44,12 +44,7 @@ def data_dir(root: str = "") -> str:
 
 
 def bundled(name: str, folder: str) -> str:
-    """Return the path of a tool that K3s has unpacked, of its newest release if there are several; empty if there is none.
-
-    Args:
-        name: The tool.
-        folder: K3s's data folder.
-    """
+    """Return the path of a tool in K3s's data folder, of its newest release if there are several; empty if there is none."""
     found = [path for place in ("bin/aux", "bin") for path in glob.glob(f"{folder}/data/*/{place}/{name}") if os.access(path, os.X_OK)]
     return max(found, key=os.path.getmtime, default="")
 
@@ -64,18 +59,20 @@ def _of_k3s(variant: str, tool: str, folder: str) -> RuleTool | None:
     return RuleTool(f"{tool} of K3s ({variant})", [path, f"{tool}-save"], [path, f"{tool}-restore"]) if path else None
 
 
-def rule_tools(tool: str, find: Find, folder: str) -> list[RuleTool]:
+def rule_tools(tool: str, find: Find, folder: str, table: str = "") -> list[RuleTool]:
     """Return the ways to all rules of a family that may be in use, through the old interface of the kernel and the new one.
 
     Args:
         tool: C(iptables) or C(ip6tables).
         find: Returns the path of a command of the host.
         folder: K3s's data folder.
+        table: the only table that is asked for, if it is one only.
     """
     ours = _of_host(tool, find)
     found = [ours]
     if ours is None or "legacy" in os.path.realpath(ours.save[0]):
         found.append(_of_host(f"{tool}-nft", find) or _of_k3s("nft", tool, folder))
-    if _read(_IN_USE[tool]).strip() and (ours is None or "legacy" not in os.path.realpath(ours.save[0])):
+    in_use = _read(_IN_USE[tool]).split()
+    if (table in in_use if table else in_use) and (ours is None or "legacy" not in os.path.realpath(ours.save[0])):
         found.append(_of_host(f"{tool}-legacy", find) or _of_k3s("legacy", tool, folder))
     return [entry for entry in found if entry is not None]

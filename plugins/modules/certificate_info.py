@@ -117,12 +117,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select, selection_options
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.own_secrets import read_secrets
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
@@ -149,13 +148,7 @@ def main() -> None:
         argument_spec=dict(auth_argument_spec(), **selection_options(), secret_names=secrets),
         supports_check_mode=True,
     )
-    try:
-        result = look(module.params)
-    except ValueError as exc:
-        module.fail_json(msg=str(exc))
-    except EdgeError as exc:
-        fail(module, exc)
-    module.exit_json(changed=False, **result)
+    module.exit_json(changed=False, **attempt(module, lambda: look(module.params)))
 
 
 if __name__ == "__main__":

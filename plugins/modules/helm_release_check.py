@@ -145,17 +145,28 @@ missing_namespaces:
   elements: str
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import NamedWait
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_check import check_releases
-from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout_wait import RolloutWait, parse_workloads, workloads_spec
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollouts import Rollouts, parse_workloads, workloads_spec
 
 # Seconds for which one look at the workloads puts up with an API that does not answer.
 _PATIENCE = 10
+
+
+def compare(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the module's result. Raises KubeError and ValueError."""
+    client = open_client(params)[0]
+    found = check_releases(client, params["releases"], params["pending_grace"])
+    rollouts = NamedWait(client, parse_workloads(params["workloads"]), [Rollouts()])
+    rolled_out = bool(params["workloads"] and not found["pending"]) and rollouts.run(Deadline(SystemClock(), _PATIENCE), once=True).good
+    return {**found, "rolled_out": rolled_out}
 
 
 def main() -> None:
@@ -176,17 +187,7 @@ def main() -> None:
         ),
         supports_check_mode=True,
     )
-    params = module.params
-    try:
-        client = open_client(params)[0]
-        found = check_releases(client, params["releases"], params["pending_grace"])
-        rollouts = RolloutWait(client, parse_workloads(params["workloads"]))
-        rolled_out = bool(params["workloads"] and not found["pending"]) and rollouts.run(Deadline(SystemClock(), _PATIENCE), once=True).good
-    except KubeError as exc:
-        fail(module, exc)
-    except ValueError as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(changed=False, rolled_out=rolled_out, **found)
+    module.exit_json(changed=False, **attempt(module, lambda: compare(module.params)))
 
 
 if __name__ == "__main__":

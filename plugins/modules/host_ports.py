@@ -10,8 +10,7 @@ DOCUMENTATION = r"""
 module: host_ports
 short_description: Forward host TCP ports to NodePorts or to programs on the host
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Keeps an nftables table of its own that rewrites a host port to a NodePort before connection tracking and back after it, for IPv4
     and IPv6, for clients outside, pods, and the host itself. The client's address is kept.

@@ -10,8 +10,7 @@ DOCUMENTATION = r"""
 module: host_ports_firewall
 short_description: Open host ports in firewalld or ufw
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Where firewalld or ufw is active, opens host ports and the way to the pods in its terms, now and for later, and without a reload. Where
     neither is, nothing is done.

@@ -10,8 +10,7 @@ DOCUMENTATION = r"""
 module: host_ports_info
 short_description: Compare host ports with a host, and connect to them
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Shows how a host differs from the host ports that M(baremesh.edge.host_ports) would set, in live rules, files, units and firewalls, and
     who else serves these ports.

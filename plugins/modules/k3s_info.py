@@ -9,23 +9,16 @@ DOCUMENTATION = r"""
 module: k3s_info
 short_description: Read what a host needs to join a K3s server
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Reads, on a K3s server, the address under which other nodes reach it and, if wished, the join token that K3s wrote.
   - The address is the one that K3s itself announces. The keys C(advertise-address), C(node-external-ip), C(node-ip) and C(flannel-iface)
     of the configuration decide, in this order, or else the default route.
   - Returns a token only if O(token) is true. Use C(no_log) on the task then.
 extends_documentation_fragment:
+  - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: linux
+  - baremesh.edge._attributes.read
 options:
   data_dir:
     description: K3s's data folder.

@@ -9,21 +9,16 @@ DOCUMENTATION = r"""
 module: k3s_node
 short_description: Wait for Nodes of a K3s cluster, or remove them
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Runs on a K3s server and needs nothing there but the kubeconfig that K3s writes.
   - Waits until Nodes are Ready, with a watch, or deletes them so that their hosts can join anew under the same names.
 extends_documentation_fragment:
+  - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
 attributes:
-  check_mode:
-    support: full
   diff_mode:
     support: none
-  platform:
-    support: full
-    platforms: linux
 options:
   name:
     description: Name of the Node.

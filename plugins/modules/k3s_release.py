@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: k3s_release
 short_description: Put one release of K3s in place, by checksum
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Places K3s's binary for this host's architecture, its links C(kubectl), C(crictl) and C(ctr), and, if wished, its image archive
     and further ones.
@@ -19,17 +18,13 @@ description:
   - Asks the network only if a file is missing, differs from what was placed, or another version or address is given.
   - Refuses a downgrade and a step over a minor version, which Kubernetes does not support.
 extends_documentation_fragment:
+  - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
 attributes:
   check_mode:
-    support: full
-    details:
-      - Tells what would be placed. The checksum file is not fetched.
+    details: Returns what would be placed. The checksum file is not fetched.
   diff_mode:
     support: full
-  platform:
-    support: full
-    platforms: linux
 options:
   version:
     description: Release to place, for example V(v1.34.4+k3s1).

@@ -9,23 +9,18 @@ DOCUMENTATION = r"""
 module: k3s_reset
 short_description: Take K3s off a host
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Stops K3s and its containers, and removes their mounts, network namespaces, interfaces, packet rules, files and data.
   - Removes only what bears a mark of K3s's own. Packet rules are taken out one by one, in one transaction for each table, instead of
     saving, filtering and restoring the whole set. Nothing below a folder that is still mounted is deleted.
   - Persistent volumes below O(data_dir) are lost.
 extends_documentation_fragment:
+  - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
 attributes:
-  check_mode:
-    support: full
   diff_mode:
     support: full
-  platform:
-    support: full
-    platforms: linux
 options:
   bin_dir:
     description: Folder of the binary and its links.

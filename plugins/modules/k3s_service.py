@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: k3s_service
 short_description: Write the files of K3s, run its unit with them, and wait until it is ready
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Writes configuration files that differ, each by rename. What is secret in them never appears in results or differences.
   - Enables and starts the unit, and restarts it if the binary, the unit, or a configuration file is not the one that it was last started
@@ -20,20 +19,16 @@ description:
   - It then waits until the API is ready (on a server) and this host's Node is, with a report newer than the start and O(version) as
     its kubelet's version.
 extends_documentation_fragment:
+  - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
 attributes:
   check_mode:
-    support: full
-    details:
-      - Reports whether the unit would be started or restarted.
+    details: Returns whether the unit would be started or restarted.
   diff_mode:
     support: full
     details:
       - Values under the keys of O(configuration[].hide) are hidden on both sides.
       - Of a file with O(configuration[].secret) and no such keys only the fact that it differs is shown.
-  platform:
-    support: full
-    platforms: linux
 options:
   name:
     description: Name of the unit.

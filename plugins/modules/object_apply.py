@@ -199,10 +199,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, open_transport
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_transport
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
-from ansible_collections.baremesh.edge.plugins.module_utils._workload.apply import DefinitionError, apply_objects
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.apply import apply_objects
 
 
 def argument_spec() -> dict[str, Any]:
@@ -233,13 +232,8 @@ def main() -> None:
     # there they are replaced as a whole, and the difference hides the values of Secrets by itself.
     params["objects"] = f"{len(definitions)} definitions"
     module.no_log_values = {params["api_key"]} if params["api_key"] else set()
-    try:
-        deadline = Deadline(SystemClock(), params["timeout"])
-        done = apply_objects(open_transport(params), definitions, deadline, params["prune"], module.check_mode, params["force_conflicts"])
-    except DefinitionError as exc:
-        module.fail_json(msg=str(exc))
-    except KubeError as exc:
-        fail(module, exc)
+    how = Deadline(SystemClock(), params["timeout"]), params["prune"], module.check_mode, params["force_conflicts"]
+    done = attempt(module, lambda: apply_objects(open_transport(params), definitions, *how))
     for conflict in done.conflicts:
         module.warn(f"The definition takes over fields of {conflict}")
     result = done.result(module._diff)  # noqa: SLF001 (the name that Ansible documents)

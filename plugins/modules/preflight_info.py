@@ -9,22 +9,17 @@ DOCUMENTATION = r"""
 module: preflight_info
 short_description: Gather what must be known of a host before K3s is installed there
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Reads the operating system, control groups, memory, routes, clock, firewalls and who listens on which ports.
   - Looks up names and fetches small documents, if asked to, as this host sees them.
   - Judges nothing, and changes nothing but what O(begins) says.
 extends_documentation_fragment:
+  - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
 attributes:
-  check_mode:
-    support: full
   diff_mode:
     support: none
-  platform:
-    support: full
-    platforms: linux
 options:
   host:
     description: Whether to read from the host itself. With V(false) only names and documents are looked at.
@@ -131,6 +126,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import uplinks
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.existing import existing_k3s
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
@@ -150,12 +146,7 @@ def _network_manager(module: AnsibleModule) -> str:
 
 
 def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
-    """Return what the host reports about itself.
-
-    Args:
-        module: The module.
-        now: The host's time when the module began.
-    """
+    """Return what the host reports about itself; now is its time when the module began."""
     root = Path("/")
     systemd = os.path.isdir("/run/systemd/system")
     _code, ip_output, _err = module.run_command(["ip", "-o", "address", "show", "up"], handle_exceptions=False)
@@ -177,7 +168,7 @@ def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
         "memory_mib": host.memory_mib(root),
         "cores": len(os.sched_getaffinity(0)),
         "free_mib": host.free_mib(module.params["data_dir"]),
-        "default_route": host.default_route(root),
+        "default_route": bool(uplinks()),
         "addresses": host.addresses(ip_output),
         "time_offset": None if reference is None else round(now - reference, 3),
         "listeners": host.listeners(module.params["ports"], root),

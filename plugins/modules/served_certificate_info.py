@@ -149,9 +149,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import LibraryMissingError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail
-from ansible_collections.baremesh.edge.plugins.module_utils._net.served import ServedWait, parse_endpoints, parse_expected
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt
+from ansible_collections.baremesh.edge.plugins.module_utils._net.served import Endpoint, ServedWait, parse_endpoints, parse_expected
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
@@ -173,20 +172,20 @@ def argument_spec() -> dict[str, dict[str, Any]]:
     }
 
 
+def read(params: dict[str, Any]) -> tuple[list[Endpoint], dict[str, str]]:
+    """The endpoints and the serial numbers that they must serve. Raises ValueError and LibraryMissingError."""
+    require_cryptography()
+    endpoints = parse_endpoints(params["endpoints"])
+    names = {endpoint.server_name for endpoint in endpoints}
+    return endpoints, parse_expected(params["expected_serials"], names, "no endpoint has that server_name")
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
     empty: dict[str, Any] = {"endpoints": [], "elapsed": 0.0, "observations": 0}
-    try:
-        require_cryptography()
-        endpoints = parse_endpoints(params["endpoints"])
-        names = {e.server_name for e in endpoints}
-        expected = parse_expected(params["expected_serials"], names, "no endpoint has that server_name")
-    except ValueError as exc:
-        module.fail_json(msg=str(exc), cause=str(exc), **empty)
-    except LibraryMissingError as exc:
-        fail(module, exc, cause=str(exc), **empty)
+    endpoints, expected = attempt(module, lambda: read(params), lambda cause: {**empty, "cause": cause})
     # In check mode what is awaited may not have been made: look once and report.
     seconds = 0 if module.check_mode else params["timeout"]
     look = ServedWait(endpoints, expected, Deadline(SystemClock(), seconds), params["connect_timeout"]).run()

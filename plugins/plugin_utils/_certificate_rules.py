@@ -226,12 +226,7 @@ def _authority_problems(asked: Asked, issuer: Issuer, authority: Authority) -> I
 
 
 def problems(asked: Asked, issuer: Issuer | None) -> Iterator[str]:
-    """Yield a sentence for each reason why a certificate can never be issued.
-
-    Args:
-        asked: What is asked for.
-        issuer: Who is asked, None where that is not known.
-    """
+    """Yield a sentence for each reason why a certificate can never be issued, by its issuer as far as that is known."""
     if not asked.word("size").startswith("certificate_private_key"):  # the variable has a finding of its own
         yield from key_problems(asked.algorithm, asked.size, asked.word("size"))
     yield from _time_problems(asked)

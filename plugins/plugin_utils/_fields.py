@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import BRACKETS, read_dict, read_list
@@ -236,3 +236,24 @@ class Fields:
             self.report(f"{key} is not a certificate in PEM form")
             return None
         return value
+
+
+def dictionaries(value: Any, variable: str, findings: list[str], what: str, needs: str) -> Iterator[Fields]:
+    """Yield the entries of a list of dictionaries.
+
+    Args:
+        value: The value of a variable.
+        variable: Its name.
+        findings: Gets a sentence where the value is no list, and for each entry that is no dictionary.
+        what: What the entries are called, such as C(sites).
+        needs: What an entry has to be.
+    """
+    entries = entries_of(value)
+    if entries is None:
+        findings.append(f"{variable} is {value!r}; it must be a list of {what}")
+    for index, raw in enumerate(entries or ()):
+        place = f"{variable}[{index}]"
+        if isinstance(raw, Mapping):
+            yield Fields(raw, place, findings, f" ({raw['name']})" if raw.get("name") else "")
+        else:
+            findings.append(f"{place} is {raw!r}; {needs}")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, entries_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries, entries_of
 
 Object = dict[str, Any]
 
@@ -24,16 +24,7 @@ LETSENCRYPT = {
 }
 LABELS = {"app.kubernetes.io/managed-by": "baremesh.edge", "app.kubernetes.io/component": "issuer"}
 _KEYS = {
-    "acme": (
-        "server",
-        "email",
-        "ca_bundle",
-        "solvers",
-        "preferred_chain",
-        "profile",
-        "account_key_secret",
-        "external_account",
-    ),
+    "acme": ("server", "email", "ca_bundle", "solvers", "preferred_chain", "profile", "account_key_secret", "external_account"),
     "ca": ("secret",),
     "selfsigned": (),
     "raw": ("spec",),
@@ -169,18 +160,11 @@ def read_issuers(
     """
     findings: list[str] = []
     found: dict[str, Issuer] = {}
-    entries = entries_of(issuers)
-    if entries is None:
-        findings.append(f"cert_manager_issuers is {issuers!r}; it must be a list of issuers")
-    for index, raw in enumerate(entries or ()):
-        place = f"cert_manager_issuers[{index}]"
-        if not isinstance(raw, Mapping):
-            findings.append(f"{place} is {raw!r}; an issuer is a dictionary with name, type and what the type needs")
-            continue
-        fields = Fields(raw, place, findings, f" ({raw['name']})" if raw.get("name") else "")
+    needs = "an issuer is a dictionary with name, type and what the type needs"
+    for fields in dictionaries(issuers, "cert_manager_issuers", findings, "issuers", needs):
         issuer = _issuer(fields, email, solvers, namespace, strict)
         if issuer.name in found:
-            findings.append(f"{place}: name '{issuer.name}' is already that of another issuer")
+            findings.append(f"{fields.place}: name '{issuer.name}' is already that of another issuer")
         found[issuer.name] = issuer
     for name, server in LETSENCRYPT.items():
         if name not in found:
@@ -206,12 +190,7 @@ def issuer_objects(issuers: Mapping[str, Issuer], declared: Iterable[str], used:
 
 
 def secret_objects(secrets: Any, namespace: str) -> tuple[list[Object], list[str]]:
-    """Return the Secrets that issuers refer to, and a sentence for everything that is wrong with them; never a value.
-
-    Args:
-        secrets: The value of cert_manager_secrets.
-        namespace: Namespace for those that name none.
-    """
+    """Return the Secrets that issuers refer to, and a sentence for everything that is wrong with them; never a value."""
     findings: list[str] = []
     found: list[Object] = []
     entries = entries_of(secrets)

@@ -91,11 +91,7 @@ _OCTAL = {384: "0600", 416: "0640", 420: "0644", 432: "0660"}
 
 
 def allowed_keys(kind: str) -> frozenset[str]:
-    """Return the keys that a node of this kind takes.
-
-    Args:
-        kind: C(server) or C(agent).
-    """
+    """Return the keys that a node of this kind takes, C(server) or C(agent)."""
     return BOTH_KEYS | (SERVER_KEYS if kind == "server" else AGENT_KEYS)
 
 
@@ -128,13 +124,7 @@ def _key_finding(key: str, kind: str, variable: str, extra: Collection[str]) -> 
 
 
 def config_findings(config: Any, kind: str, extra: Collection[str] = ()) -> list[str]:
-    """Return what is wrong with C(k3s_server_config) or C(k3s_agent_config), one sentence each.
-
-    Args:
-        config: The variable's value.
-        kind: C(server) or C(agent).
-        extra: Keys to accept beside the known ones, C(k3s_extra_config_keys).
-    """
+    """Return what is wrong with C(k3s_server_config) or C(k3s_agent_config), one sentence each; extra keys are accepted, too."""
     variable = f"k3s_{kind}_config"
     given, config = config, read_dict(config)
     if config is None:

@@ -122,12 +122,7 @@ def _registries_findings(value: Any, known: Mapping[str, Any], place: str = "k3s
 
 
 def settings_findings(settings: Settings, kind: str) -> list[str]:
-    """Return what is wrong with the settings of nodes of a kind, one sentence each.
-
-    Args:
-        settings: As k3s_plan takes them.
-        kind: C(server) or C(agent).
-    """
+    """Return what is wrong with the settings of k3s_plan for nodes of a kind, C(server) or C(agent), one sentence each."""
     extra = read_list(settings.get("extra_config_keys"))
     config = settings.get(f"{kind}_config") or {}
     found = config_findings(config, kind, [str(key) for key in extra or ()])
@@ -173,11 +168,7 @@ def _endpoints_without_scheme(registries: Mapping[str, Any]) -> Sequence[str]:
 
 
 def settings_warnings(settings: Settings) -> list[str]:
-    """Return what K3s accepts and people may not mean, one sentence each.
-
-    Args:
-        settings: As k3s_plan takes them.
-    """
+    """Return what K3s accepts of the settings of k3s_plan and people may not mean, one sentence each."""
     found = []
     server = own_config(settings, "server")
     servers = len(settings.get("servers") or ())

@@ -433,10 +433,6 @@ def site_plan(raw_sites: Any, raw_settings: Raw) -> Object:
 def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
     """Derive the plan.
 
-    Args:
-        raw_sites: The value of C(edge_sites).
-        raw_settings: Values of the variables that C(read_settings) reads.
-
     Returns:
         The plan as plain data. Where there are findings it has nothing to apply.
     """

@@ -213,11 +213,6 @@ def judge_runs(hosts: Mapping[str, Facts], begins: bool, found: Findings) -> Non
     """Judge whether another run works on the hosts: each would undo and wait for what the other does.
 
     Of a run on another controller nothing is known but when it began, so that it is a warning, and only for a while.
-
-    Args:
-        hosts: What was read from each.
-        begins: Whether this run is going to change them.
-        found: Takes the findings.
     """
     seen: dict[str, list[str]] = {}
     runs = {}

@@ -114,7 +114,7 @@ class Preflight:
         """Whether something answers at IPv6 addresses: pods with such networks, or a program that listens on the host itself."""
         given = str(self.settings.get("serves_ipv6", "")).lower()
         if given:
-            return given in ("true", "yes", "on", "1")
+            return is_true(given)
         ports = read_list(self.settings.get("host_ports_ports")) or []
         return ":" in str(self.server_config.get("cluster-cidr", "")) or any("target_port" in port for port in ports)
 

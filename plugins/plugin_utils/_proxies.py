@@ -32,13 +32,7 @@ def site_proxy_findings(sites: Sequence[Site], trusted: int) -> list[str]:
 
 
 def proxy_findings(proxies: Raw, hosts: Collection[str], sites: Sequence[Site]) -> list[str]:
-    """Return a sentence for everything that is wrong with what users wrote about proxies.
-
-    Args:
-        proxies: C(edge_trusted_proxies), C(edge_proxy_protocol) and C(edge_proxy_addresses).
-        hosts: Addresses of the hosts that serve the sites.
-        sites: The sites.
-    """
+    """Return a sentence for everything that is wrong with what users wrote about proxies."""
     found: list[str] = []
     fields = Fields(proxies, "", found)
     trusted = fields.integer("edge_trusted_proxies", 0, MOST_PROXIES)

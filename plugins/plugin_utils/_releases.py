@@ -9,32 +9,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw
+from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 
 KINDS = ("Deployment", "DaemonSet")
 SERVICE_TYPES = ("NodePort", "LoadBalancer", "ClusterIP")
 POLICIES = ("Local", "Cluster")
 _KEYS = (
-    "name",
-    "namespace",
-    "selector",
-    "kind",
-    "replicas",
-    "service_type",
-    "external_traffic_policy",
-    "ports",
-    "trusted_proxies",
-    "proxy_protocol",
-    "values",
+    *("name", "namespace", "selector", "kind", "replicas", "service_type", "external_traffic_policy", "ports", "trusted_proxies"),
+    *("proxy_protocol", "values"),
 )
 _PORT_KEYS = ("name", "port", "target_port", "node_port", "protocol")
-DEFAULT_PORTS = (
-    {"name": "status-port", "port": 15021},
-    {"name": "http2", "port": 80},
-    {"name": "https", "port": 443},
-)
-
-
+DEFAULT_PORTS = tuple({"name": name, "port": port} for name, port in (("status-port", 15021), ("http2", 80), ("https", 443)))
 PROXY_CONFIG = "proxy.istio.io/config"
 MOST_PROXIES = 16
 
@@ -49,8 +34,8 @@ def merged(base: Any, over: Any) -> Any:
 
 
 def _port(fields: Fields, raw: Any, index: int) -> dict[str, Any]:
-    at = Fields(raw, f"{fields.place}.ports[{index}]", fields.findings, fields.title) if isinstance(raw, Mapping) else None
-    if at is None:
+    at = Fields(raw, f"{fields.place}.ports[{index}]", fields.findings, fields.title)
+    if not isinstance(raw, Mapping):
         fields.report(f"ports[{index}] is {raw!r}; it must be a dictionary")
         return {}
     at.only(_PORT_KEYS)
@@ -142,34 +127,21 @@ def _release(fields: Fields, namespace: str, version: str, common: Raw) -> dict[
 
 
 def gateway_releases(gateways: Any, settings: Raw) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return a Helm release for each gateway, and a sentence for everything that is wrong with them.
-
-    Args:
-        gateways: The value of istio_gateways.
-        settings: What the filter istio_gateway_releases takes.
-    """
+    """Return a Helm release for each gateway, and a sentence for everything that is wrong with them."""
     findings: list[str] = []
-    if not isinstance(gateways, (list, tuple)):
-        return [], [f"istio_gateways is {gateways!r}; it must be a list of gateways"]
-    if not gateways:
+    if gateways in ([], ()):
         return [], ["istio_gateways is empty; without a gateway nothing is served"]
     found: list[dict[str, Any]] = []
     node_ports: dict[int, str] = {}
-    for index, raw in enumerate(gateways):
-        place = f"istio_gateways[{index}]"
-        if not isinstance(raw, Mapping):
-            findings.append(f"{place} is {raw!r}; a gateway is a dictionary with at least a name")
-            continue
-        title = f" ({raw['name']})" if raw.get("name") else ""
-        fields = Fields(raw, place, findings, title)
+    for fields in dictionaries(gateways, "istio_gateways", findings, "gateways", "a gateway is a dictionary with at least a name"):
         release = _release(fields, settings["namespace"], settings["version"], settings.get("values") or {})
         if any((other["name"], other["namespace"]) == (release["name"], release["namespace"]) for other in found):
-            findings.append(f"{place}{title}: another gateway has the same name and namespace")
+            fields.report("another gateway has the same name and namespace")
         _report_missing_proxies(fields, release, settings)
         for port in release["values"]["service"].get("ports") or []:
             number = port.get("nodePort")
             if number in node_ports:
-                findings.append(f"{place}{title}: node port {number} is already that of gateway '{node_ports[number]}'")
+                fields.report(f"node port {number} is already that of gateway '{node_ports[number]}'")
             if number:
                 node_ports[number] = release["name"]
         found.append(release)

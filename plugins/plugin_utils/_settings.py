@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import MANIFEST_WORDS, Asked, key_problems, problems
-from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, entries_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import list_finding, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import MOST_PROXIES
@@ -126,23 +126,16 @@ def read_manifests(
     variable: str, value: Any, namespace: str, findings: list[str], issuers: Mapping[str, Issuer], strict: bool
 ) -> list[Object]:
     """Return the manifests of a list, with what they may leave out."""
-    entries = entries_of(value)
-    if entries is None:
-        findings.append(f"{variable} is {value!r}; it must be a list of manifests")
     found: dict[tuple[str, str], Object] = {}
-    for index, raw in enumerate(entries or ()):
-        place = f"{variable}[{index}]"
-        if not isinstance(raw, Mapping):
-            findings.append(f"{place} is {raw!r}; it must be a manifest")
-            continue
-        manifest = _manifest(Fields(raw, place, findings), namespace, *MANIFESTS[variable], strict)
+    for fields in dictionaries(value, variable, findings, "manifests", "it must be a manifest"):
+        manifest = _manifest(fields, namespace, *MANIFESTS[variable], strict)
         if manifest is None:
             continue
         if manifest["kind"] == "Certificate" and manifest.get("spec"):
-            findings += [f"{place}.spec: {problem}" for problem in problems(asked_by(manifest), issuer_of(manifest, issuers))]
+            findings += [f"{fields.place}.spec: {problem}" for problem in problems(asked_by(manifest), issuer_of(manifest, issuers))]
         key = (str(manifest["metadata"]["namespace"]), str(manifest["metadata"]["name"]))
         if key in found:
-            findings.append(f"{place}: metadata.name '{key[1]}' is already that of another one in namespace {key[0]}")
+            findings.append(f"{fields.place}: metadata.name '{key[1]}' is already that of another one in namespace {key[0]}")
         found[key] = manifest
     return list(found.values())
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _certificate_rules as rules
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
-from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, entries_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
 
 TLS_VERSIONS = {"1.2": "TLSV1_2", "1.3": "TLSV1_3"}
@@ -237,12 +237,7 @@ def merged_key(default: Raw, own: Raw) -> dict[str, Any]:
 
 
 def asked_of(site: Site, private_key: Raw) -> rules.Asked:
-    """Return the certificate that a site asks for.
-
-    Args:
-        site: The site.
-        private_key: Settings of keys for sites that have none of their own.
-    """
+    """Return the certificate that a site asks for; its key has the shared settings unless it has some of its own."""
     own, certificate = site.certificate.get("private_key"), site.certificate
     key = merged_key(private_key, own or {})
     shared = {"size": "certificate_private_key.size", "algorithm": "certificate_private_key.algorithm"}
@@ -379,16 +374,7 @@ def read_sites(
         The sites, and a sentence for everything that is wrong with them.
     """
     findings: list[str] = []
-    entries = entries_of(sites)
-    if entries is None:
-        return [], [f"edge_sites is {sites!r}; it must be a list of sites"]
-    found = []
-    for index, raw in enumerate(entries):
-        place = f"edge_sites[{index}]"
-        if not isinstance(raw, Mapping):
-            findings.append(f"{place} is {raw!r}; a site is a dictionary with name, hosts, issuer and routes")
-            continue
-        title = f" ({raw['name']})" if raw.get("name") else ""
-        found.append(_site(Fields(raw, place, findings, title), issuers, cluster_domain, private_key or PRIVATE_KEY))
+    entries = dictionaries(sites, "edge_sites", findings, "sites", "a site is a dictionary with name, hosts, issuer and routes")
+    found = [_site(fields, issuers, cluster_domain, private_key or PRIVATE_KEY) for fields in entries]
     _between(found, findings)
     return found, findings

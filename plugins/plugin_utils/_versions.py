@@ -50,12 +50,7 @@ def minor_of(version: str) -> tuple[int, int] | None:
 
 
 def support_warning(k3s: str, today: str) -> str | None:
-    """Return what to say of a K3s version whose support has ended, or C(None).
-
-    Args:
-        k3s: The version.
-        today: The day as YYYY-MM-DD.
-    """
+    """Return what to say of a K3s version whose support has ended by a day (YYYY-MM-DD), or C(None)."""
     minor = minor_of(k3s)
     if minor is None or minor[1] > max(SUPPORT_ENDS):
         return None

@@ -7,119 +7,74 @@ from __future__ import annotations
 
 import re
 
-_ADVICE = (
-    (
-        re.compile(r"urn:ietf:params:acme:error:rateLimited"),
-        "The ACME server limits requests: wait until the time named, and use a staging issuer while trying things out.",
+# By a regular expression for the cause; the first that fits counts.
+_ADVICE = {
+    r"urn:ietf:params:acme:error:rateLimited": (
+        "The ACME server limits requests: wait until the time named, and use a staging issuer while trying things out."
+    ),
+    r"urn:ietf:params:acme:error:caa\b": (
+        "Correct the CAA records of that domain, or of the parent that has them, so that they name the authority of this issuer "
+        "(issuewild for wildcards), or name another issuer. Then order again with baremesh.edge.certificate_renew."
+    ),
+    r"(?s)urn:ietf:params:acme:error:(rejectedIdentifier|malformed).*(redundant|policy|public suffix)": (
+        "The ACME server does not issue for these names: remove redundant ones, and use an issuer of type ca for private names."
     ),
     (
-        re.compile(r"urn:ietf:params:acme:error:caa\b"),
-        (
-            "Correct the CAA records of that domain, or of the parent that has them, so that they name the authority of this issuer "
-            "(issuewild for wildcards), or name another issuer. Then order again with baremesh.edge.certificate_renew."
-        ),
+        r"(?i)^Challenge .*(secrets? \S+ not found|failed to load secret|no key \S+ in secret|key \S+ not found in secret"
+        r"|no data found in secret)"
+    ): (
+        "Create the Secret that this DNS-01 solver names, with the key that it names: for a ClusterIssuer in cert-manager's own "
+        "namespace, for an Issuer beside it."
     ),
     (
-        re.compile(r"urn:ietf:params:acme:error:(rejectedIdentifier|malformed).*(redundant|policy|public suffix)", re.DOTALL),
-        "The ACME server does not issue for these names: remove redundant ones, and use an issuer of type ca for private names.",
+        r"(?i)^Challenge .*(credential has been given|token missing|(token|key) is invalid|empty credentials|invalid (access token"
+        r"|request headers|api (key|token)|credentials|client)|authentication (error|failed)|unable to authenticate|accessdenied"
+        r"|not authorized|(?<!acme:error:)unauthori[sz]ed|forbidden|InvalidClientTokenId|SignatureDoesNotMatch|ExpiredToken"
+        r"|UnrecognizedClient|AADSTS|AuthorizationFailed|replied: (REFUSED|NOTAUTH|BADKEY|BADSIG)|bad (key|signature)"
+        r"|googleapi: error 40[13]|\b401\b)"
+    ): (
+        "The DNS provider does not take the credentials of this DNS-01 solver: put a valid token, without a line break at its end and "
+        "allowed to read the zone and to edit its records, into the Secret that the solver names."
     ),
-    (
-        re.compile(
-            r"^Challenge .*(secrets? \S+ not found|failed to load secret|no key \S+ in secret|key \S+ not found in secret"
-            r"|no data found in secret)",
-            re.IGNORECASE,
-        ),
-        (
-            "Create the Secret that this DNS-01 solver names, with the key that it names: for a ClusterIssuer in cert-manager's own "
-            "namespace, for an Issuer beside it."
-        ),
+    r"(?i)^Challenge .*(found no zones for domain|zone \S+ not found|NOTZONE)": (
+        "The DNS provider shows no zone for this name: check that the zone is with it, and that the solver's token may read it."
     ),
-    (
-        re.compile(
-            r"^Challenge .*(credential has been given|token missing|(token|key) is invalid|empty credentials"
-            r"|invalid (access token|request headers|api (key|token)|credentials|client)|authentication (error|failed)"
-            r"|unable to authenticate|accessdenied|not authorized|(?<!acme:error:)unauthori[sz]ed|forbidden|InvalidClientTokenId"
-            r"|SignatureDoesNotMatch|ExpiredToken|UnrecognizedClient|AADSTS|AuthorizationFailed|replied: (REFUSED|NOTAUTH|BADKEY|BADSIG)"
-            r"|bad (key|signature)|googleapi: error 40[13]|\b401\b)",
-            re.IGNORECASE,
-        ),
-        (
-            "The DNS provider does not take the credentials of this DNS-01 solver: put a valid token, without a line break at its end and "
-            "allowed to read the zone and to edit its records, into the Secret that the solver names."
-        ),
+    r"^Challenge .*not yet propagated": (
+        "The name servers that cert-manager asks do not show the TXT record yet. Where a resolver inside answers for that zone, let "
+        "cert-manager ask public ones: dns01RecursiveNameservers and dns01RecursiveNameserversOnly in cert_manager_values."
     ),
-    (
-        re.compile(r"^Challenge .*(found no zones for domain|zone \S+ not found|NOTZONE)", re.IGNORECASE),
-        "The DNS provider shows no zone for this name: check that the zone is with it, and that the solver's token may read it.",
+    r"(?i)^Challenge .*(TXT record|looking up TXT|_acme-challenge)": (
+        "The ACME server does not find the TXT record _acme-challenge of that name: check that the zone's NS records name the provider "
+        "to which the solver writes."
     ),
-    (
-        re.compile(r"^Challenge .*not yet propagated"),
-        (
-            "The name servers that cert-manager asks do not show the TXT record yet. Where a resolver inside answers for that zone, let "
-            "cert-manager ask public ones: dns01RecursiveNameservers and dns01RecursiveNameserversOnly in cert_manager_values."
-        ),
+    r"^Challenge .*(no such host|NXDOMAIN|urn:ietf:params:acme:error:dns\b)": (
+        "Create DNS records of that name with the addresses at which clients reach this site, and check that the cluster's DNS sees them."
     ),
-    (
-        re.compile(r"^Challenge .*(TXT record|looking up TXT|_acme-challenge)", re.IGNORECASE),
-        (
-            "The ACME server does not find the TXT record _acme-challenge of that name: check that the zone's NS records name the provider "
-            "to which the solver writes."
-        ),
+    r"^Challenge .*(wrong status code '[345]\d\d'|is redirected to|did not get expected response|error:unauthorized)": (
+        "Something else answers http://<name>/.well-known/acme-challenge/: another web server on port 80, a redirect that swallows that "
+        "path, or DNS that points elsewhere."
     ),
-    (
-        re.compile(r"^Challenge .*(no such host|NXDOMAIN|urn:ietf:params:acme:error:dns\b)"),
-        "Create DNS records of that name with the addresses at which clients reach this site, and check that the cluster's DNS sees them.",
+    r"^Challenge .*(connection refused|no route to host|i/o timeout|deadline exceeded|Timeout during connect|error:connection)": (
+        "Port 80 of that name must be reachable, from the ACME server and from inside the cluster."
     ),
-    (
-        re.compile(r"^Challenge .*(wrong status code '[345]\d\d'|is redirected to|did not get expected response|error:unauthorized)"),
-        (
-            "Something else answers http://<name>/.well-known/acme-challenge/: another web server on port 80, a redirect that "
-            "swallows that path, or DNS that points elsewhere."
-        ),
+    r"Issuer \S+ is not ready: .*(dial tcp|no such host|timeout|deadline exceeded|x509:)": (
+        "The cluster must reach the ACME server of that issuer, and trust its certificate (caBundle of the issuer)."
     ),
-    (
-        re.compile(
-            r"^Challenge .*(connection refused|no route to host|i/o timeout|deadline exceeded|Timeout during connect|error:connection)"
-        ),
-        "Port 80 of that name must be reachable, from the ACME server and from inside the cluster.",
+    r"Issuer \S+ is not ready: .*urn:ietf:params:acme:error:(invalidContact|unsupportedContact)": (
+        "Correct spec.acme.email of that issuer (edge_email, where this collection made it)."
     ),
-    (
-        re.compile(r"Issuer \S+ is not ready: .*(dial tcp|no such host|timeout|deadline exceeded|x509:)"),
-        "The cluster must reach the ACME server of that issuer, and trust its certificate (caBundle of the issuer).",
+    r"Issuer \S+ is not ready: .*secrets? \S+ not found": (
+        "Create that Secret: for a ClusterIssuer in cert-manager's own namespace, for an Issuer beside it."
     ),
-    (
-        re.compile(r"Issuer \S+ is not ready: .*urn:ietf:params:acme:error:(invalidContact|unsupportedContact)"),
-        "Correct spec.acme.email of that issuer (edge_email, where this collection made it).",
+    r"log says: error creating new order: ": "The cluster must reach the ACME server of that issuer; cert-manager goes on trying.",
+    r"cert-manager's (controller|webhook) does not run": (
+        "Check the pods of cert-manager's namespace; playbook baremesh.edge.cert_manager brings them back."
     ),
-    (
-        re.compile(r"Issuer \S+ is not ready: .*secrets? \S+ not found"),
-        "Create that Secret: for a ClusterIssuer in cert-manager's own namespace, for an Issuer beside it.",
-    ),
-    (
-        re.compile(r"log says: error creating new order: "),
-        "The cluster must reach the ACME server of that issuer; cert-manager goes on trying.",
-    ),
-    (
-        re.compile(r"cert-manager's (controller|webhook) does not run"),
-        "Check the pods of cert-manager's namespace; playbook baremesh.edge.cert_manager brings them back.",
-    ),
-    (
-        re.compile(r"Issuer \S+ does not exist"),
-        "Create the issuer, or correct issuerRef of the Certificate.",
-    ),
-    (
-        re.compile(r"no solver of"),
-        "Add a solver to the issuer whose selector fits these names; wildcard names need DNS-01.",
-    ),
-    (
-        re.compile(r"waits for approval"),
-        "cert-manager's own approver is off, or an approver policy does not cover this request.",
-    ),
-    (
-        re.compile(r"cert-manager has not"),
-        "Check that cert-manager's controller runs and that its log shows no errors.",
-    ),
-)
+    r"Issuer \S+ does not exist": "Create the issuer, or correct issuerRef of the Certificate.",
+    r"no solver of": "Add a solver to the issuer whose selector fits these names; wildcard names need DNS-01.",
+    r"waits for approval": "cert-manager's own approver is off, or an approver policy does not cover this request.",
+    r"cert-manager has not": "Check that cert-manager's controller runs and that its log shows no errors.",
+}
 
 
 def hints(text: str, retry_at: str | None = None) -> list[str]:
@@ -136,4 +91,4 @@ def hints(text: str, retry_at: str | None = None) -> list[str]:
 
 def advice(text: str) -> str | None:
     """What to do about a cause, None where that is not known."""
-    return next((sentence for pattern, sentence in _ADVICE if pattern.search(text)), None)
+    return next((sentence for pattern, sentence in _ADVICE.items() if re.search(pattern, text)), None)

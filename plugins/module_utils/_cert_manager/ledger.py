@@ -14,11 +14,12 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.object
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import (
     Renewal,
     SecretFacts,
+    absent_secret,
     condition_problems,
+    secret_facts,
     secret_problems,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report import Subject
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.secret import absent_secret, secret_facts
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import walk
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import parse_time
@@ -67,13 +68,7 @@ class Ledger:
         return dirty
 
     def judge(self, dirty: set[str], now: float, wall: float) -> None:
-        """Find readiness and cause anew where there is news, and from time to time wherever something is not ready.
-
-        Args:
-            dirty: names that news concern.
-            now: seconds since the wait began.
-            wall: seconds since 1970.
-        """
+        """Find readiness and cause anew where there is news of the dirty ones, and from time to time of all that is not ready."""
         if now - self._judged >= self.tick:
             # Objects can also have arrived before the one that links them to their Certificate.
             self._judged = now

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import (
     CERT_MANAGER_GROUP,
+    annotations_of,
     condition,
     is_current,
     issuer_ref,
@@ -19,7 +22,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.object
     namespace_of,
     status_of,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import Leaf, iso, parse_time
+from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import Leaf, TlsError, iso, key_matches, leaf_of_pem, parse_time
 
 #: What is said of a Certificate on which cert-manager has not acted, be it only a moment old.
 UNOBSERVED = "cert-manager has not set its Ready condition"
@@ -43,6 +46,36 @@ class SecretFacts:
     leaf: Leaf | None = None
     key_matches: bool = False
     problem: str | None = None
+
+
+def absent_secret(name: str) -> SecretFacts:
+    """A Secret that is not there."""
+    return SecretFacts(name=name, exists=False, annotations={})
+
+
+def secret_facts(secret: Mapping[str, Any]) -> SecretFacts:
+    """Read tls.crt and tls.key of a Secret."""
+    name = name_of(secret)
+    annotations = dict(annotations_of(secret))
+    data = secret.get("data") or {}
+    try:
+        certificate = _decode(data, "tls.crt")
+        key = _decode(data, "tls.key")
+        leaf = leaf_of_pem(certificate)
+        matches = key_matches(certificate, key)
+    except TlsError as exc:
+        return SecretFacts(name=name, exists=True, annotations=annotations, problem=str(exc))
+    return SecretFacts(name=name, exists=True, annotations=annotations, leaf=leaf, key_matches=matches)
+
+
+def _decode(data: Mapping[str, str], key: str) -> bytes:
+    value = data.get(key)
+    if not value:
+        raise TlsError(f"it has no {key}")
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise TlsError(f"its {key} is not base64") from exc
 
 
 def condition_problems(certificate: Mapping[str, Any], renewal: Renewal | None = None) -> list[str]:

@@ -15,7 +15,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.object
     namespace_of,
     status_of,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.secret import secret_facts
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import secret_facts
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.firewalld import Firewalld, Opening, uplinks
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.firewalld import Firewalld, Opening
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Find, Run
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import own_addresses
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import own_addresses, uplinks
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.ufw import Ufw, rules_for
 

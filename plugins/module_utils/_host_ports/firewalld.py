@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError
@@ -45,21 +44,6 @@ class Opening:
     def from_record(cls, record: Mapping[str, Any]) -> Opening:
         """Read what ``as_record`` has written."""
         return cls(str(record["zone"]), int(record["port"]), bool(record["permanent"]))
-
-
-def uplinks(proc: Path = Path("/proc")) -> list[str]:
-    """Return the interfaces with a default route, of either family."""
-    found: dict[str, None] = {}
-    for name, column, nothing in (("route", 1, "00000000"), ("ipv6_route", 0, "0" * 32)):
-        path = proc / "net" / name
-        for line in path.read_text(encoding="ascii").splitlines() if path.exists() else []:
-            fields = line.split()
-            device = fields[0] if name == "route" else fields[-1]
-            # The route of IPv6 that refuses everything is on lo; a mask or prefix length of zero makes it the default.
-            mask = fields[7] if name == "route" else fields[1]
-            if fields[column] == nothing and int(mask, 16) == 0 and device != "lo":
-                found[device] = None
-    return list(found)
 
 
 def is_open(listing: str, port: int) -> bool:

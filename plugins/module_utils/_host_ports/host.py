@@ -14,15 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model, redirects, rules
+from ansible_collections.baremesh.edge.plugins.module_utils._rule_tools import data_dir, rule_tools
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-#: K3s brings iptables along, and uses it where the host has none.
-_K3S_TOOLS = Path("/var/lib/rancher/k3s/data/current/bin/aux")
-#: Names the tables of the old kernel interface of each family, where that is in use. Asking it otherwise loads its modules.
-_LEGACY = {4: Path("/proc/net/ip_tables_names"), 6: Path("/proc/net/ip6_tables_names")}
 
 Run = Callable[["list[str]"], "tuple[int, str, str]"]
 Move = Callable[[str, str], None]
@@ -117,25 +113,13 @@ class Host:
     def nat_rules(self) -> str:
         """Return the NAT rules of both families as ``iptables-save`` prints them, whoever's; empty where there is no iptables."""
         texts = [self.saved(family) or "" for family in self.tables]
-        for program in self._further_savers():
-            code, out, _err = self.run([program, "-t", "nat"])
-            texts.append(out if code == 0 else "")
+        folder = data_dir()
+        for family, name in redirects.TOOLS.items():
+            for tool in rule_tools(name, self.find, folder, "nat"):
+                if tool.name != name or not self.tables[family]:
+                    code, out, _err = self.run([*tool.save, "-t", "nat"])
+                    texts.append(out if code == 0 else "")
         return "\n".join(texts)
-
-    def _further_savers(self) -> list[str]:
-        """Return programs that print NAT rules which the ``iptables-save`` of the host does not know."""
-        found = []
-        for family, tool in redirects.TOOLS.items():
-            of_host = self.tables[family]
-            variants = [] if of_host else ["-save"]
-            if _LEGACY[family].exists() and "nat" in _LEGACY[family].read_text(encoding="ascii").split():
-                variants.append("-legacy-save")
-            if of_host and "legacy" in os.path.realpath(of_host):
-                variants.append("-nft-save")
-            for name in (f"{tool}{variant}" for variant in variants):
-                of_k3s = _K3S_TOOLS / name
-                found.append(self.find(name) or (str(of_k3s) if os.access(of_k3s, os.X_OK) else ""))
-        return [program for program in dict.fromkeys(found) if program]
 
     def saved(self, family: int) -> str | None:
         """Return the NAT rules of one family as they were first seen; ``None`` where there is no iptables or no NAT for the family."""

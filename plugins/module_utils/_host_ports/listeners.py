@@ -68,14 +68,16 @@ def unit_of(cgroup: str) -> str:
     return units[-1] if units else ""
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """Return the text of a file, empty where it cannot be read, as when its process has ended in between."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 
 
-def _link(path: Path) -> str:
+def read_link(path: Path) -> str:
+    """Return what a link points to, empty where it cannot be read."""
     try:
         return os.readlink(path)
     except OSError:
@@ -87,7 +89,7 @@ def _open_sockets(proc: Path) -> Iterator[tuple[int, int]]:
         if not process.name.isdigit():
             continue
         try:
-            links = [_link(entry) for entry in (process / "fd").iterdir()]
+            links = [read_link(entry) for entry in (process / "fd").iterdir()]
         except OSError:
             continue  # the process has ended in between
         for link in links:
@@ -98,7 +100,7 @@ def _open_sockets(proc: Path) -> Iterator[tuple[int, int]]:
 def holders(ports: Iterable[int], proc: Path = Path("/proc")) -> list[Listener]:
     """Return the programs that listen on one of the ports, in order; a systemd socket shows as process ``systemd``."""
     asked = set(ports)
-    sockets = {**listening(_read(proc / "net/tcp"), asked), **listening(_read(proc / "net/tcp6"), asked)}
+    sockets = {**listening(read(proc / "net/tcp"), asked), **listening(read(proc / "net/tcp6"), asked)}
     if not sockets:
         return []
     owners: dict[int, int] = {}
@@ -110,10 +112,24 @@ def holders(ports: Iterable[int], proc: Path = Path("/proc")) -> list[Listener]:
     result = []
     for inode, entry in sockets.items():
         pid = owners.get(inode, 0)
-        process = _read(proc / str(pid) / "comm").strip() if pid else ""
-        unit = unit_of(_read(proc / str(pid) / "cgroup")) if pid else ""
+        process = read(proc / str(pid) / "comm").strip() if pid else ""
+        unit = unit_of(read(proc / str(pid) / "cgroup")) if pid else ""
         result.append(Listener(entry.port, entry.address, pid, process, unit))
     return sorted(result, key=lambda item: (item.port, item.address))
+
+
+def uplinks(proc: Path = Path("/proc")) -> list[str]:
+    """Return the interfaces with a default route, of either family."""
+    found: dict[str, None] = {}
+    for name, column, nothing in (("route", 1, "00000000"), ("ipv6_route", 0, "0" * 32)):
+        for line in read(proc / "net" / name).splitlines():
+            fields = line.split()
+            device = fields[0] if name == "route" else fields[-1]
+            # The route of IPv6 that refuses everything is on lo; a mask or prefix length of zero makes it the default.
+            mask = fields[7] if name == "route" else fields[1]
+            if fields[column] == nothing and int(mask, 16) == 0 and device != "lo":
+                found[device] = None
+    return list(found)
 
 
 def own_addresses() -> list[str]:
@@ -135,12 +151,12 @@ def all_addresses(proc: Path = Path("/proc")) -> list[str]:
     """Return every address of this host, those of its bridges and of networks of pods included."""
     found: dict[str, None] = {}
     address = ""
-    for line in _read(proc / "net/fib_trie").splitlines():
+    for line in read(proc / "net/fib_trie").splitlines():
         before, leaf, name = line.partition("|-- ")
         if leaf:
             address = name.strip()
         elif "/32 host LOCAL" in before:
             found[address] = None
-    for line in _read(proc / "net/if_inet6").splitlines():
+    for line in read(proc / "net/if_inet6").splitlines():
         found[str(ipaddress.IPv6Address(int(line.split()[0], 16)))] = None
     return list(found)

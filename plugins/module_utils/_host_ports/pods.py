@@ -14,6 +14,8 @@ import os
 from pathlib import Path
 from typing import Callable, Optional
 
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import read, read_link
+
 Connect = Callable[[str, int], Optional[str]]
 
 _CLONE_NEWNET = 0x40000000
@@ -22,30 +24,16 @@ _LONGEST_ANSWER = 4096
 
 def find(proc: Path = Path("/proc"), most: int = 3) -> list[int]:
     """Return a process of each of a few pods with a network of their own; none if there are none here, or they cannot be seen."""
-    own = _namespace(proc / "1")
+    own = read_link(proc / "1/ns/net")
     found: dict[str, int] = {}
     for pid in sorted(int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()):
         process = proc / str(pid)
-        namespace = _namespace(process)
-        if namespace not in ("", own) and "kubepods" in _cgroup(process):
+        namespace = read_link(process / "ns/net")
+        if namespace not in ("", own) and "kubepods" in read(process / "cgroup"):
             found.setdefault(namespace, pid)
         if len(found) == most:
             break
     return list(found.values())
-
-
-def _namespace(process: Path) -> str:
-    try:
-        return os.readlink(process / "ns/net")
-    except OSError:  # ended in between, or not ours to see
-        return ""
-
-
-def _cgroup(process: Path) -> str:
-    try:
-        return (process / "cgroup").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def _enter(pid: int) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 if TYPE_CHECKING:
@@ -40,14 +40,7 @@ class Check:
 
     def as_result(self) -> dict[str, Any]:
         """Return plain data for a module's result."""
-        return {
-            "address": self.address,
-            "port": self.port,
-            "node_port": self.node_port,
-            "state": self.state,
-            "text": self.text,
-            "origin": self.origin,
-        }
+        return {name: value for name, value in asdict(self).items() if name != "target"}
 
 
 def connect(address: str, port: int, timeout: float = 3.0) -> str | None:

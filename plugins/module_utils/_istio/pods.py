@@ -120,12 +120,7 @@ def absence(
 
 
 def sentence(seen: Seen, held: str = "") -> str:
-    """Why a pod does not serve a credential.
-
-    Args:
-        seen: the last handshake.
-        held: what Envoy itself says, if it was asked.
-    """
+    """Why a pod does not serve a credential, with what Envoy itself has said, if it was asked."""
     pod = f"gateway pod {seen.pod.name} on {seen.pod.node or 'no node'}"
     words = {
         REFUSED: f"{pod} does not listen for {seen.sni}",

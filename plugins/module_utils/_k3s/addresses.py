@@ -31,12 +31,7 @@ def route_address() -> str:
 
 
 def interface_address(name: str, inet6: str = "/proc/net/if_inet6") -> str:
-    """Return an address of a network interface, IPv4 before IPv6, empty if it has none.
-
-    Args:
-        name: The interface.
-        inet6: The kernel's table of IPv6 addresses.
-    """
+    """Return an address of a network interface, IPv4 before IPv6, empty if it has none."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
             answer = fcntl.ioctl(asker.fileno(), _SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))

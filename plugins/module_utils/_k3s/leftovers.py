@@ -44,12 +44,7 @@ def own_mounts(mountinfo: str) -> list[str]:
 
 
 def process_tree(parents: Mapping[int, int], roots: Iterable[int]) -> list[int]:
-    """Return processes and all that descend from them.
-
-    Args:
-        parents: The parent of each process.
-        roots: The processes to begin with.
-    """
+    """Return the processes to begin with and all that descend from them, by the parent of each process."""
     children: dict[int, list[int]] = {}
     for pid, parent in parents.items():
         children.setdefault(parent, []).append(pid)

@@ -151,13 +151,7 @@ class KubeClient:
         return answer
 
     def _error(self, answer: Answer, attempt: str) -> ApiError:
-        reason, message = "", answer.body.decode("utf-8", "replace").strip()
-        try:
-            status = json.loads(answer.body)
-            reason, message = str(status.get("reason") or ""), str(status.get("message") or message)
-        except (ValueError, AttributeError):
-            pass
-        return ApiError(answer.status, reason, message[:2000], attempt, self._retry_after(answer.headers))
+        return answer_error(answer.status, answer.body, attempt, self._retry_after(answer.headers))
 
     def _retry_after(self, headers: Mapping[str, str]) -> float | None:
         value = headers.get("retry-after")
@@ -171,6 +165,17 @@ class KubeClient:
             return max(0.0, parsedate_to_datetime(value).timestamp() - self._clock.wall())
         except (TypeError, ValueError):
             return None
+
+
+def answer_error(status: int, body: bytes, attempt: str, retry_after: float | None = None) -> ApiError:
+    """The exception for an answer whose body may be a Status object."""
+    reason, message = "", body.decode("utf-8", "replace").strip()
+    try:
+        found = json.loads(body)
+        reason, message = str(found.get("reason") or ""), str(found.get("message") or message)
+    except (ValueError, AttributeError):
+        pass
+    return ApiError(status, reason, message[:2000], attempt, retry_after)
 
 
 def status_error(status: Mapping[str, Any], attempt: str) -> ApiError:

@@ -42,24 +42,20 @@ def open_client(params: dict[str, Any]) -> tuple[KubeClient, Connection]:
     return KubeClient(HttpTransport(connection)), connection
 
 
-def fail(module: AnsibleModule, error: EdgeError, **result: Any) -> NoReturn:
-    """End the module with the error's own sentence."""
-    if isinstance(error, LibraryMissingError):
-        module.fail_json(msg=str(error), exception=error.details, **result)
-    module.fail_json(msg=str(error), **result)
-    raise SystemExit(1)
-
-
 def attempt(
-    module: AnsibleModule, work: Callable[[], _Found], nothing: Callable[[str], dict[str, Any]], would: str, primer: str = ""
+    module: AnsibleModule,
+    work: Callable[[], _Found],
+    nothing: Callable[[str], dict[str, Any]] = lambda _cause: {},
+    would: str = "",
+    primer: str = "",
 ) -> _Found:
     """What the work returns. Where it raises, the module ends with the same keys as ever and the reason.
 
     Args:
-        module: fails, except in check mode where the API cannot be asked yet.
+        module: fails, except in check mode where the API cannot be asked yet and would says what it would do.
         work: raises ValueError with the sentence for the user, EdgeError and InterruptedRunError.
         nothing: the result where nothing was seen, from the reason.
-        would: what the module would do, for check mode.
+        would: what the module would do, empty where check mode is no different.
         primer: what became of the primer of an interrupted run; a sentence with its {}.
     """
     try:
@@ -69,8 +65,9 @@ def attempt(
     except InterruptedRunError as exc:
         module.fail_json(msg=primer.format(exc), **nothing(str(exc)))
     except EdgeError as exc:
-        if not module.check_mode:
-            fail(module, exc, **nothing(str(exc)))
+        if not (would and module.check_mode):
+            details = {"exception": exc.details} if isinstance(exc, LibraryMissingError) else {}
+            module.fail_json(msg=str(exc), **details, **nothing(str(exc)))
         module.exit_json(changed=False, msg=f"Would {would} now: {exc}", **nothing(str(exc)))
     raise SystemExit(1)
 

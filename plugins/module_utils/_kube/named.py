@@ -37,48 +37,54 @@ class Name:
         return (metadata.get("namespace") or "", metadata.get("name")) == (self.namespace, self.name)
 
 
+class Kinds:
+    """Kinds of which objects can be waited for: what to follow for them, and how to judge one."""
+
+    #: Their names, what objects of them are called together, and what they are to become.
+    kinds: tuple[str, ...] = ()
+    together, state = "", "ready"
+
+    def followers(self, client: KubeClient, names: Sequence[Name], deadline: Deadline) -> list[Follower]:
+        """What to follow for objects of these names."""
+        raise NotImplementedError
+
+    def cause(self, name: Name, found: Json, objects: Mapping[str, Sequence[Json]]) -> Cause | None:
+        """Why the object is not as it should be, None when it is."""
+        raise NotImplementedError
+
+    def explained(self, _client: KubeClient, _name: Name, cause: Cause) -> Cause:
+        """The first cause with what one more look adds, once the wait is over."""
+        return cause
+
+    def hints(self, _text: str) -> list[str]:
+        """What helps, by the first line of the message."""
+        return []
+
+
 class NamedWait:
-    """One wait for any number of named objects."""
+    """One wait for any number of named objects of some kinds."""
 
-    #: The key of the result that lists them, what they are called together, and what they are to become.
-    key, together, state = "", "", "ready"
-
-    def __init__(self, client: KubeClient, names: Sequence[Name], fail_fast: bool = True) -> None:
+    def __init__(self, client: KubeClient, names: Sequence[Name], kinds: Sequence[Kinds], fail_fast: bool = True) -> None:
         self._client = client
         self._names = list(names)
+        self._kinds = {kind: each for each in kinds for kind in each.kinds}
         self._fail_fast = fail_fast
         self._causes: dict[Name, Cause] = {}
 
     def run(self, deadline: Deadline, once: bool = False, feed: Feed | None = None) -> Outcome:
         """Wait, or look once."""
-        settled = settle(feed or ThreadFeed(), self._followers(deadline), deadline, self._judge, once)
-        return self._outcome(settled, deadline)
-
-    # for the kinds -----------------------------------------------------------------------------
-
-    def _followers(self, deadline: Deadline) -> list[Follower]:
-        """What to follow."""
-        raise NotImplementedError
-
-    def _cause(self, name: Name, found: Json, objects: Mapping[str, Sequence[Json]]) -> Cause | None:
-        """Why the object is not as it should be."""
-        raise NotImplementedError
-
-    def _explained(self, _name: Name, cause: Cause) -> Cause:
-        """The first cause with what one more look adds, once the wait is over."""
-        return cause
-
-    def _hints(self, _text: str) -> list[str]:
-        """What helps, by the first line of the message."""
-        return []
-
-    # ---------------------------------------------------------------------------------------------
+        asked: dict[Kinds, list[Name]] = {}
+        for name in self._names:
+            asked.setdefault(self._kinds[name.kind], []).append(name)
+        followers = [each for kinds, names in asked.items() for each in kinds.followers(self._client, names, deadline)]
+        nothing = Settled(True, "", 0.0, 0)
+        return self._outcome(settle(feed or ThreadFeed(), followers, deadline, self._judge, once) if followers else nothing, deadline)
 
     def _judge(self, objects: dict[str, list[Json]]) -> Verdict:
         self._causes = {}
         for name in self._names:
             found = next((each for each in objects[name.kind] if name.is_of(each)), None)
-            cause = ABSENT if found is None else self._cause(name, found, objects)
+            cause = ABSENT if found is None else self._kinds[name.kind].cause(name, found, objects)
             if cause is not None:
                 self._causes[name] = cause
         return Verdict(not self._causes, self._fail_fast and any(cause.final for cause in self._causes.values()))
@@ -89,12 +95,15 @@ class NamedWait:
             # Without the API nothing else is known for sure.
             failed = [(name, Cause(settled.cause)) for name in self._causes or self._names]
         elif failed:
-            failed[0] = failed[0][0], self._explained(*failed[0])
+            first = failed[0][0]
+            failed[0] = first, self._kinds[first.kind].explained(self._client, *failed[0])
         causes = dict(failed)
+        named = {self._kinds[name.kind] for name in self._names}
+        together, state = (next(iter(named)).together, next(iter(named)).state) if len(named) == 1 else ("objects", "ready")
         outcome = Outcome(
             good=settled.done,
-            message=f"{len(self._names)} of {len(self._names)} {self.together} are {self.state}",
-            found={self.key: [self._view(name, causes.get(name)) for name in self._names]},
+            message=f"{len(self._names)} of {len(self._names)} {together} are {state}",
+            found={"objects": [self._view(name, causes.get(name)) for name in self._names]},
             elapsed=deadline.elapsed,
             observations=settled.observations,
             requests=self._client.requests,
@@ -103,7 +112,8 @@ class NamedWait:
             name, cause = failed[0]
             titled = [(str(each), why) for each, why in failed]
             waited = deadline.elapsed if deadline.expired and not cause.final else None
-            outcome.message = failure_text(titled, self.state, self._hints(f"{name} is not {self.state}: {cause.text}"), waited)
+            hints = self._kinds[name.kind].hints(f"{name} is not {state}: {cause.text}")
+            outcome.message = failure_text(titled, state, hints, waited)
             outcome.cause = settled.cause or f"{name}: {cause.text}"
             outcome.retry_at, outcome.chain = cause.retry_at, self._chain(name, cause)
         return outcome

@@ -9,12 +9,12 @@ Here every connection has its own stream, and "refused in the pod" is distinguis
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import answer_error
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, ConnectionLost
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConnectionLost
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import PODS
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import describe
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.websocket import NotUpgradedError, WebSocket
@@ -79,7 +79,8 @@ def open_channel(connection: Connection, namespace: str, pod: str, port: int, ti
             connected.close()
             raise
     except NotUpgradedError as exc:
-        raise _status_error(exc, f"forward port {port} of pod {pod} in namespace {namespace}") from exc
+        attempt = f"forward port {port} of pod {pod} in namespace {namespace}"
+        raise answer_error(exc.status, exc.body or str(exc).encode(), attempt) from exc
     except (socket.timeout, TimeoutError) as exc:
         raise ConnectionLost(
             f"The Kubernetes API opened no connection to port {port} of pod {pod} within {timeout:.0f} s; "
@@ -96,13 +97,3 @@ def _refusal(text: str) -> Exception:
     if _RESET.search(words):
         return ConnectionResetError("the pod reset the connection")
     return ForwardError(words or "the forwarded connection broke")
-
-
-def _status_error(exc: NotUpgradedError, attempt: str) -> ApiError:
-    reason, message = "", exc.body.decode("utf-8", "replace").strip() or str(exc)
-    try:
-        status = json.loads(exc.body)
-        reason, message = str(status.get("reason") or ""), str(status.get("message") or message)
-    except (ValueError, AttributeError):
-        pass
-    return ApiError(exc.status, reason, message[:500], attempt)

@@ -124,14 +124,7 @@ def _reason(exc: BaseException) -> str:
 
 
 def challenge_answer(host: str, port: int = 80, timeout: float = 2.0, judge: Callable[[Probe], Probe] = lambda seen: seen) -> str | None:
-    """What the name points to and who answers there, as seen from here; None where nothing can be said in time.
-
-    Args:
-        host: The name.
-        port: The port.
-        timeout: Seconds that the request may take.
-        judge: What else is known of an answer.
-    """
+    """What the name points to and who answers there, as seen from here and by the judge; None where nothing can be said in time."""
     said: list[str] = []
 
     def look() -> None:

@@ -118,10 +118,6 @@ def resolver(timeout: float) -> Ask:
 def climb(name: str, ask: Ask) -> dict[str, Any]:
     """Return the CAA records that hold for a name: its own, or those of the nearest parent that has any.
 
-    Args:
-        name: A name, which may be a wildcard.
-        ask: Sends a question and returns the answer.
-
     Returns:
         C(name), C(at) where the records are, C(records), and C(error) where that could not be found out.
     """

@@ -9,22 +9,16 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import holders
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import holders, read
 
 
 def os_release(root: Path) -> dict[str, str]:
     """Return the distribution as C(os-release) names it."""
-    text = _read(root / "etc/os-release") or _read(root / "usr/lib/os-release")
+    text = read(root / "etc/os-release") or read(root / "usr/lib/os-release")
     values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     return {
         "id": values.get("ID", "").strip("\"'"),
@@ -36,12 +30,12 @@ def os_release(root: Path) -> dict[str, str]:
 
 def cgroups(root: Path) -> dict[str, Any]:
     """Return the version of the control groups that the kubelet will find, and which resources can be controlled."""
-    unified = _read(root / "sys/fs/cgroup/cgroup.controllers").split()
+    unified = read(root / "sys/fs/cgroup/cgroup.controllers").split()
     if (root / "sys/fs/cgroup/cgroup.controllers").exists():
         return {"version": 2, **{name: name in unified for name in ("memory", "cpuset", "cpu")}}
     enabled = {
         fields[0]: fields[3] == "1"
-        for fields in (line.split() for line in _read(root / "proc/cgroups").splitlines())
+        for fields in (line.split() for line in read(root / "proc/cgroups").splitlines())
         if len(fields) == 4 and not fields[0].startswith("#")
     }
     return {"version": 1, **{name: enabled.get(name, False) for name in ("memory", "cpuset", "cpu")}}
@@ -55,7 +49,7 @@ def missing_modules(root: Path, release: str) -> list[str]:
         release: The running kernel as C(uname -r) calls it.
     """
     folder = root / "lib/modules" / release
-    listed = _read(folder / "modules.dep") + _read(folder / "modules.builtin")
+    listed = read(folder / "modules.dep") + read(folder / "modules.builtin")
     if not listed:
         return []
     names = {line.partition(":")[0].rpartition("/")[2].partition(".")[0].replace("-", "_") for line in listed.splitlines()}
@@ -66,12 +60,12 @@ def selinux(root: Path) -> dict[str, bool]:
     """Return whether SELinux enforces, and whether it has the policy for K3s."""
     stores = (root / "var/lib/selinux").glob("*/active/modules/*/k3s") if (root / "var/lib/selinux").is_dir() else ()
     package = root / "usr/share/selinux/packages/k3s.pp"
-    return {"enforcing": _read(root / "sys/fs/selinux/enforce").strip() == "1", "policy": package.exists() or any(stores)}
+    return {"enforcing": read(root / "sys/fs/selinux/enforce").strip() == "1", "policy": package.exists() or any(stores)}
 
 
 def memory_mib(root: Path) -> int:
     """Return the memory of the host in MiB."""
-    for line in _read(root / "proc/meminfo").splitlines():
+    for line in read(root / "proc/meminfo").splitlines():
         if line.startswith("MemTotal:"):
             return int(line.split()[1]) // 1024
     return 0
@@ -83,19 +77,6 @@ def free_mib(path: str) -> int:
         path = os.path.dirname(path)
     stat = os.statvfs(path)
     return int(stat.f_bavail * stat.f_frsize // (1 << 20))
-
-
-def default_route(root: Path) -> bool:
-    """Tell whether there is a default route, of IPv4 or IPv6."""
-    for line in _read(root / "proc/net/route").splitlines()[1:]:
-        fields = line.split()
-        if len(fields) > 7 and fields[1] == "00000000" and fields[7] == "00000000":
-            return True
-    for line in _read(root / "proc/net/ipv6_route").splitlines():
-        fields = line.split()
-        if len(fields) > 9 and fields[0] == "0" * 32 and fields[1] == "00" and fields[9] != "lo":
-            return True
-    return False
 
 
 def addresses(ip_output: str) -> list[str]:
@@ -118,22 +99,10 @@ def addresses(ip_output: str) -> list[str]:
 
 def listeners(ports: Sequence[int], root: Path) -> list[dict[str, Any]]:
     """Return who listens on some TCP ports, and whether that is a pod of Kubernetes."""
-    found = []
-    for holder in holders(ports, root / "proc"):
-        cgroup = _read(root / "proc" / str(holder.pid) / "cgroup") if holder.pid else ""
-        found.append(
-            {
-                "port": holder.port,
-                "address": holder.address,
-                "pid": holder.pid,
-                "process": holder.process,
-                "unit": holder.unit,
-                "pod": "kubepods" in cgroup,
-            }
-        )
-    return found
+    found = holders(ports, root / "proc")
+    return [{**asdict(each), "pod": each.pid > 0 and "kubepods" in read(root / "proc" / str(each.pid) / "cgroup")} for each in found]
 
 
 def ufw_enabled(root: Path) -> bool:
     """Tell whether ufw filters; its unit is active even if it does not."""
-    return any(line.strip().lower() == "enabled=yes" for line in _read(root / "etc/ufw/ufw.conf").splitlines())
+    return any(line.strip().lower() == "enabled=yes" for line in read(root / "etc/ufw/ufw.conf").splitlines())

@@ -49,9 +49,7 @@ PURE = {
     *(f"_workload.{name}" for name in ("helm_releases", "rollout")),
     *(
         f"_cert_manager.{name}"
-        for name in (
-            *("advice", "causes", "issuers", "ledger", "objects", "readiness", "report", "secret", "selection", "silence", "walk"),
-        )
+        for name in (*("advice", "causes", "ledger", "objects", "readiness", "report", "selection", "silence", "walk"),)
     ),
     *(f"_istio.{name}" for name in ("challenge_route", "config_dump", "credentials", "options", "pods", "primer")),
     *(f"_host_ports.{name}" for name in ("model", "nat", "nat_iptables", "nat_nft", "nat_rule", "redirects", "rules", "text")),

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.advice import advice
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import (
     Renewal,
+    absent_secret,
     condition_problems,
+    secret_facts,
     secret_problems,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.secret import absent_secret, secret_facts
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW
 

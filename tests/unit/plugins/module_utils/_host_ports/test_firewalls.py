@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import firewalld, model, ufw
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import firewalld, listeners, model, ufw
 
 ADDED = """Added user rules (see 'ufw status' for running firewall):
 ufw allow 22/tcp
@@ -300,4 +300,4 @@ def test_uplinks_are_the_interfaces_with_a_default_route(tmp_path):
         f"{zeros} 00 {zeros} 00 {zeros} 00000400 00000001 00000000 00000003     eth1\n"
         f"{zeros} 00 {zeros} 00 {zeros} ffffffff 00000001 00000000 00200200       lo\n"
     )
-    assert firewalld.uplinks(tmp_path) == ["eth0", "eth1"]
+    assert listeners.uplinks(tmp_path) == ["eth0", "eth1"]

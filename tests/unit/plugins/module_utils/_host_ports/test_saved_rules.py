@@ -7,28 +7,30 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils import _rule_tools as tools
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import host as hosts
 
 
 @pytest.fixture(name="asked")
 def _asked(tmp_path, monkeypatch):
     """A function that reads the rules of a host with some programs and returns which of them were asked."""
-    aux, names = tmp_path / "aux", {4: tmp_path / "ip_tables_names", 6: tmp_path / "ip6_tables_names"}
-    aux.mkdir()
-    monkeypatch.setattr(hosts, "_K3S_TOOLS", aux)
-    monkeypatch.setattr(hosts, "_LEGACY", names)
+    # Where the configuration of K3s says, and not at the usual place.
+    aux, names = tmp_path / "data/123/bin/aux", {4: tmp_path / "ip_tables_names", 6: tmp_path / "ip6_tables_names"}
+    aux.mkdir(parents=True)
+    monkeypatch.setattr(hosts, "data_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(tools, "_IN_USE", {"iptables": str(names[4]), "ip6tables": str(names[6])})
 
-    def ask(installed=(), of_k3s=(), legacy=()):
+    def ask(installed=(), of_k3s=(), legacy=(), tables="filter\nnat\n"):
         for name in of_k3s:
-            (aux / name).write_text("")
-            (aux / name).chmod(0o755)
+            (aux / name).touch(0o755)
         for family in legacy:
-            names[family].write_text("filter\nnat\n")
+            names[family].write_text(tables)
         found = {name: str(tmp_path / name) for name in installed}
+        found.update({f"{name}-save": f"{path}-save" for name, path in found.items() if name in BOTH})
         asked = []
 
         def run(arguments):
-            asked.append(arguments[0].rpartition("/")[2])
+            asked.append(" ".join(part.rpartition("/")[2] for part in arguments[: arguments.index("-t")]))
             return 0, f"*nat\n# {asked[-1]}\nCOMMIT\n", ""
 
         host = hosts.Host(lambda name: found.get(name, ""), run, None, str(tmp_path))
@@ -40,6 +42,7 @@ def _asked(tmp_path, monkeypatch):
 
 
 BOTH = ("iptables", "ip6tables")
+NFT, LEGACY = "xtables-nft-multi", "xtables-legacy-multi"
 
 
 @pytest.mark.parametrize(
@@ -48,17 +51,20 @@ BOTH = ("iptables", "ip6tables")
         ({}, []),
         ({"installed": BOTH}, ["iptables-save", "ip6tables-save"]),
         ({"installed": ["iptables"]}, ["iptables-save"]),
-        ({"of_k3s": ["iptables-save", "ip6tables-save"]}, ["iptables-save", "ip6tables-save"]),
-        ({"installed": BOTH, "of_k3s": ["iptables-save"]}, ["iptables-save", "ip6tables-save"]),
+        ({"of_k3s": [NFT]}, [f"{NFT} iptables-save", f"{NFT} ip6tables-save"]),
+        ({"installed": BOTH, "of_k3s": [NFT]}, ["iptables-save", "ip6tables-save"]),
         (
             {"installed": [*BOTH, "iptables-legacy-save"], "legacy": [4]},
             ["iptables-save", "ip6tables-save", "iptables-legacy-save"],
         ),
         (
-            {"of_k3s": ["iptables-save", "iptables-legacy-save", "ip6tables-save"], "legacy": [4]},
-            ["iptables-save", "iptables-legacy-save", "ip6tables-save"],
+            {"of_k3s": [NFT, LEGACY], "legacy": [4]},
+            [f"{NFT} iptables-save", f"{LEGACY} iptables-save", f"{NFT} ip6tables-save"],
         ),
         ({"installed": BOTH, "legacy": [4, 6]}, ["iptables-save", "ip6tables-save"]),
+        ({"installed": BOTH, "of_k3s": [LEGACY], "legacy": [6]}, ["iptables-save", "ip6tables-save", f"{LEGACY} ip6tables-save"]),
+        # To ask the old interface for a table that it does not have would load modules of the kernel.
+        ({"installed": BOTH, "of_k3s": [LEGACY], "legacy": [4], "tables": "filter\n"}, ["iptables-save", "ip6tables-save"]),
     ],
 )
 def test_every_iptables_of_the_host_is_asked(asked, programs, asked_for):
@@ -67,7 +73,7 @@ def test_every_iptables_of_the_host_is_asked(asked, programs, asked_for):
 
 def test_where_the_legacy_one_is_the_default_the_other_is_asked_too(asked, tmp_path):
     (tmp_path / "xtables-legacy-multi").write_text("")
-    (tmp_path / "iptables").symlink_to(tmp_path / "xtables-legacy-multi")
+    (tmp_path / "iptables-save").symlink_to(tmp_path / "xtables-legacy-multi")
     assert asked(installed=["iptables", "iptables-nft-save"]) == ["iptables-save", "iptables-nft-save"]
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Name
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Name, NamedWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import DEPLOYMENTS, EVENTS, PODS
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Answer
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout import problem
-from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollout_wait import RolloutWait
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollouts import Rollouts
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, ScriptedFeed
 
 NS = "istio-system"
@@ -69,7 +69,7 @@ class World:
             self.api.apply(resource, found)
 
     def run(self, timeout=60, fail_fast=True, once=False):
-        wait = RolloutWait(KubeClient(self.api, self.clock), [Name("Deployment", NS, "istiod")], fail_fast)
+        wait = NamedWait(KubeClient(self.api, self.clock), [Name("Deployment", NS, "istiod")], [Rollouts()], fail_fast)
         return wait.run(Deadline(self.clock, timeout), once, ScriptedFeed(self.clock)).result()
 
 
@@ -112,7 +112,7 @@ def test_it_returns_with_the_event_and_a_list_and_a_watch_for_each_kind():
     world = World((DEPLOYMENTS, deployment(availableReplicas=0)))
     world.clock.at(7.0, lambda: world.api.apply(DEPLOYMENTS, deployment()))
     found = world.run()
-    assert (found["cause"], found["elapsed"], found["workloads"][0]["ready"]) == (None, 7.0, True)
+    assert (found["cause"], found["elapsed"], found["objects"][0]["ready"]) == (None, 7.0, True)
     assert len(world.api.requests) == 4
 
 

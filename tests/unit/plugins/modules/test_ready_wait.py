@@ -8,23 +8,66 @@ import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import named
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import CLUSTER_ISSUERS
-from ansible_collections.baremesh.edge.plugins.modules import issuer_wait
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import CLUSTER_ISSUERS, DAEMON_SETS, DEPLOYMENTS
+from ansible_collections.baremesh.edge.plugins.modules import ready_wait
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, ScriptedFeed
 
+WORKLOADS = [{"name": "web", "namespace": "default"}, {"kind": "DaemonSet", "name": "agent", "namespace": "kube-system"}]
+ISSUER = {"kind": "ClusterIssuer", "name": "lab"}
+READY = {
+    "Deployment": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1},
+    "DaemonSet": {"observedGeneration": 1, "desiredNumberScheduled": 1, "updatedNumberScheduled": 1, "numberAvailable": 1},
+}
 REFUSED = "Failed to register ACME account: 400 urn:ietf:params:acme:error:invalidContact: contact email has invalid domain"
 UNREACHABLE = 'Failed to register ACME account: Get "https://10.0.0.9/dir": dial tcp 10.0.0.9:443: connect: connection refused'
+
+
+class AllNamespaces(FakeApi):
+    """Answers for all namespaces at once, as the API server does for a path without one."""
+
+    def select(self, path, query):
+        if "/namespaces/" in path:
+            return super().select(path, query)
+        plural = path.rsplit("/", 1)[1]
+        return [found for (p, _name), found in sorted(self.objects.items()) if p.endswith("/" + plural)]
 
 
 @pytest.fixture
 def api(monkeypatch):
     clock = ScriptedClock()
-    found = FakeApi(clock)
-    monkeypatch.setattr(issuer_wait, "open_client", lambda params: (KubeClient(found, clock), None))
-    monkeypatch.setattr(issuer_wait, "SystemClock", lambda: clock)
+    found = AllNamespaces(clock)
+    monkeypatch.setattr(ready_wait, "open_client", lambda params: (KubeClient(found, clock), None))
+    monkeypatch.setattr(ready_wait, "SystemClock", lambda: clock)
     monkeypatch.setattr(named, "ThreadFeed", lambda: ScriptedFeed(clock))
     return found
+
+
+def put(api, kind, namespace, name):
+    metadata = {"name": name, "namespace": namespace, "generation": 1}
+    api.apply({each.kind: each for each in (DEPLOYMENTS, DAEMON_SETS)}[kind], {"metadata": metadata, "spec": {}, "status": READY[kind]})
+
+
+def test_several_kinds_in_several_namespaces(monkeypatch, api):
+    put(api, "Deployment", "default", "web")
+    put(api, "DaemonSet", "kube-system", "agent")
+    found = run(monkeypatch, ready_wait, objects=WORKLOADS)
+    assert (found["failed"], found["cause"]) == (False, None)
+    assert [entry["ready"] for entry in found["objects"]] == [True, True]
+
+
+def test_a_failure_has_the_same_keys_and_the_cause_first(monkeypatch, api):
+    put(api, "Deployment", "default", "web")
+    found = run(monkeypatch, ready_wait, objects=WORKLOADS, timeout=7)
+    assert found["msg"] == "DaemonSet kube-system/agent is not rolled out: it does not exist\nWaited 7 s."
+    assert {"objects", "cause", "chain", "elapsed", "observations", "requests", "retry_at"} <= set(found)
+    assert [entry["ready"] for entry in found["objects"]] == [True, False]
+
+
+def test_check_mode_looks_once_and_does_not_fail(monkeypatch, api):
+    found = run(monkeypatch, ready_wait, check=True, objects=WORKLOADS)
+    assert (found["failed"], found["elapsed"]) == (False, 0.0)
+    assert found["cause"] == "Deployment default/web: it does not exist"
 
 
 def issuer(ready="True", reason="ACMEAccountRegistered", message="", generation=1, observed=1):
@@ -33,14 +76,14 @@ def issuer(ready="True", reason="ACMEAccountRegistered", message="", generation=
 
 
 def wait(monkeypatch, **options):
-    return run(monkeypatch, issuer_wait, issuers=[{"name": "lab"}], **options)
+    return run(monkeypatch, ready_wait, objects=[ISSUER], **options)
 
 
-def test_ready_when_the_event_comes(monkeypatch, api):
+def test_an_issuer_is_ready_when_the_event_comes(monkeypatch, api):
     api.apply(CLUSTER_ISSUERS, issuer("False", "ErrRegisterACMEAccount", UNREACHABLE))
     api.clock.at(9.0, lambda: api.apply(CLUSTER_ISSUERS, issuer()))
     found = wait(monkeypatch)
-    assert (found["failed"], found["elapsed"], found["issuers"][0]["ready"]) == (False, 9.0, True)
+    assert (found["failed"], found["elapsed"], found["objects"][0]["ready"]) == (False, 9.0, True)
     assert len(api.requests) == 2
 
 
@@ -91,10 +134,34 @@ def test_an_api_that_stays_away_is_the_cause(monkeypatch, api):
     found = wait(monkeypatch, timeout=3)
     away = "The Kubernetes API at https://fake cannot be reached: connection refused"
     assert (found["msg"].splitlines()[0], found["cause"]) == (f"ClusterIssuer lab is not ready: {away}", away)
-    assert found["issuers"][0]["cause"] == away
+    assert found["objects"][0]["cause"] == away
 
 
-def test_check_mode_looks_once_and_does_not_fail(monkeypatch, api):
+def test_check_mode_looks_once_at_issuers_and_does_not_fail(monkeypatch, api):
     found = wait(monkeypatch, check=True)
     assert (found["failed"], found["elapsed"], found["cause"]) == (False, 0.0, "ClusterIssuer lab: it does not exist")
     assert found["msg"] == "Would wait: ClusterIssuer lab is not ready: it does not exist"
+
+
+def test_workloads_and_issuers_in_one_wait(monkeypatch, api):
+    put(api, "Deployment", "default", "web")
+    put(api, "DaemonSet", "kube-system", "agent")
+    api.apply(CLUSTER_ISSUERS, issuer("False", "ErrRegisterACMEAccount", REFUSED))
+    found = run(monkeypatch, ready_wait, objects=[*WORKLOADS, ISSUER])
+    assert found["msg"].splitlines() == [
+        f"ClusterIssuer lab is not ready: {REFUSED}",
+        "Correct spec.acme.email of that issuer (edge_email, where this collection made it).",
+    ]
+    assert [entry["ready"] for entry in found["objects"]] == [True, True, False]
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "DaemonSet", "Issuer"])
+def test_what_lives_in_a_namespace_needs_one(monkeypatch, api, kind):
+    found = run(monkeypatch, ready_wait, objects=[{"kind": kind, "name": "web"}])
+    assert (found["failed"], api.requests) == (True, [])
+    assert f"kind is {kind} but all of the following are missing: namespace" in found["msg"]
+
+
+def test_nothing_to_wait_for_is_ready_at_once(monkeypatch, api):
+    found = run(monkeypatch, ready_wait, objects=[], timeout=9)
+    assert (found["failed"], found["elapsed"], api.requests) == (False, 0.0, [])

@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: issuer_wait
-short_description: Wait until cert-manager's issuers are ready, or say why they are not
+module: ready_wait
+short_description: Wait until workloads are rolled out and issuers are ready, or say why they are not
 version_added: 0.1.0
 author: The baremesh.edge authors (@baremesh)
 description:
-  - Watches Issuers and ClusterIssuers until cert-manager has found each of them ready as it is specified now.
-  - Ends at once when cert-manager does not try again, which is so for wrong configuration and for an account that the ACME server refuses.
+  - Watches any number of Deployments and DaemonSets with their pods, and of cert-manager's Issuers and ClusterIssuers.
+  - Returns as soon as all workloads run their newest version and are available, and cert-manager has found each issuer ready as it is
+    specified now.
+  - Ends at once when waiting cannot help, as with an image that the registry does not have, wrong configuration of an issuer, or an
+    account that the ACME server refuses.
+  - Names the deepest reason known, such as the scheduler's, the registry's, or the last line that a crashed container wrote.
 notes:
   - In check mode it looks once, returns what it sees, and does not fail because something is not ready yet.
 extends_documentation_fragment:
@@ -20,7 +24,7 @@ extends_documentation_fragment:
   - baremesh.edge._attributes
   - baremesh.edge._attributes.read
 options:
-  issuers:
+  objects:
     description: What to wait for.
     type: list
     elements: dict
@@ -29,38 +33,42 @@ options:
       kind:
         description: Its kind.
         type: str
-        choices: [ClusterIssuer, Issuer]
-        default: ClusterIssuer
+        choices: [Deployment, DaemonSet, ClusterIssuer, Issuer]
+        default: Deployment
       name:
         description: Its name.
         type: str
         required: true
       namespace:
-        description: Its namespace, for O(issuers[].kind=Issuer).
+        description: Its namespace. Required unless O(objects[].kind=ClusterIssuer).
         type: str
   timeout:
     description: Seconds after which to give up.
     type: int
-    default: 120
+    default: 300
   fail_fast:
     description: Whether to give up at once when waiting cannot help.
     type: bool
     default: true
 seealso:
   - module: baremesh.edge.certificate_wait
+  - module: kubernetes.core.k8s_info
 """
 
 EXAMPLES = r"""
-- name: Wait until the ACME account is registered
-  baremesh.edge.issuer_wait:
+- name: Wait until istiod and the gateway run and the ACME account is registered
+  baremesh.edge.ready_wait:
     kubeconfig: /etc/rancher/k3s/k3s.yaml
-    issuers:
-      - {name: letsencrypt-staging}
+    objects:
+      - {name: istiod, namespace: istio-system}
+      - {name: istio-ingress, namespace: istio-ingress}
+      - {kind: ClusterIssuer, name: letsencrypt-staging}
+    timeout: 300
 """
 
 RETURN = r"""
-issuers:
-  description: Each issuer in the order of O(issuers).
+objects:
+  description: Each object in the order of O(objects).
   returned: always
   type: list
   elements: dict
@@ -68,11 +76,11 @@ issuers:
     kind:
       description: Its kind.
       type: str
-    name:
-      description: Its name.
-      type: str
     namespace:
       description: Its namespace, empty for a ClusterIssuer.
+      type: str
+    name:
+      description: Its name.
       type: str
     ready:
       description: Whether it is ready.
@@ -93,10 +101,10 @@ requests:
   returned: always
   type: int
 cause:
-  description: The deepest known reason of the failure, in one sentence that begins with the issuer. Empty on success.
+  description: The deepest known reason of the failure, in one sentence that begins with the object. Empty on success.
   returned: always
   type: str
-  sample: "ClusterIssuer lab: Failed to register ACME account: dial tcp 10.0.0.9:443: connect: connection refused"
+  sample: "Deployment istio-system/istiod: pod istiod-5c4f is not scheduled: Unschedulable: 0/1 nodes are available: 1 Insufficient memory."
 chain:
   description: The objects that were looked at to find RV(cause), as RV(baremesh.edge.certificate_wait#module:chain).
   returned: always
@@ -108,39 +116,41 @@ retry_at:
   type: str
 """
 
+from functools import partial
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.issuer_wait import IssuerWait
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.issuers import Issuers
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import fail, finish_wait, open_client
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Name
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, finish_wait, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Name, NamedWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import nothing_seen
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollouts import Rollouts
 
 
 def main() -> None:
     """Wait and return."""
-    issuer = {
-        "kind": {"type": "str", "choices": ["ClusterIssuer", "Issuer"], "default": "ClusterIssuer"},
+    kinds = ["Deployment", "DaemonSet", "ClusterIssuer", "Issuer"]
+    each = {
+        "kind": {"type": "str", "choices": kinds, "default": "Deployment"},
         "name": {"type": "str", "required": True},
         "namespace": {"type": "str"},
     }
+    namespaced = [("kind", kind, ["namespace"]) for kind in kinds if kind != "ClusterIssuer"]
     module = AnsibleModule(
         argument_spec=dict(
             auth_argument_spec(),
-            issuers={"type": "list", "elements": "dict", "required": True, "options": issuer},
-            timeout={"type": "int", "default": 120},
+            objects={"type": "list", "elements": "dict", "required": True, "options": each, "required_if": namespaced},
+            timeout={"type": "int", "default": 300},
             fail_fast={"type": "bool", "default": True},
         ),
         supports_check_mode=True,
     )
     params = module.params
-    names = [Name(each["kind"], each.get("namespace") or "", each["name"]) for each in params["issuers"]]
-    try:
-        wait = IssuerWait(open_client(params)[0], names, params["fail_fast"])
-    except EdgeError as exc:
-        fail(module, exc, **nothing_seen(str(exc), issuers=[]))
+    names = [Name(entry["kind"], entry["namespace"] or "", entry["name"]) for entry in params["objects"]]
+    client = attempt(module, lambda: open_client(params)[0], partial(nothing_seen, objects=[]))
+    wait = NamedWait(client, names, [Rollouts(), Issuers()], params["fail_fast"])
     finish_wait(module, wait.run(Deadline(SystemClock(), params["timeout"]), once=module.check_mode))
 
 
