@@ -6,6 +6,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -81,5 +82,29 @@ func TestAMissingProgramIsNamed(t *testing.T) {
 	}
 	if path, err := packaged("env"); err != nil || path != "/usr/bin/env" {
 		t.Errorf("%s, %v", path, err)
+	}
+}
+
+func TestRuleToolsAreOnePerNameAndRunFromAnyFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a folder", "aux")
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeRuleTools(dir); err != nil {
+		t.Fatal(err)
+	}
+	// In place of the program: what it is called with.
+	probe := "#!/bin/sh\nprintf '%s|' \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(dir, "xtables-nft-multi"), []byte(probe), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range ruleTools {
+		output, err := exec.Command(filepath.Join(dir, name), "-t", "nat", "a b").CombinedOutput()
+		if err != nil || string(output) != name+"|-t|nat|a b|" {
+			t.Errorf("%s: %q, %v", name, output, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "xtables-legacy-multi")); err != nil {
+		t.Error(err)
 	}
 }
