@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model, redirects, rules
+from ansible_collections.baremesh.edge.plugins.module_utils._rule_tools import bundled, data_dir
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: K3s brings iptables along, and uses it where the host has none.
-_K3S_TOOLS = Path("/var/lib/rancher/k3s/data/current/bin/aux")
 #: Names the tables of the old kernel interface of each family, where that is in use. Asking it otherwise loads its modules.
 _LEGACY = {4: Path("/proc/net/ip_tables_names"), 6: Path("/proc/net/ip6_tables_names")}
 
@@ -133,8 +132,7 @@ class Host:
             if of_host and "legacy" in os.path.realpath(of_host):
                 variants.append("-nft-save")
             for name in (f"{tool}{variant}" for variant in variants):
-                of_k3s = _K3S_TOOLS / name
-                found.append(self.find(name) or (str(of_k3s) if os.access(of_k3s, os.X_OK) else ""))
+                found.append(self.find(name) or bundled(name, data_dir()))
         return [program for program in dict.fromkeys(found) if program]
 
     def saved(self, family: int) -> str | None:

@@ -211,7 +211,10 @@ func writeRuleTools(dir string) error {
 		scripts[name] = fmt.Sprintf("XTABLES_LIBDIR=%s/xtables exec %s/%s \"$@\"", carried, carried, name)
 	}
 	for _, name := range ruleTools {
-		scripts[name] = fmt.Sprintf("exec \"${0%%/*}/xtables-nft-multi\" %s \"$@\"", name)
+		family, verb, _ := strings.Cut(name, "tables")
+		for infix, variant := range map[string]string{"": "nft", "-nft": "nft", "-legacy": "legacy"} {
+			scripts[family+"tables"+infix+verb] = fmt.Sprintf("exec \"${0%%/*}/xtables-%s-multi\" %s \"$@\"", variant, name)
+		}
 	}
 	for name, command := range scripts {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+command+"\n"), 0o755); err != nil {

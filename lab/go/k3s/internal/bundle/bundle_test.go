@@ -95,16 +95,19 @@ func TestRuleToolsAreOnePerNameAndRunFromAnyFolder(t *testing.T) {
 	}
 	// In place of the program: what it is called with.
 	probe := "#!/bin/sh\nprintf '%s|' \"$@\"\n"
-	if err := os.WriteFile(filepath.Join(dir, "xtables-nft-multi"), []byte(probe), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range ruleTools {
-		output, err := exec.Command(filepath.Join(dir, name), "-t", "nat", "a b").CombinedOutput()
-		if err != nil || string(output) != name+"|-t|nat|a b|" {
-			t.Errorf("%s: %q, %v", name, output, err)
+	for _, variant := range ruleVariants {
+		text := strings.ReplaceAll(probe, "printf '", "printf '"+variant+" ")
+		if err := os.WriteFile(filepath.Join(dir, "xtables-"+variant+"-multi"), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, "xtables-legacy-multi")); err != nil {
-		t.Error(err)
+	for name, want := range map[string]string{
+		"iptables-save": "nft iptables-save|nft a b|", "ip6tables": "nft ip6tables|nft a b|",
+		"iptables-nft-restore": "nft iptables-restore|nft a b|", "ip6tables-legacy-save": "legacy ip6tables-save|legacy a b|",
+	} {
+		output, err := exec.Command(filepath.Join(dir, name), "a b").CombinedOutput()
+		if err != nil || string(output) != want {
+			t.Errorf("%s: %q, %v", name, output, err)
+		}
 	}
 }

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils import _rule_tools
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import host as hosts
 
 
 @pytest.fixture(name="asked")
 def _asked(tmp_path, monkeypatch):
     """A function that reads the rules of a host with some programs and returns which of them were asked."""
-    aux, names = tmp_path / "aux", {4: tmp_path / "ip_tables_names", 6: tmp_path / "ip6_tables_names"}
-    aux.mkdir()
-    monkeypatch.setattr(hosts, "_K3S_TOOLS", aux)
+    aux, names = tmp_path / "srv/k3s/data/0a1b/bin/aux", {4: tmp_path / "ip_tables_names", 6: tmp_path / "ip6_tables_names"}
+    aux.mkdir(parents=True)
+    (tmp_path / "etc/rancher/k3s").mkdir(parents=True)
+    (tmp_path / "etc/rancher/k3s/config.yaml").write_text(f"data-dir: {tmp_path}/srv/k3s\n")
+    monkeypatch.setattr(hosts, "data_dir", lambda: _rule_tools.data_dir(str(tmp_path)))
     monkeypatch.setattr(hosts, "_LEGACY", names)
 
     def ask(installed=(), of_k3s=(), legacy=()):
