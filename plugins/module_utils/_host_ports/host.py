@@ -131,8 +131,8 @@ class Host:
                 variants.append("-legacy-save")
             if of_host and "legacy" in os.path.realpath(of_host):
                 variants.append("-nft-save")
-            for name in (f"{tool}{variant}" for variant in variants):
-                found.append(self.find(name) or bundled(name, data_dir()))
+            names = (f"{tool}{variant}" for variant in variants)
+            found += [self.find(name) or bundled(name, data_dir()) for name in names]
         return [program for program in dict.fromkeys(found) if program]
 
     def saved(self, family: int) -> str | None:
