@@ -154,6 +154,7 @@ _PATTERNS: tuple[_Pattern, ...] = (
 _OTHERS = re.compile(r"Unable to authenticate the request|TLS handshake error from|Sending HTTP \d+ response to|remote error: tls:")
 
 _MESSAGE = re.compile(r"\bmsg=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>\S+))")
+_IMPORT = re.compile(r"Error encountered while importing (?P<lost>/.+?): (?P<what>.*)|Imported images from (?P<taken>/.+) in ")
 _FATAL = re.compile(r"level=fatal|\bpanic:|^F\d{4} ")
 _ERROR = re.compile(r"level=error|^E\d{4} ")
 
@@ -183,6 +184,21 @@ def explain(lines: Sequence[str]) -> Cause | None:
                 outlook = GRACE if pattern.patience else FINAL
                 return Cause(pattern.sentence.format(**named), outlook, patience=pattern.patience, source=line.strip())
     return None
+
+
+def lost_images(lines: Sequence[str]) -> dict[str, str]:
+    """Return the image archives that K3s could not import since it was started, and why: it goes on without them.
+
+    Args:
+        lines: All lines since the start. An archive that was imported later is not lost.
+    """
+    lost: dict[str, str] = {}
+    for match in filter(None, (_IMPORT.match(message_of(line)) for line in lines)):
+        if match.group("lost"):
+            lost[match.group("lost")] = match.group("what")
+        else:
+            lost.pop(match.group("taken"), None)
+    return lost
 
 
 def last_complaint(lines: Sequence[str]) -> str | None:
