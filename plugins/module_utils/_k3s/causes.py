@@ -26,6 +26,9 @@ def _pattern(expression: str, sentence: str, patience: float = 0) -> _Pattern:
     return _Pattern(re.compile(expression), sentence, patience)
 
 
+# What the kernel says, with a quota too, and what SQLite makes of it.
+DISK_FULL = re.compile("no space left on device|disk quota exceeded|database or disk is full")
+
 # Ordered from the deepest reason to the most general one: the first that matches any recent line wins.
 _PATTERNS: tuple[_Pattern, ...] = (
     _pattern(
@@ -139,12 +142,12 @@ _PATTERNS: tuple[_Pattern, ...] = (
         20,
     ),
     _pattern(
-        r"failed to (pull|import) (?P<what>.*no space left on device)",
+        rf"failed to (pull|import) (?P<what>.*({DISK_FULL.pattern}))",
         "the disk is full ({what}): enlarge the disk of the data directory, or remove from it what is not K3s's",
         20,
     ),
     _pattern(
-        r"no space left on device",
+        DISK_FULL.pattern,
         "a disk of the host is full: enlarge that of the data directory, or remove from it what is not K3s's",
         20,
     ),

@@ -139,7 +139,7 @@ class Service:
 
     def _judge_images(self, invocation: str) -> None:
         lost = causes.lost_images(self.unit.logged(invocation))
-        outside = [path for path, reason in lost.items() if "no space left on device" in reason]
+        outside = [path for path, reason in lost.items() if causes.DISK_FULL.search(reason)]
         if outside:
             # K3s imports when it starts: without the note the next run starts it again.
             os.unlink(self.record_path)
