@@ -20,6 +20,19 @@ mask apt-daily.timer apt-daily-upgrade.timer
 # K3s runs a containerd of its own; Debian's unit would take memory and /run/containerd.
 mask containerd.service
 
+# A fresh server has none of these packages, and K3s brings their programs itself: so does the stand-in, from here.
+borrowed="containernetworking-plugins ipset iptables"
+own=$root/usr/lib/k3s-stand-in
+mkdir "$own"
+cp -r "$root"/usr/lib/cni/* "$root"/usr/lib/*/xtables "$own"
+cp "$root/usr/sbin/ipset" "$root/usr/sbin/xtables-legacy-multi" "$root/usr/sbin/xtables-nft-multi" "$own"
+# shellcheck disable=SC2016,SC2086
+libraries=$(chroot "$root" dpkg-query --show --showformat '${Depends}, ' $borrowed | tr ',' '\n' | awk '/^ *lib/ {print $1}' | sort -u)
+# shellcheck disable=SC2086
+chroot "$root" apt-mark manual $libraries
+# shellcheck disable=SC2086
+chroot "$root" dpkg --purge $borrowed
+
 # Host keys and the machine id belong to one host, not to an image of many.
 rm -f "$root"/etc/ssh/ssh_host_*
 : > "$root/etc/machine-id"

@@ -18,6 +18,8 @@ description:
     A reason that waiting cannot heal ends the task at once.
   - It then waits until the API is ready (on a server) and this host's Node is, with a report newer than the start and O(version) as
     its kubelet's version.
+  - K3s goes on without image archives that it cannot import. If the disk was full the task fails, and the next one starts K3s again;
+    another reason is a warning.
 extends_documentation_fragment:
   - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
@@ -264,14 +266,15 @@ def main() -> None:
         "diff": found["diff"] + [{"before": "", "after": "".join(f"{line}\n" for line in firewall)}] * bool(firewall),
     }
     try:
-        run(Service(params, module.run_command, module.check_mode), deadline, result)
+        service = Service(params, module.run_command, module.check_mode)
+        run(service, deadline, result)
     except UnitError as error:
         result.update(cause=str(error), journal=error.journal[-_SHOWN_LINES:], elapsed=round(deadline.elapsed, 3))
         module.fail_json(msg=str(error), **result)
     except OSError as error:
         result.update(cause=str(error), journal=[], elapsed=round(deadline.elapsed, 3))
         module.fail_json(msg=f"K3s's unit cannot be managed: {error}.", **result)
-    module.exit_json(elapsed=round(deadline.elapsed, 3), **result)
+    module.exit_json(elapsed=round(deadline.elapsed, 3), warnings=service.warnings, **result)
 
 
 if __name__ == "__main__":

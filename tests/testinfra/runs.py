@@ -55,9 +55,9 @@ def bare_hosts():
     lab("up")
 
 
-def command(*arguments, playbook=PLAYBOOK):
-    """Command line of a run with the example's variables."""
-    inventory = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "lab"
+def command(*arguments, playbook=PLAYBOOK, inventory=None):
+    """Command line of a run with the example's variables, on the hosts that Molecule raised unless an inventory says others."""
+    inventory = inventory or Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "lab"
     return ["ansible-playbook", "--inventory", str(inventory), "--extra-vars", f"@{ROOT / 'lab/demo/vars.yml'}", *arguments, str(playbook)]
 
 
@@ -80,11 +80,11 @@ class Run:
     output: str
 
 
-def run(variables, *arguments, playbook=PLAYBOOK):
+def run(variables, *arguments, playbook=PLAYBOOK, inventory=None):
     """Run to the end with further variables, and return what failed."""
     settings = {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_LOG_PATH": ""}
     result = subprocess.run(
-        command("--extra-vars", json.dumps(variables), *arguments, playbook=playbook),
+        command("--extra-vars", json.dumps(variables), *arguments, playbook=playbook, inventory=inventory),
         env=os.environ | settings,
         stdin=subprocess.DEVNULL,
         capture_output=True,

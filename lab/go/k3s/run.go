@@ -42,7 +42,9 @@ func begin(role config.Role, args []string) *session {
 	if os.Geteuid() != 0 {
 		logline.Fatalf("%s must run as root", role)
 	}
-	return &session{values: values, group: proc.NewGroup(), ready: func() { notify(socket) }}
+	ready := func() { notify(socket) }
+	forkForLog(values, append([]string{"k3s", string(role)}, args...), ready)
+	return &session{values: values, group: proc.NewGroup(), ready: ready}
 }
 
 func (s *session) unpack() {
@@ -51,6 +53,9 @@ func (s *session) unpack() {
 		fatal(err)
 	}
 	s.bin = bin
+	if err := os.Setenv("PATH", proc.SearchPath(bin)); err != nil {
+		fatal(err)
+	}
 	logline.Infof("Starting k3s %s (%s), the lab's stand-in", version, bundle.Commit())
 }
 
@@ -107,7 +112,7 @@ func runAgent(args []string) {
 	if err != nil {
 		fatal(err)
 	}
-	ips, err := network.NodeIPs(s.values.Split("node-ip"))
+	ips, err := network.NodeIPs(s.values.Split("node-ip"), s.values.String("flannel-iface", ""))
 	if err != nil {
 		fatal(err)
 	}

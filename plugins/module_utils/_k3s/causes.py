@@ -26,6 +26,9 @@ def _pattern(expression: str, sentence: str, patience: float = 0) -> _Pattern:
     return _Pattern(re.compile(expression), sentence, patience)
 
 
+# What the kernel says, with a quota too, and what SQLite makes of it.
+DISK_FULL = re.compile("no space left on device|disk quota exceeded|database or disk is full")
+
 # Ordered from the deepest reason to the most general one: the first that matches any recent line wins.
 _PATTERNS: tuple[_Pattern, ...] = (
     _pattern(
@@ -139,12 +142,12 @@ _PATTERNS: tuple[_Pattern, ...] = (
         20,
     ),
     _pattern(
-        r"failed to (pull|import) (?P<what>.*no space left on device)",
+        rf"failed to (pull|import) (?P<what>.*({DISK_FULL.pattern}))",
         "the disk is full ({what}): enlarge the disk of the data directory, or remove from it what is not K3s's",
         20,
     ),
     _pattern(
-        r"no space left on device",
+        DISK_FULL.pattern,
         "a disk of the host is full: enlarge that of the data directory, or remove from it what is not K3s's",
         20,
     ),
@@ -154,6 +157,7 @@ _PATTERNS: tuple[_Pattern, ...] = (
 _OTHERS = re.compile(r"Unable to authenticate the request|TLS handshake error from|Sending HTTP \d+ response to|remote error: tls:")
 
 _MESSAGE = re.compile(r"\bmsg=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>\S+))")
+_IMPORT = re.compile(r"Error encountered while importing (?P<lost>/.+?): (?P<what>.*)|Imported images from (?P<taken>/.+) in ")
 _FATAL = re.compile(r"level=fatal|\bpanic:|^F\d{4} ")
 _ERROR = re.compile(r"level=error|^E\d{4} ")
 
@@ -183,6 +187,21 @@ def explain(lines: Sequence[str]) -> Cause | None:
                 outlook = GRACE if pattern.patience else FINAL
                 return Cause(pattern.sentence.format(**named), outlook, patience=pattern.patience, source=line.strip())
     return None
+
+
+def lost_images(lines: Sequence[str]) -> dict[str, str]:
+    """Return the image archives that K3s could not import since it was started, and why: it goes on without them.
+
+    Args:
+        lines: All lines since the start. An archive that was imported later is not lost.
+    """
+    lost: dict[str, str] = {}
+    for match in filter(None, (_IMPORT.match(message_of(line)) for line in lines)):
+        if match.group("lost"):
+            lost[match.group("lost")] = match.group("what")
+        else:
+            lost.pop(match.group("taken"), None)
+    return lost
 
 
 def last_complaint(lines: Sequence[str]) -> str | None:

@@ -18,6 +18,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import re
 # The first line of the files that the role k3s writes.
 MARK = "# Written by Ansible (role baremesh.edge.k3s)"
 
+# In the order in which systemd prefers them: a unit of the role takes the place of those further down.
+_UNIT_FOLDERS = ("/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 _KEY = re.compile(r"^[\"']?([A-Za-z][\w.-]*\+?)[\"']?[ \t]*:", re.MULTILINE)
 _ASSIGNMENT = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)=", re.MULTILINE)
 
@@ -27,16 +29,15 @@ def _keys(text: str) -> list[str]:
 
 
 def _flags(text: str) -> list[str]:
-    """Return the flags of a unit's start command."""
-    joined = re.sub(r"\\\n", " ", text)
-    commands = re.findall(r"^ExecStart=(.*)$", joined, re.MULTILINE)
-    words: list[str] = []
-    for command in commands:
+    """Return the flags of a unit's start command, and the variables that the unit sets."""
+    found: list[str] = []
+    for kind, value in re.findall(r"^(ExecStart|Environment)=(.*)$", re.sub(r"\\\n", " ", text), re.MULTILINE):
         try:
-            words += shlex.split(command)[1:]
+            words = shlex.split(value)
         except ValueError:
-            words += command.split()[1:]
-    return [word.partition("=")[0] for word in words if word.startswith("-")]
+            words = value.split()
+        found += [word.partition("=")[0] for word in words if kind == "Environment" or re.match("--?[a-z]", word)]
+    return found
 
 
 def _variables(text: str) -> list[str]:
@@ -62,7 +63,7 @@ def existing_k3s(root: str = "") -> list[dict[str, Any]]:
     Returns:
         Entries with C(path) and C(settings): flags of a unit, keys of a configuration file, variables of an environment file.
     """
-    units = _contents(root, "/etc/systemd/system/k3s*.service", _flags)
+    units = [entry for folder in _UNIT_FOLDERS for entry in _contents(root, f"{folder}/k3s*.service", _flags)]
     found = units + _contents(root, "/etc/rancher/k3s/config.yaml", _keys) + _contents(root, "/etc/rancher/k3s/registries.yaml", _keys)
     # The role's own environment files bear no mark: they belong to the unit beside them.
     for unit in units:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._k3s import nodes, unit
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s import causes, nodes, unit
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.api import Api, ApiError
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import (
     STATE_DIR,
@@ -55,6 +55,7 @@ class Service:
         self.unit = unit.Unit(f"{self.p['name']}.service", run_command)
         self.record_path = os.path.join(state_dir, f"started-{self.p['name']}.json")
         self.fingerprint = fingerprint(self.p["binary"], self.p["files"])
+        self.warnings: list[str] = []
 
     def _record(self) -> dict[str, Any]:
         try:
@@ -131,8 +132,22 @@ class Service:
             node = api.wait_node(node_name, lambda node: nodes.why_not_ready(node, version, node_name, since), deadline, alive)
         except ApiError as error:
             raise unit.UnitError(f"{self.unit.name} runs, but after {deadline.elapsed:.0f} s {error}.", journal.lines) from error
+        if not self.was_ready():
+            self._judge_images(state.invocation)
         self._note(ready=True)
         return node
+
+    def _judge_images(self, invocation: str) -> None:
+        lost = causes.lost_images(self.unit.logged(invocation))
+        outside = [path for path, reason in lost.items() if causes.DISK_FULL.search(reason)]
+        if outside:
+            # K3s imports when it starts: without the note the next run starts it again.
+            os.unlink(self.record_path)
+            raise unit.UnitError(
+                f"{self.unit.name} runs, but the disk is full: {', '.join(outside)} was not imported ({lost[outside[0]]}): enlarge the "
+                "disk of the data directory, or remove from it what is not K3s's, and run again."
+            )
+        self.warnings = [f"K3s could not import {path}: {reason.rstrip('.')}." for path, reason in lost.items()]
 
 
 def run(service: Service, deadline: Deadline, result: dict[str, Any]) -> None:

@@ -128,6 +128,11 @@ class Unit:
                 return line[len("-- cursor: ") :].strip()
         return None
 
+    def logged(self, invocation: str) -> list[str]:
+        """Return what the unit logged since a start, empty if the journal cannot be read."""
+        code, out, _err = self._run(["journalctl", "--quiet", "--output=cat", f"_SYSTEMD_INVOCATION_ID={invocation}"])
+        return out.splitlines() if code == 0 else []
+
     def follow(self, cursor: str | None) -> Journal:
         """Return the unit's journal lines as they come, from a cursor on."""
         return Journal(self.name, cursor)

@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import os
-import socket
-import ssl
 import subprocess
 import threading
 
 import pytest
 import runs
+import visits
 
 COLUMNS = '{range .items[*]}{.metadata.uid} {.status.containerStatuses[*].containerID}{" "}{end}'
 PODS = f"k3s kubectl get pods --all-namespaces --output jsonpath='{COLUMNS}'"
@@ -38,36 +35,11 @@ def neighbour(request):
         yield name
 
 
-class NamedConnection(http.client.HTTPSConnection):
-    """A connection to an address that asks for another name."""
-
-    def __init__(self, address, name):
-        context = ssl.create_default_context()
-        # Which lab answers is the question here; whether its certificate is right is asked elsewhere.
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        super().__init__(address, timeout=10, context=context)
-        self.name = name
-
-    def connect(self):
-        """Connect to the address, with the other name in the handshake."""
-        plain = socket.create_connection((self.host, self.port), timeout=self.timeout)
-        self.sock = self._context.wrap_socket(plain, server_hostname=self.name)
-
-
-def status_of(address, site, path="/"):
-    """Return the status and body that an address answers for the site."""
-    with contextlib.closing(NamedConnection(address, site["hosts"][0])) as opened:
-        opened.request("GET", path, headers={"Host": site["hosts"][0]})
-        answer = opened.getresponse()
-        return answer.status, answer.read().decode()
-
-
 @pytest.mark.parametrize("host_name", ["server1", "agent1"])
 def test_every_host_of_a_cluster_serves(neighbour, site, host_name):
     address = runs.lab("address", "--name", neighbour, host_name).strip()
     for route in site["routes"]:
-        status, body = status_of(address, site, route["prefix"])
+        status, body = visits.status_of(address, site, route["prefix"])
         assert status == 200, (host_name, route, body[:300])
         assert body.split()[0] == route["service"].split(".")[0]
 
@@ -79,7 +51,7 @@ def test_the_other_lab_goes_on_serving_while_one_is_removed(host, neighbour, add
     def visit():
         while not stop.is_set():
             try:
-                answers.append(status_of(address, site)[0])
+                answers.append(visits.status_of(address, site)[0])
             except OSError as error:
                 answers.append(repr(error))
             stop.wait(0.05)

@@ -49,6 +49,8 @@ class FakeHost:
         #: What comes of a start after a while.
         self.comes_up = True
         self.node_problem = None
+        #: What the unit has logged since it was started.
+        self.logged = []
 
     def run(self, argv, **_options):
         self.commands.append(" ".join(argv))
@@ -58,6 +60,8 @@ class FakeHost:
             self.state.update(LoadState="loaded", NeedDaemonReload="no")
         if argv[:2] == ["systemctl", "enable"]:
             self.state["UnitFileState"] = "enabled"
+        if argv[0] == "journalctl" and argv[-1] == f"_SYSTEMD_INVOCATION_ID={self.state['InvocationID']}":
+            return 0, "".join(f"{line}\n" for line in self.logged), ""
         if "--no-block" in argv:
             self.starts += 1
             self.state.update(ActiveState="activating", SubState="start")
@@ -363,6 +367,47 @@ def test_a_node_that_does_not_get_ready_is_told(host):
     result = host.ensure(timeout=20)
     assert "cni plugin not initialized" in result["cause"]
     assert json.loads(host.record.read_text())["ready"] is False
+
+
+LOST = "Error encountered while importing {}: exit status 1: ctr: write /var/lib/rancher/k3s/agent/x: {}"
+
+
+def logged(level, text):
+    return f'time="2026-11-28T08:00:00Z" level={level} msg="{text}"'
+
+
+@pytest.mark.parametrize("reason", ["no space left on device", "disk quota exceeded"])
+@pytest.mark.parametrize("wait", [True, False], ids=["waited for", "waited for later"])
+def test_images_that_a_full_disk_kept_out_are_named_and_imported_by_the_next_run(host, wait, reason):
+    host.logged = [logged("error", LOST.format("/a b/istio.tar.zst", reason)), logged("info", "k3s is up and running")]
+    if not wait:
+        assert host.ensure(wait=False)["changed"]
+    result = host.ensure()
+    first = result["msg"].splitlines()[0]
+    assert "the disk is full: /a b/istio.tar.zst was not imported" in first
+    assert reason in first
+    host.logged = []
+    again = host.ensure()
+    assert again["action"] == "restart"
+    assert host.ensure()["action"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("lines", "warned"),
+    [
+        ([logged("error", LOST.format("/a.tar", "no space left on device")), logged("info", "Imported images from /a.tar in 2.1s")], []),
+        ([logged("info", "Imported images from /no space left on device.tar in 1s")], []),
+        (
+            [logged("error", LOST.format("/notes.tar", "archive/tar: invalid tar header"))],
+            ["K3s could not import /notes.tar: exit status 1: ctr: write /var/lib/rancher/k3s/agent/x: archive/tar: invalid tar header."],
+        ),
+    ],
+    ids=["imported after all", "a strange name", "no archive"],
+)
+def test_other_lines_about_images_do_not_end_a_run(host, lines, warned):
+    host.logged = lines
+    assert host.ensure()["warnings"] == warned
+    assert host.ensure()["warnings"] == []
 
 
 def test_the_report_of_a_restarted_node_must_be_newer_than_the_start(host, monkeypatch):

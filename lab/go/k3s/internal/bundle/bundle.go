@@ -32,10 +32,17 @@ var (
 	copiedPrograms = []string{"containerd-shim-runc-v2"}
 )
 
-// Where Debian puts the CNI plugins, and what its folder holds that K3s has, too.
-const hostPlugins = "/usr/lib/cni"
+// carried is where the lab's hosts keep the programs that no package of theirs has: K3s brings its own, and a
+// fresh Debian has none.
+const carried = "/usr/lib/k3s-stand-in"
 
-var plugins = []string{"bridge", "host-local", "loopback", "portmap", "bandwidth", "firewall"}
+var (
+	plugins      = []string{"bridge", "host-local", "loopback", "portmap", "bandwidth", "firewall"}
+	ruleVariants = []string{"legacy", "nft"}
+	ruleTools    = []string{
+		"iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore",
+	}
+)
 
 // Commit is eight hex digits that distinguish one bundle from another; zeros without a bundle.
 func Commit() string {
@@ -180,12 +187,37 @@ func linkPrograms(bin string) error {
 	if err := errors.Join(place(linkedPrograms, os.Symlink), place(copiedPrograms, copyProgram)); err != nil {
 		return err
 	}
-	for _, name := range plugins {
-		path := filepath.Join(hostPlugins, name)
+	for _, name := range append([]string{"ipset"}, plugins...) {
+		path := filepath.Join(carried, name)
 		if _, err := os.Stat(path); err != nil {
-			return fmt.Errorf("the stand-in takes CNI plugins from the host's packages: %w", err)
+			return fmt.Errorf("the stand-in takes %s from the lab's host image: %w", name, err)
 		}
 		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
+			return err
+		}
+	}
+	return writeRuleTools(filepath.Join(bin, "aux"))
+}
+
+// writeRuleTools makes K3s's own iptables. Debian's programs find their extensions where the package has them,
+// unless the environment says another folder, and nobody who calls K3s's has to set one.
+func writeRuleTools(dir string) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	scripts := map[string]string{}
+	for _, variant := range ruleVariants {
+		name := "xtables-" + variant + "-multi"
+		scripts[name] = fmt.Sprintf("XTABLES_LIBDIR=%s/xtables exec %s/%s \"$@\"", carried, carried, name)
+	}
+	for _, name := range ruleTools {
+		family, verb, _ := strings.Cut(name, "tables")
+		for infix, variant := range map[string]string{"": "nft", "-nft": "nft", "-legacy": "legacy"} {
+			scripts[family+"tables"+infix+verb] = fmt.Sprintf("exec \"${0%%/*}/xtables-%s-multi\" %s \"$@\"", variant, name)
+		}
+	}
+	for name, command := range scripts {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+command+"\n"), 0o755); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -81,5 +82,32 @@ func TestAMissingProgramIsNamed(t *testing.T) {
 	}
 	if path, err := packaged("env"); err != nil || path != "/usr/bin/env" {
 		t.Errorf("%s, %v", path, err)
+	}
+}
+
+func TestRuleToolsAreOnePerNameAndRunFromAnyFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a folder", "aux")
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeRuleTools(dir); err != nil {
+		t.Fatal(err)
+	}
+	// In place of the program: what it is called with.
+	probe := "#!/bin/sh\nprintf '%s|' \"$@\"\n"
+	for _, variant := range ruleVariants {
+		text := strings.ReplaceAll(probe, "printf '", "printf '"+variant+" ")
+		if err := os.WriteFile(filepath.Join(dir, "xtables-"+variant+"-multi"), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{
+		"iptables-save": "nft iptables-save|nft a b|", "ip6tables": "nft ip6tables|nft a b|",
+		"iptables-nft-restore": "nft iptables-restore|nft a b|", "ip6tables-legacy-save": "legacy ip6tables-save|legacy a b|",
+	} {
+		output, err := exec.Command(filepath.Join(dir, name), "a b").CombinedOutput()
+		if err != nil || string(output) != want {
+			t.Errorf("%s: %q, %v", name, output, err)
+		}
 	}
 }

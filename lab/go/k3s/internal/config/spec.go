@@ -36,7 +36,7 @@ var (
 )
 
 var aliases = map[string]string{
-	"c": "config", "d": "data-dir", "t": "token", "s": "server", "o": "write-kubeconfig",
+	"c": "config", "d": "data-dir", "t": "token", "s": "server", "o": "write-kubeconfig", "l": "log",
 }
 
 // masked names flags whose value never appears in annotations.

@@ -19,9 +19,10 @@ import (
 
 // Content types of the patches in use.
 const (
-	MergePatch = "application/merge-patch+json"
-	ApplyPatch = "application/apply-patch+yaml"
-	JSON       = "application/json"
+	MergePatch     = "application/merge-patch+json"
+	StrategicPatch = "application/strategic-merge-patch+json"
+	ApplyPatch     = "application/apply-patch+yaml"
+	JSON           = "application/json"
 )
 
 // Client talks to one API server with a client certificate.

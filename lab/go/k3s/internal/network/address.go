@@ -12,6 +12,8 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+
+	"baremesh.edge/lab/k3s/internal/logline"
 )
 
 const (
@@ -19,10 +21,14 @@ const (
 	routes6 = "/proc/net/ipv6_route"
 )
 
-// NodeIPs checks the configured addresses, or takes that of the interface with the default route.
-func NodeIPs(configured []string) ([]netip.Addr, error) {
+// NodeIPs checks the configured addresses, or takes those of flannel's interface if it is given,
+// else that of the interface with the default route.
+func NodeIPs(configured []string, flannelInterface string) ([]netip.Addr, error) {
 	if len(configured) > 0 {
 		return parseAddresses(configured)
+	}
+	if flannelInterface != "" {
+		return interfaceAddresses(flannelInterface)
 	}
 	if name, err := defaultInterface(routes4, 0, 1, "00000000"); err != nil {
 		return nil, err
@@ -37,6 +43,47 @@ func NodeIPs(configured []string) ([]netip.Addr, error) {
 		return nil, fmt.Errorf("no default routes found in %q or %q", routes4, routes6)
 	}
 	return firstAddress(name, netip.Addr.Is6)
+}
+
+// interfaceAddresses are the addresses that K3s takes from an interface: its one global IPv4
+// address, and its first global IPv6 address.
+func interfaceAddresses(name string) ([]netip.Addr, error) {
+	device, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("interface %s does not have a correct global unicast ip: %w", name, err)
+	}
+	entries, err := device.Addrs()
+	if err != nil {
+		return nil, err
+	}
+	addresses, err := chooseAddresses(entries)
+	if err != nil {
+		return nil, fmt.Errorf("interface %s does not have a correct global unicast ip: %w", name, err)
+	}
+	logline.Infof("Found ip %s from iface %s", Join(addresses), name)
+	return addresses, nil
+}
+
+func chooseAddresses(entries []net.Addr) ([]netip.Addr, error) {
+	var four, six []netip.Addr
+	for _, entry := range entries {
+		prefix, err := netip.ParsePrefix(entry.String())
+		switch address := prefix.Addr(); {
+		case err != nil || !address.IsGlobalUnicast():
+		case address.Is4():
+			four = append(four, address)
+		default:
+			six = append(six, address)
+		}
+	}
+	if len(four) > 1 {
+		return nil, fmt.Errorf("multiple global unicast addresses defined, please set ip from one of [%s]", Join(four))
+	}
+	chosen := append(four, six[:min(len(six), 1)]...)
+	if len(chosen) == 0 {
+		return nil, errors.New("can't find ip")
+	}
+	return chosen, nil
 }
 
 func parseAddresses(texts []string) ([]netip.Addr, error) {
@@ -96,16 +143,35 @@ func Join[T fmt.Stringer](items []T) string {
 	return strings.Join(texts, ",")
 }
 
-// SameFamilies returns whether two sets hold the same IP versions.
-func SameFamilies(addresses []netip.Addr, prefixes []netip.Prefix) bool {
-	var have, want [2]bool
+// Covers returns whether the addresses hold every IP version that the prefixes have; more is no harm.
+func Covers(addresses []netip.Addr, prefixes []netip.Prefix) bool {
+	have := families(addresses)
+	for _, prefix := range prefixes {
+		if !have[family(prefix.Addr())] {
+			return false
+		}
+	}
+	return true
+}
+
+// SameFamilies returns whether two sets of networks hold the same IP versions.
+func SameFamilies(first, second []netip.Prefix) bool {
+	var have, others []netip.Addr
+	for _, prefix := range first {
+		have = append(have, prefix.Addr())
+	}
+	for _, prefix := range second {
+		others = append(others, prefix.Addr())
+	}
+	return families(have) == families(others)
+}
+
+func families(addresses []netip.Addr) [2]bool {
+	var have [2]bool
 	for _, address := range addresses {
 		have[family(address)] = true
 	}
-	for _, prefix := range prefixes {
-		want[family(prefix.Addr())] = true
-	}
-	return have == want
+	return have
 }
 
 func family(address netip.Addr) int {

@@ -4,6 +4,7 @@ package network
 
 import (
 	"encoding/json"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -101,7 +102,7 @@ func TestDefaultInterface(t *testing.T) {
 	}
 }
 
-func TestSameFamilies(t *testing.T) {
+func TestFamilies(t *testing.T) {
 	four, six := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
 	net4, net6 := netip.MustParsePrefix("10.42.0.0/16"), netip.MustParsePrefix("fd42::/56")
 	for _, test := range []struct {
@@ -112,20 +113,50 @@ func TestSameFamilies(t *testing.T) {
 		{[]netip.Addr{four}, []netip.Prefix{net4}, true},
 		{[]netip.Addr{six, four}, []netip.Prefix{net4, net6}, true},
 		{[]netip.Addr{four}, []netip.Prefix{net4, net6}, false},
-		{[]netip.Addr{four, six}, []netip.Prefix{net4}, false},
+		{[]netip.Addr{six}, []netip.Prefix{net4}, false},
+		{[]netip.Addr{four, six}, []netip.Prefix{net4}, true},
 	} {
-		if got := SameFamilies(test.ips, test.nets); got != test.want {
+		if got := Covers(test.ips, test.nets); got != test.want {
 			t.Errorf("%v and %v: %v", test.ips, test.nets, got)
 		}
+	}
+	if !SameFamilies([]netip.Prefix{net4, net6}, []netip.Prefix{net6, net4}) || SameFamilies([]netip.Prefix{net4}, []netip.Prefix{net4, net6}) {
+		t.Error("networks are compared by IP version in both directions")
 	}
 }
 
 func TestNodeIPsRefusesNonsense(t *testing.T) {
-	if _, err := NodeIPs([]string{"192.0.2.300"}); err == nil {
+	if _, err := NodeIPs([]string{"192.0.2.300"}, ""); err == nil {
 		t.Error("accepted")
 	}
-	got, err := NodeIPs([]string{"192.0.2.1", "2001:db8::1"})
+	if _, err := NodeIPs(nil, "no-such-interface"); err == nil {
+		t.Error("accepted an interface that is not there")
+	}
+	got, err := NodeIPs([]string{"192.0.2.1", "2001:db8::1"}, "no-such-interface")
 	if err != nil || Join(got) != "192.0.2.1,2001:db8::1" {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestAnInterfaceGivesOneAddressOfEachFamily(t *testing.T) {
+	for text, want := range map[string]string{
+		"192.0.2.1/24":                              "192.0.2.1",
+		"192.0.2.1/24 fe80::1/64 2001:db8::1/64":    "192.0.2.1,2001:db8::1",
+		"2001:db8::1/64 2001:db8::2/64 127.0.0.1/8": "2001:db8::1",
+		"192.0.2.1/24 192.0.2.2/24":                 "",
+		"fe80::1/64 169.254.1.1/16":                 "",
+	} {
+		var entries []net.Addr
+		for field := range strings.FieldsSeq(text) {
+			ip, network, err := net.ParseCIDR(field)
+			if err != nil {
+				t.Fatal(err)
+			}
+			entries = append(entries, &net.IPNet{IP: ip, Mask: network.Mask})
+		}
+		got, err := chooseAddresses(entries)
+		if Join(got) != want || (err != nil) != (want == "") {
+			t.Errorf("%s: got %v, %v", text, got, err)
+		}
 	}
 }

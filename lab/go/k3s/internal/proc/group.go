@@ -134,9 +134,14 @@ func (g *Group) Stop(grace time.Duration, names ...string) {
 	}
 }
 
-// Environment is the own environment without what children must not see, and with bin first in PATH.
+// SearchPath is K3s's: its programs first, the host's, and last K3s's copies of what hosts may have themselves.
+func SearchPath(bin string) string {
+	return bin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" + bin + "/aux"
+}
+
+// Environment is the own environment without what children must not see, and with K3s's PATH.
 func Environment(bin string) []string {
-	env := []string{"PATH=" + bin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	env := []string{"PATH=" + SearchPath(bin)}
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
 		switch {

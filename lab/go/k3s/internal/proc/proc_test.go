@@ -26,6 +26,9 @@ func TestEnvironmentHidesWhatIsNotForChildren(t *testing.T) {
 	if strings.Contains(env, "hidden-value") || !strings.Contains(env, "HTTPS_PROXY=") || !strings.HasPrefix(env, "PATH=/bundle/bin:") {
 		t.Error(env)
 	}
+	if host, own := strings.Index(env, ":/usr/sbin:"), strings.Index(env, ":/bundle/bin/aux\n"); host < 0 || own < host {
+		t.Errorf("K3s's own copies come after the host's: %s", env)
+	}
 }
 
 func start(t *testing.T, group *Group, script string) {

@@ -51,7 +51,7 @@ func New(values *config.Values, bin string, group *proc.Group) (*Server, error) 
 	if err != nil {
 		return nil, err
 	}
-	ips, err := network.NodeIPs(values.Split("node-ip"))
+	ips, err := network.NodeIPs(values.Split("node-ip"), values.String("flannel-iface", ""))
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +59,13 @@ func New(values *config.Values, bin string, group *proc.Group) (*Server, error) 
 	if err != nil {
 		return nil, err
 	}
-	if !network.SameFamilies(ips, plan.cluster) || !network.SameFamilies(ips, plan.service) {
-		return nil, fmt.Errorf("cluster-cidr: %s, service-cidr: %s, and node-ip: %s, must share the same IP version (IPv4, IPv6 or both)",
-			network.Join(plan.cluster), network.Join(plan.service), network.Join(ips))
+	if !network.SameFamilies(plan.cluster, plan.service) {
+		return nil, fmt.Errorf("cluster-cidr: %s and service-cidr: %s, must share the same IP version (IPv4, IPv6 or dual-stack)",
+			network.Join(plan.cluster), network.Join(plan.service))
+	}
+	if !network.Covers(ips, plan.cluster) {
+		return nil, fmt.Errorf("cluster-cidr: %s and node-ip: %s, must share the same IP version (IPv4, IPv6 or dual-stack)",
+			network.Join(plan.cluster), network.Join(ips))
 	}
 	disabled := map[string]bool{}
 	for _, item := range values.Split("disable") {
@@ -75,12 +79,12 @@ func New(values *config.Values, bin string, group *proc.Group) (*Server, error) 
 
 // refuseUnsupported says plainly what the stand-in cannot do, instead of doing something else.
 func refuseUnsupported(values *config.Values) error {
-	for _, name := range []string{"cluster-init", "cluster-reset", "disable-apiserver", "disable-etcd", "rootless", "docker"} {
+	for _, name := range []string{"cluster-reset", "disable-apiserver", "disable-etcd", "rootless", "docker"} {
 		if values.Bool(name) {
 			return fmt.Errorf("%s is not in the lab's stand-in, which knows one server with SQLite", name)
 		}
 	}
-	for _, name := range []string{"server", "datastore-endpoint", "container-runtime-endpoint"} {
+	for _, name := range []string{"datastore-endpoint", "container-runtime-endpoint"} {
 		if values.String(name, "") != "" {
 			return fmt.Errorf("%s is not in the lab's stand-in, which knows one server with SQLite", name)
 		}
@@ -97,6 +101,9 @@ func (s *Server) path(elements ...string) string {
 
 // Run starts everything and calls ready at the moment at which K3s reports it to systemd.
 func (s *Server) Run(ctx context.Context, ready func()) error {
+	if err := s.joinEtcd(ctx); err != nil {
+		return fmt.Errorf("starting kubernetes: preparing server: %w", err)
+	}
 	if err := s.prepare(); err != nil {
 		return fmt.Errorf("starting kubernetes: preparing server: %w", err)
 	}
@@ -199,7 +206,7 @@ func (s *Server) supervisor(admin *kube.Client) (*supervisor.Server, error) {
 }
 
 func (s *Server) node(admin *kube.Client, front *supervisor.Server) *agent.Node {
-	return &agent.Node{
+	node := &agent.Node{
 		Values: s.values, Name: s.name, IPs: s.ips, Bin: s.bin, Group: s.group,
 		API: "https://127.0.0.1:" + s.port, Cluster: front.Cluster, PatchWith: admin,
 		RoleLabels: map[string]string{
@@ -207,6 +214,11 @@ func (s *Server) node(admin *kube.Client, front *supervisor.Server) *agent.Node 
 		},
 		Handlers: []kube.NodeHandler{front.Nodes, &nodeHosts{client: admin}},
 	}
+	if s.isMember() {
+		node.RoleLabels["node-role.kubernetes.io/etcd"] = "true"
+		node.Handlers = append(node.Handlers, &voter{client: admin, node: s.name})
+	}
+	return node
 }
 
 // startNode waits until the node's name is its own, then joins it to the API.

@@ -70,13 +70,13 @@ func TestKubeconfigMode(t *testing.T) {
 }
 
 func TestUnsupportedIsSaid(t *testing.T) {
-	for _, text := range []string{"cluster-init: true", "server: https://a:6443", "datastore-endpoint: postgres://"} {
+	for _, text := range []string{"cluster-reset: true", "disable-etcd: true", "datastore-endpoint: postgres://"} {
 		name, _, _ := strings.Cut(text, ":")
 		if err := refuseUnsupported(load(t, text)); err == nil || !strings.HasPrefix(err.Error(), name) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if err := refuseUnsupported(load(t, "flannel-backend: wireguard-native\ncluster-init: false")); err != nil {
+	if err := refuseUnsupported(load(t, "flannel-backend: wireguard-native\ncluster-init: true")); err != nil {
 		t.Error(err)
 	}
 }

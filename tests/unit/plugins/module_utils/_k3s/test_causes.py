@@ -52,6 +52,9 @@ CLOCK = (
             f'{TIME} level=fatal msg="failed to validate server configuration: critical configuration value mismatch: cluster-cidr"',
             "must be equal on all servers differs (cluster-cidr)",
         ),
+        (f'{TIME} level=error msg="Failed to record snapshots: write /x: no space left on device"', "a disk of the host is full"),
+        ('E1121 08:39:41.866967 2988 x.go:7] err="rpc error: database or disk is full"', "a disk of the host is full"),
+        (f'{TIME} level=fatal msg="write /srv/k3s/server/cred/passwd: disk quota exceeded"', "a disk of the host is full"),
     ],
 )
 def test_known_lines_become_one_sentence(line, said):

@@ -49,6 +49,16 @@ UNIT, CONFIG = "etc/systemd/system/k3s.service", "etc/rancher/k3s/config.yaml"
             {"/etc/rancher/k3s/config.yaml": ["datastore-endpoint", "tls-san"]},
         ),
         ({"etc/rancher/k3s/registries.yaml": "mirrors:\n  docker.io:\n"}, {"/etc/rancher/k3s/registries.yaml": ["mirrors"]}),
+        # A package of the distribution or of a vendor: a unit in /etc would take its place.
+        ({"usr/lib/systemd/system/k3s.service": ANSIBLE_UNIT}, {"/usr/lib/systemd/system/k3s.service": ["--data-dir", "--server"]}),
+        (
+            {"usr/local/lib/systemd/system/k3s-agent.service": "[Service]\nEnvironment=K3S_TOKEN=hush 'K3S_URL=https://api:6443'\n"},
+            {"/usr/local/lib/systemd/system/k3s-agent.service": ["K3S_TOKEN", "K3S_URL"]},
+        ),
+        (
+            {UNIT: '[Service]\nEnvironment="K3S_DATASTORE_ENDPOINT=mysql://u:hush@db"\nExecStart=-/usr/local/bin/k3s server\n'},
+            {"/etc/systemd/system/k3s.service": ["K3S_DATASTORE_ENDPOINT"]},
+        ),
     ],
 )
 def test_what_others_installed_is_found_with_its_settings(tmp_path, files, said):
