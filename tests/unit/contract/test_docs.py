@@ -13,7 +13,7 @@ from project import ROOT
 QUOTED = re.compile(r"`([^`]+)`")
 #: Python breaks long sentences into several literals, and puts values into braces.
 JOINED = re.compile(r"\"\s*\n\s*(?:f|r)?\"")
-VALUE = re.compile(r"\{[^{}]*\}|\(\?P<\w+>[^)]*\)")
+VALUE = re.compile(r"\{[^{}\n]*\}|\(\?P<\w+>[^)]*\)")
 
 
 def messages():
