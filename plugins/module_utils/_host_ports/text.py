@@ -33,7 +33,10 @@ def _set(members: Sequence[Any]) -> list[str]:
             _network(network) for network in ipaddress.collapse_addresses(network for member in members for network in _networks(member))
         ]
     except (ValueError, TypeError):
-        return sorted(value_text(member) for member in members)
+        # Ranges of anything but addresses stay as they are: value_text would ask here again.
+        return sorted(
+            _expression(member) if isinstance(member, Mapping) and "range" in member else value_text(member) for member in members
+        )
 
 
 def _network(network: Any) -> str:

@@ -29,7 +29,7 @@ def mount_points(mountinfo: str) -> list[str]:
     for line in mountinfo.splitlines():
         fields = line.split(" ")
         if len(fields) > 4:
-            found.append(re.sub(r"\\(\d{3})", lambda match: chr(int(match.group(1), 8)), fields[4]))
+            found.append(re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), fields[4]))
     return found
 
 

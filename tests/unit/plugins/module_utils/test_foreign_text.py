@@ -44,7 +44,26 @@ INPUTS = int(os.environ.get("FUZZ", "100"))
 #: What breaks parsers: separators at wrong places, numbers out of range, quotes that do not end, other writing systems, controls.
 PIECES = ["", " ", "\t", "\n", '"', "'", "\\", ":", ",", "/", "-", "--", "=", "{", "}", "[", "]", "@", "#", "0", "-1", "65536"]
 PIECES += ["9" * 30, "null", "NaN", "1e9", "é", "²", "٣", "\u2028", "\x00", "\x1b[31m", "\ud7ff", "::", "0.0.0.0/0", "::/0", "a" * 300]
-LEAVES = [None, True, 0, -1, 10**30, 1.5, "", "x", "²", [], {}, ["x"], [None], {"set": []}, {"range": [1]}, {"concat": [1]}, "@absent"]
+LEAVES = [
+    None,
+    True,
+    0,
+    -1,
+    10**30,
+    1.5,
+    "",
+    "x",
+    "²",
+    [],
+    {},
+    ["x"],
+    [None],
+    {"set": []},
+    {"range": [1]},
+    {"range": ["@absent", "x"]},
+    {"concat": [1]},
+    "@absent",
+]
 #: Seconds after which a parser hangs, on the slowest machine.
 HANGS = 60
 
@@ -181,6 +200,7 @@ MOUNTS = [
     lines(
         "36 35 98:0 / /run/k3s/containerd/x rw - tmpfs tmpfs rw",
         "37 35 98:0 / /var/lib/kubelet/pods/a\\040b rw - tmpfs x rw",
+        "38 35 98:0 / /mnt/a\\099 rw - tmpfs x rw",
     )
 ]
 LINKS = [lines("7: veth1@if2: <BROADCAST> mtu 1450", "8: veth2: <UP> mtu 1450")]
