@@ -17,8 +17,6 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "gateway_restarts": _renewal.gateway_restarts,
-            "renewal_findings": _renewal.renewal_findings,
             "renewal_lines": _renewal.renewal_lines,
-            "renewal_outlook": _renewal.renewal_outlook,
             "renewal_plan": _renewal.renewal_plan,
         }

@@ -128,6 +128,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import ensure, holders, model
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Host
 
@@ -164,7 +165,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
         result = run(module.params, Host.of(module), module.check_mode)
-    except (model.HostPortsError, OSError) as error:
+    except (EdgeError, OSError) as error:
         module.fail_json(msg=str(error), changed=False)
     module.exit_json(**result)
 

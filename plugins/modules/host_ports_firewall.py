@@ -100,6 +100,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import firewall, model
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Host
 
@@ -108,7 +109,7 @@ def run(params: dict[str, Any], host: Host, check_mode: bool) -> dict[str, Any]:
     """Open and close in each firewall, and return the module's result.
 
     Raises:
-        HostPortsError: a firewall fails, or has a rule that says the contrary; nothing was changed in the second case.
+        FirewallError: a firewall fails, or has a rule that says the contrary; nothing was changed in the second case.
     """
     networks = model.networks(params["networks"], "networks")
     openings = firewall.Openings(
@@ -145,7 +146,7 @@ def main() -> None:
     )
     try:
         result = run(module.params, Host.of(module), module.check_mode)
-    except (model.HostPortsError, OSError) as error:
+    except (EdgeError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -265,6 +265,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import look, model
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Host
 
@@ -297,7 +298,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
         result = look.look(module.params, Host.of(module), module.check_mode)
-    except (model.HostPortsError, OSError) as error:
+    except (EdgeError, OSError) as error:
         module.fail_json(msg=str(error))
     if "msg" in result:
         module.fail_json(**result)

@@ -53,11 +53,6 @@ def read_request(names: Any, batch_size: Any, within_days: Any, known: Sequence[
     return Request(tuple(chosen or known), int(size), float(days) if days else None), findings
 
 
-def renewal_findings(names: Any, known: Sequence[str], batch_size: Any = 1, within_days: Any = "") -> list[str]:
-    """Return a sentence for everything that is wrong with what users ask for."""
-    return read_request(names, batch_size, within_days, known)[1]
-
-
 def _seconds_left(certificate: Record, now: float) -> float:
     """Return for how long a certificate is valid yet; one that was never issued is the most urgent."""
     if not certificate.get("not_after"):
@@ -65,17 +60,20 @@ def _seconds_left(certificate: Record, now: float) -> float:
     return dt.datetime.fromisoformat(str(certificate["not_after"]).replace("Z", "+00:00")).timestamp() - now
 
 
-def renewal_outlook(names: Any, known: Sequence[str]) -> dict[str, Any]:
-    """The filter renewal_outlook: the plan of a renewal for a cluster that does not exist yet."""
-    chosen = read_request(names, 1, "", known)[0].names
-    summary = f"{', '.join(chosen)}, once there is a cluster." if chosen else "nothing."
-    return {"names": [], "batches": [], "left": [], "missing": [], "summary": summary}
-
-
-def renewal_plan(names: Any, certificates: Sequence[Record], now: float, batch_size: Any = 1, within_days: Any = "") -> dict[str, Any]:
-    """The filter renewal_plan: which certificates are renewed, and which of them together."""
+def renewal_plan(
+    names: Any,
+    known: Sequence[str],
+    certificates: Sequence[Record] | None = None,
+    now: float = 0.0,
+    batch_size: Any = 1,
+    within_days: Any = "",
+) -> dict[str, Any]:
+    """The filter renewal_plan: which certificates are renewed, which of them together, and what is wrong with the request."""
+    request, findings = read_request(names, batch_size, within_days, known)
+    if certificates is None:
+        summary = f"{', '.join(request.names)}, once there is a cluster." if request.names else "nothing."
+        return {"findings": findings, "names": [], "batches": [], "left": [], "missing": [], "summary": summary}
     by_name = {str(certificate["name"]): certificate for certificate in certificates}
-    request, _findings = read_request(names, batch_size, within_days, list(by_name))
     chosen = [by_name[name] for name in request.names if name in by_name]
     due = [c for c in chosen if request.within_days is None or _seconds_left(c, now) <= request.within_days * DAY]
     order = [str(c["name"]) for c in sorted(due, key=lambda c: _seconds_left(c, now))]
@@ -83,6 +81,7 @@ def renewal_plan(names: Any, certificates: Sequence[Record], now: float, batch_s
     left = [f"{c['name']} is valid for {int(_seconds_left(c, now) // DAY)} days yet" for c in chosen if c not in due]
     kept = f" Left alone: {', '.join(left)}." if left else ""
     return {
+        "findings": findings,
         "names": order,
         "batches": batches,
         "left": left,

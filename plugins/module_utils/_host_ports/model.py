@@ -45,7 +45,7 @@ def collected(findings: list[str]) -> Iterator[None]:
     """Add the error that the block raises to the findings, so that a user sees all of them at once."""
     try:
         yield
-    except HostPortsError as error:
+    except EdgeError as error:
         findings.append(str(error))
 
 

@@ -18,7 +18,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import RULES, plain_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import site_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_report import read
-from ansible_collections.baremesh.edge.plugins.plugin_utils._renewal import renewal_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._renewal import renewal_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import version_findings
 
 TABLE = load(Path(__file__).with_name("bad_values.yml"))
@@ -60,7 +60,7 @@ JUDGES = {
     "k3s": _k3s,
     "preflight": _preflight,
     "plain": lambda variable, value: plain_findings({variable: value}),
-    "renewal": lambda _variable, value: renewal_findings([], [], 1, value),
+    "renewal": lambda _variable, value: renewal_plan([], [], batch_size=1, within_days=value)["findings"],
     "versions": _versions,
     "secrets": lambda _variable, value: secret_objects(value, "cert-manager")[1],
 }

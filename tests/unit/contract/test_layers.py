@@ -27,8 +27,9 @@ ROOMS: dict[str, set[str]] = {
     "_workload": {"_errors", "_text", "_cause", "_wait", "_kube"},
     "_cert_manager": {"_errors", "_cause", "_progress", "_wait", "_net", "_kube"},
     "_istio": {"_errors", "_cause", "_progress", "_process", "_wait", "_net", "_kube"},
-    "_host_ports": {"_errors", "_text", "_wait", "_rule_tools"},
-    "_k3s": {"_errors", "_text", "_cause", "_wait", "_rule_tools"},
+    "_firewall": {"_errors", "_text"},
+    "_host_ports": {"_errors", "_text", "_wait", "_rule_tools", "_firewall"},
+    "_k3s": {"_errors", "_text", "_cause", "_wait", "_rule_tools", "_firewall"},
     "_preflight": {"_errors", "_text", "_wait", "_host_ports"},
     # What runs on the controller knows no client; it shares a few pure functions with the hosts. The process of a run is there.
     "plugin_utils": {"_errors", "_text", "_process", "_k3s", "_istio"},

@@ -23,14 +23,8 @@ import pytest
 from ansible_collections.baremesh.edge.plugins.module_utils import _text
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager import advice, causes
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import (
-    firewalld,
-    listeners,
-    live,
-    nat,
-    redirects,
-    ufw,
-)
+from ansible_collections.baremesh.edge.plugins.module_utils._firewall import firewalld, ufw
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, live, nat, redirects
 from ansible_collections.baremesh.edge.plugins.module_utils._istio import config_dump
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import causes as k3s_causes
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import existing, leftovers, unit

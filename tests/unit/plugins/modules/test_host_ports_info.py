@@ -127,7 +127,7 @@ def test_rules_are_leftovers_where_kubernetes_serves_the_ports(host):
 def test_firewalls_are_compared_on_request(host, tmp_path):
     assert run(host)["firewall"] == {}
     record = tmp_path / "firewall.json"
-    record.write_text('{"firewalld": [{"zone": "public", "port": 80, "permanent": true}]}')
+    record.write_text('[["public", "port=80/tcp", true]]')
     firewall = run(host, firewall={"open": False, "record": str(record)})["firewall"]
     assert firewall == {"ports": [80, 443], "ufw_ports": [], "drift": ["to close: firewalld zone public: 80/tcp (permanent)"]}
 

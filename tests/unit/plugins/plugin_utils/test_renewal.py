@@ -42,24 +42,25 @@ def test_names_are_read_from_lists_and_from_text(given, expected):
 
 
 def test_everything_that_is_wrong_is_found_at_once():
-    assert _renewal.renewal_findings("ghost, app, wraith", KNOWN, batch_size="-1", within_days="soon") == [
+    assert _renewal.renewal_plan("ghost, app, wraith", KNOWN, batch_size="-1", within_days="soon")["findings"] == [
         "renewal_names has ghost, wraith; it may have app, shop, mail.",
         "renewal_batch_size is '-1'; it must be a whole number from 1.",
         "renewal_within_days is 'soon'; it must be a number of days, or empty for all.",
     ]
-    assert _renewal.renewal_findings(["app"], []) == [
+    assert _renewal.renewal_plan(["app"], [])["findings"] == [
         "renewal_names has app; it may have none, since no site has a certificate of its own."
     ]
 
 
 @pytest.mark.parametrize("size", [0, "0", 1.5, "", None, True])
 def test_a_batch_has_a_whole_number_of_certificates(size):
-    assert len(_renewal.renewal_findings([], KNOWN, batch_size=size)) == 1
+    assert len(_renewal.renewal_plan([], KNOWN, batch_size=size)["findings"]) == 1
 
 
 def test_batches_begin_with_what_expires_first():
-    plan = _renewal.renewal_plan([], CERTIFICATES, NOW, batch_size="2")
+    plan = _renewal.renewal_plan([], KNOWN, CERTIFICATES, NOW, batch_size="2")
     assert plan == {
+        "findings": [],
         "names": ["shop", "mail", "app"],
         "batches": [["shop", "mail"], ["app"]],
         "left": [],
@@ -70,26 +71,26 @@ def test_batches_begin_with_what_expires_first():
 
 def test_one_that_was_never_issued_comes_first():
     new = certificate("new", not_after=None, serial=None)
-    assert _renewal.renewal_plan("app new", [*CERTIFICATES, new], NOW, within_days=1)["names"] == ["new"]
+    assert _renewal.renewal_plan("app new", [*KNOWN, "new"], [*CERTIFICATES, new], NOW, within_days=1)["names"] == ["new"]
 
 
 @pytest.mark.parametrize(("days", "names"), [("", ["shop", "mail", "app"]), ("20", ["shop", "mail"]), (5.5, ["shop"]), (0, [])])
 def test_only_what_expires_within_some_days(days, names):
-    plan = _renewal.renewal_plan([], CERTIFICATES, NOW, batch_size=10, within_days=days)
+    plan = _renewal.renewal_plan([], KNOWN, CERTIFICATES, NOW, batch_size=10, within_days=days)
     assert plan["names"] == names
     assert plan["batches"] == ([names] if names else [])
     assert len(plan["left"]) == 3 - len(names)
 
 
 def test_what_is_left_alone_is_named_with_its_days():
-    plan = _renewal.renewal_plan("shop, app", CERTIFICATES, NOW, within_days=1)
+    plan = _renewal.renewal_plan("shop, app", KNOWN, CERTIFICATES, NOW, within_days=1)
     assert plan["left"] == ["shop is valid for 5 days yet", "app is valid for 60 days yet"]
     assert plan["summary"] == "nothing. Left alone: shop is valid for 5 days yet, app is valid for 60 days yet."
 
 
 def test_one_that_does_not_exist_is_named():
     absent = {"name": "app", "state": "Absent", "not_after": None}
-    assert _renewal.renewal_plan([], [absent], NOW)["missing"] == ["app"]
+    assert _renewal.renewal_plan([], ["app"], [absent], NOW)["missing"] == ["app"]
 
 
 @pytest.mark.parametrize(
@@ -97,8 +98,15 @@ def test_one_that_does_not_exist_is_named():
     [([], "app, shop, mail, once there is a cluster."), ("mail, app", "mail, app, once there is a cluster.")],
 )
 def test_what_would_be_renewed_once_there_is_a_cluster(names, summary):
-    assert _renewal.renewal_outlook(names, KNOWN) == {"names": [], "batches": [], "left": [], "missing": [], "summary": summary}
-    assert _renewal.renewal_outlook([], [])["summary"] == "nothing."
+    assert _renewal.renewal_plan(names, KNOWN) == {
+        "findings": [],
+        "names": [],
+        "batches": [],
+        "left": [],
+        "missing": [],
+        "summary": summary,
+    }
+    assert _renewal.renewal_plan([], [])["summary"] == "nothing."
 
 
 def test_lines_say_what_became_of_each():
@@ -132,8 +140,6 @@ def test_pods_that_did_not_live_through_it():
 def test_the_filters_have_their_names():
     assert set(filters.FilterModule().filters()) == {
         "gateway_restarts",
-        "renewal_findings",
         "renewal_lines",
-        "renewal_outlook",
         "renewal_plan",
     }

@@ -11,15 +11,14 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError
+from ansible_collections.baremesh.edge.plugins.module_utils._firewall.firewalld import FirewallError
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Run
+    from ansible_collections.baremesh.edge.plugins.module_utils._firewall.firewalld import Run
 
-COMMENT = "baremesh.edge host_ports"
 _ACTIONS = ("allow", "deny", "reject", "limit")
 # Words that a value follows, and what it is; "on" and "port" mean different things behind others.
 _FIELDS = {
@@ -134,15 +133,22 @@ def _has_port(ports: str, protocol: str, port: int) -> bool:
 
 
 class Ufw:
-    """ufw of this host; ``uplinks`` are the interfaces by which clients come, ``addresses`` where they go, as far as that is known."""
+    """ufw of this host. The comment marks the rules that are made here, and the advice ends the sentence when it fails.
 
-    def __init__(self, program: str, run: Run, uplinks: Collection[str] = (), addresses: Collection[str] = ()) -> None:
+    ``uplinks`` are the interfaces by which clients come, ``addresses`` where they go, as far as that is known.
+    """
+
+    def __init__(
+        self, program: str, run: Run, comment: str, advice: str = "", uplinks: Collection[str] = (), addresses: Collection[str] = ()
+    ) -> None:
         self._program = program
         self._run = run
+        self._comment = comment
+        self._advice = advice
         self._uplinks = set(uplinks)
         self._addresses = addresses
         self._profiles: dict[str, str] = {}
-        self._added = parse_added(self._ufw("show", "added")) if program else []
+        self.added = parse_added(self._ufw("show", "added")) if program else []
 
     def is_active(self) -> bool:
         """Return whether it filters now."""
@@ -150,18 +156,18 @@ class Ufw:
 
     def ours(self) -> list[tuple[str, ...]]:
         """Return the rules that were made here."""
-        return [words for words, comment in self._added if comment == COMMENT]
+        return [words for words, comment in self.added if comment == self._comment]
 
     def missing(self, desired: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
         """Return the rules that do not exist yet.
 
         Raises:
-            HostPortsError: a rule of others says the contrary, so that ours, behind it, would never be asked.
+            FirewallError: a rule of others says the contrary, so that ours, behind it, would never be asked.
         """
         deciding = {words: self._deciding(Rule.of(words)) for words in desired}
         against = dict.fromkeys(str(rule) for rule in deciding.values() if rule and rule.action != "allow")
         if against:
-            raise HostPortsError(
+            raise FirewallError(
                 f"ufw has {' and '.join(against)}, which says the contrary of what the host ports need; let a rule"
                 " before it accept their clients, or set host_ports_firewall to false if clients are kept out on purpose"
             )
@@ -170,7 +176,7 @@ class Ufw:
     def _deciding(self, desired: Rule) -> Rule | None:
         """Return the first rule that decides about what a desired rule lets in; none if there is none yet."""
         by_interface: set[str] = set()
-        for rule in (Rule.of(words) for words, _comment in self._added):
+        for rule in (Rule.of(words) for words, _comment in self.added):
             if rule.outgoing or rule.routed != desired.routed or rule.source not in ("", "0.0.0.0/0", "::/0"):
                 continue
             if not self._covers(rule, desired):
@@ -210,7 +216,7 @@ class Ufw:
 
     def add(self, rule: tuple[str, ...]) -> None:
         """Make a rule, now and for later."""
-        self._ufw(*rule, "comment", COMMENT)
+        self._ufw(*rule, "comment", self._comment)
 
     def delete(self, rule: tuple[str, ...]) -> None:
         """Delete a rule, now and for later."""
@@ -220,7 +226,7 @@ class Ufw:
     def _ufw(self, *arguments: str) -> str:
         code, out, err = self._run([self._program, *arguments])
         if code:
-            raise HostPortsError(f"`ufw {' '.join(arguments)}` fails: {reason_line(err or out)}")
+            raise FirewallError(f"`ufw {' '.join(arguments)}` fails: {reason_line(err or out)}{self._advice}")
         return out
 
 

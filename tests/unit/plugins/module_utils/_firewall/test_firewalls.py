@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import firewalld, listeners, model, ufw
+from ansible_collections.baremesh.edge.plugins.module_utils._firewall import firewalld, plan, ufw
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.firewall import COMMENT
 
 ADDED = """Added user rules (see 'ufw status' for running firewall):
 ufw allow 22/tcp
@@ -39,7 +41,7 @@ def ufw_with(added, log=None, **known):
             log.append(" ".join(arguments[1:]))
         return 0, {"show": added, "status": "Status: active\n"}.get(arguments[1], ""), ""
 
-    return ufw.Ufw("/usr/sbin/ufw", run, **known)
+    return ufw.Ufw("/usr/sbin/ufw", run, COMMENT, **known)
 
 
 def test_ufw_opens_only_what_is_not_open():
@@ -53,7 +55,7 @@ def test_ufw_knows_its_own_rules_by_their_comment():
 
 @pytest.mark.parametrize("action", ["deny", "reject", "limit"])
 def test_a_contrary_rule_of_ufw_is_not_overwritten(action):
-    with pytest.raises(model.HostPortsError, match=rf"`ufw {action} 80/tcp`.*host_ports_firewall"):
+    with pytest.raises(firewalld.FirewallError, match=rf"`ufw {action} 80/tcp`.*host_ports_firewall"):
         ufw_with(f"ufw {action} 80/tcp\n").missing([("allow", "80/tcp")])
 
 
@@ -61,7 +63,7 @@ def refusal(added, port=80, **known):
     """What ufw says against opening a port; empty if it can be opened, or is."""
     try:
         ufw_with(added, **known).missing([("allow", f"{port}/tcp")])
-    except model.HostPortsError as error:
+    except firewalld.FirewallError as error:
         return str(error)
     return ""
 
@@ -170,7 +172,7 @@ def test_rules_about_the_way_to_the_pods(rule, refused):
     tool = ufw_with(f"ufw {rule}\n", uplinks=["eth0"], addresses=["192.0.2.7"])
     desired = [("route", "allow", "to", "10.42.0.0/16")]
     if refused:
-        with pytest.raises(model.HostPortsError, match="`ufw route "):
+        with pytest.raises(firewalld.FirewallError, match="`ufw route "):
             tool.missing(desired)
     else:
         assert tool.missing(desired) == desired
@@ -206,7 +208,7 @@ class FakeFirewalld:
         return 0, "success\n", ""
 
     def tool(self):
-        return firewalld.Firewalld({"firewall-cmd": "firewall-cmd", "firewall-offline-cmd": "firewall-offline-cmd"}, self)
+        return firewalld.Firewalld(lambda name: name, self)
 
 
 def test_firewalld_zones_are_those_of_the_ways_out_and_of_pods():
@@ -214,8 +216,8 @@ def test_firewalld_zones_are_those_of_the_ways_out_and_of_pods():
 
 
 def test_firewalld_counts_services_and_tcp_ports_as_open():
-    there = FakeFirewalld().tool().there("public", [80, 81, 82, 443])
-    assert {(opening.port, opening.permanent) for opening in there} == {(81, False), (81, True), (443, False), (443, True)}
+    there = FakeFirewalld().tool().open_ports("public", [80, 81, 82, 443])
+    assert there == {firewalld.port_of("public", port, permanent) for port in (81, 443) for permanent in (False, True)}
 
 
 @pytest.mark.parametrize(
@@ -260,20 +262,20 @@ def test_a_contrary_rule_of_firewalld_is_named(rule, refused):
 def test_a_contrary_rule_of_firewalld_ends_the_run_with_the_way_out(monkeypatch):
     rule = 'rule port port="80" protocol="tcp" drop'
     monkeypatch.setattr(f"{__name__}.LISTING", f"{LISTING}\t{rule}\n")
-    with pytest.raises(model.HostPortsError, match=f"zone public has `{rule}`.*host_ports_firewall to false"):
-        FakeFirewalld().tool().there("public", [80])
+    with pytest.raises(firewalld.FirewallError, match=f"zone public has `{rule}`.*host_ports_firewall to false"):
+        FakeFirewalld().tool().open_ports("public", [80])
 
 
 def test_firewalld_is_closed_again_offline_where_it_does_not_run():
     fake = FakeFirewalld(running=False)
     for permanent in (False, True):
-        fake.tool().remove(firewalld.Opening("public", 80, permanent))
+        fake.tool().remove(firewalld.port_of("public", 80, permanent))
     assert fake.log == ["firewall-offline-cmd --zone=public --remove-port=80/tcp"]
 
 
 def test_firewalld_is_never_reloaded():
     fake = FakeFirewalld()
-    opening = firewalld.Opening("public", 80, permanent=True)
+    opening = firewalld.port_of("public", 80, permanent=True)
     fake.tool().add(opening)
     fake.tool().remove(opening)
     assert fake.log == [
@@ -282,9 +284,12 @@ def test_firewalld_is_never_reloaded():
     ]
 
 
-def test_a_record_is_read_back():
-    opening = firewalld.Opening("public", 80, permanent=True)
-    assert firewalld.Opening.from_record(opening.as_record()) == opening
+def test_a_record_is_read_back(tmp_path):
+    opening = firewalld.port_of("public", 80, permanent=True)
+    plan.write(tmp_path / "a/record.json", {opening})
+    assert plan.read(tmp_path / "a/record.json") == [opening]
+    plan.write(tmp_path / "a/record.json", set())
+    assert not (tmp_path / "a").exists()
 
 
 def test_uplinks_are_the_interfaces_with_a_default_route(tmp_path):

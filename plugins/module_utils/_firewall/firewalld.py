@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Openings in firewalld: ports in zones, at runtime and permanent, each looked at and changed by itself.
+"""Openings in firewalld, at runtime and permanent, each looked at and changed by itself.
 
 firewalld has no place for a comment, so that whose an opening is has to be recorded elsewhere. Nothing here reloads firewalld: with its
 default FlushAllOnReload a reload takes kube-proxy's rules away for seconds.
@@ -10,40 +10,43 @@ default FlushAllOnReload a reload takes kube-proxy's rules away for seconds.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Callable, NamedTuple, Optional
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Run
 
 #: Services of firewalld that open a port which people open by that name.
 _SERVICES = {80: "http", 443: "https"}
 
+# Returns the path of a command of the host, empty or C(None) if there is none.
+Find = Callable[[str], Optional[str]]
+# Returns exit code, standard output and standard error, as AnsibleModule.run_command does.
+Run = Callable[["list[str]"], "tuple[int, str, str]"]
 
-@dataclass(frozen=True)
-class Opening:
-    """A port in a zone, in what firewalld does now or in what it loads."""
+
+class FirewallError(EdgeError):
+    """A firewall that fails, or says the contrary of what is needed. The message is one sentence for the user."""
+
+
+class Opening(NamedTuple):
+    """Something in a zone, in what firewalld does now or in what it loads; the item follows ``--add-``, ``--list-`` and ``--remove-``."""
 
     zone: str
-    port: int
+    item: str
     permanent: bool
 
     def __str__(self) -> str:
-        return f"firewalld zone {self.zone}: {self.port}/tcp{' (permanent)' if self.permanent else ''}"
+        return f"firewalld zone {self.zone}: {self.item.partition('=')[2]}{' (permanent)' if self.permanent else ''}"
 
-    def as_record(self) -> dict[str, Any]:
-        """Return plain data for the record."""
-        return {"zone": self.zone, "port": self.port, "permanent": self.permanent}
+    def arguments(self, verb: str) -> list[str]:
+        """Return the arguments that do something with it."""
+        return [*["--permanent"] * self.permanent, f"--zone={self.zone}", f"--{verb}-{self.item}"]
 
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Opening:
-        """Read what ``as_record`` has written."""
-        return cls(str(record["zone"]), int(record["port"]), bool(record["permanent"]))
+
+def port_of(zone: str, port: int, permanent: bool) -> Opening:
+    """Return the opening of a TCP port."""
+    return Opening(zone, f"port={port}/tcp", permanent)
 
 
 def is_open(listing: str, port: int) -> bool:
@@ -80,12 +83,13 @@ def refusals(listing: str, ports: Iterable[int]) -> list[str]:
 
 
 class Firewalld:
-    """firewalld of this host."""
+    """firewalld of this host; ``advice`` ends the sentence when it fails."""
 
-    def __init__(self, programs: Mapping[str, str], run: Run) -> None:
-        self._online = programs.get("firewall-cmd", "")
-        self._offline = programs.get("firewall-offline-cmd", "")
+    def __init__(self, find: Find, run: Run, advice: str = "") -> None:
+        self._online = find("firewall-cmd") or ""
+        self._offline = find("firewall-offline-cmd") or ""
         self._run = run
+        self._advice = advice
 
     def is_active(self) -> bool:
         """Return whether it filters now."""
@@ -93,18 +97,23 @@ class Firewalld:
 
     def zones(self, interfaces: Iterable[str]) -> list[str]:
         """Return the zones that packets of these interfaces and of pods belong to: an interface without a zone is in the default one."""
-        found = {self._cmd("--get-default-zone").strip(): None}
+        found = {self._default_zone(): None}
         for interface in interfaces:
             code, out, _err = self._run([self._online, f"--get-zone-of-interface={interface}"])
             if code == 0:
                 found[out.strip()] = None
         return list(found)
 
-    def there(self, zone: str, ports: Iterable[int]) -> set[Opening]:
+    def active_zones(self) -> set[str]:
+        """Return the zones with interfaces or sources, and the default one."""
+        listed = self._cmd("--get-active-zones").splitlines()
+        return {line.split()[0] for line in listed if line and not line[0].isspace()} | {self._default_zone()}
+
+    def open_ports(self, zone: str, ports: Iterable[int]) -> set[Opening]:
         """Return which of the ports are open in a zone, by whomever.
 
         Raises:
-            HostPortsError: firewalld knows no such zone, or a rule of others says the contrary.
+            FirewallError: firewalld knows no such zone, or a rule of others says the contrary.
         """
         asked = list(ports)
         found = set()
@@ -112,27 +121,38 @@ class Firewalld:
             listing = self._cmd(*["--permanent"] * permanent, f"--zone={zone}", "--list-all")
             against = refusals(listing, asked)
             if against:
-                raise HostPortsError(
+                raise FirewallError(
                     f"firewalld zone {zone} has `{'` and `'.join(against)}`, which says the contrary of what the host ports need;"
                     " let a rule before it accept their clients, or set host_ports_firewall to false if clients are kept out on purpose"
                 )
-            found |= {Opening(zone, port, permanent) for port in asked if is_open(listing, port)}
+            found |= {port_of(zone, port, permanent) for port in asked if is_open(listing, port)}
+        return found
+
+    def sources_and_rules(self, zones: Iterable[str]) -> set[Opening]:
+        """Return the sources and rich rules of zones."""
+        found = set()
+        for zone, permanent, kind in ((zone, kept, kind) for zone in zones for kept in (False, True) for kind in ("source", "rich-rule")):
+            out = self._cmd(*["--permanent"] * permanent, f"--zone={zone}", f"--list-{kind}s")
+            lines = out.split() if kind == "source" else map(str.strip, out.splitlines())
+            found |= {Opening(zone, f"{kind}={line}", permanent) for line in lines if line}
         return found
 
     def add(self, opening: Opening) -> None:
-        """Open a port."""
-        self._cmd(*["--permanent"] * opening.permanent, f"--zone={opening.zone}", f"--add-port={opening.port}/tcp")
+        """Open something."""
+        self._cmd(*opening.arguments("add"))
 
     def remove(self, opening: Opening) -> None:
-        """Close a port; where firewalld does not run there is nothing but what it would load."""
-        arguments = [f"--zone={opening.zone}", f"--remove-port={opening.port}/tcp"]
+        """Close something; where firewalld does not run there is nothing but what it would load."""
         if self.is_active():
-            self._cmd(*["--permanent"] * opening.permanent, *arguments)
+            self._cmd(*opening.arguments("remove"))
         elif opening.permanent and self._offline:
-            self._run([self._offline, *arguments])
+            self._run([self._offline, *opening.arguments("remove")[1:]])
+
+    def _default_zone(self) -> str:
+        return self._cmd("--get-default-zone").strip()
 
     def _cmd(self, *arguments: str) -> str:
         code, out, err = self._run([self._online, *arguments])
         if code:
-            raise HostPortsError(f"`firewall-cmd {' '.join(arguments)}` fails: {reason_line(err or out)}")
+            raise FirewallError(f"`firewall-cmd {' '.join(arguments)}` fails: {reason_line(err or out)}{self._advice}")
         return out
