@@ -31,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "_k3s": {"_errors", "_text", "_cause", "_wait", "_rule_tools"},
     "_preflight": {"_errors", "_text", "_wait", "_host_ports"},
     # What runs on the controller knows no client; it shares a few pure functions with the hosts. The process of a run is there.
-    "plugin_utils": {"_errors", "_text", "_process", "_k3s", "_istio"},
+    "plugin_utils": {"_errors", "_text", "_process", "_k3s", "_istio", "_host_ports"},
     "doc_fragments": set(),
     "filter": {"plugin_utils"},
     "action": {"plugin_utils", "_host_ports"},
