@@ -34,7 +34,8 @@ def host_addresses(hosts: Sequence[str], hostvars: HostVars) -> list[str]:
     Returns:
         An address or name for each host, in the same order.
     """
-    known = {host: hostvars[host] if host in hostvars else {} for host in as_list(hosts, "edge_hosts")}
+    # For a host that is not there Ansible's get() returns an undefined value instead of the default.
+    known = {host: hostvars[host] if host in hostvars else {} for host in as_list(hosts, "edge_hosts")}  # noqa: SIM401
     return [str(variables.get("edge_address") or variables.get("ansible_host") or host) for host, variables in known.items()]
 
 
