@@ -14,9 +14,9 @@ description:
   - Asks each address, under the name of each host, for an ACME challenge that does not exist. Only the gateway's own 404
     shows that nothing takes challenges from cert-manager's solver; anything else may cost an order, and after a few of
     them a rate limit.
-  - Where the gateway gives another answer, the module reads its Gateways, VirtualServices, AuthorizationPolicies,
-    EnvoyFilters and WasmPlugins. A rule that gives way to the solver's, such as a redirect without a condition, is no
-    problem. The object that takes challenges is named.
+  - Where the gateway gives another answer, the module reads its Gateways, VirtualServices, HTTPRoutes, Ingresses,
+    AuthorizationPolicies, EnvoyFilters and WasmPlugins. A rule that gives way to the solver's, such as a redirect
+    without a condition, is no problem. The object that takes challenges is named.
   - Distinguishes a name that does not resolve, a port that is closed, one that is dropped, and another server.
   - Looks up the hosts too, where the module runs, and warns when they point elsewhere. The ACME server may see another
     DNS, so this is not a failure.

@@ -103,7 +103,7 @@ class Fields:
 
     def _matching(self, key: str, pattern: re.Pattern[str], expected: str, required: bool = False) -> str | None:
         value = self.text(key, required)
-        if value is not None and not pattern.match(value):
+        if value is not None and not pattern.fullmatch(value):
             self.report(f"{key} is '{value}'; it must be {expected}")
             return None
         return value
@@ -136,8 +136,8 @@ class Fields:
         return default
 
     def integer(self, key: str, least: int, most: int) -> int | None:
-        value = self.text(key)
-        if value is None:
+        value = str("" if self.raw.get(key) is None else self.raw[key]).strip()
+        if not value:
             return None
         if not value.isdecimal() or not least <= int(value) <= most:
             self.report(f"{key} is '{value}'; it must be a number from {least} to {most}")

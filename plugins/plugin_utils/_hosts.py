@@ -12,6 +12,8 @@ from typing import Any
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_list
+
 Groups = Mapping[str, Sequence[str]]
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -32,7 +34,9 @@ def host_addresses(hosts: Sequence[str], hostvars: HostVars) -> list[str]:
     Returns:
         An address or name for each host, in the same order.
     """
-    return [str(hostvars[host].get("edge_address") or hostvars[host].get("ansible_host") or host) for host in hosts]
+    # For a host that is not there Ansible's get() returns an undefined value instead of the default.
+    known = {host: hostvars[host] if host in hostvars else {} for host in as_list(hosts, "edge_hosts")}  # noqa: SIM401
+    return [str(variables.get("edge_address") or variables.get("ansible_host") or host) for host, variables in known.items()]
 
 
 def group_findings(groups: Groups) -> list[str]:

@@ -62,7 +62,7 @@ SECRET_KEYS = _words("token agent-token datastore-endpoint etcd-s3-access-key et
 
 _GONE: Mapping[str, str] = {
     "no-flannel": "flannel-backend: none",
-    "no-deploy": "disable",
+    "no-deploy": "k3s_disable",
     "cluster-secret": "token",
     "disable-selinux": "selinux",
     "kube-controller-arg": "kube-controller-manager-arg",
@@ -81,10 +81,10 @@ _OWNED: Mapping[str, str] = {
 
 
 # Parts that K3s packages: people turn them off with a key of their own name, which K3s never had.
-_PACKAGED = _words("traefik servicelb local-storage metrics-server coredns runtimes")
+_PACKAGED = re.compile(r"(?:(disable|enable|no|skip|with|without)-)?(traefik|servicelb|local-storage|metrics-server|coredns|runtimes)")
 
-# No hint may suggest a key that stops or wipes part of a server.
-_HARMFUL = re.compile(r"disable|cluster-reset|rootless")
+# No hint may suggest a key that stops or wipes part of a server, or all of its containers.
+_HARMFUL = re.compile(r"disable|cluster-reset|rootless|^docker$")
 
 # What YAML makes of an unquoted 0600, 0640, 0644 and 0660.
 _OCTAL = {384: "0600", 416: "0640", 420: "0644", 432: "0660"}
@@ -104,8 +104,10 @@ def _key_finding(key: str, kind: str, variable: str, extra: Collection[str]) -> 
         return None
     if plain in _GONE:
         return f"{variable} has the key {key!r}, which K3s no longer has: use {_GONE[plain]} instead."
-    if plain.removeprefix("disable-") in _PACKAGED:
-        return f"{variable} has the key {key!r}, which K3s does not know: add {plain.removeprefix('disable-')!r} to k3s_disable instead."
+    packaged = _PACKAGED.fullmatch(plain.lower().replace("_", "-"))
+    if packaged:
+        change = "take {} out of" if packaged.group(1) in ("enable", "with") else "add {} to"
+        return f"{variable} has the key {key!r}, which K3s does not know: {change.format(repr(packaged.group(2)))} k3s_disable instead."
     if kind == "agent" and plain in SERVER_KEYS:
         return f"{variable} has the key {key!r}, which only a server takes (an agent does not start with it): move it to k3s_server_config."
     if kind == "server" and plain in AGENT_KEYS:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import VERSION_FORM, VERSION_HELP
@@ -24,16 +24,41 @@ Settings = Mapping[str, Any]
 
 _TRUE = ("true", "yes", "on", "1")
 
-# Keys of registries.yaml, level by level; "*" stands for a name that the user chooses, None for any value.
+# Keys of registries.yaml, level by level. "*" stands for the name of a registry; where a level ends, its value has one of the _FORMS.
 _REGISTRIES: Mapping[str, Any] = {
-    "mirrors": {"*": {"endpoint": None, "rewrite": None}},
+    "mirrors": {"*": {"endpoint": "addresses", "rewrite": "texts"}},
     "configs": {
         "*": {
-            "auth": dict.fromkeys(("username", "password", "auth", "identity_token", "identitytoken")),
-            "tls": dict.fromkeys(("ca_file", "cert_file", "key_file", "insecure_skip_verify")),
+            "auth": dict.fromkeys(("username", "password", "auth", "identity_token", "identitytoken"), "text"),
+            "tls": {**dict.fromkeys(("ca_file", "cert_file", "key_file"), "text"), "insecure_skip_verify": "switch"},
         }
     },
-    "auths": None,
+    "auths": "any",
+}
+_SCALAR = (str, int, float)
+# Values may be passwords and are not shown.
+_FORMS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "any": (lambda _value: True, ""),
+    "text": (lambda value: isinstance(value, _SCALAR), "must be text (its value is not shown)"),
+    "switch": (lambda value: isinstance(value, bool), "must be true or false, without quotes"),
+    "texts": (
+        lambda value: isinstance(value, Mapping) and all(isinstance(text, _SCALAR) for text in value.values()),
+        "must be a dictionary of regular expressions and what takes their place",
+    ),
+    "addresses": (
+        lambda value: isinstance(value, (list, tuple)) and all(isinstance(entry, str) and entry for entry in value),
+        "cannot be read: it must be a list of addresses such as https://registry.example.com:5000",
+    ),
+}
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s/:@\[\]]+)(:\d+)?"
+_REGISTRY = re.compile(rf"\*|{_HOST}")
+_ENDPOINT = re.compile(rf"(?i)(https?://([^\s/@]*@)?)?{_HOST}(/(?!/)\S*)?")
+_TOKEN = re.compile(r"(?!K10)[\s\S]*|\s*K10(([0-9A-Fa-f]{64})?::)?([^:\s]*:[^:\s]\S*|[a-z0-9]{6}\.[a-z0-9]{16})\s*")
+# Fields of an image archive: what each must look like, and how that is said.
+_ARCHIVE = {
+    "url": (r"[A-Za-z][A-Za-z0-9+.-]*://\S+", "an address with its scheme, such as https://mirror.example.com/images.tar"),
+    "checksum": (r"(sha256:)?[0-9A-Fa-f]{64}", "sha256: and 64 hex digits"),
+    "name": (r"[^/]*", "the name of a file, without a folder"),
 }
 # Environment variables that K3s reads although the role decides what they say.
 _OWNED_ENVIRONMENT = {
@@ -105,19 +130,53 @@ def _registries_findings(value: Any, known: Mapping[str, Any], place: str = "k3s
     if not isinstance(value, Mapping):
         # Below "configs" it may be a password that lacks its key.
         shown = f"is {value!r}: it must" if place.startswith("k3s_registries.mirrors") else "must"
-        return [f"{place} {shown} be a dictionary with the keys {', '.join(known)}."]
+        keys = "names of registries, such as docker.io, as keys" if "*" in known else f"the keys {', '.join(known)}"
+        return [f"{place} {shown} be a dictionary with {keys}."]
     found = []
     for key, below in value.items():
-        inside = f"{place}.{key}"
-        if "*" not in known and key not in known:
+        inside, level = f"{place}.{key}", known.get(key, known.get("*"))
+        if level is None:
             close = difflib.get_close_matches(str(key), known, n=1)
             hint = f"did you mean {close[0]!r}? K3s takes" if close else "K3s takes"
             found.append(f"{place} has the key {key!r}, which K3s ignores: {hint} {', '.join(known)}.")
-        elif key == "endpoint":
-            if not isinstance(below, (list, tuple)) or not all(isinstance(entry, str) and entry for entry in below):
-                found.append(f"{inside} cannot be read: it must be a list of addresses such as https://registry.example.com:5000.")
-        elif known.get(key, known.get("*")) is not None and below is not None:
-            found += _registries_findings(below, known.get(key, known.get("*")), inside)
+        elif "*" in known and not _REGISTRY.fullmatch(str(key)):
+            found.append(
+                f"{place} has the registry {key!r}, which no image names: write its host and port alone, such as docker.io or r:5000."
+            )
+        elif isinstance(level, str) and below is not None:
+            fits, sentence = _FORMS[level]
+            found += _endpoint_findings(inside, below) if fits(below) and key == "endpoint" else []
+            found += [] if fits(below) else [f"{inside} {sentence}."]
+        elif below is not None:
+            found += _registries_findings(below, level, inside)
+    return found
+
+
+def _endpoint_findings(place: str, endpoints: Sequence[str]) -> list[str]:
+    return [
+        f"{place} has {entry!r}: each entry must be an address such as https://registry.example.com:5000."
+        for entry in endpoints
+        if not _ENDPOINT.fullmatch(entry)
+    ]
+
+
+def _archive_findings(value: Any) -> list[str]:
+    """Return what is wrong with k3s_image_archives."""
+    entries = read_list(value)
+    if entries is None:
+        return [list_finding(value, "k3s_image_archives")]
+    found = []
+    for index, entry in enumerate(map(read_dict, entries)):
+        place = f"k3s_image_archives[{index}]"
+        if not entry:
+            found.append(f"{place} is {entries[index]!r}: it must be a dictionary with url and checksum.")
+            continue
+        found += [f"{place} has the key {key!r}: it may have url, checksum and name." for key in entry if key not in _ARCHIVE]
+        found += [
+            f"{place}.{key} is {entry.get(key)!r}: it must be {expected}."
+            for key, (form, expected) in _ARCHIVE.items()
+            if not re.fullmatch(form, str(entry.get(key) or ""))
+        ]
     return found
 
 
@@ -136,6 +195,16 @@ def settings_findings(settings: Settings, kind: str) -> list[str]:
         found += _server_findings(settings, own_config(settings, kind))
     found += [dict_finding(settings[key], f"k3s_{key}") for key in ("registries", "environment") if read_dict(settings.get(key)) is None]
     found += _registries_findings(read_dict(settings.get("registries")) or {}, _REGISTRIES)
+    found += _archive_findings(settings.get("image_archives"))
+    own = own_config(settings, kind)
+    tokens = {"k3s_token": settings.get("token"), **{f"k3s_{kind}_config.{key}": own.get(key) for key in ("token", "agent-token")}}
+    found += [
+        f"{name} cannot be a token (its value is not shown): it must be a password, or K10<hash of the CA>::<user>:<password>."
+        for name, token in tokens.items()
+        if isinstance(token, (Mapping, list, tuple)) or not _TOKEN.fullmatch(str(token or ""))
+    ]
+    if not settings.get("server_known", True):
+        found.append(f"k3s_server_host is {settings['server_host']!r}: it must be a host of the inventory.")
     return found + [
         f"k3s_environment has {name}, which the role decides itself: use {_OWNED_ENVIRONMENT[name]}."
         for name in read_dict(settings.get("environment")) or {}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Judges variables that are one number, switch, name, path or address each. Most are read long after hosts were changed."""
+"""Judges variables that need no other to be judged. Most are read long after hosts were changed."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
+from jinja2.exceptions import UndefinedError
+
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError, networks, parse
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_list, list_finding, read_dict, read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import gateway_releases
 
-_URL = re.compile(r"^[a-z][a-z0-9+.-]*://[^\s/]\S*$|^file:///\S*$", re.IGNORECASE)
-
-
-def _url(fields: Fields, variable: str) -> None:
-    value = fields.text(variable)
-    if value is not None and not _URL.match(value):
-        fields.report(f"{variable} is '{value}'; it must be an address with its scheme, such as https://mirror.example.com/k3s")
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
-def _path(fields: Fields, variable: str) -> None:
-    value = fields.text(variable)
-    if value is not None and not value.startswith("/"):
-        fields.report(f"{variable} is '{value}'; it must be an absolute path")
+def _form(pattern: str, expected: str) -> Callable[[Fields, str], None]:
+    """Return a rule for values whose text matches a pattern as a whole."""
+
+    def judge(fields: Fields, variable: str) -> None:
+        if not re.fullmatch(pattern, str(fields.raw[variable])):
+            fields.report(f"{variable} is '{fields.raw[variable]}'; it must be {expected}")
+
+    return judge
 
 
-def _port(fields: Fields, variable: str) -> None:
-    fields.integer(variable, 1, 65535)
-
-
-def _seconds(fields: Fields, variable: str) -> None:
-    fields.integer(variable, 1, 86400)
+def _number(least: int, most: int) -> Callable[[Fields, str], Any]:
+    return lambda fields, variable: fields.integer(variable, least, most)
 
 
 def _switch(fields: Fields, variable: str) -> None:
@@ -43,22 +43,74 @@ def _name(fields: Fields, variable: str) -> None:
     fields.name(variable)
 
 
-RULES: Mapping[str, Callable[[Fields, str], None]] = {
-    **dict.fromkeys(("edge_http_node_port", "edge_https_node_port"), _port),
-    **dict.fromkeys(("edge_wait_timeout",), _seconds),
-    **dict.fromkeys(("edge_allow_no_sites", "edge_live_progress", "edge_reset_k3s"), _switch),
-    **dict.fromkeys(("cert_manager_namespace", "edge_istio_namespace"), _name),
-    **dict.fromkeys(("edge_helm", "edge_tools_dir", "k3s_bin_dir", "k3s_data_dir"), _path),
-    **dict.fromkeys(
-        ("api_client_helm_url", "cert_manager_chart_repository", "istio_chart_repository", "k3s_release_url", "k3s_server_url"), _url
-    ),
+def _list(fields: Fields, variable: str) -> None:
+    if read_list(fields.raw[variable]) is None:
+        fields.report(list_finding(fields.raw[variable], variable))
+
+
+def _reader(read: Callable[[Any, str], Any]) -> Callable[[Fields, str], None]:
+    """Return a rule that reports what a reader of the roles raises."""
+
+    def judge(fields: Fields, variable: str) -> None:
+        try:
+            read(fields.raw[variable], variable)
+        except (AnsibleFilterError, HostPortsError) as error:
+            fields.report(str(error))
+
+    return judge
+
+
+def _host_ports(value: Any, variable: str) -> None:
+    entries = as_list(value, variable, dictionaries=True)
+    parse([{**entry, "sources": read_list(entry.get("sources"))} for entry in entries], prefix=variable.removesuffix("ports"))
+
+
+def _gateways(fields: Fields, variable: str) -> None:
+    value = fields.raw[variable]
+    one = variable == "istio_ingress_gateway"
+    entries = [read_dict(value) or value] if one else read_list(value)
+    found = gateway_releases(value if entries is None else entries, {"namespace": "", "version": ""})[1]
+    fields.findings += [text.replace("istio_gateways[0]", variable) if one else text for text in found]
+
+
+_RULES: Mapping[Callable[[Fields, str], Any], str] = {
+    _number(1, 65535): "edge_http_node_port edge_https_node_port",
+    _number(1, 86400): "edge_wait_timeout cert_manager_wait_timeout certificate_wait_timeout gateway_wait_timeout istio_wait_timeout "
+    "k3s_start_timeout preflight_timeout renewal_wait_timeout",
+    _number(1, 1000): "istio_gateway_replicas renewal_batch_size",
+    _form(r"(?!0*\.?0*$)\d+(\.\d+)?", "a number of seconds above 0"): "preflight_max_clock_skew",
+    _switch: "edge_allow_no_sites edge_live_progress edge_reset_k3s api_client_install cert_manager_remove_crds certificate_fail_fast "
+    "certificate_http01_preflight certificate_prune_secrets gateway_wait_for_credentials host_ports_close_nodeports host_ports_firewall "
+    "host_ports_refuse_held_ports istio_remove_crds k3s_airgap_images k3s_allow_any_version_step k3s_firewall k3s_remove_node "
+    "k3s_remove_node_identity k3s_wait preflight_serves_ipv6 renewal_http01_preflight report_fail",
+    _form(r"(?i)true|false|yes|no|auto", "true, false or auto"): "host_ports_verify",
+    _form("nftables|iptables|loadbalancer|auto", "nftables, iptables, loadbalancer or auto"): "host_ports_backend",
+    _form("Local|Cluster", "Local or Cluster"): "istio_gateway_external_traffic_policy",
+    _name: "cert_manager_namespace edge_istio_namespace",
+    _form(rf"{_LABEL}(\.{_LABEL})*", "a name of lower case letters, digits, '-' and '.'"): "istio_ingress_class",
+    _form(r"(?s)/.*", "an absolute path"): "cert_manager_chart_dir edge_helm edge_kubeconfig edge_tools_dir istio_chart_dir k3s_bin_dir "
+    "k3s_data_dir",
+    _form(
+        r"(?i)[a-z][a-z0-9+.-]*://[^\s/]\S*|file:///\S*", "an address with its scheme, such as https://mirror.example.com/k3s"
+    ): "api_client_helm_url cert_manager_chart_repository istio_chart_repository k3s_release_url k3s_server_url",
+    _form(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as v3.21.4"): "api_client_helm_version",
+    _list: "cert_manager_used_issuers edge_host_addresses edge_hosts edge_server_hosts host_ports_firewalld_zones host_ports_packages "
+    "host_ports_verify_addresses k3s_firewall_sources renewal_names",
+    _reader(lambda value, variable: networks(as_list(value, variable), variable)): "host_ports_nodeport_sources",
+    _reader(_host_ports): "host_ports_ports",
+    _gateways: "istio_gateways istio_ingress_gateway",
 }
+RULES = {variable: rule for rule, variables in _RULES.items() for variable in variables.split()}
 
 
 def plain_findings(values: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each variable that is not what it must be; a variable without a value is left to its default."""
     found: list[str] = []
-    fields = Fields({name: value for name, value in values.items() if value not in (None, "")}, "", found)
-    for variable in fields.raw:
-        RULES[variable](fields, variable)
+    for variable, rule in RULES.items():
+        try:
+            if values.get(variable) not in (None, ""):
+                rule(Fields(values, "", found), variable)
+        except UndefinedError:
+            # It stands on the default of a role, which exists in the role's own play only, where the role reads it.
+            continue
     return found

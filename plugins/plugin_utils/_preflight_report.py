@@ -105,7 +105,10 @@ class Preflight:
     @property
     def k3s(self) -> Mapping[str, Any]:
         """The settings of K3s by the names that its own role uses."""
-        names = ("version", "server_config", "agent_config", "extra_config_keys", "disable", "registries", "environment")
+        names = (
+            *("version", "server_config", "agent_config", "extra_config_keys", "disable", "registries", "environment"),
+            *("token", "image_archives"),
+        )
         same = {key: self.settings.get(key) for key in ("servers", "cluster_domain", "node_ports")}
         return {**same, **{name: self.settings.get(f"k3s_{name}") for name in names}}
 

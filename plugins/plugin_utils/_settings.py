@@ -15,6 +15,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Field
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import list_finding, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import MOST_PROXIES
+from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import virtual_service_problems
 from ansible_collections.baremesh.edge.plugins.plugin_utils._schemas import is_of, judge, schema_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import ISTIO_API, LABELS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import PRIVATE_KEY, read_private_key
@@ -133,6 +134,8 @@ def read_manifests(
             continue
         if manifest["kind"] == "Certificate" and manifest.get("spec"):
             findings += [f"{fields.place}.spec: {problem}" for problem in problems(asked_by(manifest), issuer_of(manifest, issuers))]
+        if manifest["kind"] == "VirtualService":
+            findings += [f"{fields.place}.spec: {problem}" for problem in virtual_service_problems(manifest.get("spec") or {})]
         key = (str(manifest["metadata"]["namespace"]), str(manifest["metadata"]["name"]))
         if key in found:
             findings.append(f"{fields.place}: metadata.name '{key[1]}' is already that of another one in namespace {key[0]}")

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +14,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _certificate_
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
+from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import regex_problems, unreachable
 
 TLS_VERSIONS = {"1.2": "TLSV1_2", "1.3": "TLSV1_3"}
 # Suites of TLS 1.2 that Istio passes on (pkg/config/security); those of TLS 1.3 cannot be chosen.
@@ -33,10 +32,6 @@ RESERVED_NAMES = ("edge-http",)
 # Suffixes of what is made beside the objects that bear the site's own name.
 REDIRECT_SUFFIX = "-redirect"
 CA_SUFFIX = "-cacert"
-# Envoy's regular expressions are RE2. What RE2 does not have, and how Python words what neither of them takes.
-_NOT_RE2 = re.compile(r"\(\?(?:[=!>(]|<[=!]|P=)|\\[1-9]|[*+?}]\+")
-_LITERAL = re.compile(r"\\Q.*?(?:\\E|$)|\\[^1-9]|\[\^?\]?(?:\\.|[^\]\\])*\]")
-_NOT_REGEX = ("unterminated", "unbalanced", "missing", "nothing to repeat", "multiple repeat", "bad character range", "min repeat")
 NAME_LIMIT = 63 - len(REDIRECT_SUFFIX)
 
 
@@ -110,7 +105,8 @@ def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -
     if match in ("prefix", "exact") and value and not value.startswith("/"):
         at.report(f"{match} is '{value}'; a path begins with /")
     if match == "regex" and value:
-        _regex(at, value)
+        for problem in regex_problems(value):
+            at.report(problem)
     rewrite = at.text("rewrite")
     if rewrite is not None and not rewrite.startswith("/"):
         at.report(f"rewrite is '{rewrite}'; a path begins with /")
@@ -124,55 +120,6 @@ def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -
         headers=_judged(at, "headers"),
         retries=_judged(at, "retries"),
     )
-
-
-def _regex(at: Fields, value: str) -> None:
-    """Report a regular expression that Envoy would not take; what only RE2 knows passes."""
-    foreign = _NOT_RE2.search(_LITERAL.sub("x", value))
-    if foreign:
-        at.report(f"regex is '{value}'; Envoy's regular expressions (RE2) do not have '{foreign.group()}'")
-        return
-    try:
-        with warnings.catch_warnings():
-            # Classes such as [[:alpha:]] are RE2's.
-            warnings.simplefilter("ignore")
-            re.compile(value)
-    except re.error as exc:
-        if exc.msg.startswith(_NOT_REGEX):
-            at.report(f"regex is '{value}'; it must be a regular expression (RE2): {exc}")
-
-
-def _takes(earlier: Route, later: Route) -> bool:
-    """Return whether a route takes every request that a later one is for."""
-    if earlier.match is None or (earlier.match == "prefix" and earlier.value == "/") or (earlier.match, earlier.value) == ("regex", ".*"):
-        return True
-    if (earlier.match, earlier.value) == (later.match, later.value):
-        return True
-    if later.match not in ("prefix", "exact"):
-        return False
-    if earlier.match == "prefix":
-        return later.value.startswith(earlier.value)
-    # With .* at its end it also takes all that a prefix has behind it, unless an alternative did not have it.
-    open_end = earlier.value.endswith(".*") and "|" not in earlier.value and not earlier.value.endswith("\\.*")
-    if earlier.match == "regex" and (later.match == "exact" or open_end):
-        try:
-            return re.fullmatch(earlier.value, later.value) is not None
-        except re.error:
-            return False
-    return False
-
-
-def _unreachable(fields: Fields, routes: Sequence[Route]) -> None:
-    """Report routes that never see a request, because an earlier one takes all of theirs."""
-    for later, route in enumerate(routes):
-        for earlier, other in enumerate(routes[:later]):
-            if _takes(other, route):
-                what = f"{other.match} {other.value}" if other.match else "no match"
-                fields.report(
-                    f"routes[{later}] ({route.value or 'no match'}) is never reached, "
-                    f"routes[{earlier}] ({what}) takes its requests; put the longer path first"
-                )
-                break
 
 
 def rewrite_warnings(sites: Sequence[Site]) -> list[str]:
@@ -337,7 +284,8 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
         certificate=_certificate(fields),
     )
     if all(route.service and route.port for route in site.routes):
-        _unreachable(fields, site.routes)
+        for problem in unreachable([[{"uri": {route.match: route.value}} if route.match else {}] for route in site.routes], "routes"):
+            fields.report(problem)
     _agreement(fields, site, issuers, private_key)
     return site
 

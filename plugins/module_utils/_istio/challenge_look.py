@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import Cluster, explain
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import PATH, Cluster, explain
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.other_routes import of_gateway_api, of_ingresses
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import selector_text
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError
@@ -18,6 +19,10 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources impo
     AUTHORIZATION_POLICIES,
     ENVOY_FILTERS,
     GATEWAYS,
+    HTTP_ROUTES,
+    INGRESS_CLASSES,
+    INGRESSES,
+    KUBE_GATEWAYS,
     PODS,
     VIRTUAL_SERVICES,
     WASM_PLUGINS,
@@ -58,12 +63,17 @@ class ChallengeLook:
         pods = client.list(PODS, namespace, selector_text(selector) if selector else None).get("items") or []
         pod: Mapping[str, Any] = next(filter(proxy_config, pods), {})
         self.name = _server_name(proxy_config(pod))
+        labels = (pod.get("metadata") or {}).get("labels") or dict(selector or {})
         self.cluster = Cluster(
-            labels=(pod.get("metadata") or {}).get("labels") or dict(selector or {}),
+            labels=labels,
             namespace=namespace,
             root_namespace=root_namespace,
             gateways=_all(client, GATEWAYS),
-            virtual_services=_all(client, VIRTUAL_SERVICES),
+            virtual_services=[
+                *_all(client, VIRTUAL_SERVICES),
+                *of_gateway_api(_all(client, KUBE_GATEWAYS), _all(client, HTTP_ROUTES), labels, namespace),
+                *of_ingresses(_all(client, INGRESSES), _all(client, INGRESS_CLASSES), PATH),
+            ],
             policies=_all(client, AUTHORIZATION_POLICIES),
             filters=[*_all(client, ENVOY_FILTERS), *_all(client, WASM_PLUGINS)],
         )

@@ -17,6 +17,8 @@ from typing import Any
 
 Object = Mapping[str, Any]
 
+#: What routes name as their Gateway that are attached to the gateway's pods without one of Istio's Gateways.
+ATTACHED = "attached/otherwise"
 PATH = "/.well-known/acme-challenge/edge-check"
 # What of an EnvoyFilter changes how requests are answered; clusters and bootstrap do not.
 _PATCHED = ("LISTENER", "FILTER_CHAIN", "NETWORK_FILTER", "HTTP_FILTER", "ROUTE_CONFIGURATION", "VIRTUAL_HOST", "HTTP_ROUTE")
@@ -69,7 +71,7 @@ def explain(cluster: Cluster, host: str, port: int = 80, path: str = PATH) -> Ex
         _judge_redirect(cluster, gateway, server, host, found)
     bound = {_full_name(gateway) for gateway, server in plain if any(matches(host, bare(name)) for name in _list(server, "hosts"))}
     for service in cluster.virtual_services:
-        _judge_routes(service, bound, host, port, path, found)
+        _judge_routes(service, {*bound, ATTACHED}, host, port, path, found)
     _judge_policies(cluster, host, port, path, found)
     for patch in cluster.filters:
         if _applies(patch, cluster, "workloadSelector") and _patches_requests(patch):
@@ -163,7 +165,9 @@ def _judge_routes(service: Object, bound: set[str], host: str, port: int, path: 
         for _match, rule in taken:
             _add_answer(rule, found)
     else:
-        found.obstacles.append(f"VirtualService {_full_name(service)} takes {_condition(ahead[0])} before the solver's route")
+        found.obstacles.append(
+            f"{service.get('kind') or 'VirtualService'} {_full_name(service)} takes {_condition(ahead[0])} before the solver's route"
+        )
 
 
 def _add_answer(rule: Object, found: Explanation) -> None:

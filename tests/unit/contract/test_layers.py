@@ -32,7 +32,7 @@ ROOMS: dict[str, set[str]] = {
     "_k3s": {"_errors", "_text", "_cause", "_wait", "_rule_tools", "_firewall"},
     "_preflight": {"_errors", "_text", "_wait", "_host_ports"},
     # What runs on the controller knows no client; it shares a few pure functions with the hosts. The process of a run is there.
-    "plugin_utils": {"_errors", "_text", "_process", "_k3s", "_istio"},
+    "plugin_utils": {"_errors", "_text", "_process", "_k3s", "_istio", "_host_ports"},
     "doc_fragments": set(),
     "filter": {"plugin_utils"},
     "action": {"plugin_utils", "_host_ports"},
@@ -52,7 +52,7 @@ PURE = {
         f"_cert_manager.{name}"
         for name in (*("advice", "causes", "ledger", "objects", "readiness", "report", "selection", "silence", "walk"),)
     ),
-    *(f"_istio.{name}" for name in ("challenge_route", "config_dump", "credentials", "options", "pods", "primer")),
+    *(f"_istio.{name}" for name in ("challenge_route", "config_dump", "credentials", "options", "other_routes", "pods", "primer")),
     *(f"_host_ports.{name}" for name in ("model", "nat", "nat_iptables", "nat_nft", "nat_rule", "redirects", "rules", "text")),
     *(f"_k3s.{name}" for name in ("causes", "leftovers", "release")),
 }

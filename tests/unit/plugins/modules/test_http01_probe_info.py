@@ -308,6 +308,29 @@ def test_a_rule_of_a_site_that_gives_way_to_the_solver_is_no_problem(monkeypatch
     assert probe(monkeypatch, serve(code).port)["problems"] == []
 
 
+def test_a_redirect_of_an_httproute_that_gives_way_is_no_problem_and_another_is_named(monkeypatch, serve, api):
+    address = [{"type": "Hostname", "value": "istio-ingress.istio-ingress.svc"}]
+    listener = {"name": "http", "port": 80, "protocol": "HTTP"}
+    add(api, kinds.KUBE_GATEWAYS, "public", {"addresses": address, "listeners": [listener]})
+    rule = {"filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}]}
+    spec = {"parentRefs": [{"name": "public", "namespace": "istio-ingress"}], "hostnames": [HOST], "rules": [rule]}
+    add(api, kinds.HTTP_ROUTES, "app", spec, "shop")
+    assert probe(monkeypatch, serve(301).port)["problems"] == []
+    rule["matches"] = [{"path": {"type": "PathPrefix", "value": "/.well-known/"}}]
+    add(api, kinds.HTTP_ROUTES, "app", spec, "shop")
+    (found,) = probe(monkeypatch, serve(301).port)["problems"]
+    assert f"solver can: HTTPRoute shop/app takes prefix /.well-known/ before the solver's route; {ADVICE}" in found
+
+
+def test_what_a_service_behind_an_ingress_answers_is_no_problem(monkeypatch, serve, api):
+    upstream = [("x-envoy-upstream-service-time", "1"), ("Location", "/login")]
+    assert len(probe(monkeypatch, serve(302, headers=upstream).port)["problems"]) == 1
+    add(api, kinds.INGRESS_CLASSES, "edge", {"controller": "istio.io/ingress-controller"}, space=None)
+    rule = {"host": HOST, "http": {"paths": [{"path": "/", "pathType": "Prefix"}]}}
+    add(api, kinds.INGRESSES, "app", {"ingressClassName": "edge", "rules": [rule]}, "shop")
+    assert probe(monkeypatch, serve(302, headers=upstream).port)["problems"] == []
+
+
 @pytest.mark.parametrize(
     ("config", "name"),
     [

@@ -17,6 +17,8 @@ def test_the_most_specific_address_wins():
         "d": {"edge_address": "", "ansible_host": "10.0.0.4"},
     }
     assert host_addresses(["d", "a", "b", "c"], hostvars) == ["10.0.0.4", "203.0.113.1", "10.0.0.2", "c"]
+    assert host_addresses("d, b", hostvars) == ["10.0.0.4", "10.0.0.2"]
+    assert host_addresses(["elsewhere"], hostvars) == ["elsewhere"]
 
 
 HOSTS = {"all": ["edge1", "edge2", "db1"], "k3s_cluster": ["edge1", "edge2"], "server": ["edge1"], "agent": ["edge2"], "ungrouped": []}

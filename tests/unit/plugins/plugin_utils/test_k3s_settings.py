@@ -40,6 +40,34 @@ def found(kind="server", **changes):
         ({"registries": {"configs": {"r:5000": {"auth": {"user": "a"}}}}}, "k3s_registries.configs.r:5000.auth has the key 'user'"),
         ({"registries": {"configs": {"r:5000": {"tls": {"insecure": True}}}}}, "k3s_registries.configs.r:5000.tls has the key 'insecure'"),
         ({"registries": {"configs": {"r:5000": {"auth": "hush"}}}}, "k3s_registries.configs.r:5000.auth must be a dictionary"),
+        ({"registries": {"mirrors": ["docker.io"]}}, "k3s_registries.mirrors is ['docker.io']: it must be a dictionary with names of"),
+        ({"registries": {"mirrors": {"https://docker.io": None}}}, "has the registry 'https://docker.io', which no image names: write"),
+        ({"registries": {"mirrors": {"https://docker.io:": {}}}}, "has the registry 'https://docker.io:', which no image names: write"),
+        ({"registries": {"mirrors": {"docker.io/library": None}}}, "has the registry 'docker.io/library', which no image names: write"),
+        ({"registries": {"mirrors": {"registry:port": None}}}, "has the registry 'registry:port', which no image names: write"),
+        ({"registries": {"configs": {"http://r:5000": {}}}}, "k3s_registries.configs has the registry 'http://r:5000', which no"),
+        ({"registries": {"mirrors": {"docker.io": {"endpoint": ["ftp://r"]}}}}, "endpoint has 'ftp://r': each entry must be an address"),
+        ({"registries": {"mirrors": {"docker.io": {"endpoint": ["https//r"]}}}}, "endpoint has 'https//r': each entry must be an"),
+        ({"registries": {"mirrors": {"docker.io": {"endpoint": ["https:r"]}}}}, "endpoint has 'https:r': each entry must be an address"),
+        ({"registries": {"mirrors": {"docker.io": {"endpoint": ["https://"]}}}}, "endpoint has 'https://': each entry must be an"),
+        ({"registries": {"mirrors": {"docker.io": {"rewrite": ["a"]}}}}, "k3s_registries.mirrors.docker.io.rewrite must be a dictionary"),
+        (
+            {"registries": {"configs": {"r": {"tls": {"insecure_skip_verify": "yes"}}}}},
+            "k3s_registries.configs.r.tls.insecure_skip_verify must be true or false, without quotes.",
+        ),
+        (
+            {"registries": {"configs": {"r": {"auth": {"password": ["hush"]}}}}},
+            "k3s_registries.configs.r.auth.password must be text (its value is not shown).",
+        ),
+        ({"registries": {"configs": {"r": {"tls": {"ca_file": {"a": 1}}}}}}, "k3s_registries.configs.r.tls.ca_file must be text"),
+        ({"image_archives": {"a": 1}}, "k3s_image_archives is {'a': 1}: it must be a list"),
+        ({"image_archives": ["https://m/i.tar"]}, "k3s_image_archives[0] is 'https://m/i.tar': it must be a dictionary with url and"),
+        ({"image_archives": [{"url": "https://m/i.tar"}]}, "k3s_image_archives[0].checksum is None: it must be sha256: and 64 hex digits."),
+        ({"image_archives": [{"url": "/i.tar", "checksum": "a" * 64}]}, "k3s_image_archives[0].url is '/i.tar': it must be an address"),
+        ({"token": "K10abc::server:hush"}, "k3s_token cannot be a token (its value is not shown): it must be a password, or K10<hash"),
+        ({"token": ["hush"]}, "k3s_token cannot be a token (its value is not shown)"),
+        ({"server_config": {"token": "K10hush"}}, "k3s_server_config.token cannot be a token (its value is not shown)"),
+        ({"server_host": "edge9", "server_known": False}, "k3s_server_host is 'edge9': it must be a host of the inventory."),
         (
             {"registries": ["docker.io"]},
             "k3s_registries cannot be read (its value may hold passwords",
@@ -56,6 +84,7 @@ def test_what_would_not_work_is_one_sentence(changes, said):
     assert any(said in sentence for sentence in sentences), sentences
     assert len(sentences) <= 2
     assert all(sentence.endswith(".") for sentence in sentences)
+    assert "hush" not in "".join(sentences)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +102,13 @@ def test_what_would_not_work_is_one_sentence(changes, said):
         {"registries": {"mirrors": {"docker.io": {}, "reg:5000": {"endpoint": ["http://reg:5000"]}}}},
         {"registries": {"configs": {"r:5000": {"auth": {"username": "u", "password": "p"}, "tls": {"insecure_skip_verify": True}}}}},
         {"registries": {"configs": {"r:5000": {"auth": {"identity_token": "t"}, "tls": {"ca_file": "/a", "key_file": "/b"}}}}},
+        {"registries": {"mirrors": {"localhost:5000": {"endpoint": ["localhost:5000", "HTTP://[2001:db8::1]:5000/v2/hub"]}}}},
+        {"registries": {"mirrors": {"[2001:db8::1]:5000": None, "my_registry": {"endpoint": ["https://user@r/v2"]}}}},
+        {"registries": {"configs": {"*": {"auth": {"username": "u", "password": 12345}}, "r": {"tls": None}}, "auths": {"https://r": {}}}},
+        {"image_archives": [{"url": "https://m/i.tar", "checksum": f"sha256:{'a' * 64}", "name": "i.tar"}], "server_known": True},
+        {"image_archives": f"[{{url: 'https://m/i.tar', checksum: {'A' * 64}}}]", "token": f"K10{'0' * 64}::server:p"},
+        {"token": "K10::server:p", "server_config": {"token": f"K10{'0' * 64}::abcdef.0123456789abcdef"}},
+        {"token": "any words, even: these\n"},
         {"environment": {"HTTP_PROXY": "http://p:3128", "NO_PROXY": "10.0.0.0/8", "K3S_NODE_NAME": "edge-1", "GOMEMLIMIT": "1GiB"}},
         {"environment": {"CONTAINERD_HTTPS_PROXY": "http://p:3128", "K3S_TOKEN": "t"}},
     ],

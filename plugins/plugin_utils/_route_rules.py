@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wrong with the routes of a VirtualService, be it a site's or a raw manifest: expressions and routes that never match."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Match = Mapping[str, Any]
+
+# Envoy's regular expressions are RE2. What RE2 does not have, and how Python words what neither of them takes.
+_NOT_RE2 = re.compile(r"\(\?(?:[=!>(]|<[=!]|P=)|\\[1-9]|[*+?}]\+")
+_LITERAL = re.compile(r"\\Q.*?(?:\\E|$)|\\[^1-9]|\[\^?\]?(?:\\.|[^\]\\])*\]")
+_NOT_REGEX = ("unterminated", "unbalanced", "missing", "nothing to repeat", "multiple repeat", "bad character range", "min repeat")
+# What does not narrow a match.
+_NO_CONDITION = ("uri", "name", "ignoreUriCase")
+
+
+def regex_problems(value: str) -> Iterator[str]:
+    """Yield why Envoy would not take a regular expression; what only RE2 knows passes."""
+    foreign = _NOT_RE2.search(_LITERAL.sub("x", value))
+    if foreign:
+        yield f"regex is '{value}'; Envoy's regular expressions (RE2) do not have '{foreign.group()}'"
+        return
+    try:
+        with warnings.catch_warnings():
+            # Classes such as [[:alpha:]] are RE2's.
+            warnings.simplefilter("ignore")
+            re.compile(value)
+    except re.error as exc:
+        if exc.msg.startswith(_NOT_REGEX):
+            yield f"regex is '{value}'; it must be a regular expression (RE2): {exc}"
+
+
+def _path(match: Match) -> tuple[str, str] | None:
+    """Return how a match compares the path, and with what; None where it takes every path."""
+    for kind, value in (match.get("uri") or {}).items():
+        if (kind, value) != ("prefix", "/") and not (kind == "regex" and value.strip("^$") == ".*"):
+            return kind, str(value)
+    return None
+
+
+def _takes_path(earlier: tuple[str, str] | None, later: tuple[str, str] | None) -> bool:
+    if earlier is None or earlier == later:
+        return True
+    if later is None or later[0] not in ("prefix", "exact"):
+        return False
+    kind, value = earlier
+    if kind == "prefix":
+        return later[1].startswith(value)
+    # With .* at its end it also takes all that a prefix has behind it, unless an alternative did not have it.
+    open_end = value.endswith(".*") and "|" not in value and not value.endswith("\\.*")
+    if kind == "regex" and (later[0] == "exact" or open_end):
+        try:
+            return re.fullmatch(value, later[1]) is not None
+        except re.error:
+            return False
+    return False
+
+
+def _takes(earlier: Match, later: Match) -> bool:
+    """Return whether a match takes every request that a later one is for."""
+    if any(later.get(key) != value for key, value in earlier.items() if key not in _NO_CONDITION):
+        return False
+    path = _path(earlier)
+    return _takes_path(path, _path(later)) and (path is None or bool(earlier.get("ignoreUriCase")) >= bool(later.get("ignoreUriCase")))
+
+
+def _shown(match: Match, kinds: bool) -> str:
+    paths = [f"{kind} {value}" if kinds else str(value) for kind, value in (match.get("uri") or {}).items()]
+    return "".join(paths) or ("no path" if match else "no match")
+
+
+def unreachable(routes: Sequence[Sequence[Match]], word: str) -> Iterator[str]:
+    """Yield a sentence for each route that never sees a request, because earlier ones take all of its.
+
+    Args:
+        routes: The matches of each route, of which one must fit a request.
+        word: How users name the list of routes.
+    """
+    for later, matches in enumerate(routes):
+        taken = [
+            next(((index, other) for index, others in enumerate(routes[:later]) for other in others if _takes(other, match)), None)
+            for match in matches
+        ]
+        first = taken[0] if taken and all(taken) else None
+        if first:
+            yield (
+                f"{word}[{later}] ({_shown(matches[0], False)}) is never reached, "
+                f"{word}[{first[0]}] ({_shown(first[1], True)}) takes its requests; put the longer path first"
+            )
+
+
+def _expressions(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield each regular expression of a part of a route, and where it is."""
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            if key == "regex" and isinstance(entry, str):
+                yield path, entry
+            # Names of labels are those of users.
+            elif key != "sourceLabels":
+                yield from _expressions(entry, f"{path}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for index, entry in enumerate(value):
+            yield from _expressions(entry, f"{path}[{index}]")
+
+
+def virtual_service_problems(spec: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each thing that is wrong with the HTTP routes of a VirtualService that fits its schema."""
+    routes = [route if isinstance(route, Mapping) else {} for route in spec.get("http") or ()]
+    for index, route in enumerate(routes):
+        rewrite = (route.get("rewrite") or {}).get("uriRegexRewrite") or {}
+        judged = {"match": route.get("match"), "corsPolicy": route.get("corsPolicy"), "rewrite": {"regex": rewrite.get("match")}}
+        for place, expression in _expressions(judged, f"http[{index}]"):
+            yield from (f"{place}: {problem}" for problem in regex_problems(expression))
+    # What a delegate does not match goes on to the next route.
+    yield from unreachable([[] if "delegate" in route else route.get("match") or [{}] for route in routes], "http")
