@@ -37,7 +37,9 @@ _KEPT = (
     *("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"),
     *("x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields"),
 )
-_ONE_OF = re.compile(r"has\(self\.(\w+)\) \? 1 : 0\)")
+# Rules in CEL that count fields. The text of others is kept, by which _schemas.py knows the ones that it can judge.
+_COUNTED = re.compile(r"(?:\(has\(self\.\w+\) \? 1 : 0\)(?: \+ )?)+ (<=|==) 1")
+_FIELD = re.compile(r"has\(self\.(\w+)\)")
 
 
 def trimmed(schema: Mapping[str, Any] | bool) -> dict[str, Any] | bool:
@@ -49,9 +51,16 @@ def trimmed(schema: Mapping[str, Any] | bool) -> dict[str, Any] | bool:
     kept |= {key: [trimmed(entry) for entry in schema[key]] for key in _LISTS if key in schema}
     if "properties" in schema:
         kept["properties"] = {key: trimmed(value) for key, value in schema["properties"].items()}
-    # Of the rules in CEL those that count fields can be judged here; the others are left to the API server.
-    exclusive = [_ONE_OF.findall(rule["rule"]) for rule in schema.get("x-kubernetes-validations", ()) if rule["rule"].endswith(" <= 1")]
-    return {**kept, "exclusive": exclusive} if exclusive else kept
+    if schema.get("format") == "byte":
+        kept["format"] = "byte"
+    rules = [rule["rule"] for rule in schema.get("x-kubernetes-validations", ())]
+    counted = {rule: match.group(1) for rule in rules for match in [_COUNTED.fullmatch(rule)] if match}
+    found = {
+        "exclusive": [_FIELD.findall(rule) for rule in counted],
+        "needed": [_FIELD.findall(rule) for rule, sign in counted.items() if sign == "=="],
+        "cel": [rule for rule in rules if rule not in counted],
+    }
+    return {**kept, **{key: value for key, value in found.items() if value}}
 
 
 def _definitions(archive: Path) -> Iterator[Mapping[str, Any]]:

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,35 @@ _TYPES: dict[str, tuple[Any, str]] = {
 }
 _SHORTEST, _LONGEST = ("minItems", "minLength", "minProperties"), ("maxItems", "maxLength", "maxProperties")
 _SHOWN = 60
+_NANOSECONDS = {"ns": 1, "us": 1e3, "\u00b5s": 1e3, "\u03bcs": 1e3, "ms": 1e6, "s": 1e9, "m": 6e10, "h": 3.6e12}
+_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)")
+
+
+def _lasts(value: str) -> bool:
+    """Return whether a value is one of Go's durations, of a millisecond or more."""
+    parts = _PART.findall(value)
+    return "".join(map("".join, parts)) == value.removeprefix("+") and sum(float(n) * _NANOSECONDS[unit] for n, unit in parts) >= 1e6
+
+
+def _is_base64(value: str) -> bool:
+    try:
+        base64.b64decode(re.sub(r"[\r\n]", "", value), validate=True)
+    except ValueError:
+        return False
+    return True
+
+
+# The formats and rules in CEL that the schemas hold, as their authors wrote them: what holds where they do, and what is said where not.
+RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "byte": (_is_base64, "is {}; it must be base64"),
+    "duration(self) >= duration('1ms')": (_lasts, "is {}; it must be a duration of at least 1ms, such as 30s, 5m or 2160h"),
+    '!self.contains("*")': (lambda value: "*" not in value, "is {}; a label is compared as it is, without '*'"),
+    'self.all(key, !key.contains("*"))': (
+        lambda value: not any("*" in str(key) for key in value),
+        "has a key with '*'; a label is compared as it is",
+    ),
+    "self.all(key, key.size() != 0)": (lambda value: "" not in value, "has an empty key; each must be the name of a label"),
+}
 
 
 @cache
@@ -81,6 +111,7 @@ def judge(schema: Schema, value: Any, path: str = "", strict: bool = True) -> It
         return
     if strict:
         yield from _scalar(schema, value, path)
+        yield from _ruled(schema, value, path)
     if isinstance(value, Mapping):
         yield from _fields(schema, value, path, strict)
         if strict:
@@ -114,6 +145,14 @@ def _scalar(schema: Schema, value: Any, path: str) -> Iterator[str]:
                 yield f"{path} has {len(value)} {unit}; at most {schema[key]} are allowed"
 
 
+def _ruled(schema: Schema, value: Any, path: str) -> Iterator[str]:
+    """Yield which rules a value does not keep; those without a judge here are left to the API server."""
+    for name in (*schema.get("cel", ()), schema.get("format")):
+        holds, sentence = RULES.get(name) or (None, "")
+        if holds and not holds(value):
+            yield f"{path} {sentence.format(_shown(value))}"
+
+
 def _fields(schema: Schema, value: Mapping[str, Any], path: str, strict: bool) -> Iterator[str]:
     """Yield what is wrong with what the keys of a dictionary hold."""
     properties, others = schema.get("properties"), schema.get("additionalProperties")
@@ -136,6 +175,9 @@ def _dictionary(schema: Schema, value: Mapping[str, Any], path: str) -> Iterator
         chosen = [name for name in names if name in given]
         if len(chosen) > 1:
             yield f"{path} has {' and '.join(chosen)}; only one of {', '.join(names)} is allowed"
+    for names in schema.get("needed", ()):
+        if not set(names) & set(given):
+            yield f"{path} has none of {', '.join(names)}; one of them must be given"
 
 
 def _choices(schema: Schema) -> Iterator[Sequence[str]]:

@@ -89,6 +89,12 @@ def _judged(at: Fields, key: str) -> Raw | None:
     return value
 
 
+def _timeout(at: Fields) -> str | None:
+    value = at.duration("timeout")
+    at.fits("VirtualService.http.timeout", value)
+    return value
+
+
 def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -> Route | None:
     at = fields.nested(f"routes[{index}]")
     if at is None:
@@ -116,7 +122,7 @@ def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -
         service=at.service("service", cluster_domain) or "",
         port=at.port("port") or 0,
         rewrite=rewrite,
-        timeout=at.duration("timeout"),
+        timeout=_timeout(at),
         headers=_judged(at, "headers"),
         retries=_judged(at, "retries"),
     )
