@@ -55,7 +55,8 @@ def refusal(path: str) -> str:
     """
     if not path.startswith("/"):
         return "it is not an absolute path"
-    for name in (plain(path), os.path.realpath(path)):
+    for resolve in (plain, os.path.realpath):
+        name = resolve(path)
         if name in _SHARED or os.path.dirname(name) == "/home" or f"{name}/".startswith(_KERNEL):
             return f"{name} is a folder that the system or other programs use"
     return ""
