@@ -47,15 +47,16 @@ def plain(path: str) -> str:
     return f"/{os.path.normpath(path).lstrip('/')}"
 
 
-def refusal(path: str) -> str:
+def refusal(path: str, here: bool = True) -> str:
     """Return why a folder cannot hold one's own data alone, empty if it can.
 
     Args:
         path: The folder, with or without links on the way.
+        here: Whether it is on this host, so that links can be followed.
     """
     if not path.startswith("/"):
         return "it is not an absolute path"
-    for resolve in (plain, os.path.realpath):
+    for resolve in (plain, os.path.realpath)[: 1 + here]:
         name = resolve(path)
         if name in _SHARED or os.path.dirname(name) == "/home" or f"{name}/".startswith(_KERNEL):
             return f"{name} is a folder that the system or other programs use"

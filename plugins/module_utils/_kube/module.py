@@ -17,6 +17,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection, connect
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Outcome
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import HttpTransport
+from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -121,4 +122,4 @@ def progress_writer(path: str | None) -> Callable[[str], None]:
 
 def _remove(path: str) -> None:
     with contextlib.suppress(OSError):
-        os.unlink(path)
+        remove_file(path)

@@ -24,7 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "_rule_tools": set(),
     "_removal": {"_errors"},
     "_net": {"_errors", "_wait"},
-    "_kube": {"_errors", "_cause", "_wait", "_net"},
+    "_kube": {"_errors", "_cause", "_wait", "_net", "_removal"},
     "_workload": {"_errors", "_text", "_cause", "_wait", "_kube"},
     "_cert_manager": {"_errors", "_cause", "_progress", "_wait", "_net", "_kube"},
     "_istio": {"_errors", "_cause", "_progress", "_process", "_wait", "_net", "_kube"},
@@ -33,12 +33,25 @@ ROOMS: dict[str, set[str]] = {
     "_k3s": {"_errors", "_text", "_cause", "_wait", "_rule_tools", "_removal", "_firewall"},
     "_preflight": {"_errors", "_text", "_wait", "_host_ports"},
     # What runs on the controller knows no client; it shares a few pure functions with the hosts. The process of a run is there.
-    "plugin_utils": {"_errors", "_text", "_process", "_k3s", "_istio", "_host_ports"},
+    "plugin_utils": {"_errors", "_removal", "_text", "_process", "_k3s", "_istio", "_host_ports"},
     "doc_fragments": set(),
     "filter": {"plugin_utils"},
     "action": {"plugin_utils", "_host_ports"},
     "callback": {"plugin_utils"},
-    "modules": {"_errors", "_text", "_wait", "_net", "_kube", "_workload", "_cert_manager", "_istio", "_host_ports", "_k3s", "_preflight"},
+    "modules": {
+        "_errors",
+        "_removal",
+        "_text",
+        "_wait",
+        "_net",
+        "_kube",
+        "_workload",
+        "_cert_manager",
+        "_istio",
+        "_host_ports",
+        "_k3s",
+        "_preflight",
+    },
 }
 #: Files that only compute: all that they know comes in by arguments, so that their tests need neither a clock nor an API.
 PURE = {
