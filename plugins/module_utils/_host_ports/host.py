@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model, redirects, rules
-from ansible_collections.baremesh.edge.plugins.module_utils._rule_tools import data_dir, rule_tools
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
+from ansible_collections.baremesh.edge.plugins.module_utils._rule_tools import data_dir, rule_tools
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 
 if TYPE_CHECKING:
