@@ -14,7 +14,9 @@ description:
   - Stops K3s and its containers, and removes their mounts, network namespaces, interfaces, packet rules, files and data.
   - Removes only what bears a mark of K3s's own. Packet rules are taken out one by one, in one transaction for each table, instead of
     saving, filtering and restoring the whole set. Nothing below a folder that is still mounted is deleted.
-  - Persistent volumes below O(data_dir) are lost.
+  - Of O(data_dir) it removes the folders C(agent), C(data), C(server) and C(storage), then O(data_dir) itself if nothing else is in it.
+    Where something else is in it, only what has a name that K3s gives is removed from these folders.
+  - Persistent volumes below O(data_dir) are lost. Those on a mount or behind a link stay.
 extends_documentation_fragment:
   - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
@@ -27,7 +29,9 @@ options:
     type: path
     default: /usr/local/bin
   data_dir:
-    description: K3s's data folder.
+    description:
+      - K3s's data folder. A link is followed, and stays.
+      - A folder that the system or other programs use, such as C(/) or C(/var/lib), is refused before anything changes.
     type: path
     default: /var/lib/rancher/k3s
   node_identity:
@@ -51,6 +55,12 @@ removed:
   elements: str
   returned: success
   sample: [unit k3s.service, interface cni0, /usr/local/bin/k3s]
+kept:
+  description: What stays in the folders of K3s, because it lies on another mount, behind a link, or does not bear a name that K3s gives.
+  type: list
+  elements: str
+  returned: success
+  sample: [/var/lib/rancher/k3s/storage]
 node_name:
   description: Name under which K3s registered this host.
   type: str
@@ -59,8 +69,9 @@ node_name:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
-from ansible_collections.baremesh.edge.plugins.module_utils._k3s.reset import Reset, ResetError
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.reset import Reset
 
 
 def main() -> None:
@@ -78,11 +89,16 @@ def main() -> None:
     reset = Reset(module)
     try:
         reset.everything()
-    except (ResetError, OSError) as error:
-        module.fail_json(msg=f"K3s is not removed completely, run again: {error}", removed=reset.removed)
+    except (EdgeError, OSError) as error:
+        begun = "K3s is not removed completely, run again: " if reset.removed else ""
+        module.fail_json(msg=f"{begun}{error}", removed=reset.removed)
+    kept = sorted(reset.removal.kept)
+    if kept:
+        module.warn(f"These stay, as they are on another mount, behind a link or not K3s's: {', '.join(kept)}")
     module.exit_json(
         changed=bool(reset.removed),
         removed=reset.removed,
+        kept=kept,
         node_name=node_name,
         diff={"before": "".join(f"{item}\n" for item in reset.removed), "after": ""},
     )

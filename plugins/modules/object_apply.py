@@ -16,6 +16,8 @@ description:
   - Applies on the server's side as field manager C(baremesh.edge). The API server then removes fields that a definition had once and has
     no longer.
   - Can delete objects that earlier runs applied and that are no longer defined, see O(prune). With no O(objects) it only deletes.
+  - Deletes no CustomResourceDefinition while there are objects of it without the labels of O(owner), which would go with it. It names them
+    and changes nothing.
   - Applies the kinds in the order in which O(objects) names each of them first. When an object cannot be applied, the others of its kind
     still are; later kinds are not begun, and nothing is pruned.
 notes:
@@ -75,6 +77,21 @@ options:
         description: Seconds to wait until the objects are gone, for those that take their time, such as namespaces. V(0) does not wait.
         type: int
         default: 0
+      adopt:
+        description:
+          - Objects without a label of O(owner) that are deleted as well, such as those that were applied before it was set.
+          - Of C(kind), C(metadata.name) and C(metadata.namespace), what is left out fits every object.
+        type: list
+        elements: dict
+        default: []
+  owner:
+    description:
+      - Labels of this installation, for clusters in which others apply objects with the same labels of O(prune).
+      - Each definition gets them, and so does the template of a Secret in it (C(spec.secretTemplate)). An object without a namespace that
+        has other values keeps them.
+      - An object with other values is not deleted.
+    type: dict
+    default: {}
   force_conflicts:
     description:
       - Whether the definitions win where another field manager owns a field.
@@ -212,12 +229,14 @@ def argument_spec() -> dict[str, Any]:
         "labels": {"type": "dict", "required": True},
         "namespace": {"type": "str"},
         "keep": {"type": "list", "elements": "dict", "default": []},
+        "adopt": {"type": "list", "elements": "dict", "default": []},
         "wait_timeout": {"type": "int", "default": 0},
     }
     return dict(
         auth_argument_spec(),
         objects={"type": "list", "elements": "dict", "required": True, "no_log": True},
         prune={"type": "dict", "options": prune},
+        owner={"type": "dict", "default": {}},
         force_conflicts={"type": "bool", "default": True},
         timeout={"type": "int", "default": 120},
     )
@@ -232,7 +251,7 @@ def main() -> None:
     # there they are replaced as a whole, and the difference hides the values of Secrets by itself.
     params["objects"] = f"{len(definitions)} definitions"
     module.no_log_values = {params["api_key"]} if params["api_key"] else set()
-    how = Deadline(SystemClock(), params["timeout"]), params["prune"], module.check_mode, params["force_conflicts"]
+    how = Deadline(SystemClock(), params["timeout"]), params["prune"], module.check_mode, params["force_conflicts"], params["owner"]
     done = attempt(module, lambda: apply_objects(open_transport(params), definitions, *how))
     for conflict in done.conflicts:
         module.warn(f"The definition takes over fields of {conflict}")

@@ -25,10 +25,16 @@ display = Display()
 FIRST_LOOK_AFTER = 2.0
 # Far longer than a read takes whose file is gone; only a connection that hangs comes so far.
 LAST_READ = 15.0
-# Waits on the host until the file has grown past what was read, or is gone, or some seconds have passed.
+FILE = "progress"
+# Bytes that one read brings, and all of them: a line of progress has some hundred.
+CHUNK = 1 << 16
+LARGEST = 1 << 20
+# Waits on the host until the file has grown past what was read, or is gone, or some seconds have passed. From inside of the folder, so that
+# another user of the host cannot put another one in its place; a folder or file that is not of the module's user is none.
 READ = (
-    'f={path}; n=0; while [ -e "$f" ] && [ "$(wc -c < "$f")" -le {offset} ] && [ $n -lt 20 ]; do sleep 0.25; n=$((n+1)); done; '
-    '[ -e "$f" ] && tail -c +{first} "$f"'
+    'cd -P {folder} 2>/dev/null || exit 1; f={file}; n=0; is() {{ [ -n "$(find "$1" -prune -type "$2" -user {owner} 2>/dev/null)" ]; }}; '
+    'is . d || exit 1; while is $f f && [ "$(wc -c < $f)" -le {offset} ] && [ $n -lt 20 ]; do sleep 0.25; n=$((n+1)); done; '
+    "is $f f && tail -c +{first} $f | head -c {chunk}"
 )
 
 
@@ -46,10 +52,10 @@ class LiveActionBase(ActionBase):
         arguments = dict(self._task.args)
         if self._is_off(variables):
             return self._run_module(arguments, variables)
-        path = f"/tmp/.baremesh-edge-{uuid.uuid4().hex}"  # noqa: S108 (the module creates it exclusively)
-        arguments["progress_file"] = path
+        folder = f"/tmp/.baremesh-edge-{uuid.uuid4().hex}"  # noqa: S108 (the module makes it, and the reader asks whose it is)
+        arguments["progress_file"] = f"{folder}/{FILE}"
         host = str(variables.get("inventory_hostname") or "")
-        follower = Follower(self._reader(path), lambda line: display.display(f"{host}: {line}" if host else line))
+        follower = Follower(self._reader(folder), lambda line: display.display(f"{host}: {line}" if host else line))
         follower.start()
         try:
             return self._run_module(arguments, variables)
@@ -65,14 +71,15 @@ class LiveActionBase(ActionBase):
         found: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=variables, wrap_async=self._task.async_val)
         return found
 
-    def _reader(self, path: str) -> Callable[[int], tuple[int, bytes]]:
+    def _reader(self, folder: str) -> Callable[[int], tuple[int, bytes]]:
         """A function that reads the file from a byte on, over a connection of its own."""
         connection = copy.copy(self._connection)
+        owner = shlex.quote(str(self.get_become_option("become_user") or "root")) if connection.become else '"$(id -u)"'
         # The file is readable for all, and a become prompt would go to the wrong place.
         connection.become = None
 
         def read(offset: int) -> tuple[int, bytes]:
-            command = READ.format(path=shlex.quote(path), offset=offset, first=offset + 1)
+            command = READ.format(folder=shlex.quote(folder), file=FILE, owner=owner, offset=offset, first=offset + 1, chunk=CHUNK)
             code, output, _errors = connection.exec_command(f"/bin/sh -c {shlex.quote(command)}", in_data=None, sudoable=False)
             return int(code), bytes(output)
 
@@ -116,9 +123,11 @@ class Follower:
         try:
             while not self._stop.is_set():
                 code, output = self._read(offset)
-                whole = output[: output.rfind(b"\n") + 1]
+                whole = output[: output.rfind(b"\n") + 1] or (output if len(output) >= CHUNK else b"")
                 offset += len(whole)
                 self._show_lines(whole.decode("utf-8", "replace").splitlines())
+                if offset > LARGEST:
+                    return
                 # Without the file the module has ended, or on a slow host not begun.
                 if code != 0 and (offset or self._stop.wait(self._pause)):
                     return

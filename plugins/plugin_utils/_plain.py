@@ -14,6 +14,7 @@ from ansible.errors import AnsibleFilterError
 from jinja2.exceptions import UndefinedError
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError, networks, parse
+from ansible_collections.baremesh.edge.plugins.module_utils._removal import refusal
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_list, list_finding, read_dict, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import gateway_releases
@@ -41,6 +42,14 @@ def _switch(fields: Fields, variable: str) -> None:
 
 def _name(fields: Fields, variable: str) -> None:
     fields.name(variable)
+
+
+def _own_folder(fields: Fields, variable: str) -> None:
+    value = str(fields.raw[variable])
+    if not value.startswith("/"):
+        fields.report(f"{variable} is '{value}'; it must be an absolute path")
+    elif refusal(value, here=False):
+        fields.report(f"{variable} is '{value}', but {refusal(value, here=False)}; it must be a folder of its own")
 
 
 def _list(fields: Fields, variable: str) -> None:
@@ -86,10 +95,10 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _form(r"(?i)true|false|yes|no|auto", "true, false or auto"): "host_ports_verify",
     _form("nftables|iptables|loadbalancer|auto", "nftables, iptables, loadbalancer or auto"): "host_ports_backend",
     _form("Local|Cluster", "Local or Cluster"): "istio_gateway_external_traffic_policy",
-    _name: "cert_manager_namespace edge_istio_namespace",
+    _name: "cert_manager_namespace edge_instance edge_istio_namespace",
     _form(rf"{_LABEL}(\.{_LABEL})*", "a name of lower case letters, digits, '-' and '.'"): "istio_ingress_class",
-    _form(r"(?s)/.*", "an absolute path"): "cert_manager_chart_dir edge_helm edge_kubeconfig edge_tools_dir istio_chart_dir k3s_bin_dir "
-    "k3s_data_dir",
+    _form(r"(?s)/.*", "an absolute path"): "cert_manager_chart_dir edge_helm edge_kubeconfig edge_tools_dir istio_chart_dir k3s_bin_dir",
+    _own_folder: "k3s_data_dir",
     _form(
         r"(?i)[a-z][a-z0-9+.-]*://[^\s/]\S*|file:///\S*", "an address with its scheme, such as https://mirror.example.com/k3s"
     ): "api_client_helm_url cert_manager_chart_repository istio_chart_repository k3s_release_url k3s_server_url",

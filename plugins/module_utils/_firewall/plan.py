@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._firewall.firewalld import Firewalld, FirewallError, Opening
 from ansible_collections.baremesh.edge.plugins.module_utils._firewall.ufw import Ufw
+from ansible_collections.baremesh.edge.plugins.module_utils._removal import Removal, remove_file
 
 Rules = Collection["tuple[str, ...]"]
 
@@ -96,9 +96,8 @@ def read(record: Path) -> list[Opening]:
 def write(record: Path, openings: set[Opening]) -> None:
     """Write a record, or remove it with its folder where nothing is left."""
     if not openings:
-        record.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # others may keep files there
-            record.parent.rmdir()
+        if remove_file(record):
+            Removal().empty(str(record.parent))
         return
     record.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     part = record.with_suffix(".part")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,9 @@ from typing import Any, Union
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.backends import Iptables, Nftables
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import File, Host
+from ansible_collections.baremesh.edge.plugins.module_utils._removal import Removal, remove_file
 
+_MARK = b"made by baremesh.edge.host_ports;"
 Backend = Union[Nftables, Iptables]
 Result = dict[str, Any]
 
@@ -30,7 +31,7 @@ def leftovers(*unused: Backend) -> list[str]:
     return [
         line
         for backend in unused
-        for line in (*backend.leftovers(), *(f"file {path}: present" for path in backend.paths() if path.exists()))
+        for line in (*backend.leftovers(), *(f"file {path}: present" for path in backend.paths() if _is_ours(path)))
     ]
 
 
@@ -86,8 +87,8 @@ def absent(folder: Path, used: Sequence[Backend], check_mode: bool) -> Result:
     if not check_mode:
         for backend in used:
             _remove(backend)
-        with contextlib.suppress(OSError):  # others may keep files there
-            folder.rmdir()
+        if found:
+            Removal().empty(str(folder))
     return {
         "changed": bool(found),
         "host_ports": [],
@@ -113,6 +114,11 @@ def _store(desired: model.HostPorts, found: Comparison, host: Host, backend: Bac
 
 
 def _remove(backend: Backend) -> None:
-    for path in backend.paths():
-        path.unlink(missing_ok=True)
+    for path in filter(_is_ours, backend.paths()):
+        remove_file(path)
     backend.delete()
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file was made here: the option names any path, and the other backend derives one from it."""
+    return path.is_file() and _MARK in path.read_bytes()

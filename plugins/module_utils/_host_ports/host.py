@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model, redirects, rules
+from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
 from ansible_collections.baremesh.edge.plugins.module_utils._rule_tools import data_dir, rule_tools
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 
@@ -153,7 +154,7 @@ class Host:
         try:
             code, _out, err = self.run([f"{self.tables[family]}-restore", "--wait", "--noflush", *["--test"] * check, name])
         finally:
-            Path(name).unlink()
+            remove_file(name)
         if code:
             raise model.HostPortsError(f"`{redirects.TOOLS[family]}-restore --noflush` fails: {reason_line(err)}")
 
@@ -167,7 +168,7 @@ class Host:
         try:
             self._nft("-c", "-f", name)
         finally:
-            Path(name).unlink()
+            remove_file(name)
 
     def store(self, file: File) -> None:
         """Write a file so that at any time the old or the new one is there."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import make_directory, mask_yaml, read_text, replace_bytes
+from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
 
 
 def configure(files: Iterable[Mapping[str, Any]], absent: Iterable[str], check_mode: bool) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def configure(files: Iterable[Mapping[str, Any]], absent: Iterable[str], check_m
         restart = True
         differences.append(_difference(path, "present\n", ""))
         if not check_mode:
-            os.unlink(path)
+            remove_file(path)
     return {"written": written, "restart_needed": restart, "diff": differences}
 
 

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
+
 STATE_DIR = "/var/lib/baremesh/k3s"
 HIDDEN = "********"
 
@@ -47,8 +49,7 @@ def part_path(path: str) -> str:
 def replace_bytes(path: str, content: bytes, mode: int) -> None:
     """Put a file in place by rename: readers see the old or the new one, whenever the run dies."""
     part = part_path(path)
-    if os.path.lexists(part):
-        os.unlink(part)
+    remove_file(part)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as handle:
         os.fchmod(handle.fileno(), mode)

@@ -18,7 +18,22 @@ SHIM_ADDRESS = "/run/k3s/containerd/containerd.sock"
 CNI_NETWORK = "cbr0"
 INTERFACES = ("cni0", "flannel.1", "flannel-v6.1", "kube-ipvs0", "flannel-wg", "flannel-wg-v6")
 
-_MOUNTS = ("/run/k3s", "/var/lib/kubelet/pods", "/var/lib/kubelet/plugins", "/run/netns/cni-")
+MOUNTS = ("/run/k3s", "/var/lib/kubelet/pods", "/var/lib/kubelet/plugins", "/run/netns/cni-")
+# Folders in K3s's data folder, and in each the names that K3s and local-path-provisioner give.
+DATA = {
+    "agent": ("*.crt", "*.key", "*.kubeconfig", "containerd", "etc", "images", "kubelet.config", "pod-manifests"),
+    "data": ("[0-9a-f]" * 8 + "*", ".lock", "cni", "current", "previous"),
+    "server": ("agent-token", "cred", "db", "etc", "kine.sock*", "manifests", "node-token", "static", "tls", "tls-*", "token"),
+    "storage": ("pvc-*",),
+}
+# The volumes may be shared with other hosts where they are elsewhere.
+DATA_FOLLOWED = ("agent", "data", "server")
+# The same for folders whose place K3s does not let one choose, and which administrators therefore link.
+CONFIGURATION = ("config.yaml", "config.yaml.d", ".*.baremesh-part", "k3s.yaml", "registries.yaml")
+KUBELET = (
+    *("*_manager_state", "*_pods_state", "checkpoints", "config", "config.json", "device-plugins", "pki", "plugins", "plugins_registry"),
+    *("pod-resources", "pods", "seccomp", "usernamespaces"),
+)
 _OWN_CHAINS = ("KUBE-", "FLANNEL-")
 _SHARED_CHAINS = "CNI-HOSTPORT-"
 
@@ -33,12 +48,18 @@ def mount_points(mountinfo: str) -> list[str]:
     return found
 
 
-def own_mounts(mountinfo: str) -> list[str]:
-    """Return the mount points of pods and containers, the deepest first."""
+def own_mounts(mountinfo: str, roots: Iterable[str] = MOUNTS) -> list[str]:
+    """Return the mount points of pods and containers, the deepest first.
+
+    Args:
+        mountinfo: The text of /proc/self/mountinfo.
+        roots: Where they may be, without links on the way. The last name may end in C(-), and then is the beginning of names.
+    """
+    roots = list(roots)
     found = [
         path
         for path in mount_points(mountinfo)
-        if any(path == root or path.startswith(root if root.endswith("-") else f"{root}/") for root in _MOUNTS)
+        if any(path == root or path.startswith(root if root.endswith("-") else f"{root}/") for root in roots)
     ]
     return sorted(set(found), key=lambda path: (-path.count("/"), path))
 

@@ -25,6 +25,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import (
     read_text,
     replace_bytes,
 )
+from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
 
 _LINKS = ("kubectl", "crictl", "ctr")
 
@@ -126,8 +127,7 @@ class Placer:
             return digest
         make_directory(os.path.dirname(file.path), 0o755)
         part = part_path(file.path)
-        if os.path.lexists(part):
-            os.unlink(part)
+        remove_file(part)
         try:
             found = self._fetch_to(file.source, part)
             if found != digest:
@@ -138,8 +138,7 @@ class Placer:
             os.chmod(part, file.mode)
             os.replace(part, file.path)
         finally:
-            if os.path.lexists(part):
-                os.unlink(part)
+            remove_file(part)
         return digest
 
     def _listed(self, name: str) -> str:

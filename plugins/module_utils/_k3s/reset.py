@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import glob
 import os
-import shutil
 import signal
 import time
 from typing import Any, cast
@@ -17,11 +16,13 @@ from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeE
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import leftovers
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import STATE_DIR, read_text
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.firewall import Firewall, FirewallError
+from ansible_collections.baremesh.edge.plugins.module_utils._removal import Removal, refusal
 from ansible_collections.baremesh.edge.plugins.module_utils._rule_tools import bundled, rule_tools
 
 _UNITS = ("k3s.service", "k3s-agent.service")
 _ETC = "/etc"
 _UNIT_DIR = "/etc/systemd/system"
+_DATA_DIR = "/var/lib/rancher/k3s"
 _END_TIMEOUT = 10.0
 
 
@@ -40,7 +41,8 @@ class Reset:
         self.module = module
         self.p = module.params
         self.dry = bool(module.check_mode)
-        self.removed: list[str] = []
+        self.removal = Removal(self.dry)
+        self.removed = self.removal.removed
 
     def _command(self, *argv: str, data: str | None = None) -> str:
         code, out, err = self.module.run_command(list(argv), data=data)
@@ -56,11 +58,14 @@ class Reset:
         return str(out) if code == 0 else ""
 
     def refuse_others(self) -> None:
-        """Stop if there are K3s units that this collection did not make: they share binary and data.
+        """Stop where K3s's data would not be the only one to go, or where others need its binary.
 
         Raises:
-            ResetError: There are.
+            ResetError: The data folder belongs to the system, or there are K3s units that this collection did not make.
         """
+        reason = refusal(self.p["data_dir"])
+        if reason:
+            raise ResetError(f"data_dir is '{self.p['data_dir']}', but {reason}: set it to a folder of K3s's own, such as {_DATA_DIR}.")
         others = [os.path.basename(path) for path in glob.glob(f"{_UNIT_DIR}/k3s*.service") if os.path.basename(path) not in _UNITS]
         if others:
             raise ResetError(
@@ -77,8 +82,8 @@ class Reset:
                 self._command("systemctl", "disable", "--now", "--", unit)
         self.processes()
         for unit in present:
-            self.file(f"{_UNIT_DIR}/{unit}.env")
-            self.file(f"{_UNIT_DIR}/{unit}")
+            self.removal.file(f"{_UNIT_DIR}/{unit}.env")
+            self.removal.file(f"{_UNIT_DIR}/{unit}")
         if present and not self.dry:
             self._command("systemctl", "daemon-reload")
             self.module.run_command(["systemctl", "reset-failed", *present])
@@ -120,7 +125,9 @@ class Reset:
 
     def mounts(self) -> None:
         """Unmount what was mounted for pods."""
-        for path in leftovers.own_mounts(read_text("/proc/self/mountinfo") or ""):
+        # The kernel names mounts without links.
+        roots = [root for root in map(os.path.realpath, leftovers.MOUNTS) if not refusal(root)]
+        for path in leftovers.own_mounts(read_text("/proc/self/mountinfo") or "", roots):
             self.removed.append(f"mount {path}")
             if not self.dry:
                 code, _out, _err = self.module.run_command(["umount", "--", path])
@@ -181,44 +188,14 @@ class Reset:
         """Return where a tool is, the host's own before K3s's."""
         return name if self._find(name) else bundled(name, self.p["data_dir"]) or name
 
-    def file(self, path: str) -> None:
-        """Remove a file or link."""
-        if os.path.lexists(path):
-            self.removed.append(path)
-            if not self.dry:
-                os.unlink(path)
-
-    def tree(self, path: str) -> None:
-        """Remove a folder, but nothing that lies on another mount: volumes may hang there still."""
-        if not os.path.isdir(path) or os.path.islink(path):
-            self.file(path)
-            return
-        mounted = [point for point in leftovers.mount_points(read_text("/proc/self/mountinfo") or "") if f"{point}/".startswith(f"{path}/")]
-        if not mounted:
-            self.removed.append(path)
-            if not self.dry:
-                shutil.rmtree(path)
-            return
-        inside = [entry.path for entry in os.scandir(path)]
-        for entry in inside:
-            if entry not in mounted:
-                self.tree(entry)
-
-    def empty(self, path: str) -> None:
-        """Remove a folder if nothing is in it."""
-        if os.path.isdir(path) and not os.path.ismount(path) and not os.listdir(path):
-            self.removed.append(path)
-            if not self.dry:
-                os.rmdir(path)
-
     def files(self) -> None:
         """Remove binary, links, configuration, data and what this collection notes of them."""
         binary = os.path.join(self.p["bin_dir"], "k3s")
         for name in ("kubectl", "crictl", "ctr"):
             link = os.path.join(self.p["bin_dir"], name)
             if os.path.islink(link) and os.readlink(link) in ("k3s", binary):
-                self.file(link)
-        self.file(binary)
+                self.removal.file(link)
+        self.removal.file(binary)
         # Those of a K3s that its own installer had installed.
         for unit in _UNITS:
             name = unit.partition(".")[0]
@@ -227,18 +204,21 @@ class Reset:
                 f"{_ETC}/default/{name}",
                 f"{_ETC}/sysconfig/{name}",
             ):
-                self.file(path)
-        self.file(os.path.join(self.p["bin_dir"], "k3s-killall.sh"))
-        for path in ("/etc/rancher/k3s", self.p["data_dir"], "/var/lib/kubelet", "/run/k3s", "/run/flannel", STATE_DIR):
-            self.tree(path)
+                self.removal.file(path)
+        self.removal.file(os.path.join(self.p["bin_dir"], "k3s-killall.sh"))
+        self.removal.folder(f"{_ETC}/rancher/k3s", leftovers.CONFIGURATION)
+        self.removal.folders(self.p["data_dir"], leftovers.DATA, leftovers.DATA_FOLLOWED)
+        self.removal.folder("/var/lib/kubelet", leftovers.KUBELET)
+        for path in ("/run/k3s", "/run/flannel", STATE_DIR):
+            self.removal.folder(path)
         for path in (
             *glob.glob(f"/var/lib/cni/networks/{leftovers.CNI_NETWORK}"),
             *glob.glob(f"/var/lib/cni/results/{leftovers.CNI_NETWORK}-*"),
             *glob.glob("/var/lib/cni/results/cni-loopback-*"),
         ):
-            self.tree(path)
+            self.removal.folder(path)
         if self.p["node_identity"]:
-            self.tree("/etc/rancher/node")
+            self.removal.folder("/etc/rancher/node")
         for path in (
             "/var/lib/cni/networks",
             "/var/lib/cni/results",
@@ -247,7 +227,7 @@ class Reset:
             "/etc/rancher",
             os.path.dirname(STATE_DIR),
         ):
-            self.empty(path)
+            self.removal.empty(path)
 
     def everything(self) -> None:
         """Remove all, in the order in which one part holds the next.

@@ -21,6 +21,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import (
     read_text,
     replace_bytes,
 )
+from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 
 _HOW = {"none": "", "wait": "", "start": ", started", "restart": ", restarted"}
@@ -142,7 +143,7 @@ class Service:
         outside = [path for path, reason in lost.items() if causes.DISK_FULL.search(reason)]
         if outside:
             # K3s imports when it starts: without the note the next run starts it again.
-            os.unlink(self.record_path)
+            remove_file(self.record_path)
             raise unit.UnitError(
                 f"{self.unit.name} runs, but the disk is full: {', '.join(outside)} was not imported ({lost[outside[0]]}): enlarge the "
                 "disk of the data directory, or remove from it what is not K3s's, and run again."

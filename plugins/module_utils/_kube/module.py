@@ -10,6 +10,7 @@ import contextlib
 import gc
 import os
 import signal
+import stat
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, TypeVar
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError, LibraryMissingError
@@ -17,11 +18,14 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection, connect
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Outcome
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import HttpTransport
+from ansible_collections.baremesh.edge.plugins.module_utils._removal import Removal, remove_file
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 _Found = TypeVar("_Found")
+# Far more than the longest wait writes.
+_LARGEST_PROGRESS = 1 << 20
 
 
 class InterruptedRunError(Exception):
@@ -101,24 +105,50 @@ def raise_on_signals() -> None:
 def progress_writer(path: str | None) -> Callable[[str], None]:
     """A function that appends lines to the file, or does nothing without one.
 
-    The file must not exist; it is removed at the end of the process. Whatever is wrong with it must not harm the module.
+    The file must not exist. It is removed at the end of the process, and so is its folder if it was made here. Whatever is wrong with it
+    must not harm the module.
     """
     if not path:
         return lambda _unused: None
+    folder = os.path.dirname(path)
     try:
+        made = _make(folder)
+        if not made and not _is_safe(os.lstat(folder)):
+            return lambda _unused: None
         # O_EXCL: in a folder that others may write to, the name could be a link to another file.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        os.fchmod(descriptor, 0o644)
     except OSError:
         return lambda _unused: None
-    atexit.register(_remove, path)
+    atexit.register(_remove, path, folder if made else "")
 
     def write(line: str) -> None:
         with contextlib.suppress(OSError):
+            if os.fstat(descriptor).st_size > _LARGEST_PROGRESS:
+                return
             os.write(descriptor, (line.replace("\n", " ") + "\n").encode())
 
     return write
 
 
-def _remove(path: str) -> None:
+def _make(folder: str) -> bool:
+    """Make a folder that others may read; return False where it is there already."""
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        return False
+    os.chmod(folder, 0o755)  # noqa: S103 (the connection that reads may be of another user)
+    return True
+
+
+def _is_safe(folder: os.stat_result) -> bool:
+    """Whether nobody else can replace a file of this process in a folder: a link is never one."""
+    shared = folder.st_mode & 0o022 and not folder.st_mode & stat.S_ISVTX
+    return stat.S_ISDIR(folder.st_mode) and folder.st_uid in (0, os.geteuid()) and not shared
+
+
+def _remove(path: str, folder: str) -> None:
     with contextlib.suppress(OSError):
-        os.unlink(path)
+        remove_file(path)
+        if folder:
+            Removal().empty(folder)

@@ -47,7 +47,7 @@ class Transport(Protocol):
     """What the client needs; unit tests script one."""
 
     def request(self, method: str, path: str, query: Mapping[str, str], body: Any | None, content_type: str, timeout: float) -> Answer:
-        """One request, one answer. Raises ConnectionLost."""
+        """One request, one answer. Without a body the type is that of the answer. Raises ConnectionLost."""
 
     def stream(self, path: str, query: Mapping[str, str], timeout: float) -> Stream:
         """A GET whose answer is read line by line. Raises ConnectionLost."""
@@ -93,7 +93,11 @@ class HttpTransport:
         self, method: str, path: str, query: Mapping[str, str], data: bytes | None, content_type: str, timeout: float
     ) -> tuple[_HttpConnection, http.client.HTTPResponse]:
         target = self._dialer.prefix + path + (f"?{urlencode(query)}" if query else "")
-        headers = {"accept": "application/json", "user-agent": self._user_agent, **self._connection.headers()}
+        headers = {
+            "accept": content_type if data is None and content_type else "application/json",
+            "user-agent": self._user_agent,
+            **self._connection.headers(),
+        }
         if data is not None:
             headers["content-type"] = content_type
         used = self._take()

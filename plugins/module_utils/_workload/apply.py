@@ -16,7 +16,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeE
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.discovery import Discovery
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import Resource
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS, Resource
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Transport
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.compare import Display, is_current, is_same, normalized
@@ -96,6 +96,7 @@ def apply_objects(
     prune: Mapping[str, Any] | None = None,
     check: bool = False,
     force: bool = True,
+    owner: Mapping[str, Any] | None = None,
 ) -> Applied:
     """Apply definitions, then delete what has the labels of prune and is neither defined nor kept.
 
@@ -110,13 +111,16 @@ def apply_objects(
         findings.append("prune.labels is empty; without a label every object of the kinds would be deleted")
     if findings:
         raise DefinitionError("\n".join(findings))
-    applier, superfluous = Applier(transport, deadline, check, force), []
+    applier, superfluous = Applier(transport, deadline, check, force, owner), []
     if prune:
-        pruner = Prune(transport, prune["kinds"], prune["namespace"], prune["labels"], [*definitions, *(prune.get("keep") or ())])
+        keep = [*definitions, *(prune.get("keep") or ())]
+        pruner = Prune(transport, prune["kinds"], prune["namespace"], prune["labels"], keep, owner, prune.get("adopt") or ())
         found = pruner.look()
         for each in found:
-            applier.know(each.resource, each.live)
+            if each.resource != SECRETS:
+                applier.know(each.resource, each.live)
         superfluous = pruner.superfluous(found)
+        pruner.refuse_used(superfluous)
     done = applier.run(definitions)
     if superfluous and not done.failures:
         _delete(pruner, superfluous, done, check)
@@ -162,12 +166,15 @@ def find_mistakes(definitions: Sequence[Mapping[str, Any]]) -> list[str]:
 class Applier:
     """Makes the cluster's objects be as their definitions."""
 
-    def __init__(self, transport: Transport, deadline: Deadline, check: bool = False, force: bool = True) -> None:
+    def __init__(
+        self, transport: Transport, deadline: Deadline, check: bool = False, force: bool = True, owner: Mapping[str, Any] | None = None
+    ) -> None:
         self._client = KubeClient(transport, deadline.clock)
         self._discovery = Discovery(transport)
         self._deadline = deadline
         self._check = check
         self._force = force
+        self._owner = {key: str(value) for key, value in (owner or {}).items()}
         self._live: dict[tuple[Resource, str, str], Json] = {}
 
     def know(self, resource: Resource, found: Json) -> None:
@@ -224,23 +231,28 @@ class Applier:
         return self._retry(find, lambda exc: exc.not_found and not self._check and self._deadline.elapsed < grace)
 
     def _read(self, resource: Resource, members: Sequence[Json]) -> None:
-        """One LIST of the kind in each namespace where an object is not known yet; of one object alone where there is no second."""
+        """One LIST of the kind in each namespace where an object is not known yet; of one object alone where there is no second.
+
+        Secrets are read one by one: those of others in their namespace are none of our business.
+        """
         unknown: dict[str, list[str]] = {}
         for each in members:
             namespace, name = _place(resource, each)
             if (resource, namespace, name) not in self._live:
                 unknown.setdefault(namespace, []).append(name)
         for namespace, names in unknown.items():
-            selector = f"metadata.name={names[0]}" if len(names) == 1 else None
-            items = self._retry(partial(self._client.items, resource, namespace or None, field_selector=selector), lambda exc: exc.gone)
-            for found in items:
-                self.know(resource, found)
+            alone = len(names) == 1 or resource == SECRETS
+            for selector in [f"metadata.name={name}" for name in names] if alone else [None]:
+                items = self._retry(partial(self._client.items, resource, namespace or None, field_selector=selector), lambda exc: exc.gone)
+                for found in items:
+                    self.know(resource, found)
 
     def _try(self, resource: Resource, definition: Json, done: Applied) -> Change | str | None:
         """The change, None where there is none, or the sentence that says why it was not applied."""
         namespace, name = _place(resource, definition)
         live = self._live.get((resource, namespace, name))
         title = _title(resource.kind, namespace, name)
+        definition = self._owned(definition, {} if live is None or namespace else live["metadata"].get("labels") or {})
         if live is not None and live["metadata"].get("deletionTimestamp"):
             held = ", ".join(live["metadata"].get("finalizers") or ["the API server"])
             return f"{title} is being deleted, held by {held}; run again when it is gone"
@@ -262,6 +274,16 @@ class Applier:
             if is_same(live, after):
                 return None
         return Change(resource.kind, namespace, name, live, after)
+
+    def _owned(self, definition: Json, present: Mapping[str, str]) -> Json:
+        """The definition with the labels of the owner, and those of the Secret that a Certificate asks for.
+
+        An object without a namespace may be shared, and stays with the first that made it.
+        """
+        own = {key: present.get(key, value) for key, value in self._owner.items()}
+        found = {**definition, "metadata": _labelled(definition["metadata"], own)}
+        template = (definition.get("spec") or {}).get("secretTemplate") if own else None
+        return {**found, "spec": {**definition["spec"], "secretTemplate": _labelled(template, own)}} if template else found
 
     def _send(self, resource: Resource, definition: Json, title: str, done: Applied) -> Json:
         try:
@@ -288,6 +310,10 @@ class Applier:
 def _place(resource: Resource, definition: Mapping[str, Any]) -> tuple[str, str]:
     metadata = definition["metadata"]
     return str(metadata["namespace"]) if resource.namespaced else "", metadata["name"]
+
+
+def _labelled(metadata: Json, labels: Mapping[str, str]) -> Json:
+    return {**metadata, "labels": {**(metadata.get("labels") or {}), **labels}} if labels else metadata
 
 
 def _is_ready(live: Mapping[str, Any]) -> bool:

@@ -11,15 +11,22 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.discovery import Discovery
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import Resource
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS, Resource
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Verdict, settle
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Transport
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, Deadline
 
 Json = dict[str, Any]
+CRD = "CustomResourceDefinition"
+# So many names are enough to find the rest.
+SHOWN = 10
+
+
+class InUseError(KubeError):
+    """A deletion that would take objects of others along. The message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,8 @@ class Prune:
         namespace: str | None,
         labels: Mapping[str, Any],
         keep: Sequence[Mapping[str, Any]],
+        owner: Mapping[str, Any] | None = None,
+        adopt: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self._discovery = Discovery(transport)
         self._client = KubeClient(transport)
@@ -58,6 +67,8 @@ class Prune:
         self._namespace = namespace
         self._selector = ",".join(_requirement(*item) for item in sorted(labels.items()))
         self._kept = {_key(entry) for entry in keep}
+        self._owner = {key: str(value) for key, value in (owner or {}).items()}
+        self._adopt = [_key(entry) for entry in adopt]
 
     def look(self) -> list[Found]:
         """All objects of the kinds with the labels."""
@@ -69,15 +80,50 @@ class Prune:
                 if exc.not_found:
                     continue
                 raise
-            for item in self._client.items(resource, self._namespace, self._selector):
+            # Of Secrets only what names them: all else is secret.
+            for item in self._client.items(resource, self._namespace, self._selector, metadata_only=resource == SECRETS):
                 metadata = item["metadata"]
                 deleting = bool(metadata.get("deletionTimestamp"))
                 found.append(Found(resource, metadata.get("namespace") or "", metadata["name"], deleting, item))
         return found
 
     def superfluous(self, found: Sequence[Found]) -> list[Found]:
-        """Those of them that are not kept, whether or not they are being deleted already."""
-        return [each for each in found if each.key not in self._kept]
+        """Those of the owner's that are not kept, whether or not they are being deleted already."""
+        return [each for each in found if each.key not in self._kept and self._is_own(each)]
+
+    def _is_own(self, found: Found) -> bool:
+        """Whether an object has the labels of the owner, or has none and is one that the owner may have made before it set them."""
+        labels = found.live["metadata"].get("labels") or {}
+        if not set(self._owner) & set(labels):
+            return not self._owner or any(all(part in ("", own) for part, own in zip(entry, found.key)) for entry in self._adopt)
+        return self._owner.items() <= labels.items()
+
+    def refuse_used(self, found: Sequence[Found]) -> None:
+        """Refuse to delete a CustomResourceDefinition with which objects of others would go.
+
+        Raises:
+            InUseError: There are some.
+        """
+        users = [str(user) for each in found if each.resource.kind == CRD and not each.deleting for user in self._users(each)]
+        if users:
+            more = f" and {len(users) - SHOWN} more" if len(users) > SHOWN else ""
+            raise InUseError(
+                f"Nothing is deleted: {', '.join(users[:SHOWN])}{more} would go with the CustomResourceDefinitions and are not this "
+                "installation's; delete them first, or keep the CustomResourceDefinitions"
+            )
+
+    def _users(self, definition: Found) -> list[Found]:
+        """Objects of a kind that others made. Those that another object owns go with it."""
+        spec = definition.live["spec"]
+        version = next((entry["name"] for entry in spec["versions"] if entry.get("served")), "")
+        names = spec["names"]
+        resource = Resource(spec["group"], version, names["plural"], names["kind"], spec.get("scope") == "Namespaced")
+        found = []
+        for item in self._client.items(resource, None, metadata_only=True) if version else []:
+            metadata = item["metadata"]
+            if not metadata.get("ownerReferences") and not metadata.get("deletionTimestamp"):
+                found.append(Found(resource, metadata.get("namespace") or "", metadata["name"], False, item))
+        return [each for each in found if not self._owner or not self._owner.items() <= (each.live["metadata"].get("labels") or {}).items()]
 
     def delete(self, found: Sequence[Found]) -> None:
         """Delete them; one that is gone meanwhile is as well."""

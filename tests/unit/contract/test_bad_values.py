@@ -116,6 +116,11 @@ def test_the_preflight_asks_for_every_plain_variable():
     assert load(ROOT / "roles/preflight/vars/main.yml")["_preflight_plain_names"] == sorted(RULES)
 
 
+@pytest.mark.parametrize("value", ["/", "//", "/var/lib/", "/usr/../etc", "/home/alice"])
+def test_k3s_has_a_data_folder_of_its_own(value):
+    assert plain_findings({"k3s_data_dir": value})[0].startswith(f"k3s_data_dir is '{value}', but /")
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -123,6 +128,7 @@ def test_the_preflight_asks_for_every_plain_variable():
         {"edge_live_progress": "no", "edge_reset_k3s": True, "edge_allow_no_sites": "False"},
         {"edge_istio_namespace": "istio-system", "cert_manager_namespace": "", "edge_helm": None},
         {"edge_tools_dir": "/opt/edge tools", "k3s_bin_dir": "/usr/bin", "k3s_data_dir": "/srv/k3s"},
+        {"k3s_data_dir": "/data"},
         {"k3s_release_url": "http://10.0.0.5:8080/k3s", "k3s_server_url": "https://[2001:db8::1]:6443"},
         {"edge_kubeconfig": "/root/.kube/config", "cert_manager_chart_dir": "/srv/charts", "istio_ingress_class": "istio.example.com"},
         {"edge_hosts": ["edge1", "edge2"], "edge_server_hosts": "edge1,edge2", "edge_host_addresses": "192.0.2.10 edge_2"},

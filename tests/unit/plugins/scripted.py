@@ -144,7 +144,7 @@ class FakeApi:
         if fault is not None:
             return fault
         if method == "GET":
-            return self._get(path, query)
+            return self._get(path, query, metadata_only=content_type.startswith("application/json;as=PartialObjectMetadataList;"))
         if method == "POST":
             found = copy.deepcopy(body)
             found["metadata"].setdefault("name", found["metadata"].get("generateName", "") + "x")
@@ -180,13 +180,15 @@ class FakeApi:
         self.streams.add(stream)
         return stream
 
-    def _get(self, path, query):
+    def _get(self, path, query, metadata_only=False):
         parent, name = path.rsplit("/", 1)
         if (parent, name) in self.objects:
             return answer(200, self.objects[(parent, name)])
         if name[-1:] != "s" or "/" not in parent or (parent.endswith("s") and "namespaces" not in parent.rsplit("/", 2)[-2:]):
             return status(404, "NotFound", '{} "{}" not found'.format(parent.rsplit("/", 1)[-1], name))
         items = self.select(path, query)
+        if metadata_only:
+            items = [{"metadata": item["metadata"]} for item in items]
         return answer(200, {"metadata": {"resourceVersion": str(len(self.log))}, "items": copy.deepcopy(items)})
 
     def select(self, path, query):

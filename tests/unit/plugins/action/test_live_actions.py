@@ -23,8 +23,11 @@ def action(request, monkeypatch):
     found = object.__new__(request.param.ActionModule)
     found._task = task
     found._templar = Templar()
-    found._connection = SimpleNamespace(become="sudo", exec_command=lambda command, **options: (1, b"", b""))
-    found.calls = []
+    found._connection = SimpleNamespace(
+        become="sudo", exec_command=lambda command, **options: found.commands.append(command) or (1, b"", b"")
+    )
+    found.get_become_option = {"become_user": "app"}.get
+    found.calls, found.commands = [], []
 
     def execute(module_args, task_vars, wrap_async):
         found.calls.append((module_args, wrap_async))
@@ -67,6 +70,13 @@ def test_a_file_that_the_user_gave_is_left_to_the_user(action):
     action._task.args["progress_file"] = "/mine"
     action.run(task_vars={})
     assert action.calls[0][0]["progress_file"] == "/mine"
+
+
+@pytest.mark.parametrize(("become", "owner"), [("sudo", "-user app"), (None, '-user "$(id -u)"')])
+def test_only_files_of_the_user_of_the_module_are_read(action, become, owner):
+    action._connection.become = become
+    action._reader("/tmp/x")(0)
+    assert f"{owner} 2>" in action.commands[0]
 
 
 def test_the_second_connection_asks_for_no_privileges(action):

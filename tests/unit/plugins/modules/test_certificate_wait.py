@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import module
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError
@@ -84,6 +88,42 @@ def test_progress_goes_to_the_file(monkeypatch, api, tmp_path):
     path = tmp_path / "progress"
     run(monkeypatch, certificate_wait, namespace=make.NS, names=["app"], timeout=12, progress_file=str(path))
     assert path.read_text(encoding="utf-8").splitlines() == ["app: does not exist yet (1 s)", "app: does not exist yet (11 s)"]
+
+
+def test_the_folder_of_the_progress_is_made_and_readable(monkeypatch, api, tmp_path):
+    path = tmp_path / "made/progress"
+    old = os.umask(0o077)
+    try:
+        run(monkeypatch, certificate_wait, namespace=make.NS, names=["app"], timeout=2, progress_file=str(path))
+    finally:
+        os.umask(old)
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (path.parent, path)] == [0o755, 0o644]
+
+
+@pytest.mark.parametrize("folder", ["shared", "link", "file"])
+def test_no_progress_goes_to_a_folder_in_which_others_can_replace_it(monkeypatch, api, tmp_path, folder):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o777)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "link").symlink_to("own")
+    (tmp_path / "file").write_text("")
+    run(monkeypatch, certificate_wait, namespace=make.NS, names=["app"], timeout=2, progress_file=str(tmp_path / folder / "progress"))
+    assert not list(tmp_path.rglob("progress"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_no_progress_goes_to_a_folder_of_another_user(monkeypatch, api, tmp_path):
+    (tmp_path / "theirs").mkdir()
+    os.chown(tmp_path / "theirs", 65534, 65534)
+    run(monkeypatch, certificate_wait, namespace=make.NS, names=["app"], timeout=2, progress_file=str(tmp_path / "theirs/progress"))
+    assert not list(tmp_path.rglob("progress"))
+
+
+def test_progress_has_an_end(tmp_path):
+    write = module.progress_writer(str(tmp_path / "progress"))
+    for _line in range(40):
+        write("x" * 65536)
+    assert (tmp_path / "progress").stat().st_size < 2 << 20
 
 
 def test_a_progress_file_that_is_there_already_is_left_alone(monkeypatch, api, tmp_path):

@@ -135,6 +135,22 @@ def test_absent_removes_table_files_and_empty_folder(host):
     assert run(host, state="absent", ports=[])["changed"] is False
 
 
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("backend", ["nftables", "iptables"])
+def test_absent_leaves_a_file_that_others_made(host, check, backend):
+    path = host.path if backend == "nftables" else host.path.with_suffix(".iptables")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("table inet mine {}\n")
+    result = run(host, check=check, state="absent", ports=[])
+    assert (result["changed"], path.read_text()) == (False, "table inet mine {}\n")
+
+
+def test_absent_leaves_a_folder_in_which_it_had_nothing(host):
+    host.path.parent.mkdir(parents=True, exist_ok=True)
+    run(host, state="absent", ports=[])
+    assert host.path.parent.exists()
+
+
 def test_absent_in_check_mode_removes_nothing(host):
     host.has_everything()
     assert run(host, check=True, state="absent", ports=[])["changed"] is True

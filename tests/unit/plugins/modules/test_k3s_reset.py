@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils import _removal
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import reset
 from ansible_collections.baremesh.edge.plugins.modules import k3s_reset
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
@@ -26,6 +27,7 @@ class FakeHost:
         self.fed = {}
         self.rules = RULES
         self.mountinfo = ""
+        self.mounts = []
         self.refused = ""
         self.has_iptables = True
 
@@ -67,9 +69,17 @@ def host(monkeypatch, tmp_path):
     monkeypatch.setattr(reset, "STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr(reset, "read_text", lambda path: fake.mountinfo if path.endswith("mountinfo") else real(path))
     monkeypatch.setattr(reset.Reset, "_own_processes", staticmethod(list))
-    only_here = reset.Reset.tree
-    monkeypatch.setattr(reset.Reset, "tree", lambda self, path: only_here(self, path) if path.startswith(str(tmp_path)) else None)
-    monkeypatch.setattr(reset.Reset, "empty", lambda _self, _path: None)
+    only_here, empty = reset.Removal.folder, reset.Removal.empty
+    here = f"{tmp_path}/"
+    monkeypatch.setattr(reset.Removal, "folder", lambda self, path, *own: only_here(self, path, *own) if path.startswith(here) else None)
+    monkeypatch.setattr(reset.Removal, "empty", lambda self, path: empty(self, path) if path.startswith(here) else None)
+    mount_of = _removal.mount_of
+
+    def mount(folder):
+        path = str(Path(f"/proc/self/fd/{folder}").readlink())
+        return next((point for point in fake.mounts if f"{path}/".startswith(f"{point}/")), mount_of(folder))
+
+    monkeypatch.setattr(_removal, "mount_of", mount)
     monkeypatch.setattr(reset.leftovers, "INTERFACES", ())
     monkeypatch.setattr(k3s_reset.AnsibleModule, "run_command", lambda _self, argv, **options: fake.run(argv, **options))
     monkeypatch.setattr(
@@ -77,8 +87,8 @@ def host(monkeypatch, tmp_path):
         "get_bin_path",
         lambda _self, name, *_a, **_k: name if fake.has_iptables and name in ("iptables-save", "iptables-restore") else None,
     )
-    fake.reset = lambda check=False: run(
-        monkeypatch, k3s_reset, check=check, bin_dir=str(tmp_path / "bin"), data_dir=str(tmp_path / "data"), node_name="Edge1"
+    fake.reset = lambda check=False, data_dir=tmp_path / "data": run(
+        monkeypatch, k3s_reset, check=check, bin_dir=str(tmp_path / "bin"), data_dir=str(data_dir), node_name="Edge1"
     )
     return fake
 
@@ -128,8 +138,8 @@ def test_nothing_below_another_mount_is_deleted(host):
     volume = host.root / "data/storage/pv/file"
     volume.parent.mkdir(parents=True)
     volume.write_text("mine")
-    host.mountinfo = f"9 1 0:9 / {volume.parent} rw - ext4 /dev/b rw\n"
-    host.reset()
+    host.mounts = [str(volume.parent)]
+    assert host.reset()["kept"] == [str(volume.parent)]
     assert volume.read_text() == "mine"
     assert not (host.root / "data/server").exists()
 
@@ -174,3 +184,93 @@ def test_what_k3s_own_installer_left_goes_too(host):
     assert {str(host.root / name) for name in names} <= set(removed)
     assert (host.root / "bin/other.sh").exists()
     assert (host.root / "etc/default/other").exists()
+
+
+@pytest.mark.parametrize("written", ["{}/", "/{}", "{}//", "{}/.", "{}/../data"])
+def test_a_data_folder_may_be_written_in_any_way(host, written):
+    host.install()
+    volume = host.root / "data/storage/pv/file"
+    volume.parent.mkdir(parents=True)
+    volume.write_text("mine")
+    host.mounts = [str(volume.parent)]
+    host.reset(data_dir=written.format(host.root / "data"))
+    assert volume.read_text() == "mine"
+    assert not (host.root / "data/server").exists()
+
+
+def test_a_linked_data_folder_is_emptied_and_the_link_stays(host):
+    host.install()
+    (host.root / "data").rename(host.root / "disk")
+    (host.root / "data").symlink_to("disk")
+    foretold = host.reset(check=True)["removed"]
+    assert host.reset()["removed"] == foretold
+    assert list((host.root / "disk").iterdir()) == []
+    assert (host.root / "data").is_symlink()
+    assert host.reset()["removed"] == []
+
+
+def test_a_data_folder_below_a_link_is_removed(host):
+    host.install()
+    (host.root / "disk").mkdir()
+    (host.root / "data").rename(host.root / "disk/k3s")
+    (host.root / "var").symlink_to("disk")
+    assert f"{host.root}/var/k3s" in host.reset(data_dir=host.root / "var/k3s")["removed"]
+    assert (host.root / "var").is_symlink()
+    assert list((host.root / "disk").iterdir()) == []
+
+
+@pytest.mark.parametrize("part", ["server", "agent", "storage"])
+def test_of_a_linked_part_only_what_k3s_names_goes_and_never_a_volume(host, part):
+    host.install()
+    elsewhere = host.root / "elsewhere"
+    for name in ("token", "photos/one", "pvc-1_default_web/file", "client-ca.crt"):
+        (elsewhere / name).parent.mkdir(parents=True, exist_ok=True)
+        (elsewhere / name).write_text("")
+    (host.root / "data/server/token").unlink()
+    (host.root / "data/server").rmdir()
+    (host.root / "data" / part).symlink_to(elsewhere)
+    assert host.reset(check=True)["removed"] == host.reset()["removed"]
+    gone = {"server": "token", "agent": "client-ca.crt"}.get(part)
+    assert {path.name for path in elsewhere.iterdir()} == {"token", "photos", "pvc-1_default_web", "client-ca.crt"} - {gone}
+    assert (host.root / "data" / part).is_symlink()
+
+
+def test_in_a_data_folder_that_others_use_only_what_k3s_names_goes(host):
+    host.install()
+    for name in ("data/films/one", "data/data/films", "data/storage/backup", "data/storage/pvc-1_default_web/file"):
+        (host.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (host.root / name).write_text("")
+    result = host.reset()
+    left = sorted(str(path.relative_to(host.root / "data")) for path in (host.root / "data").rglob("*"))
+    assert left == ["data", "data/films", "films", "films/one", "storage", "storage/backup"]
+    assert result["kept"] == [f"{host.root}/data/data/films", f"{host.root}/data/storage/backup"]
+    assert host.reset()["removed"] == []
+
+
+@pytest.mark.parametrize(
+    "data_dir", ["/", "//", "/.", "/var", "/var/lib/", "/usr/local", "/home", "/home/alice", "/srv", "/proc/1", "/var/log/..", "k3s"]
+)
+def test_a_folder_of_the_system_is_refused_before_anything_changes(host, data_dir):
+    host.install()
+    result = host.reset(data_dir=data_dir)
+    assert result["failed"]
+    assert f"data_dir is '{data_dir}', but " in result["msg"] or data_dir == "k3s"
+    assert "set it to a folder of K3s's own" in result["msg"]
+    assert (host.root / "bin/k3s").exists()
+    assert not any("disable" in command for command in host.commands)
+
+
+def test_a_link_to_a_folder_of_the_system_is_refused(host):
+    host.install()
+    (host.root / "link").symlink_to("/var/lib")
+    assert "/var/lib is a folder that the system" in host.reset(data_dir=host.root / "link")["msg"]
+
+
+def test_mounts_are_found_where_the_kubelet_folder_is_a_link(host, monkeypatch):
+    host.install()
+    (host.root / "disk/pods").mkdir(parents=True)
+    (host.root / "kubelet").symlink_to("disk")
+    monkeypatch.setattr(reset.leftovers, "MOUNTS", (f"{host.root}/kubelet/pods",))
+    host.mountinfo = f"9 1 0:9 / {host.root}/disk/pods/1 rw - ext4 /dev/b rw\n10 1 0:9 / {host.root}/disk/mine rw - ext4 /dev/b rw\n"
+    assert f"mount {host.root}/disk/pods/1" in host.reset()["removed"]
+    assert [command for command in host.commands if command.startswith("umount")] == [f"umount -- {host.root}/disk/pods/1"]

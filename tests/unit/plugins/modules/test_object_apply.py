@@ -432,3 +432,52 @@ def test_objects_that_a_controller_makes_are_kept(api, apply):
     }
     found = apply(gateway("a"), prune=prune)
     assert sorted(each["name"] for each in found["pruned"]) == ["gone", "old"], found
+
+
+OWNER = {"baremesh.edge/instance": "one"}
+
+
+def namespace_object(name):
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def test_objects_get_the_labels_of_their_owner(api, apply):
+    certificate = gateway("a", secretTemplate={"labels": {"mine": "1"}})
+    assert apply(certificate, owner=OWNER)["changed"] is True
+    live = api.objects[GATEWAYS.path(NS), "a"]
+    assert live["metadata"]["labels"] == {**LABELS, **OWNER}
+    assert live["spec"]["secretTemplate"]["labels"] == {"mine": "1", **OWNER}
+    assert apply(certificate, owner=OWNER)["changed"] is False
+
+
+def test_an_object_that_was_applied_before_is_adopted(api, apply):
+    apply(gateway("a"), gateway("gone"))
+    prune = {
+        "kinds": [{"api_version": "networking.istio.io/v1", "kind": "Gateway"}],
+        "labels": LABELS,
+        "adopt": [{"metadata": {"namespace": NS}}],
+    }
+    found = apply(gateway("a"), owner=OWNER, prune=prune)
+    assert ([each["name"] for each in found["applied"]], [each["name"] for each in found["pruned"]]) == (["a"], ["gone"])
+    assert api.objects[GATEWAYS.path(NS), "a"]["metadata"]["labels"] == {**LABELS, **OWNER}
+
+
+def test_two_installations_share_what_has_no_namespace_without_taking_turns(api, apply):
+    assert apply(namespace_object("shared"), owner=OWNER)["changed"] is True
+    assert apply(namespace_object("shared"), owner={"baremesh.edge/instance": "two"})["changed"] is False
+    assert apply(namespace_object("shared"), owner=OWNER)["changed"] is False
+
+
+def test_secrets_of_others_are_not_read(api, apply):
+    apply(secret("a", token="x"), secret("b", token="y"))
+    assert {query.get("fieldSelector") for _method, _path, query, _body in api.lists()} == {"metadata.name=a", "metadata.name=b"}
+
+
+def test_a_secret_that_is_defined_is_compared_as_a_whole_beside_a_prune(api, apply):
+    prune = {"kinds": [{"api_version": "v1", "kind": "Secret"}], "labels": LABELS}
+    labelled = secret("a", token="x")
+    labelled["metadata"]["labels"] = LABELS
+    assert apply(labelled, prune=prune)["changed"] is True
+    assert apply(labelled, prune=prune)["changed"] is False
+    labelled["stringData"]["token"] = "z"
+    assert apply(labelled, prune=prune)["changed"] is True

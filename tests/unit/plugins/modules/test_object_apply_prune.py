@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import GATEWAYS
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import GATEWAYS, SECRETS, Resource
 from ansible_collections.baremesh.edge.plugins.module_utils._workload import prune as kube_prune
 from ansible_collections.baremesh.edge.plugins.modules import object_apply
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
@@ -28,6 +28,10 @@ class Api(FakeApi):
         if method == "GET" and path == "/apis/networking.istio.io/v1":
             kinds = {"resources": [{"name": "gateways", "kind": "Gateway", "namespaced": True}]}
             return answer(200, kinds) if self.known else status(404, "NotFound", "page not found")
+        if method == "GET" and path in ("/api/v1", "/apis/apiextensions.k8s.io/v1"):
+            core = {"name": "secrets", "kind": "Secret", "namespaced": True}
+            crds = {"name": "customresourcedefinitions", "kind": "CustomResourceDefinition", "namespaced": False}
+            return answer(200, {"resources": [core if path == "/api/v1" else crds]})
         return super().request(method, path, query, body, content_type, timeout)
 
 
@@ -110,3 +114,95 @@ def test_those_that_are_being_deleted_already_are_waited_for_too(monkeypatch, ap
     api.clock.at(2.0, lambda: api.remove(GATEWAYS, NS, "old"))
     found = prune(monkeypatch, wait_timeout=20)
     assert (found["failed"], found["changed"], api.clock.now) == (False, False, 2.0)
+
+
+OWNER = {"baremesh.edge/instance": "one"}
+CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
+CRD_KINDS = [{"api_version": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}]
+
+
+def put(api, name, namespace=NS, instance=None):
+    labels = {**LABELS, **({"baremesh.edge/instance": instance} if instance else {})}
+    api.apply(GATEWAYS, {"metadata": {"name": name, "namespace": namespace, "labels": labels}})
+
+
+def owned(monkeypatch, check=False, **options):
+    options = {"kinds": KINDS, "labels": LABELS, "adopt": [{"metadata": {"namespace": NS}}], **options}
+    return run(monkeypatch, object_apply, check=check, objects=[], prune=options, owner=OWNER, _ansible_diff=True)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_objects_of_another_installation_stay(monkeypatch, api, check):
+    put(api, "theirs", instance="two")
+    put(api, "ours", instance="one")
+    put(api, "ours", "elsewhere", instance="one")
+    pruned = owned(monkeypatch, check)["pruned"]
+    assert sorted((each["namespace"], each["name"]) for each in pruned) == [("elsewhere", "ours"), (NS, "app"), (NS, "old"), (NS, "ours")]
+
+
+def test_an_object_without_the_label_is_ours_only_where_it_may_be(monkeypatch, api):
+    put(api, "before", "elsewhere")
+    assert {each["name"] for each in owned(monkeypatch)["pruned"]} == {"app", "old"}
+    adopt = [{"kind": "Gateway", "metadata": {"name": "before", "namespace": "elsewhere"}}]
+    assert [each["name"] for each in owned(monkeypatch, adopt=adopt)["pruned"]] == ["before"]
+
+
+def test_without_an_owner_all_with_the_labels_go(monkeypatch, api):
+    put(api, "theirs", instance="two")
+    assert {each["name"] for each in prune(monkeypatch)["pruned"]} == {"old", "theirs"}
+
+
+def crds(api):
+    """A definition of Gateways, which are in the API already, and one of a kind without objects."""
+    for plural, kind in (("gateways", "Gateway"), ("sidecars", "Sidecar")):
+        names = {"plural": plural, "kind": kind}
+        spec = {"group": "networking.istio.io", "scope": "Namespaced", "names": names, "versions": [{"name": "v1", "served": True}]}
+        api.apply(CRDS, {"metadata": {"name": f"{plural}.networking.istio.io", "labels": LABELS}, "spec": spec})
+
+
+def remove_crds(monkeypatch, check=False):
+    return owned(monkeypatch, check, kinds=CRD_KINDS, adopt=[{"kind": "CustomResourceDefinition"}])
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_no_crd_is_deleted_with_objects_of_others(monkeypatch, api, check):
+    crds(api)
+    before = names(api)
+    found = remove_crds(monkeypatch, check)
+    assert found["failed"]
+    assert found["msg"].startswith(f"Nothing is deleted: Gateway {NS}/app, Gateway {NS}/foreign, Gateway {NS}/old would go with")
+    assert names(api) == before
+
+
+def test_many_objects_of_others_are_counted(monkeypatch, api):
+    crds(api)
+    for number in range(20):
+        put(api, f"more{number}")
+    assert " and 13 more would go with" in remove_crds(monkeypatch)["msg"]
+
+
+def test_a_crd_goes_with_objects_of_ours_and_those_that_others_own(monkeypatch, api):
+    crds(api)
+    for name in ("app", "old", "foreign"):
+        api.remove(GATEWAYS, NS, name)
+    put(api, "ours", instance="one")
+    api.apply(GATEWAYS, {"metadata": {"name": "made", "namespace": NS, "ownerReferences": [{"kind": "Certificate"}]}})
+    api.apply(GATEWAYS, {"metadata": {"name": "going", "namespace": NS, "deletionTimestamp": "x"}})
+    assert [each["name"] for each in remove_crds(monkeypatch)["pruned"]] == ["gateways.networking.istio.io", "sidecars.networking.istio.io"]
+
+
+def test_of_secrets_only_the_metadata_is_read(monkeypatch, api):
+    api.apply(SECRETS, {"metadata": {"name": "old", "namespace": NS, "labels": LABELS}, "data": {"tls.key": "aHVzaA=="}})
+    read = []
+    whole = Api.request
+
+    def watched(self, method, *rest):
+        reply = whole(self, method, *rest)
+        read.append(reply.body if method == "GET" else b"")
+        return reply
+
+    monkeypatch.setattr(Api, "request", watched)
+    found = owned(monkeypatch, kinds=[{"api_version": "v1", "kind": "Secret"}])
+    assert [each["name"] for each in found["pruned"]] == ["old"]
+    assert b"old" in b"".join(read)
+    assert b"aHVzaA==" not in b"".join(read)

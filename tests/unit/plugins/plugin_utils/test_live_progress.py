@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import threading
@@ -96,19 +97,65 @@ def test_a_short_wait_opens_no_second_connection():
     assert asked == []
 
 
-@pytest.mark.parametrize(("offset", "expected"), [(0, "one\ntwo\n"), (4, "two\n")])
-def test_the_command_reads_from_the_offset(tmp_path, offset, expected):
-    path = tmp_path / "with space"
-    path.write_text("one\ntwo\n", encoding="utf-8")
-    name = shlex.quote(str(path))
-    found = subprocess.run(
-        ["/bin/sh", "-c", _live.READ.format(path=name, offset=offset, first=offset + 1)], capture_output=True, text=True, check=False
+def read(folder, owner='"$(id -u)"', offset=0):
+    command = _live.READ.format(
+        folder=shlex.quote(str(folder)), file=_live.FILE, owner=owner, offset=offset, first=offset + 1, chunk=_live.CHUNK
     )
+    return subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False, timeout=20)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder as the module makes it."""
+    path = tmp_path / "with space"
+    path.mkdir()
+    (path / _live.FILE).write_text("one\ntwo\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("offset", "expected"), [(0, "one\ntwo\n"), (4, "two\n")])
+def test_the_command_reads_from_the_offset(folder, offset, expected):
+    found = read(folder, offset=offset)
     assert (found.returncode, found.stdout) == (0, expected)
 
 
-def test_the_command_fails_where_the_file_is_gone(tmp_path):
-    found = subprocess.run(
-        ["/bin/sh", "-c", _live.READ.format(path=tmp_path / "gone", offset=0, first=1)], capture_output=True, check=False
-    )
-    assert (found.returncode, found.stdout) == (1, b"")
+@pytest.mark.parametrize("gone", ["folder", "file"])
+def test_the_command_fails_where_the_file_is_gone(folder, gone):
+    (folder / _live.FILE).unlink()
+    if gone == "folder":
+        folder.rmdir()
+    found = read(folder)
+    assert (found.returncode, found.stdout) == (1, "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("given", [".", _live.FILE])
+def test_what_another_user_made_is_not_read(folder, given):
+    os.chown(folder / given, 65534, 65534)
+    assert (read(folder).returncode, read(folder).stdout) == (1, "")
+    assert read(folder, owner="root").stdout == ""
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
+def test_what_is_not_a_file_is_not_read(folder, kind):
+    path = folder / _live.FILE
+    secret = path.rename(folder / "secret")
+    {"link": lambda: path.symlink_to(secret), "fifo": lambda: os.mkfifo(path), "folder": path.mkdir}[kind]()
+    assert (read(folder).returncode, read(folder).stdout) == (1, "")
+
+
+def test_one_read_brings_a_part_only(folder):
+    (folder / _live.FILE).write_text("x" * (_live.CHUNK + 1), encoding="utf-8")
+    assert len(read(folder).stdout) == _live.CHUNK
+
+
+def test_a_file_without_end_is_read_no_further():
+    lines, offsets = [], []
+
+    def endless(offset):
+        offsets.append(offset)
+        return 0, b"x" * _live.CHUNK
+
+    _live.Follower(endless, lines.append, first_after=0, pause=0)._follow()
+    assert max(offsets) <= _live.LARGEST
+    assert sum(map(len, lines)) <= _live.LARGEST + _live.CHUNK
