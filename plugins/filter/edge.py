@@ -19,7 +19,7 @@ _FILTERS = {
     "gateway_restarts": "_renewal.gateway_restarts",
     "host_addresses": "_hosts.host_addresses",
     "host_ports_verdict": "_host_ports_verdict.host_ports_verdict",
-    "http01_hosts": "_plan.http01_hosts",
+    "http01_hosts": "_kept_plan.http01_hosts",
     "istio_gateway_releases": "_releases.istio_gateway_releases",
     "k3s_files": "_k3s_plan.k3s_files",
     "k3s_plan": "_k3s_plan.k3s_plan",
@@ -28,7 +28,7 @@ _FILTERS = {
     "proxy_environment": "_environment.proxy_environment",
     "renewal_lines": "_renewal.renewal_lines",
     "renewal_plan": "_renewal.renewal_plan",
-    "site_plan": "_plan.site_plan",
+    "site_plan": "_kept_plan.site_plan",
     "site_proof": "_report.site_proof",
     "site_report": "_report.site_report",
 }

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -406,30 +405,6 @@ def _cluster_issuer(certificate: Raw) -> str | None:
     return str(reference["name"]) if reference.get("kind") == "ClusterIssuer" and reference.get("name") else None
 
 
-_KEPT = 4
-_plans: dict[str, Object] = {}
-
-
-def _plain(value: Any) -> Any:
-    """Return data without what Ansible hides in it: containers that it resolves only when they are read."""
-    if isinstance(value, Mapping):
-        return {key if isinstance(key, str) else str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
-
-
-def site_plan(raw_sites: Any, raw_settings: Raw) -> Object:
-    """Return the plan, which a task that names it several times derives once; see C(make_plan)."""
-    given = _plain(raw_sites), _plain(raw_settings)
-    key = json.dumps(given, default=repr)
-    if key not in _plans:
-        if len(_plans) >= _KEPT:
-            _plans.clear()
-        _plans[key] = make_plan(*given)
-    return _plans[key]
-
-
 def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
     """Derive the plan.
 
@@ -444,22 +419,3 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
     # Nothing of what is wrong may be applied: roles stop at the findings, and a caller that does not has nothing in its hands.
     applied = Plan(replace(settings, manifests={key: [] for key in settings.manifests}), []).applied() if findings else plan.applied()
     return {"findings": findings, "nothing": [] if findings else plan.nothing(), **plan.looked_at(), **applied}
-
-
-def http01_hosts(plan: Raw, names: Collection[str] | None = None) -> list[str]:
-    """Return the hosts whose next order will be proved by HTTP-01; none where no address is known to ask for them.
-
-    Args:
-        plan: What C(make_plan) returned.
-        names: Names of the Certificates that will be ordered. None: all of them.
-    """
-    if not (plan["addresses"] or plan["proxy_addresses"]):
-        return []
-    found = [
-        host
-        for certificate in plan["certificates"]
-        if names is None or certificate["metadata"]["name"] in names
-        for host in (certificate.get("spec") or {}).get("dnsNames") or []
-        if (certificate["spec"].get("issuerRef") or {}).get("name") in plan["http01_issuers"] and not host.startswith("*")
-    ]
-    return list(dict.fromkeys(found))
