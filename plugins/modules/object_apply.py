@@ -215,7 +215,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec, take_objects
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_transport
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.apply import apply_objects
@@ -246,11 +246,8 @@ def main() -> None:
     """Apply and return."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
-    definitions = params["objects"]
-    # no_log keeps the definitions out of the host's log. In the result it would hide each name and each word that occurs in them, so
-    # there they are replaced as a whole, and the difference hides the values of Secrets by itself.
-    params["objects"] = f"{len(definitions)} definitions"
-    module.no_log_values = {params["api_key"]} if params["api_key"] else set()
+    # The difference hides the values of Secrets by itself.
+    definitions = take_objects(module)
     how = Deadline(SystemClock(), params["timeout"]), params["prune"], module.check_mode, params["force_conflicts"], params["owner"]
     done = attempt(module, lambda: apply_objects(open_transport(params), definitions, *how))
     for conflict in done.conflicts:

@@ -13,16 +13,18 @@ author: The baremesh.edge authors (@baremesh)
 description:
   - Reads the operating system, control groups, memory, routes, clock, firewalls and who listens on which ports.
   - Looks up names and fetches small documents, if asked to, as this host sees them.
+  - Asks the Kubernetes API, if there is one, for a dry run of objects that will be applied.
   - Judges nothing, and changes nothing but what O(begins) says.
 extends_documentation_fragment:
+  - baremesh.edge._kube_auth
   - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
 attributes:
   diff_mode:
     support: none
 options:
-  host:
-    description: Whether to read from the host itself. With V(false) only names and documents are looked at.
+  examine_host:
+    description: Whether to read from the host itself. With V(false) only names, documents and objects are looked at.
     type: bool
     default: true
   ports:
@@ -67,7 +69,7 @@ options:
   run:
     description:
       - The run of Ansible that this is, C(identity) and C(who). The others that have begun on this host since its boot are returned.
-      - Needs O(host=true).
+      - Needs O(examine_host=true).
     type: dict
   begins:
     description:
@@ -78,6 +80,14 @@ options:
     description:
       - Folder of a K3s release on a web server. The checksum file for this host's architecture is fetched from there.
     type: str
+  objects:
+    description:
+      - Definitions of Kubernetes objects. Those that differ from what the cluster has are sent to the API server as a dry run, so that
+        it and its admission webhooks judge them.
+      - Kinds and namespaces that do not exist yet are no reason to refuse, and neither is a webhook that does not answer.
+    type: list
+    elements: dict
+    default: []
   timeout:
     description: Seconds that fetching may take.
     type: int
@@ -96,7 +106,7 @@ RETURN = r"""
 host:
   description: What was read from the host.
   type: dict
-  returned: when O(host) is true
+  returned: when O(examine_host) is true
   sample:
     os: {id: debian, version: "12"}
     cgroups: {version: 2, memory: true, cpuset: true}
@@ -111,6 +121,21 @@ caa:
   returned: success
   sample:
     app.example.com: {at: example.com, records: [{critical: false, tag: issue, value: letsencrypt.org}], error: ""}
+dry_run:
+  description: What the Kubernetes API says of O(objects).
+  type: dict
+  returned: when O(objects) are given
+  contains:
+    refused:
+      description: C(kind), C(namespace) and C(name) of the objects that are refused, and the C(message) of the API server or a webhook.
+      type: list
+      elements: dict
+    charts:
+      description: Versions of the charts that Helm has installed in the cluster. Empty where nothing is refused.
+      type: dict
+    reason:
+      description: Why the API could not be asked, empty if it was.
+      type: str
 fetched:
   description: Status, error and body by address.
   type: dict
@@ -130,6 +155,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listener
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.existing import existing_k3s
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec, take_objects
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network, runs
 
 _WATCHED_UNITS = ("firewalld.service", "nm-cloud-setup.timer", "nm-cloud-setup.service")
@@ -191,7 +217,8 @@ def main() -> None:
     now = time.time()
     module = AnsibleModule(
         argument_spec={
-            "host": {"type": "bool", "default": True},
+            **auth_argument_spec(),
+            "examine_host": {"type": "bool", "default": True},
             "ports": {"type": "list", "elements": "int", "default": []},
             "data_dir": {"type": "path", "default": "/var/lib/rancher/k3s"},
             "node_config": {"type": "dict", "default": {}},
@@ -207,17 +234,23 @@ def main() -> None:
             "run": {"type": "dict"},
             "begins": {"type": "bool", "default": False},
             "release": {"type": "str"},
+            "objects": {"type": "list", "elements": "dict", "default": [], "no_log": True},
             "timeout": {"type": "int", "default": 10},
         },
         supports_check_mode=True,
     )
+    objects = take_objects(module)
     urls = list(module.params["urls"])
     if module.params["release"]:
         # An architecture without releases is for those to judge who get the result.
         with contextlib.suppress(release.ReleaseError):
             urls.append({"url": f"{module.params['release']}/{release.arch(platform.machine()).sums}"})
     result = network.look(module.params["names"], urls, module.params["timeout"], module.params["caa_names"])
-    if module.params["host"]:
+    if objects:
+        from ansible_collections.baremesh.edge.plugins.module_utils._workload.dry_run import dry_run  # noqa: PLC0415 (one host needs it)
+
+        result["dry_run"] = dry_run(module.params, objects)
+    if module.params["examine_host"]:
         try:
             result["host"] = read_host(module, now)
         except OSError as error:

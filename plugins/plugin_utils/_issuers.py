@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
+
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries, entries_of
 
 Object = dict[str, Any]
@@ -213,3 +215,18 @@ def secret_objects(secrets: Any, namespace: str) -> tuple[list[Object], list[str
             }
         )
     return found, findings
+
+
+def cert_manager_objects(issuers: Any, settings: Mapping[str, Any] | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Return the objects to apply and the issuers among them."""
+    given = settings or {}
+    solvers = entries_of(given.get("solvers"))
+    found, findings = read_issuers(issuers, given.get("email") or "", solvers or (), given.get("issuer_namespace") or "")
+    if solvers is None and given.get("solvers"):
+        findings.append(f"cert_manager_solvers is {given['solvers']!r}; it must be a list")
+    secrets, wrong = secret_objects(given.get("secrets") or [], given.get("secret_namespace") or "")
+    if findings or wrong:
+        raise AnsibleFilterError("\n".join(findings + wrong))
+    made = issuer_objects(found, [issuer["name"] for issuer in entries_of(issuers) or ()], given.get("used") or ())
+    names = [{"kind": each["kind"], "name": each["metadata"]["name"], "namespace": each["metadata"].get("namespace", "")} for each in made]
+    return {"objects": secrets + made, "issuers": names}

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,8 +15,9 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_rou
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import authority_of, surprises
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
+from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETSENCRYPT, issuer_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import Settings, asked_by, issuer_of, read_settings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS, Settings, asked_by, issuer_of, read_settings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import TLS_VERSIONS, Site, asked_of, read_sites, rewrite_warnings
 
 Object = dict[str, Any]
@@ -357,6 +357,11 @@ class Plan:
             if isinstance(acme, Mapping) and acme.get("server")
         ]
 
+    def _issuer_objects(self) -> list[Object]:
+        """Return the issuers, without those that get the solver of role cert_manager, which is not known here."""
+        made = issuer_objects(self.settings.issuers, [name for name in self.settings.issuers if name not in LETSENCRYPT], self.issuers)
+        return [each for each in made if {"http01": {}} not in (each["spec"].get("acme") or {}).get("solvers", ())]
+
     def applied(self) -> Object:
         """Return the objects to apply, and what must be served afterwards."""
         certificates, gateways = self.all_of("certificate_certificates"), self.all_of("gateway_gateways")
@@ -368,6 +373,7 @@ class Plan:
         return {
             "certificates": certificates,
             "certificate_objects": [*authorities, *certificates],
+            "issuer_objects": self._issuer_objects(),
             "certificate_names": [str(certificate["metadata"]["name"]) for certificate in certificates],
             "issued_secrets": [_reference("Secret", certificate, secret) for secret, certificate in self.names.owners.items()],
             "own_secrets": [secret for secret in secrets if secret not in self.names.owners],
@@ -406,30 +412,6 @@ def _cluster_issuer(certificate: Raw) -> str | None:
     return str(reference["name"]) if reference.get("kind") == "ClusterIssuer" and reference.get("name") else None
 
 
-_KEPT = 4
-_plans: dict[str, Object] = {}
-
-
-def _plain(value: Any) -> Any:
-    """Return data without what Ansible hides in it: containers that it resolves only when they are read."""
-    if isinstance(value, Mapping):
-        return {key if isinstance(key, str) else str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
-
-
-def site_plan(raw_sites: Any, raw_settings: Raw) -> Object:
-    """Return the plan, which a task that names it several times derives once; see C(make_plan)."""
-    given = _plain(raw_sites), _plain(raw_settings)
-    key = json.dumps(given, default=repr)
-    if key not in _plans:
-        if len(_plans) >= _KEPT:
-            _plans.clear()
-        _plans[key] = make_plan(*given)
-    return _plans[key]
-
-
 def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
     """Derive the plan.
 
@@ -442,24 +424,5 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
     proxies = {**raw_settings, "edge_proxy_addresses": list(settings.proxy_addresses)}
     findings = [*setting_findings, *site_findings, *proxy_findings(proxies, settings.addresses, sites), *plan.findings()]
     # Nothing of what is wrong may be applied: roles stop at the findings, and a caller that does not has nothing in its hands.
-    applied = Plan(replace(settings, manifests={key: [] for key in settings.manifests}), []).applied() if findings else plan.applied()
+    applied = Plan(replace(settings, manifests={key: [] for key in MANIFESTS}, issuers={}), []).applied() if findings else plan.applied()
     return {"findings": findings, "nothing": [] if findings else plan.nothing(), **plan.looked_at(), **applied}
-
-
-def http01_hosts(plan: Raw, names: Collection[str] | None = None) -> list[str]:
-    """Return the hosts whose next order will be proved by HTTP-01; none where no address is known to ask for them.
-
-    Args:
-        plan: What C(make_plan) returned.
-        names: Names of the Certificates that will be ordered. None: all of them.
-    """
-    if not (plan["addresses"] or plan["proxy_addresses"]):
-        return []
-    found = [
-        host
-        for certificate in plan["certificates"]
-        if names is None or certificate["metadata"]["name"] in names
-        for host in (certificate.get("spec") or {}).get("dnsNames") or []
-        if (certificate["spec"].get("issuerRef") or {}).get("name") in plan["http01_issuers"] and not host.startswith("*")
-    ]
-    return list(dict.fromkeys(found))

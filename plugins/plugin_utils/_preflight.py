@@ -19,7 +19,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import FIR
 
 Facts = Mapping[str, Any]
 
-CHECKS = ("variables", "versions", "release", "system", "resources", "time", "names", "ports", "dns", "acme")
+CHECKS = ("variables", "versions", "release", "system", "resources", "time", "names", "ports", "dns", "acme", "dry_run")
 
 _MACHINES = ("x86_64", "amd64", "aarch64", "arm64")
 _TESTED_SYSTEMS = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
@@ -29,6 +29,16 @@ _RECENT_RUN = 600
 _CAA_TAGS = ("issue", "issuewild", "iodef", "issuemail", "contactemail", "contactphone")
 # NetworkManager whose nm-cloud-setup leaves routes of pods alone.
 _NM_FIXED = (1, 32)
+# Where users write an object, by its kind, and the charts of those that judge it.
+_ISTIO, _CERT_MANAGER = ("istio", ("base", "istiod")), ("cert_manager", ("cert-manager",))
+_ORIGINS = {
+    "ClusterIssuer": ("cert_manager_issuers", *_CERT_MANAGER),
+    "Issuer": ("cert_manager_issuers", *_CERT_MANAGER),
+    "Certificate": ("certificate_certificates", *_CERT_MANAGER),
+    "Gateway": ("gateway_gateways", *_ISTIO),
+    "VirtualService": ("gateway_virtual_services", *_ISTIO),
+    "DestinationRule": ("gateway_destination_rules", *_ISTIO),
+}
 _OWN_UNITS = ("k3s.service", "k3s-agent.service")
 
 
@@ -398,6 +408,34 @@ def judge_caa(where: str, entries: Sequence[Facts], seen: Mapping[str, Facts], f
                 f"by {' or '.join(entry['methods']) or 'any method'}",
                 f'add CAA 0 {asked[0]["tag"]} "{identities[0]}" there, or name another issuer',
             )
+
+
+def judge_dry_run(plan: Facts, seen: Facts, versions: Mapping[str, str], found: Findings) -> None:
+    """Judge what the API server and its webhooks refuse.
+
+    Args:
+        plan: The plan of the sites.
+        seen: C(refused) objects and installed C(charts), as C(preflight_info) returns them.
+        versions: Versions that the run installs, by component. The webhooks of another one do not decide.
+        found: Where findings go.
+    """
+    sites = {subject["name"] for subject in plan.get("subjects") or () if subject["kind"] == "site"}
+    made = {
+        (each["kind"], each["metadata"]["name"]): (each["metadata"].get("labels") or {}).get("app.kubernetes.io/instance")
+        for each in (*(plan.get("certificates") or ()), *(plan.get("gateway_objects") or ()))
+    }
+    for each in seen.get("refused") or ():
+        variable, component, charts = _ORIGINS[each["kind"]]
+        site = made.get((each["kind"], each["name"]))
+        place = f"edge_sites ({site})" if site in sites else f"{variable} ({each['name']})"
+        title = f"{each['kind']} {each['namespace']}/{each['name']}".replace(" /", " ")
+        text = f"{place}: the Kubernetes API refuses {title}: {' '.join(each['message'].split()).rstrip('.')}."
+        installed = {str(version) for chart, version in (seen.get("charts") or {}).items() if chart in charts}
+        other = [version for version in installed if version.lstrip("v") != versions[component].lstrip("v")]
+        if other:
+            found.warnings.append(f"{text} {component}_version is {versions[component]}, and {other[0]}, which runs there, has judged it.")
+        else:
+            found.errors.append(text)
 
 
 def judge_acme(where: str, issuers: Sequence[Facts], fetched: Mapping[str, Facts], found: Findings) -> None:

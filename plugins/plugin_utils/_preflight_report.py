@@ -113,6 +113,12 @@ class Preflight:
         return {**same, **{name: self.settings.get(f"k3s_{name}") for name in names}}
 
     @property
+    def objects(self) -> list[dict[str, Any]]:
+        """The objects that will be applied, of the kinds that webhooks judge."""
+        kinds = ("issuer_objects", "certificates", "gateway_objects") if self.checks("dry_run") else ()
+        return [each for kind in kinds for each in (self.settings.get("plan") or {}).get(kind) or ()]
+
+    @property
     def serves_ipv6(self) -> bool:
         """Whether something answers at IPv6 addresses: pods with such networks, or a program that listens on the host itself."""
         given = str(self.settings.get("serves_ipv6", "")).lower()
@@ -203,8 +209,8 @@ def plan(settings: Settings) -> dict[str, Any]:
     """Return what to look at.
 
     Returns:
-        `names`, `caa_names` and `urls` for the API host, `release` for a host of the cluster, `ports`, `run` and `environment` for all
-        hosts, and `node_config`, the configuration of K3s on the present one.
+        `names`, `caa_names`, `urls` and `objects` for the API host, `release` for a host of the cluster, `ports`, `run` and
+        `environment` for all hosts, and `node_config`, the configuration of K3s on the present one.
     """
     run = read(settings)
     names = [entry["host"] for entry in run.names] if run.checks("dns") else []
@@ -216,6 +222,7 @@ def plan(settings: Settings) -> dict[str, Any]:
         "caa_names": list(dict.fromkeys(entry["host"] for entry in run.caa)) if run.checks("dns") else [],
         "urls": urls,
         "release": run.release_base,
+        "objects": run.objects,
         "ports": sorted(run.purposes(server=True)) if run.checks("ports") else [],
         "run": this_run(),
         "node_config": own_config(run.k3s, "server" if settings.get("host") in (settings.get("servers") or ()) else "agent"),
@@ -363,5 +370,8 @@ def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], netwo
             judge.judge_families(where, run.names, network["resolved"], known, found)
     if run.checks("dns"):
         judge.judge_caa(where, run.caa, network.get("caa") or {}, network.get("fetched") or {}, found)
+    if run.checks("dry_run") and network.get("dry_run"):
+        versions = {"istio": run.text("istio_version"), "cert_manager": run.text("cert_manager_version")}
+        judge.judge_dry_run(run.settings.get("plan") or {}, network["dry_run"], versions, found)
     if run.checks("acme"):
         judge.judge_acme(where, run.acme, network.get("fetched") or {}, found)

@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
+
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 
 KINDS = ("Deployment", "DaemonSet")
@@ -160,3 +162,12 @@ def _report_missing_proxies(fields: Fields, release: Raw, settings: Raw) -> None
             f"edge_trusted_proxies is {trusted} and edge_proxy_protocol is {str(protocol).lower()}; "
             "write trusted_proxies and proxy_protocol into it"
         )
+
+
+def istio_gateway_releases(gateways: Any, settings: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return a release and a workload for each gateway."""
+    found, findings = gateway_releases(gateways, settings)
+    if findings:
+        raise AnsibleFilterError("\n".join(findings))
+    workloads = [{"kind": release["values"]["kind"], "name": release["name"], "namespace": release["namespace"]} for release in found]
+    return {"releases": found, "workloads": workloads}

@@ -163,7 +163,7 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
     strict = {component: is_of(component, given.text(f"{component}_version") or "") for component in ("istio", "cert_manager")}
     given.fits("ClusterIssuer.acme.solvers", solvers, strict["cert_manager"], "cert_manager_solvers")
     issuers, issuer_findings = read_issuers(
-        given.raw.get("cert_manager_issuers", []), given.text("edge_email") or "", solvers, strict=strict["cert_manager"]
+        given.raw.get("cert_manager_issuers", []), given.text("edge_email") or "", solvers, namespace, strict=strict["cert_manager"]
     )
     findings += issuer_findings
     private_key = read_private_key(key) if key else PRIVATE_KEY

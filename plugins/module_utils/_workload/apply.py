@@ -31,6 +31,8 @@ WORKERS = 8
 # A CRD that was just applied is served within a second or two.
 KIND_GRACE = 30.0
 _NAMESPACE_MISSING = re.compile(r'namespaces "([^"]+)" not found')
+# The API server asks no webhook in a dry run that may do something beside its answer.
+_NO_DRY_RUN = "does not support dry run"
 
 
 class DefinitionError(EdgeError):
@@ -50,7 +52,10 @@ class Change:
 
 @dataclass
 class Applied:
-    """What an apply did, or would do. Each of the failures is a sentence, about an object that was not applied or not deleted."""
+    """What an apply did, or would do. Each of the failures is a sentence, about an object that was not applied or not deleted.
+
+    Those among them that are refused are named once more, with what the API server or a webhook says.
+    """
 
     changes: list[Change] = field(default_factory=list)
     unchanged: int = 0
@@ -58,6 +63,7 @@ class Applied:
     pruned: list[Found] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    refused: list[Json] = field(default_factory=list)
     missing_kinds: list[str] = field(default_factory=list)
     missing_namespaces: list[str] = field(default_factory=list)
 
@@ -183,7 +189,9 @@ class Applier:
         self._live[resource, metadata.get("namespace") or "", metadata["name"]] = found
 
     def run(self, definitions: Sequence[Mapping[str, Any]]) -> Applied:
-        """Apply the definitions, kind after kind in the order in which the kinds come first. Where one fails, the next kind is not begun.
+        """Apply the definitions, kind after kind in the order in which the kinds come first.
+
+        Where one fails, the next kind is not begun, except in a dry run.
 
         Raises:
             DefinitionError: the definitions cannot be applied; nothing has changed.
@@ -196,10 +204,10 @@ class Applier:
         for resource, members in groups.items():
             with ThreadPoolExecutor(WORKERS) as pool:
                 outcomes = list(pool.map(lambda each, kind=resource: self._try(kind, each, done), members))
-            done.failures = [outcome for outcome in outcomes if isinstance(outcome, str)]
+            done.failures += [outcome for outcome in outcomes if isinstance(outcome, str)]
             done.changes += [outcome for outcome in outcomes if isinstance(outcome, Change)]
             done.unchanged += outcomes.count(None)
-            if done.failures:
+            if done.failures and not self._check:
                 break
         return done
 
@@ -263,11 +271,11 @@ class Applier:
         try:
             after = self._retry(lambda: self._send(resource, definition, title, done), lambda exc: exc.transient)
         except KubeError as exc:
-            missing = _NAMESPACE_MISSING.search(str(exc)) if self._check else None
-            if not missing:
+            if not (self._check and _says_nothing(exc, done)):
+                if isinstance(exc, ApiError) and not exc.transient:
+                    done.refused.append({"kind": resource.kind, "namespace": namespace, "name": name, "message": exc.message})
                 spent = f" (after {self._deadline.elapsed:.0f} s)" if exc.transient else ""
                 return f"{' '.join(str(exc).split())}{spent}"
-            done.missing_namespaces.append(missing.group(1))
             after = definition
         if live is not None:
             live = {"apiVersion": resource.api_version, "kind": resource.kind, **live}
@@ -305,6 +313,13 @@ class Applier:
                 if self._deadline.expired or not (isinstance(exc, ApiError) or exc.transient) or not again(exc):
                     raise
                 self._deadline.clock.sleep(backoff.next(self._deadline, getattr(exc, "retry_after", None)))
+
+
+def _says_nothing(error: KubeError, done: Applied) -> bool:
+    """Whether a dry run failed for a reason that an apply does not have. A namespace that is missing is noted."""
+    missing = _NAMESPACE_MISSING.search(str(error))
+    done.missing_namespaces += missing.groups() if missing else ()
+    return missing is not None or _NO_DRY_RUN in str(error)
 
 
 def _place(resource: Resource, definition: Mapping[str, Any]) -> tuple[str, str]:

@@ -16,8 +16,8 @@ from test_shapes import NODE
 from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import api_host
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import secret_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._kept_plan import site_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import RULES, plain_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import site_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_report import read, report
 from ansible_collections.baremesh.edge.plugins.plugin_utils._renewal import renewal_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import version_findings

@@ -5,41 +5,40 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
-import re
 
 import pytest
-import yaml
 from project import ROOT, load
 
-FILES = sorted(path for path in (ROOT / "plugins/filter").glob("*.py") if path.stem != "__init__")
+from ansible_collections.baremesh.edge.plugins.filter import edge
+
+FOLDER = ROOT / "plugins/filter"
+NAMES = sorted(edge.FilterModule().filters())
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_filter_has_documentation_of_its_own(path):
-    """ansible-doc shows what the Python file says for each of its filters, so a file with several leaves it to files beside it."""
-    module = importlib.import_module(f"ansible_collections.baremesh.edge.plugins.filter.{path.stem}")
-    names = sorted(module.FilterModule().filters())
-    inside = getattr(module, "DOCUMENTATION", None)
-    if inside is not None:
-        assert names == [yaml.safe_load(inside)["name"]] == [path.stem]
-        return
-    for name in names:
-        beside = load(path.with_name(f"{name}.yml"))
-        assert beside["DOCUMENTATION"]["name"] == name
-        assert beside["EXAMPLES"]
-        assert beside["RETURN"]
+@pytest.mark.parametrize("name", NAMES)
+def test_every_filter_has_documentation_of_its_own(name):
+    """ansible-doc shows what the Python file says for each of its filters, so it is in files beside it."""
+    beside = load(FOLDER / f"{name}.yml")
+    assert beside["DOCUMENTATION"]["name"] == name
+    assert beside["EXAMPLES"]
+    assert beside["RETURN"]
 
 
-def test_filters_of_a_usual_run_are_found_without_a_search():
-    """Ansible tries the file of that name first. Else it loads one after the other, in each worker, until one has the name."""
-    playbooks = [*(ROOT / "playbooks").rglob("*.yml"), *(ROOT / "roles").rglob("*.yml")]
-    used = {name for path in playbooks for name in re.findall(r"\| *baremesh\.edge\.(\w+)", path.read_text(encoding="utf-8"))}
-    assert len(used) > 10
-    assert {name for name in used if not name.startswith("renewal") and name != "gateway_restarts"} <= {path.stem for path in FILES}
+@pytest.mark.parametrize("place", edge._FILTERS.values())
+def test_every_filter_stands_for_a_function(place):
+    file, name = place.split(".")
+    assert callable(getattr(importlib.import_module(f"{edge._UTILS}.{file}"), name))
 
 
 def test_no_documentation_is_of_a_filter_that_is_gone():
-    modules = [importlib.import_module(f"ansible_collections.baremesh.edge.plugins.filter.{path.stem}") for path in FILES]
-    filters = {name for module in modules for name in module.FilterModule().filters()}
-    assert {path.stem for path in (ROOT / "plugins/filter").glob("*.yml")} <= filters
+    assert sorted(path.stem for path in FOLDER.glob("*.yml")) == NAMES
+
+
+def test_a_task_with_a_filter_compiles_one_small_file():
+    """Ansible loads every file of filters in the process of each task that uses one of them, and what these import."""
+    (file,) = FOLDER.glob("*.py")
+    imports = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)]
+    assert imports
+    assert not [node.module for node in imports if "ansible_collections" in node.module]

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_plan
-from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import site_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._kept_plan import site_plan
 
 SHAPES = Path(__file__).resolve().parent / "shapes"
 NODE = {

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import sys
+import threading
 
 import pytest
 from inventories import NOWHERE
@@ -93,3 +96,97 @@ def test_an_api_host_that_cannot_be_reached_is_a_finding(play):
 def test_a_limit_leaves_out_hosts(play):
     run = play("preflight.yml", cluster(NOWHERE), "--limit", "edge1", preflight_skip=f"{OF_THE_MACHINE}, acme")
     assert run.status == 0, run.output
+
+
+DENIED = 'admission webhook "webhook.cert-manager.io" denied the request: spec.duration: Invalid value'
+KINDS = {"/apis/cert-manager.io/v1": {"certificates": "Certificate"}, "/apis/networking.istio.io/v1": {"gateways": "Gateway"}}
+
+
+@pytest.fixture
+def kubernetes(tmp_path):
+    """A Kubernetes API with Certificates and Gateways, the webhook of which refuses all Certificates; and what it was asked to change."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_arguments):
+            pass
+
+        def do_GET(self):
+            kinds = KINDS.get(self.path)
+            resources = [{"name": name, "kind": kind, "namespaced": True} for name, kind in (kinds or {}).items()]
+            self.answer(200, {"resources": resources, "items": [], "metadata": {}})
+
+        def do_PATCH(self):
+            asked.append(self.path)
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if body["kind"] == "Certificate":
+                self.answer(400, {"kind": "Status", "code": 400, "reason": "BadRequest", "message": DENIED})
+            else:
+                self.answer(200, body)
+
+        def answer(self, code, document):
+            text = json.dumps(document).encode()
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.server_address[1]}"}}
+    context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
+    config = {"clusters": [cluster], "contexts": [context], "users": [{"name": "u", "user": {}}], "current-context": "c"}
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(config), encoding="utf-8")
+    yield str(path), asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+OWN = {
+    "name": "app",
+    "hosts": ["app.example.com"],
+    "issuer": "own",
+    "routes": [{"prefix": "/", "service": "web.default", "port": 80}],
+}
+
+
+@pytest.mark.parametrize(("arguments", "api_host"), [((), {}), (("--check",), {"edge_api_host": "localhost"})])
+def test_what_a_webhook_refuses_is_a_finding(play, kubernetes, arguments, api_host):
+    kubeconfig, asked = kubernetes
+    run = play(
+        "preflight.yml",
+        cluster(NOWHERE),
+        *arguments,
+        edge_kubeconfig=kubeconfig,
+        edge_sites=[OWN],
+        cert_manager_issuers=[{"name": "own", "type": "selfsigned"}],
+        preflight_skip=f"{OF_THE_MACHINE}, dns",
+        **api_host,
+    )
+    refused = f"edge_sites (app): the Kubernetes API refuses Certificate istio-ingress/app: {DENIED}."
+    assert run.status != 0
+    (message,) = run.messages
+    assert message.splitlines()[0] == "2 finding(s); nothing was changed."
+    assert refused in message.splitlines()
+    assert "edge2: cannot be reached (" in message
+    assert [path.partition("?")[0].rsplit("/", 2)[1] for path in asked] == ["certificates", "gateways"]
+    assert all("dryRun=All" in path for path in asked)
+
+
+def test_the_api_is_not_asked_where_that_is_skipped(play, kubernetes):
+    kubeconfig, asked = kubernetes
+    run = play(
+        "preflight.yml",
+        cluster(),
+        edge_kubeconfig=kubeconfig,
+        edge_sites=[OWN],
+        cert_manager_issuers=[{"name": "own", "type": "selfsigned"}],
+        preflight_skip=f"{OF_THE_MACHINE}, dns, dry_run",
+    )
+    assert run.status == 0, run.output
+    assert asked == []

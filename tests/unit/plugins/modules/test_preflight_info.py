@@ -54,14 +54,16 @@ def test_the_node_has_the_name_that_its_configuration_gives(monkeypatch):
 
 
 def test_without_the_host_only_the_network_is_looked_at(monkeypatch):
-    result = run(monkeypatch, preflight_info, host=False)
+    result = run(monkeypatch, preflight_info, examine_host=False)
     assert "host" not in result
     assert result["resolved"] == {}
 
 
 def test_documents_are_fetched_with_their_status(monkeypatch, web):
     monkeypatch.setattr(preflight_info.platform, "machine", lambda: "x86_64")
-    result = run(monkeypatch, preflight_info, host=False, release=f"{web}/k3s", urls=[{"url": f"{web}/dir"}, {"url": f"{web}/none"}])
+    result = run(
+        monkeypatch, preflight_info, examine_host=False, release=f"{web}/k3s", urls=[{"url": f"{web}/dir"}, {"url": f"{web}/none"}]
+    )
     fetched = result["fetched"]
     assert fetched[f"{web}/k3s/sha256sum-amd64.txt"]["body"] == "sums"
     assert fetched[f"{web}/dir"]["status"] == 200
@@ -71,7 +73,7 @@ def test_documents_are_fetched_with_their_status(monkeypatch, web):
 
 def test_an_architecture_without_releases_fetches_none(monkeypatch, web):
     monkeypatch.setattr(preflight_info.platform, "machine", lambda: "riscv64")
-    assert run(monkeypatch, preflight_info, host=False, release=f"{web}/k3s")["fetched"] == {}
+    assert run(monkeypatch, preflight_info, examine_host=False, release=f"{web}/k3s")["fetched"] == {}
 
 
 def test_a_server_that_is_not_there_is_told():

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._kept_plan import http01_hosts
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import LABELS
 
@@ -306,11 +307,11 @@ def test_hosts_whose_next_order_is_proved_by_http01():
     dns = {"name": "both", "server": "https://acme.example.com/dir", "solvers": [{"http01": {}}, {"dns01": {}}]}
     mixed = {"name": "mixed", "hosts": ["m.example.com", "*.m.example.com"], "issuer": "both"}
     found = fine(SITE, mixed, WILDCARD, cert_manager_issuers=[LAB, dns])
-    assert _plan.http01_hosts(found, ["app", "mixed", "all"]) == ["app.example.com", "m.example.com"]
-    assert _plan.http01_hosts(found, ["all"]) == []
-    assert _plan.http01_hosts(found) == ["app.example.com", "m.example.com"]
+    assert http01_hosts(found, ["app", "mixed", "all"]) == ["app.example.com", "m.example.com"]
+    assert http01_hosts(found, ["all"]) == []
+    assert http01_hosts(found) == ["app.example.com", "m.example.com"]
     # Nothing is known that could be asked for them.
-    assert _plan.http01_hosts(fine(SITE, edge_addresses=[]), ["app"]) == []
+    assert http01_hosts(fine(SITE, edge_addresses=[]), ["app"]) == []
 
 
 # --- raw manifests
@@ -603,23 +604,6 @@ def test_sites_with_certificates_of_their_own_pass(sites):
 
 
 # --- cost and robustness
-
-
-def test_a_task_that_names_the_plan_several_times_derives_it_once(monkeypatch):
-    derived = []
-    monkeypatch.setattr(_plan, "make_plan", lambda sites, settings: derived.append(sites) or {"findings": []})
-    monkeypatch.setattr(_plan, "_plans", {})
-    sites = [SITE | {"name": f"s{number}", "hosts": [f"s{number}.example.com"]} for number in range(200)]
-    first = _plan.site_plan(sites, {})
-    assert _plan.site_plan(list(sites), {}) is first
-    assert _plan.site_plan(sites[:-1], {}) is not first
-    assert len(derived) == 2
-
-
-def test_a_plan_is_not_that_of_other_sites():
-    assert _plan.site_plan([SITE], {})["certificate_names"] == ["app"]
-    assert _plan.site_plan([SITE], {"edge_gateway_namespace": "other"})["certificates"][0]["metadata"]["namespace"] == "other"
-    assert _plan.site_plan([SITE | {"name": "b"}], {})["certificate_names"] == ["b"]
 
 
 # A busy machine is no fault of what is tested.

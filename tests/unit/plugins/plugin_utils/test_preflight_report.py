@@ -622,6 +622,7 @@ FAULTS = {
     "ports": ({}, {"listeners": [holder()]}, "is held by nginx"),
     "dns": ({}, {}, "has no address in DNS"),
     "acme": ({}, {}, "does not answer"),
+    "dry_run": ({}, {}, "the Kubernetes API refuses"),
 }
 
 
@@ -637,12 +638,15 @@ def run_with_every_fault(skip):
     sums = f"{planned['release']}/sha256sum-amd64.txt"
     hosts = {"edge1": gathered({sums: {"url": sums, **answer}} if planned["release"] else {}, **changes)}
     network = {"skipped": True, "skip_reason": "Conditional result was False", "changed": False}
-    if planned["names"] or planned["urls"]:
+    if planned["names"] or planned["urls"] or planned["objects"]:
         silent = {"status": 0, "error": "refused", "body": ""}
         network = {
             "resolved": {name: {"name": name, "a": [], "aaaa": [], "error": ""} for name in planned["names"]},
             "fetched": {entry["url"]: {"url": entry["url"], **silent} for entry in planned["urls"]},
         }
+    if planned["objects"]:
+        first = planned["objects"][0]
+        network["dry_run"] = {"refused": [{"kind": first["kind"], **first["metadata"], "message": "no"}], "charts": {}, "reason": ""}
     return report(settings, hosts, network)
 
 
@@ -866,3 +870,92 @@ def test_what_an_acme_directory_does_not_take(fields, meta, telling):
 def test_what_an_acme_directory_takes(fields, meta):
     network = {**NETWORK, "fetched": {ACME: {"status": 200, "error": "", "body": f'{{"newOrder": "x", "meta": {meta}}}'}}}
     assert judge({"issuers": [{**SETTINGS["issuers"][0], **fields}]}, network=network) == ([], [])
+
+
+# --- what the API server and its webhooks say
+
+RAW_GATEWAY = {"metadata": {"name": "own", "labels": {"app.kubernetes.io/instance": "chart"}}, "spec": {"selector": {"istio": "ingress"}}}
+RAW_CERTIFICATE = {
+    "metadata": {"name": "mail", "namespace": "mail"},
+    "spec": {"secretName": "mail", "dnsNames": ["mail.example.com"], "issuerRef": {"name": "lab", "kind": "ClusterIssuer"}},
+}
+WITH_RAW = {"gateway_gateways": [RAW_GATEWAY], "certificate_certificates": [RAW_CERTIFICATE]}
+DENIED = 'admission webhook "webhook.example.com" denied the request: spec.a: Invalid value:\n "b"'
+
+
+def refusal(kind, name, namespace="istio-ingress", charts=None):
+    refused = [{"kind": kind, "name": name, "namespace": namespace, "message": DENIED}]
+    network = copy.deepcopy(NETWORK)
+    network["resolved"]["mail.example.com"] = {**network["resolved"]["app.example.com"], "name": "mail.example.com"}
+    return {**network, "dry_run": {"refused": refused, "charts": charts or {}, "reason": ""}}
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "title"),
+    [
+        (("Certificate", "app"), "edge_sites (app)", "Certificate istio-ingress/app"),
+        (("Gateway", "app"), "edge_sites (app)", "Gateway istio-ingress/app"),
+        (("VirtualService", "app"), "edge_sites (app)", "VirtualService istio-ingress/app"),
+        (("Gateway", "own"), "gateway_gateways (own)", "Gateway istio-ingress/own"),
+        (("Certificate", "mail", "mail"), "certificate_certificates (mail)", "Certificate mail/mail"),
+        (("ClusterIssuer", "lab", ""), "cert_manager_issuers (lab)", "ClusterIssuer lab"),
+    ],
+)
+def test_what_the_api_refuses_is_a_finding_with_the_variable(given, place, title):
+    errors, _warnings = judge(WITH_RAW, network=refusal(*given))
+    assert errors == [f"{place}: the Kubernetes API refuses {title}: {' '.join(DENIED.split())}."]
+
+
+def test_it_is_found_beside_all_that_is_wrong_with_the_hosts():
+    errors, _warnings = judge({"k3s_version": "1"}, {"edge1": gathered(root=False)}, refusal("Gateway", "app"))
+    assert len(errors) == 3
+
+
+@pytest.mark.parametrize(
+    ("charts", "decides"),
+    [
+        ({}, True),  # not installed by Helm
+        ({"base": "1.31.1", "istiod": "1.31.1", "cert-manager": "v1.20.0"}, True),
+        ({"istiod": "v1.31.1"}, True),
+        ({"base": "1.30.0", "istiod": "1.31.1"}, False),
+        ({"istiod": "1.30.0"}, False),
+    ],
+)
+def test_a_version_that_is_replaced_does_not_decide(charts, decides):
+    errors, warnings = judge(network=refusal("Gateway", "app", charts=charts))
+    assert len(errors) == decides
+    assert [text.endswith("istio_version is 1.31.1, and 1.30.0, which runs there, has judged it.") for text in warnings] == [True] * (
+        not decides
+    )
+
+
+def test_objects_of_all_kinds_that_webhooks_judge_are_asked_for():
+    names = [
+        (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in plan({**SETTINGS, **WITH_RAW})["objects"]
+    ]
+    assert ("Certificate", "istio-ingress", "app") in names
+    assert ("Certificate", "mail", "mail") in names
+    assert ("Gateway", "istio-ingress", "own") in names
+    assert {kind for kind, _namespace, _name in names} == {"Certificate", "Gateway", "VirtualService"}
+
+
+def test_an_issuer_is_asked_for_where_its_solvers_are_known():
+    solved = {**SETTINGS["issuers"][0], "solvers": [{"dns01": {"cloudflare": {"apiTokenSecretRef": {"name": "t", "key": "t"}}}}]}
+    issuers = [solved, {"name": "inside", "type": "ca", "secret": "ca", "kind": "Issuer"}, {"name": "later", "server": ACME}]
+    objects = plan({**SETTINGS, "issuers": issuers})["objects"]
+    names = [(each["metadata"].get("namespace"), each["metadata"]["name"]) for each in objects if "ssuer" in each["kind"]]
+    assert names == [(None, "lab"), ("istio-ingress", "inside")]
+
+
+@pytest.mark.parametrize("settings", [{"skip": ["dry_run"]}, {"sites": [{**SITE, "hosts": ["no_name"]}]}])
+def test_nothing_is_asked_for_where_that_is_left_out_or_the_plan_is_wrong(settings):
+    assert plan({**SETTINGS, **settings})["objects"] == []
+
+
+def test_a_check_that_is_left_out_finds_nothing():
+    assert judge({"skip": ["dry_run"]}, network=refusal("Gateway", "app")) == ([], [])
+
+
+@pytest.mark.parametrize("reason", ["", "kubeconfig is '/x', but there is no such file on this host"])
+def test_without_an_api_nothing_is_found(reason):
+    assert judge(network={**NETWORK, "dry_run": {"refused": [], "charts": {}, "reason": reason}}) == ([], [])

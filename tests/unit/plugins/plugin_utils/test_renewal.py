@@ -8,7 +8,6 @@ import datetime as dt
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.filter import renewal_plan as filters
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _renewal
 
 #: 2026-11-21T08:00:00Z
@@ -135,11 +134,3 @@ def test_pods_that_did_not_live_through_it():
         "Gateway pod other was replaced or removed while certificates were renewed.",
         "Gateway pod gone was replaced or removed while certificates were renewed.",
     ]
-
-
-def test_the_filters_have_their_names():
-    assert set(filters.FilterModule().filters()) == {
-        "gateway_restarts",
-        "renewal_lines",
-        "renewal_plan",
-    }

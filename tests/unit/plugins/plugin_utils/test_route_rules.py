@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import site_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._kept_plan import site_plan
 
 TO = {"route": [{"destination": {"host": "web.default.svc.cluster.local"}}]}
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.baremesh.edge.plugins.filter.host_ports_verdict import host_ports_verdict
+from ansible_collections.baremesh.edge.plugins.plugin_utils._host_ports_verdict import host_ports_verdict
 
 SILENCE = "from the controller: 192.0.2.1 does not answer on port 80; the way there may be closed to the controller alone"
 

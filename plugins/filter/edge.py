@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+_UTILS = "ansible_collections.baremesh.edge.plugins.plugin_utils"
+# A task that uses one filter makes its worker load every file of filters, and Ansible compiles all that these import each time.
+# So there is one file, and a filter imports its code when it is called.
+_FILTERS = {
+    "api_host": "_hosts.api_host",
+    "as_dict": "_lists.as_dict",
+    "as_list": "_lists.as_list",
+    "cert_manager_objects": "_issuers.cert_manager_objects",
+    "gateway_restarts": "_renewal.gateway_restarts",
+    "host_addresses": "_hosts.host_addresses",
+    "host_ports_verdict": "_host_ports_verdict.host_ports_verdict",
+    "http01_hosts": "_kept_plan.http01_hosts",
+    "istio_gateway_releases": "_releases.istio_gateway_releases",
+    "k3s_files": "_k3s_plan.k3s_files",
+    "k3s_plan": "_k3s_plan.k3s_plan",
+    "preflight_plan": "_preflight_report.plan",
+    "preflight_report": "_preflight_report.report",
+    "proxy_environment": "_environment.proxy_environment",
+    "renewal_lines": "_renewal.renewal_lines",
+    "renewal_plan": "_renewal.renewal_plan",
+    "site_plan": "_kept_plan.site_plan",
+    "site_proof": "_report.site_proof",
+    "site_report": "_report.site_report",
+}
+
+
+def _late(place: str) -> Callable[..., Any]:
+    """Return a function that imports the one it stands for when it is called."""
+    file, _, name = place.partition(".")
+
+    def call(*args: Any, **options: Any) -> Any:
+        return getattr(import_module(f"{_UTILS}.{file}"), name)(*args, **options)
+
+    return call
+
+
+class FilterModule:
+    """The filters of this collection."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {name: _late(place) for name, place in _FILTERS.items()}

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the API server and its webhooks say of definitions that are not applied yet."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import open_transport
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.apply import Applier
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_releases import SELECTOR, decode, newest_secrets
+
+Json = dict[str, Any]
+
+
+def dry_run(params: Mapping[str, Any], definitions: Sequence[Mapping[str, Any]]) -> Json:
+    """Ask for the definitions that differ from what the cluster has.
+
+    Args:
+        params: The options of the connection.
+        definitions: The definitions.
+
+    Returns:
+        C(refused), with kind, namespace, name and message of each; C(charts), the versions of the charts that Helm has installed, where
+        something is refused; and the C(reason) why nothing was asked, empty if it was. A webhook that does not answer refuses nothing.
+    """
+    found: Json = {"refused": [], "charts": {}, "reason": ""}
+    try:
+        transport = open_transport(dict(params))
+        # Not even a second time: the API server may be starting, or not be there yet.
+        done = Applier(transport, Deadline(SystemClock(), 0), check=True).run(definitions)
+        found["refused"] = sorted(done.refused, key=lambda each: (each["kind"], each["namespace"], each["name"]))
+    except EdgeError as exc:
+        found["reason"] = str(exc)
+    if found["refused"]:
+        with contextlib.suppress(KubeError):
+            found["charts"] = _charts(KubeClient(transport))
+    return found
+
+
+def _charts(client: KubeClient) -> dict[str, str]:
+    """The versions of charts by their names."""
+    found = {}
+    for secret in newest_secrets(client.items(SECRETS, None, SELECTOR)).values():
+        with contextlib.suppress(ValueError):
+            revision = decode(secret)
+            found[revision.chart] = revision.chart_version
+    return found
