@@ -338,6 +338,25 @@ def test_a_reason_that_healed_is_forgotten(host):
     assert not host.ensure()["failed"]
 
 
+IN_USE = 'level=fatal msg="kube-apiserver exited: listen tcp 127.0.0.1:6444: bind: address already in use"'
+
+
+def test_a_port_that_the_former_start_still_holds_is_waited_for(host):
+    """With a log file systemd knows only the process that writes it, which is gone before the one that works."""
+    host.comes_up = False
+    host.clock.at(1, lambda: host.journal.append((1, IN_USE)))
+    host.clock.at(8, host.up)
+    assert not host.ensure()["failed"]
+
+
+def test_a_port_that_another_process_keeps_ends_the_wait(host):
+    host.comes_up = False
+    host.complain(IN_USE, every=5)
+    result = host.ensure()
+    assert "another process listens on 127.0.0.1:6444" in result["cause"]
+    assert result["elapsed"] < 30
+
+
 def test_without_a_known_reason_the_last_complaint_is_told(host):
     host.comes_up = False
     host.complain('level=fatal msg="something new"')
