@@ -86,6 +86,8 @@ _PATTERNS: tuple[_Pattern, ...] = (
     _pattern(
         r"listen \w+ (?P<address>\S+): bind: address already in use",
         "another process listens on {address}: ss -ltnp shows its name; find out what needs it, and let it listen elsewhere",
+        # With a log file systemd starts K3s again before the former process has ended.
+        15,
     ),
     _pattern(
         r"level=fatal.*?(?P<what>failed to find \w+ cgroup[^\"]*)",

@@ -115,8 +115,6 @@ class Service:
         if not self.p["kubeconfig"]:
             self._note(ready=True)
             return {}
-        # K3s chooses the id that it appends to a name when it first starts.
-        node_name = nodes.own_node_name(self.p["node_name"])
         # A Node that was not touched may have reported long ago.
         since = 0.0 if action == "none" and self.was_ready() else deadline.clock.wall() - deadline.clock.monotonic() + state.started
 
@@ -125,11 +123,12 @@ class Service:
 
         api, version = Api(self.p["kubeconfig"]), self.p["version"]
         try:
-            if self.p["name"] == "k3s":
-                api.wait_readyz(deadline, alive)
+            api.wait_readyz(deadline, alive)
             if not self.p["node"]:
                 self._note(ready=True)
                 return {}
+            # K3s chooses the id that it appends to a name when it first starts, which with a log file is after its unit has started.
+            node_name = nodes.own_node_name(self.p["node_name"])
             node = api.wait_node(node_name, lambda node: nodes.why_not_ready(node, version, node_name, since), deadline, alive)
         except ApiError as error:
             raise unit.UnitError(f"{self.unit.name} runs, but after {deadline.elapsed:.0f} s {error}.", journal.lines) from error

@@ -261,6 +261,17 @@ def test_a_node_whose_name_is_known_after_its_start_only_is_waited_for_by_that(h
     assert seen == ["edge1-1a2b3c4d"]
 
 
+@pytest.mark.parametrize("unit_name", ["k3s", "k3s-agent"])
+def test_the_name_is_read_once_k3s_has_chosen_it_and_not_when_its_unit_runs(host, monkeypatch, unit_name):
+    """With a log file the unit runs before K3s has done anything."""
+    asked, names = [], iter(["edge1", "edge1-0a1b"])
+    monkeypatch.setattr(FakeApi, "wait_readyz", lambda *_args: next(names))
+    monkeypatch.setattr(service.nodes, "own_node_name", lambda _given: next(names))
+    monkeypatch.setattr(FakeApi, "wait_node", lambda _self, name, *_args: asked.append(name) or {})
+    host.ensure(name=unit_name)
+    assert asked == ["edge1-0a1b"]
+
+
 def test_a_server_without_a_kubelet_has_no_node_to_wait_for(host, monkeypatch):
     monkeypatch.setattr(FakeApi, "wait_node", lambda *_args: pytest.fail("there is no Node"))
     result = host.ensure(node=False)
@@ -325,6 +336,25 @@ def test_a_reason_that_healed_is_forgotten(host):
     host.clock.at(1, lambda: host.journal.append((1, line)))
     host.clock.at(40, host.up)
     assert not host.ensure()["failed"]
+
+
+IN_USE = 'level=fatal msg="kube-apiserver exited: listen tcp 127.0.0.1:6444: bind: address already in use"'
+
+
+def test_a_port_that_the_former_start_still_holds_is_waited_for(host):
+    """With a log file systemd knows only the process that writes it, which is gone before the one that works."""
+    host.comes_up = False
+    host.clock.at(1, lambda: host.journal.append((1, IN_USE)))
+    host.clock.at(8, host.up)
+    assert not host.ensure()["failed"]
+
+
+def test_a_port_that_another_process_keeps_ends_the_wait(host):
+    host.comes_up = False
+    host.complain(IN_USE, every=5)
+    result = host.ensure()
+    assert "another process listens on 127.0.0.1:6444" in result["cause"]
+    assert result["elapsed"] < 30
 
 
 def test_without_a_known_reason_the_last_complaint_is_told(host):

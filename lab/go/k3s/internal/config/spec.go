@@ -42,7 +42,7 @@ var aliases = map[string]string{
 // masked names flags whose value never appears in annotations.
 var masked = map[string]bool{
 	"token": true, "agent-token": true, "datastore-endpoint": true, "vpn-auth": true,
-	"etcd-s3-access-key": true, "etcd-s3-secret-key": true,
+	"etcd-s3-access-key": true, "etcd-s3-secret-key": true, "etcd-s3-session-token": true,
 }
 
 var specs = buildSpecs()
@@ -76,12 +76,14 @@ func buildSpecs() map[string]Spec {
 		"etcd-snapshot-name", "etcd-snapshot-schedule-cron", "etcd-snapshot-retention",
 		"etcd-snapshot-dir", "etcd-s3-endpoint", "etcd-s3-endpoint-ca", "etcd-s3-access-key",
 		"etcd-s3-secret-key", "etcd-s3-bucket", "etcd-s3-region", "etcd-s3-folder", "etcd-s3-proxy",
-		"etcd-s3-config-secret", "etcd-s3-timeout", "system-default-registry",
+		"etcd-s3-config-secret", "etcd-s3-timeout", "etcd-s3-retention", "etcd-s3-session-token",
+		"etcd-s3-bucket-lookup-type", "etcd-snapshot-reconcile-interval", "supervisor-port",
+		"apiserver-port", "apiserver-bind-address", "system-default-registry",
 		"secrets-encryption-provider")
 	add(serverOnly, Bool,
 		"tls-san-security", "flannel-ipv6-masq", "flannel-external-ip", "cluster-init", "cluster-reset",
 		"etcd-expose-metrics", "etcd-disable-snapshots", "etcd-snapshot-compress", "etcd-s3",
-		"etcd-s3-skip-ssl-verify", "etcd-s3-insecure", "disable-scheduler", "disable-cloud-controller",
+		"etcd-s3-skip-ssl-verify", "etcd-s3-insecure", "kine-tls", "disable-scheduler", "disable-cloud-controller",
 		"disable-kube-proxy", "disable-network-policy", "disable-helm-controller", "embedded-registry",
 		"supervisor-metrics", "secrets-encryption", "disable-agent", "disable-apiserver",
 		"disable-controller-manager", "disable-etcd")
@@ -110,6 +112,7 @@ var environment = map[string]string{
 	"resolv-conf": "K3S_RESOLV_CONF", "system-default-registry": "K3S_SYSTEM_DEFAULT_REGISTRY",
 	"vpn-auth": "K3S_VPN_AUTH", "vpn-auth-file": "K3S_VPN_AUTH_FILE",
 	"etcd-s3-access-key": "AWS_ACCESS_KEY_ID", "etcd-s3-secret-key": "AWS_SECRET_ACCESS_KEY",
+	"etcd-s3-session-token": "AWS_SESSION_TOKEN",
 }
 
 // Lookup finds the flag called name for the role; one-letter names are resolved.

@@ -89,6 +89,11 @@ func refuseUnsupported(values *config.Values) error {
 			return fmt.Errorf("%s is not in the lab's stand-in, which knows one server with SQLite", name)
 		}
 	}
+	for _, name := range []string{"supervisor-port", "apiserver-port", "apiserver-bind-address"} {
+		if values.String(name, "") != "" {
+			return fmt.Errorf("%s is not in the lab's stand-in, which serves all on https-listen-port", name)
+		}
+	}
 	if backend := values.String("flannel-backend", "vxlan"); backend != "host-gw" && backend != "none" {
 		logline.Warnf("flannel-backend %s: the lab's stand-in routes pods by host-gw instead", backend)
 	}
