@@ -33,18 +33,18 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Ask for a new certificate
+- name: Ask for new certificates
   baremesh.edge.certificate_renew:
     kubeconfig: /etc/rancher/k3s/k3s.yaml
     namespace: istio-ingress
-    names: [app]
+    label_selectors: [edge=public]
   register: asked
 
-- name: Wait for it
+- name: Wait for them
   baremesh.edge.certificate_wait:
     kubeconfig: /etc/rancher/k3s/k3s.yaml
     namespace: istio-ingress
-    names: [app]
+    label_selectors: [edge=public]
     renewed_since: "{{ asked.renewed_since }}"
   register: renewed
 

@@ -95,22 +95,7 @@ EXAMPLES = r"""
       ansible.builtin.debug:
         msg: "{{ issued.certificates[0].serial }} until {{ issued.certificates[0].not_after }}"
 
-- name: Renew all certificates with a label, and wait for the new ones
-  module_defaults:
-    group/baremesh.edge.edge:
-      kubeconfig: /etc/rancher/k3s/k3s.yaml
-  block:
-    - name: Ask for new certificates
-      baremesh.edge.certificate_renew:
-        namespace: istio-ingress
-        label_selectors: [edge=public]
-      register: asked
-
-    - name: Wait for them
-      baremesh.edge.certificate_wait:
-        namespace: istio-ingress
-        label_selectors: [edge=public]
-        renewed_since: "{{ asked.renewed_since }}"
+# How certificates are renewed and waited for is shown by the examples of baremesh.edge.certificate_renew.
 """
 
 RETURN = r"""

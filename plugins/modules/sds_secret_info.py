@@ -92,10 +92,10 @@ pods:
   elements: dict
   returned: always
   contains:
-    name:
+    name: &pod
       description: Name of the pod.
       type: str
-    node:
+    node: &node
       description: Its node.
       type: str
     uid:
@@ -113,12 +113,8 @@ secrets:
   elements: dict
   returned: always
   contains:
-    pod:
-      description: Name of the pod.
-      type: str
-    node:
-      description: Its node.
-      type: str
+    pod: *pod
+    node: *node
     name:
       description: Name under which Envoy asked istiod for it.
       type: str
@@ -132,11 +128,11 @@ secrets:
     serial:
       description: Serial number, lower-case hexadecimal.
       type: str
-    dns_names:
+    dns_names: &dns_names
       description: Names of the certificate.
       type: list
       elements: str
-    not_after:
+    not_after: &not_after
       description: End of its validity.
       type: str
     last_updated:
@@ -148,12 +144,8 @@ served:
   elements: dict
   returned: always
   contains:
-    pod:
-      description: Name of the pod.
-      type: str
-    node:
-      description: Its node.
-      type: str
+    pod: *pod
+    node: *node
     sni:
       description: The server name asked for.
       type: str
@@ -171,13 +163,8 @@ served:
     issuer:
       description: Common name of the authority that signed what was served.
       type: str
-    dns_names:
-      description: Names of the certificate that was served.
-      type: list
-      elements: str
-    not_after:
-      description: End of its validity.
-      type: str
+    dns_names: *dns_names
+    not_after: *not_after
     detail:
       description: More on a state other than C(served).
       type: str

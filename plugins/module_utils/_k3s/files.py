@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
@@ -59,6 +59,21 @@ def replace_bytes(path: str, content: bytes, mode: int) -> None:
     os.replace(part, path)
 
 
+def read_record(path: str) -> dict[str, Any]:
+    """Return what a run before has noted, empty if there is nothing that can be read."""
+    try:
+        record = json.loads(read_text(path) or "{}")
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def write_record(path: str, record: Mapping[str, Any], mode: int) -> None:
+    """Note something for the next run."""
+    make_directory(os.path.dirname(path), 0o755)
+    replace_bytes(path, json.dumps(record, sort_keys=True, indent=1).encode(), mode)
+
+
 def sha256_file(path: str) -> str:
     """Return the SHA-256 of a file's content."""
     digest = hashlib.sha256()
@@ -81,13 +96,7 @@ class DigestCache:
 
     def __init__(self, path: str = os.path.join(STATE_DIR, "digests.json")) -> None:
         self.path = path
-        self._known: dict[str, Any] = {}
-        try:
-            loaded = json.loads(read_text(path) or "{}")
-        except ValueError:
-            loaded = {}
-        if isinstance(loaded, dict):
-            self._known = loaded
+        self._known = read_record(path)
         self._dirty = False
 
     def digest(self, path: str) -> str | None:
@@ -107,8 +116,7 @@ class DigestCache:
     def save(self) -> None:
         """Keep what was computed for the next run."""
         if self._dirty:
-            make_directory(os.path.dirname(self.path), 0o755)
-            replace_bytes(self.path, json.dumps(self._known, sort_keys=True).encode(), 0o644)
+            write_record(self.path, self._known, 0o644)
             self._dirty = False
 
 

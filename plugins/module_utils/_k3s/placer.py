@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -22,8 +21,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import (
     DigestCache,
     make_directory,
     part_path,
-    read_text,
-    replace_bytes,
+    read_record,
+    write_record,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
 
@@ -71,15 +70,8 @@ class Placer:
         self.base = self.p["local_dir"] or release.asset_url(self.p["url"], self.p["version"], "").rstrip("/")
         self.binary = os.path.join(self.p["bin_dir"], "k3s")
         self.images = os.path.join(self.p["data_dir"], "agent", "images")
-        self.record = self._read_record()
+        self.record = read_record(self.record_path)
         self._sums: str | None = None
-
-    def _read_record(self) -> dict[str, Any]:
-        try:
-            record = json.loads(read_text(self.record_path) or "{}")
-        except ValueError:
-            return {}
-        return record if isinstance(record, dict) else {}
 
     def installed_version(self) -> str | None:
         """Return the version of the binary in place: the noted one if it is the noted binary, else what the binary itself says."""
@@ -203,8 +195,7 @@ class Placer:
         """Note which release the files belong to."""
         record = {"version": self.p["version"], "base": self.base, "sha256": dict(placed)}
         if record != self.record:
-            make_directory(os.path.dirname(self.record_path), 0o755)
-            replace_bytes(self.record_path, json.dumps(record, sort_keys=True, indent=1).encode(), 0o644)
+            write_record(self.record_path, record, 0o644)
 
 
 def place_release(placer: Placer, check_mode: bool) -> dict[str, Any]:

@@ -7,20 +7,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import causes, nodes, unit
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.api import Api, ApiError
-from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import (
-    STATE_DIR,
-    DigestCache,
-    make_directory,
-    read_text,
-    replace_bytes,
-)
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import STATE_DIR, DigestCache, read_record, read_text, write_record
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 
@@ -58,26 +51,18 @@ class Service:
         self.fingerprint = fingerprint(self.p["binary"], self.p["files"])
         self.warnings: list[str] = []
 
-    def _record(self) -> dict[str, Any]:
-        try:
-            record = json.loads(read_text(self.record_path) or "{}")
-        except ValueError:
-            return {}
-        return record if isinstance(record, dict) else {}
-
     def _note(self, ready: bool) -> None:
         record = {"fingerprint": self.fingerprint, "ready": ready}
-        if self._record() != record:
-            make_directory(os.path.dirname(self.record_path), 0o755)
-            replace_bytes(self.record_path, json.dumps(record).encode(), 0o600)
+        if read_record(self.record_path) != record:
+            write_record(self.record_path, record, 0o600)
 
     def was_ready(self) -> bool:
         """Tell whether the last start with the present files ended well."""
-        return self._record() == {"fingerprint": self.fingerprint, "ready": True}
+        return read_record(self.record_path) == {"fingerprint": self.fingerprint, "ready": True}
 
     def action(self, state: unit.State) -> str:
         """Return what brings the unit to run with the present files."""
-        changed = self._record().get("fingerprint") != self.fingerprint or (self.check_mode and self.p["inputs_changed"])
+        changed = read_record(self.record_path).get("fingerprint") != self.fingerprint or (self.check_mode and self.p["inputs_changed"])
         if changed:
             return "restart" if state.active in ("active", "activating", "reloading") else "start"
         if state.running:
