@@ -23,6 +23,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources impo
     ISSUERS,
     ORDERS,
     SECRETS,
+    SECRETS_OF_USERS,
     Resource,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
@@ -78,8 +79,7 @@ class Following:
         names = {subject.secret_name for subject in self._known()}
         if len(self._ledger.selection.names) == 1 and len(names) == 1:
             return f"metadata.name={next(iter(names))}"
-        # Helm keeps every release as a Secret of up to a megabyte.
-        return "type!=helm.sh/release.v1"
+        return SECRETS_OF_USERS
 
     def _worth(self) -> Iterator[Resource]:
         yield CERTIFICATES

@@ -26,6 +26,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources impo
     DEPLOYMENTS,
     PODS,
     SECRETS,
+    SECRETS_OF_USERS,
     SERVICES,
     STATEFUL_SETS,
     SUBJECT_ACCESS_REVIEWS,
@@ -35,7 +36,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import TlsE
 # What makes pods that stay.
 WORKLOADS = (DEPLOYMENTS, DAEMON_SETS, STATEFUL_SETS)
 # So many Secrets are read one by one, which needs no right to list them; more of them at once, but for those in which Helm keeps releases.
-MANY, SECRETS_OF_USERS = 4, "type!=helm.sh/release.v1"
+MANY = 4
 
 
 class Reader:
@@ -177,9 +178,9 @@ class Reader:
         if not names:
             return []
         try:
-            found = self._client.list(SECRETS, None, field_selector=f"metadata.name={names[0]}")
+            found = self._client.items(SECRETS, None, field_selector=f"metadata.name={names[0]}", metadata_only=True)
         except KubeError:
             # It only makes the message better, and many may not list Secrets of all namespaces.
             return []
-        spaces = {str(s["metadata"].get("namespace")) for s in found.get("items") or []}
+        spaces = {str(s["metadata"].get("namespace")) for s in found}
         return sorted(f"namespace {s}" for s in spaces - {self._namespace})

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import server_leaf
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS, SECRETS_OF_USERS
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import TlsError, iso
 
 
@@ -18,7 +18,8 @@ def read_secrets(client: KubeClient, namespace: str, names: Sequence[str]) -> li
     """An entry for each name, in their order, from one LIST; C(problem) says why it has no serial number. Raises KubeError."""
     if not names:
         return []
-    found = {secret["metadata"]["name"]: secret for secret in client.list(SECRETS, namespace).get("items") or []}
+    selector = f"metadata.name={names[0]}" if len(set(names)) == 1 else SECRETS_OF_USERS
+    found = {secret["metadata"]["name"]: secret for secret in client.items(SECRETS, namespace, field_selector=selector)}
     return [_entry(namespace, name, found.get(name)) for name in dict.fromkeys(names)]
 
 

@@ -26,6 +26,10 @@ class Prober(Protocol):
         """GET of a JSON document. Raises KubeError."""
 
 
+# A dump of all that a gateway with thousands of routes knows has some MiB.
+LARGEST = 64 << 20
+
+
 class PodProber:
     """Handshakes with, and plain requests to, ports of pods in one namespace."""
 
@@ -60,6 +64,8 @@ class PodProber:
                 if not data:
                     break
                 answer += data
+                if len(answer) > LARGEST:
+                    raise ForwardError(f"it sends more than {LARGEST} bytes")
         except (RefusedError, ForwardError, OSError) as exc:
             raise KubeError(f"Envoy's admin port {port} in pod {pod} cannot be read: {exc}") from exc
         finally:

@@ -10,12 +10,12 @@ from typing import Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cause import Cause
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential, secret_names
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_pods import MANY, SECRETS_OF_USERS, Reader
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_pods import MANY, Reader
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import GatewayPod
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import PODS, SECRETS
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import PODS, SECRETS, SECRETS_OF_USERS
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0

@@ -23,6 +23,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff
 
 # A kubelet that does not start shows in no event of its Node, so watches end now and then for a look at the unit.
 _WATCH_SECONDS = 5
+# A list of some hundred Nodes, each with the images that it has.
+_LARGEST = 16 << 20
 
 
 class ApiError(EdgeError):
@@ -104,7 +106,9 @@ class Api:
             ApiError: No answer, or one that is not 2xx.
         """
         with self._response(method, path, timeout) as response:
-            body = response.read()
+            body = response.read(_LARGEST)
+            if len(body) == _LARGEST:
+                raise ApiError(f"{method} {path.split('?', maxsplit=1)[0]}: the answer has more than {_LARGEST} bytes")
         if response.status // 100 != 2:
             try:
                 detail = json.loads(body).get("message", "")

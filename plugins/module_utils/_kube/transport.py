@@ -20,6 +20,9 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import 
 
 CONNECT_TIMEOUT = 5.0
 ANSWER_TIMEOUT = 30.0
+# Far more than a page of the largest objects that etcd takes, and one event of a watch.
+LARGEST_ANSWER = 128 << 20
+LARGEST_LINE = 16 << 20
 
 
 @dataclass
@@ -67,7 +70,7 @@ class HttpTransport:
         data = None if body is None else json.dumps(body).encode()
         used, reply = self._ask(method, path, query, data, content_type, timeout)
         try:
-            found = Answer(reply.status, _lower(reply), reply.read())
+            found = Answer(reply.status, _lower(reply), _read(reply))
         except (OSError, http.client.HTTPException) as exc:
             raise ConnectionLost(self._sentence(exc)) from exc
         finally:
@@ -174,6 +177,8 @@ class _Lines:
             if not chunk:
                 return None
             self._buffer += chunk
+            if len(self._buffer) > LARGEST_LINE:
+                raise ConnectionLost(self._sentence(http.client.HTTPException(f"it sends a line of more than {LARGEST_LINE} bytes")))
 
     def close(self) -> None:
         """Give the connection up; it is in the middle of an answer and cannot be used again."""
@@ -193,6 +198,19 @@ class _Refused:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _read(reply: http.client.HTTPResponse) -> bytes:
+    """The body of an answer. With a length, the library notices one that is cut."""
+    if reply.length is not None and reply.length <= LARGEST_ANSWER:
+        return reply.read()
+    found = bytearray()
+    while reply.length is None and len(found) <= LARGEST_ANSWER:
+        block = reply.read(1 << 20)
+        if not block:
+            return bytes(found)
+        found += block
+    raise http.client.HTTPException(f"its answer has more than {LARGEST_ANSWER} bytes")
 
 
 def _lower(reply: http.client.HTTPResponse) -> dict[str, str]:

@@ -68,6 +68,8 @@ class WebSocket:
                 self._send(_PONG, payload)
             elif opcode != _PONG:
                 message += payload
+                if len(message) > _LARGEST:
+                    raise ConnectionResetError(f"the server sends a message of more than {_LARGEST} bytes")
                 if final:
                     return bytes(message)
 

@@ -17,6 +17,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources impo
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Verdict, settle
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, Deadline, SystemClock
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_releases import (
+    BROKEN,
     SELECTOR,
     STUCK,
     Plan,
@@ -50,7 +51,9 @@ def check_releases(
             names = [release.name for release in defined if release.namespace == namespace]
             secrets += _settled(client, namespace, names, pending_grace, clock, feed)
     newest = {key: decode(secret) for key, secret in newest_secrets(secrets).items()}
-    good = with_good_revision(secrets)
+    broken = {namespace for (namespace, _name), revision in newest.items() if revision.status in BROKEN}
+    # Older revisions matter only to a rollback, and as names.
+    good = with_good_revision(item for namespace in broken for item in client.items(SECRETS, namespace, SELECTOR, metadata_only=True))
     keys = [(release.namespace, release.name) for release in defined]
     plans = [plan(release, newest.get(key), key in good) for release, key in zip(defined, keys)]
     results = [_result(entry) for entry in plans]
@@ -63,7 +66,7 @@ def check_releases(
 
 
 def _settled(client: KubeClient, namespace: str, names: Sequence[str], grace: float, clock: Clock, feed: Feed | None) -> list[Json]:
-    """All revisions of the releases in a namespace, after those that may still be at work have ended."""
+    """The revisions of the releases in a namespace that no later one has replaced, after those that may still be at work have ended."""
 
     def of_ours(secrets: Sequence[Json]) -> list[Json]:
         return [secret for secret in secrets if (secret["metadata"].get("labels") or {}).get("name") in names]
@@ -72,10 +75,11 @@ def _settled(client: KubeClient, namespace: str, names: Sequence[str], grace: fl
         newest = newest_secrets(of_ours(secrets))
         return max((_grace_left(secret, grace, clock) for secret in newest.values()), default=0.0)
 
-    found = client.list(SECRETS, namespace, SELECTOR)["items"]
+    selector = f"{SELECTOR},status!=superseded,name in ({','.join(sorted(names))})"
+    found = client.list(SECRETS, namespace, selector)["items"]
     if left(found) > 0.0:
         deadline = Deadline(clock, left(found))
-        follower = Follower(client, SECRETS, namespace, deadline, SELECTOR)
+        follower = Follower(client, SECRETS, namespace, deadline, selector)
 
         def judge(objects: dict[str, list[Json]]) -> Verdict:
             return Verdict(left(objects["Secret"]) <= 0.0, cause="Helm is at work")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import gzip
 import json
 import zlib
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,8 @@ from typing import Any
 Json = dict[str, Any]
 
 SELECTOR = "owner=helm"
+# A Secret has at most a MiB, and what Helm packs is text.
+LARGEST = 64 << 20
 # Revisions that a killed Helm left: every later one is refused with "another operation is in progress".
 STUCK = frozenset(("pending-install", "pending-upgrade", "pending-rollback", "uninstalling"))
 # Objects may be half changed. Helm would take a failed revision with the defined values for current.
@@ -71,7 +72,7 @@ def decode(secret: Mapping[str, Any]) -> Revision:
     try:
         packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
         # Helm before 3 did not compress; the format still allows it.
-        text = gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed
+        text = _unpack(packed) if packed[:2] == b"\x1f\x8b" else packed
         release = json.loads(text)
         chart = release["chart"]["metadata"]
         return Revision(
@@ -89,6 +90,15 @@ def decode(secret: Mapping[str, Any]) -> Revision:
         raise ValueError(
             f"Secret {metadata.get('namespace')}/{metadata.get('name')} is not a Helm release: {type(exc).__name__}: {exc}"
         ) from exc
+
+
+def _unpack(packed: bytes) -> bytes:
+    """What gzip has packed, to a size at which a host has memory left."""
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    text = unpacker.decompress(packed, LARGEST)
+    if not unpacker.eof:
+        raise ValueError(f"it is cut, or has more than {LARGEST} bytes")
+    return text
 
 
 def with_good_revision(secrets: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:

@@ -17,8 +17,8 @@ import re
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConnectionLost
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Answer
 
-#: ``key=value`` or ``key in (value,value)``.
-SELECTOR = re.compile(r"([^\s,=]+)(?:=([^,]+)| in \(([^)]*)\))")
+#: ``key=value``, ``key!=value`` or ``key in (value,value)``.
+SELECTOR = re.compile(r"([^\s,=!]+)(?:(!?)=([^,]+)| in \(([^)]*)\))")
 #: 2026-11-21T08:00:00Z
 NOW = 1795248000.0
 
@@ -197,8 +197,8 @@ class FakeApi:
     @staticmethod
     def fits(found, query):
         labels = found["metadata"].get("labels") or {}
-        for key, value, values in SELECTOR.findall(query.get("labelSelector", "")):
-            if labels.get(key) not in (values.split(",") if values else [value]):
+        for key, negated, value, values in SELECTOR.findall(query.get("labelSelector", "")):
+            if (labels.get(key) in (values.split(",") if values else [value])) is bool(negated):
                 return False
         for part in filter(None, query.get("fieldSelector", "").split(",")):
             if part.startswith("metadata.name="):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils._istio import prober
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import portforward
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection
@@ -169,4 +170,11 @@ def test_envoys_admin_port(monkeypatch, answer):
 def test_an_admin_port_that_does_not_answer(monkeypatch, frame):
     opened(monkeypatch, frame, b"")
     with pytest.raises(KubeError):
+        PodProber(Connection(Configuration()), "ns").read_json("gw", 15000, "/x", 5)
+
+
+def test_an_admin_port_that_sends_without_end(monkeypatch):
+    monkeypatch.setattr(prober, "LARGEST", 1000)
+    opened(monkeypatch, *[b"\x00" + b"x" * 300] * 10)
+    with pytest.raises(KubeError, match="it sends more than 1000 bytes"):
         PodProber(Connection(Configuration()), "ns").read_json("gw", 15000, "/x", 5)

@@ -14,12 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import connection as connections
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import transport as transport_module
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import connect
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, ConfigError, ConnectionLost
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import CERTIFICATES, CLUSTER_ISSUERS, PODS
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import CERTIFICATES, CLUSTER_ISSUERS, PODS, SECRETS
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import HttpTransport
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import ScriptedClock
@@ -123,6 +124,38 @@ def test_an_answer_that_is_no_object_is_a_lost_connection(server, answer):
     server.answers = [(200, {}, [answer])]
     with pytest.raises(ConnectionLost):
         KubeClient(transport(server)).list(PODS, "ns")
+
+
+def test_an_answer_without_end_is_a_lost_connection(server, monkeypatch):
+    monkeypatch.setattr(transport_module, "LARGEST_ANSWER", 1 << 20)
+    server.answers = [(200, {}, [b"x" * (1 << 20)] * 4)]
+    with pytest.raises(ConnectionLost, match="its answer has more than 1048576 bytes"):
+        KubeClient(transport(server)).list(PODS, "ns")
+
+
+def test_a_large_answer_is_read_whole(server, monkeypatch):
+    monkeypatch.setattr(transport_module, "LARGEST_ANSWER", 4 << 20)
+    text = "x" * (1 << 20)
+    server.answers = [(200, {}, [b'{"items": ["', *[text.encode()] * 3, b'"]}'])]
+    assert KubeClient(transport(server)).list(PODS, "ns") == {"items": [text * 3]}
+
+
+def test_a_line_without_end_is_a_lost_connection(server, monkeypatch):
+    monkeypatch.setattr(transport_module, "LARGEST_LINE", 1 << 20)
+    server.answers = [(200, {}, [b"x" * (1 << 20)] * 4)]
+    stream = transport(server).stream("/x", {}, 5)
+    with pytest.raises(ConnectionLost, match="a line of more than 1048576 bytes"):
+        stream.readline()
+    stream.close()
+
+
+def test_metadata_is_asked_for_alone(server):
+    server.answers = [(200, {}, body({"items": []})), (200, {}, body({"items": []}))]
+    client = KubeClient(transport(server))
+    client.items(SECRETS, "ns", metadata_only=True)
+    client.items(SECRETS, "ns")
+    accepted = [headers["accept"] for _method, _path, headers, _body in server.seen]
+    assert accepted == ["application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json", "application/json"]
 
 
 def test_nobody_answers():

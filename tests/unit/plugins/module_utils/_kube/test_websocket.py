@@ -11,6 +11,7 @@ import threading
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import websocket
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.websocket import NotUpgradedError, WebSocket, accept_of
 
 
@@ -109,6 +110,13 @@ def test_silence():
 def test_an_absurd_length_is_an_error_and_no_memory():
     _peer, stream = opened(bytes.fromhex("827f00ffffffffffffff"))
     with pytest.raises(ConnectionResetError, match="a message of"):
+        stream.receive()
+
+
+def test_a_message_of_parts_without_end_is_an_error(monkeypatch):
+    monkeypatch.setattr(websocket, "_LARGEST", 1000)
+    _peer, stream = opened(bytes.fromhex("027d" + "61" * 125 + ("007d" + "61" * 125) * 20))
+    with pytest.raises(ConnectionResetError, match="a message of more than 1000 bytes"):
         stream.receive()
 
 

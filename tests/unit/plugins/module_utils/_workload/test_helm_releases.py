@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS
+from ansible_collections.baremesh.edge.plugins.module_utils._workload import helm_releases
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_check import NAMESPACES, check_releases
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_releases import Release, decode, plan, value_differences
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, ScriptedFeed
@@ -160,3 +161,27 @@ def test_values_are_compared_as_helm_sees_them(recorded, wanted, expected):
 def test_a_leading_v_is_no_difference():
     wanted = Release("istiod", "istio-system", "istiod", "v1.31.1", VALUES)
     assert plan(wanted, decode(record())).action == "none"
+
+
+def test_a_record_that_unpacks_without_end_is_none(monkeypatch):
+    monkeypatch.setattr(helm_releases, "LARGEST", 1 << 20)
+    bomb = record(values={"x": "0" * (2 << 20)})
+    assert len(bomb["data"]["release"]) < 1 << 16
+    with pytest.raises(ValueError, match="has more than 1048576 bytes"):
+        decode(bomb)
+
+
+def test_what_earlier_revisions_hold_is_not_read():
+    """Nor that of other releases: values may be secret."""
+    world = World(record(1, "superseded", values={"password": "old"}), record(2, "failed"))
+    read = []
+    request = world.api.request
+    world.api.request = lambda *arguments: read.append(request(*arguments)) or read[-1]
+    other = record(1, values={"password": "theirs"})
+    other["metadata"].update(name="other", labels={**other["metadata"]["labels"], "name": "other"})
+    world.api.apply(SECRETS, other)
+    assert world.check()["broken"][0]["action"] == "rollback"
+    bodies = b"".join(answer.body for answer in read)
+    assert record(2, "failed")["data"]["release"].encode()[-40:] in bodies
+    assert other["data"]["release"].encode() not in bodies
+    assert record(1, "superseded", values={"password": "old"})["data"]["release"].encode() not in bodies
