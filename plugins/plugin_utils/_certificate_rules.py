@@ -26,6 +26,7 @@ _SHORTEST_DURATION, _SHORTEST_RENEWAL = "1h", "5m"
 _CURVES = (256, 384, 521)
 _RSA_LEAST, _RSA_MOST = 2048, 8192
 _COMMON_NAME_LIMIT = 64
+_LABEL = re.compile(r"(?!-)[-A-Za-z0-9]{1,63}(?<!-)")
 # RFC 6761, 6762, 7686, 8375, 9476 and ICANN's resolutions on names that are never delegated.
 SPECIAL_USE = (
     *("alt", "corp", "example", "home", "internal", "invalid", "lan", "local", "localdomain", "localhost", "mail", "onion"),
@@ -44,6 +45,8 @@ class Authority:
         keys: Sizes that it takes, by algorithm; an algorithm that is missing takes all that cert-manager makes.
         lifetimes: Hours that its certificates live, by profile.
         most_names: How many names a certificate may have, by profile; "" is for all others.
+        most_labels: How many labels a name may have.
+        longest: How many characters a name may have.
     """
 
     name: str
@@ -52,6 +55,8 @@ class Authority:
     keys: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     lifetimes: Mapping[str, int] = field(default_factory=dict)
     most_names: Mapping[str, int] = field(default_factory=lambda: {"": 100})
+    most_labels: int = 127
+    longest: int = 253
 
 
 # https://letsencrypt.org/docs/profiles/, https://letsencrypt.org/docs/integration-guide/ and what the directories of the others say.
@@ -63,6 +68,8 @@ AUTHORITIES = (
         {"RSA": (2048, 3072, 4096), "ECDSA": (256, 384)},
         {"shortlived": 160, "tlsserver": 45 * 24, "classic": 90 * 24},
         {"": 100, "shortlived": 25, "tlsserver": 25},
+        most_labels=10,
+        longest=230,
     ),
     Authority("ZeroSSL", ("acme.zerossl.com",), ("sectigo.com", "zerossl.com")),
     Authority("Google Trust Services", ("dv.acme-v02.api.pki.goog", "dv.acme-v02.test-api.pki.goog"), ("pki.goog",)),
@@ -192,9 +199,25 @@ def is_public_suffix(name: str) -> bool:
     return not parent or name in rules or (f"*.{parent}" in rules and f"!{name}" not in rules)
 
 
-def _refused_name(host: str, hosts: Sequence[str]) -> str | None:
-    """Return why no public authority issues for a name, None if one may."""
+def _is_punycode(label: str) -> bool:
+    """Return whether a label is one of another alphabet, in the form of DNS."""
+    try:
+        return label.startswith("xn--") and not label[4:].encode().decode("punycode").isascii()
+    except UnicodeError:
+        return False
+
+
+def _refused_name(host: str, hosts: Sequence[str], authority: Authority) -> str | None:
+    """Return why a public authority does not issue for a name, None if it may."""
     bare = host.removeprefix("*.")
+    labels = bare.split(".")
+    if len(bare) > authority.longest or len(labels) > authority.most_labels:
+        return f"it has {len(labels)} labels and {len(bare)} characters; at most {authority.most_labels} and {authority.longest} are taken"
+    if not all(map(_LABEL.fullmatch, labels)):
+        return "it must be a DNS name of letters, digits, '-' and '.'"
+    reserved = next((label for label in labels if label[2:4] == "--" and not _is_punycode(label)), None)
+    if reserved:
+        return f"'{reserved}' has '--' where names of other alphabets have it, and is none; use another name"
     special = next((name for name in reversed(SPECIAL_USE) if f".{bare}".endswith(f".{name}")), None)
     if special:
         return f"no public authority issues for names under '{special}'; use an issuer of type ca or selfsigned"
@@ -210,12 +233,12 @@ def _authority_problems(asked: Asked, issuer: Issuer, authority: Authority) -> I
     who = f"issuer '{issuer.name}' is {authority.name}"
     profile = str(issuer.acme.get("profile") or "")
     for host in asked.hosts:
-        reason = _refused_name(host, asked.hosts)
+        reason = _refused_name(host, asked.hosts, authority)
         if reason:
             yield f"{asked.word('hosts')} has '{host}', and {who}: {reason}"
     most = authority.most_names.get(profile, authority.most_names[""])
     if len(asked.hosts) > most:
-        of_profile = f" with profile {profile}" if profile in authority.most_names else ""
+        of_profile = f" with profile {profile}" if profile and profile in authority.most_names else ""
         yield f"{asked.word('hosts')} has {len(asked.hosts)} names, and {who}, which takes at most {most} in one certificate{of_profile}"
     if asked.algorithm == "Ed25519":
         yield f"{asked.word('algorithm')} is Ed25519, and {who}: public authorities take RSA and ECDSA keys only"

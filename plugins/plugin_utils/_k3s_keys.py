@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import read_dict
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import is_address, is_network, read_dict
 
 
 def _words(text: str) -> frozenset[str]:
@@ -90,6 +90,32 @@ _HARMFUL = re.compile(r"disable|cluster-reset|rootless|^docker$")
 _OCTAL = {384: "0600", 416: "0640", 420: "0644", 432: "0660"}
 
 
+# What K3s or the kubelet takes as a value, by key: whether an entry of the value is right, and how that is said.
+_VALUES: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    **dict.fromkeys(
+        _words("https-listen-port supervisor-port apiserver-port advertise-port lb-server-port"),
+        (lambda text: text.isdecimal() and int(text) <= 65535, "a port up to 65535"),
+    ),
+    **dict.fromkeys(_words("cluster-cidr service-cidr"), (lambda text: "/" in text and is_network(text), "a network such as 10.42.0.0/16")),
+    **dict.fromkeys(
+        _words("cluster-dns node-ip node-external-ip bind-address advertise-address apiserver-bind-address"), (is_address, "an IP address")
+    ),
+    **dict.fromkeys(_words("etcd-snapshot-retention etcd-s3-retention"), (str.isdecimal, "a whole number")),
+    # The old ones have a sentence of their own.
+    "flannel-backend": (
+        re.compile(r"none|vxlan|host-gw|wireguard-native|tailscale|wireguard|ipsec").fullmatch,
+        "none, vxlan, host-gw or wireguard-native",
+    ),
+    "node-label": (re.compile(r"[^\s=]+=\S*").fullmatch, "a label such as key=value"),
+    "node-name": (re.compile(r"(?i)[a-z0-9]([-.a-z0-9]*[a-z0-9])?").fullmatch, "a name of letters, digits, '-' and '.'"),
+    "node-taint": (
+        re.compile(r"[^\s=:]+(=[^\s=:]*)?:(NoSchedule|PreferNoSchedule|NoExecute)").fullmatch,
+        "a taint such as key=value:NoSchedule",
+    ),
+    "write-kubeconfig": (lambda text: text.startswith("/"), "an absolute path"),
+}
+
+
 def allowed_keys(kind: str) -> frozenset[str]:
     """Return the keys that a node of this kind takes, C(server) or C(agent)."""
     return BOTH_KEYS | (SERVER_KEYS if kind == "server" else AGENT_KEYS)
@@ -144,6 +170,12 @@ def config_findings(config: Any, kind: str, extra: Collection[str] = ()) -> list
             findings.append(
                 f'{variable} has {config[key]} under {key!r}: quote the mode, as in "{_OCTAL[config[key]]}"; YAML read it as octal.'
             )
+        else:
+            fits, expected = _VALUES.get(str(key).removesuffix("+"), (bool, ""))
+            value = config[key]
+            entries = map(str, value if isinstance(value, (list, tuple)) else str(value).split(","))
+            wrong = [entry for entry in entries if expected and not fits(entry.strip())]
+            findings += [f"{variable} has {entry!r} under {str(key)!r}: it must be {expected}." for entry in wrong]
     backend = str(config.get("flannel-backend", ""))
     if backend in ("ipsec", "wireguard"):
         findings.append(f"{variable} has flannel-backend {backend!r}, which K3s no longer has: use 'wireguard-native' instead.")

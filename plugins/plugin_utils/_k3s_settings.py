@@ -104,7 +104,8 @@ def _port_range(text: str) -> tuple[int, int] | None:
 
 def _server_findings(settings: Settings, config: Settings) -> list[str]:
     found = []
-    domain, ours = config.get("cluster-domain"), settings.get("cluster_domain")
+    domain = config.get("cluster-domain") or _flags(config, "kubelet-arg").get("cluster-domain")
+    ours = settings.get("cluster_domain")
     if domain and ours and str(domain) != str(ours):
         found.append(f"k3s_server_config has cluster-domain {domain!r}, but edge_cluster_domain is {ours!r}: make them equal.")
     text = _flags(config, "kube-apiserver-arg").get("service-node-port-range") or config.get("service-node-port-range")

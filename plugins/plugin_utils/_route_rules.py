@@ -14,7 +14,10 @@ from typing import Any
 Match = Mapping[str, Any]
 
 # Envoy's regular expressions are RE2. What RE2 does not have, and how Python words what neither of them takes.
-_NOT_RE2 = re.compile(r"\(\?(?:[=!>(]|<[=!]|P=)|\\[1-9]|[*+?}]\+")
+_NOT_RE2 = re.compile(r"\(\?(?:[=!>(#|]|<[=!]|P[=>])|\\[1-9]|[*+?]\+|\{\d+(?:,\d*)?\}\+|\{(?:\d{5,}|[2-9]\d{3}|1(?!000)\d{3})[,}]")
+# Letters behind a backslash that have no meaning.
+_ESCAPE = re.compile(r"\\([^\W\d_])")
+_ESCAPES = "aftnrvxCQEAbBzdDsSwWpP"
 _LITERAL = re.compile(r"\\Q.*?(?:\\E|$)|\\[^1-9]|\[\^?\]?(?:\\.|[^\]\\])*\]")
 _NOT_REGEX = ("unterminated", "unbalanced", "missing", "nothing to repeat", "multiple repeat", "bad character range", "min repeat")
 # What does not narrow a match.
@@ -24,8 +27,10 @@ _NO_CONDITION = ("uri", "name", "ignoreUriCase")
 def regex_problems(value: str) -> Iterator[str]:
     """Yield why Envoy would not take a regular expression; what only RE2 knows passes."""
     foreign = _NOT_RE2.search(_LITERAL.sub("x", value))
-    if foreign:
-        yield f"regex is '{value}'; Envoy's regular expressions (RE2) do not have '{foreign.group()}'"
+    quoted = re.sub(r"\\Q.*?(?:\\E|$)|\\\\", "x", value)
+    unknown = foreign or next((found for found in _ESCAPE.finditer(quoted) if found.group(1) not in _ESCAPES), None)
+    if unknown:
+        yield f"regex is '{value}'; Envoy's regular expressions (RE2) do not have '{unknown.group()}'"
         return
     try:
         with warnings.catch_warnings():

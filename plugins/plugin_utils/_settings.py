@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _webhook_rules as webhooks
 from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import MANIFEST_WORDS, Asked, key_problems, problems
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
@@ -40,6 +41,12 @@ MANIFESTS = {
     "gateway_gateways": (ISTIO_API, "Gateway"),
     "gateway_virtual_services": (ISTIO_API, "VirtualService"),
     "gateway_destination_rules": (ISTIO_API, "DestinationRule"),
+}
+# What judges the spec of a kind beside its schema.
+SPEC_RULES = {
+    "Certificate": (webhooks.certificate,),
+    "Gateway": (webhooks.gateway,),
+    "VirtualService": (webhooks.virtual_service, virtual_service_problems),
 }
 # Whose schemas judge a kind.
 _COMPONENTS = {"Certificate": "cert_manager", "Gateway": "istio", "VirtualService": "istio", "DestinationRule": "istio"}
@@ -134,8 +141,8 @@ def read_manifests(
             continue
         if manifest["kind"] == "Certificate" and manifest.get("spec"):
             findings += [f"{fields.place}.spec: {problem}" for problem in problems(asked_by(manifest), issuer_of(manifest, issuers))]
-        if manifest["kind"] == "VirtualService":
-            findings += [f"{fields.place}.spec: {problem}" for problem in virtual_service_problems(manifest.get("spec") or {})]
+        for judge_spec in SPEC_RULES.get(manifest["kind"], ()) if manifest.get("spec") else ():
+            findings += [f"{fields.place}.spec: {problem}" for problem in judge_spec(manifest["spec"])]
         key = (str(manifest["metadata"]["namespace"]), str(manifest["metadata"]["name"]))
         if key in found:
             findings.append(f"{fields.place}: metadata.name '{key[1]}' is already that of another one in namespace {key[0]}")

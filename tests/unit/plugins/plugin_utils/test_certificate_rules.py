@@ -48,6 +48,7 @@ def raw(*hosts, issuer="ca", **spec):
 
 
 TOO_LONG = ".".join(["a" * 30, "b" * 30, "example.com"])
+LONG = ".".join(["a" * 55] * 4 + ["example", "com"])
 MANY = [f"h{number}.example.com" for number in range(101)]
 
 
@@ -75,7 +76,11 @@ MANY = [f"h{number}.example.com" for number in range(101)]
         (site("*.co.jp", issuer="dns"), ["hosts has '*.co.jp'", "public suffix"]),
         (site("*.example.com", issuer="zones"), ["hosts has '*.example.com'", "no solver of issuer 'zones'", "dns01"]),
         (site("b.example.com", issuer="named"), ["hosts has 'b.example.com'", "no solver of issuer 'named'"]),
-        (site(*MANY, issuer="letsencrypt"), ["hosts has 101 names", "at most 100"]),
+        (site(*MANY, issuer="letsencrypt"), ["hosts has 101 names", "takes at most 100 in one certificate"]),
+        (site("pr--12.example.com", issuer="letsencrypt"), ["hosts has 'pr--12.example.com'", "'pr--12' has '--' where names of other"]),
+        (site("xn--9999999.example.com", issuer="zerossl"), ["hosts has 'xn--9999999.example.com'", "'xn--9999999' has '--'"]),
+        (site("a.b.c.d.e.f.g.h.i.example.com", issuer="letsencrypt"), ["it has 11 labels and 29 characters; at most 10 and 230 are taken"]),
+        (site(LONG, issuer="letsencrypt"), ["it has 6 labels and 235 characters; at most 10 and 230 are taken"]),
         (site(*MANY[:26], issuer="six-days"), ["hosts has 26 names", "at most 25", "shortlived"]),
         (site(issuer="letsencrypt", **key(algorithm="Ed25519")), ["private_key.algorithm is Ed25519", "RSA and ECDSA"]),
         (site(issuer="letsencrypt", **key(size=521)), ["private_key.size is 521", "256, 384"]),
@@ -109,6 +114,9 @@ def test_sites_whose_certificate_cannot_be(given, telling):
         (raw("a.example.com", renewBefore="4m"), ["renewBefore is '4m'"]),
         (raw("app.internal", issuer="letsencrypt"), ["dnsNames has 'app.internal'"]),
         (raw("*.example.com", "a.example.com", issuer="dns"), ["dnsNames has 'a.example.com'"]),
+        (raw("a b.example.com", issuer="letsencrypt"), ["dnsNames has 'a b.example.com'", "it must be a DNS name of letters"]),
+        (raw("bücher.example.com", issuer="letsencrypt"), ["dnsNames has 'bücher.example.com'", "it must be a DNS name of letters"]),
+        (raw("-a.example.com", issuer="zerossl"), ["dnsNames has '-a.example.com'", "it must be a DNS name of letters"]),
         (raw("*.example.com", issuer="zones"), ["dnsNames has '*.example.com'", "no solver"]),
     ],
 )
@@ -121,6 +129,8 @@ def test_manifests_whose_certificate_cannot_be(given, telling):
 @pytest.mark.parametrize(
     "given",
     [
+        site("xn--bcher-kva.example.com", "a--b.example.com", issuer="letsencrypt"),
+        site("a.b.c.d.e.f.g.h.i.example.com", LONG, "pr--12.example.com"),
         site(**key(algorithm="RSA", size=8192)),
         site(**key(algorithm="RSA")),
         site(**key(algorithm="Ed25519")),

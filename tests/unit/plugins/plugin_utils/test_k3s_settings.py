@@ -25,6 +25,7 @@ def found(kind="server", **changes):
     ("changes", "said"),
     [
         ({"server_config": {"cluster-domain": "corp.local"}}, "edge_cluster_domain is 'cluster.local': make them equal."),
+        ({"server_config": {"kubelet-arg": ["cluster-domain=corp.local"]}}, "has cluster-domain 'corp.local', but edge_cluster_domain"),
         ({"server_config": {"service-node-port-range": "40000-50000"}}, "edge_http_node_port is 30080, which is not in"),
         ({"server_config": {"kube-apiserver-arg": ["service-node-port-range=31000-32000"]}}, "edge_http_node_port is 30080"),
         ({"server_config": {"kube-apiserver-arg+": "service-node-port-range=30000+99"}}, "edge_https_node_port is 30443"),

@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the webhooks of cert-manager and Istio refuse of raw manifests, said before there is an API whose webhooks could be asked."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Raw = Mapping[str, Any]
+
+_NAMES = ("commonName", "literalSubject", "dnsNames", "uris", "emailAddresses", "ipAddresses", "otherNames")
+_OBJECT_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
+_HOST = re.compile(r"([-.*~a-z0-9]+/)?[-.*_a-zA-Z0-9]+")
+_CERTIFICATES = ("credentialName", "credentialNames", "serverCertificate", "tlsCertificates")
+_VERSIONS = ("TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3")
+# What a rule of a VirtualService does with a request. It does one of these.
+_ANSWERS = ("route", "redirect", "directResponse", "delegate")
+
+
+def _is_address(text: Any) -> bool:
+    try:
+        ipaddress.ip_address(str(text))
+    except ValueError:
+        return False
+    return True
+
+
+def certificate(spec: Raw) -> Iterator[str]:
+    """Yield what cert-manager refuses of a Certificate that fits its schema."""
+    if not any(spec.get(name) for name in _NAMES):
+        yield f"it has no name; one of {', '.join(_NAMES)} must be given"
+    if spec.get("literalSubject"):
+        yield from (f"{key} is given beside literalSubject; remove one of them" for key in ("commonName", "subject") if spec.get(key))
+    yield from (f"ipAddresses has '{text}'; it must be an IP address" for text in spec.get("ipAddresses") or () if not _is_address(text))
+    if spec.get("secretName") and not _OBJECT_NAME.fullmatch(str(spec["secretName"])):
+        yield f"secretName is '{spec['secretName']}'; it must have lower case letters, digits, '-' and '.' only"
+    if spec.get("renewBefore") and spec.get("renewBeforePercentage"):
+        yield "renewBefore and renewBeforePercentage are given; only one of them is allowed"
+    for key, least, most in (("renewBeforePercentage", 1, 99), ("revisionHistoryLimit", 1, 2**31 - 1)):
+        if spec.get(key) is not None and not least <= spec[key] <= most:
+            yield f"{key} is {spec[key]}; it must be from {least} to {most}"
+    reference = spec.get("issuerRef") or {}
+    if reference.get("group") in (None, "", "cert-manager.io") and reference.get("kind") not in (None, "", "Issuer", "ClusterIssuer"):
+        yield f"issuerRef.kind is '{reference['kind']}'; allowed: Issuer, ClusterIssuer"
+
+
+def gateway(spec: Raw) -> Iterator[str]:
+    """Yield what Istio refuses of a Gateway that fits its schema."""
+    for index, server in enumerate(spec.get("servers") or ()):
+        place, tls = f"servers[{index}]", server.get("tls") or {}
+        yield from (
+            f"{place}.hosts has '{host}'; it must be a DNS name, '*' or NAMESPACE/NAME"
+            for host in server.get("hosts") or ()
+            if not _HOST.fullmatch(str(host))
+        )
+        mode = tls.get("mode")
+        if mode in ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL") and not any(tls.get(key) for key in _CERTIFICATES):
+            yield f"{place}.tls.mode is {mode}, and no certificate is named; give {place}.tls.credentialName"
+        least, most = (tls.get(f"{end}ProtocolVersion") for end in ("min", "max"))
+        if least in _VERSIONS and most in _VERSIONS and least > most:
+            yield f"{place}.tls.minProtocolVersion is {least} and maxProtocolVersion {most}; no version is left between them"
+
+
+def virtual_service(spec: Raw) -> Iterator[str]:
+    """Yield what Istio refuses of a VirtualService that fits its schema."""
+    yield from (f"hosts has '{host}'; it must be a name, '*' or an address" for host in spec.get("hosts") or () if re.search(r"\s|/", host))
+    for index, route in enumerate(spec.get("http") or ()):
+        given = [key for key in _ANSWERS if route.get(key)]
+        if len(given) > 1:
+            yield f"http[{index}] has {' and '.join(given)}; only one of {', '.join(_ANSWERS)} is allowed"
