@@ -43,7 +43,8 @@ def test_no_environment_of_a_unit(host, secrets):
 def test_no_file_that_others_can_read(host, site):
     """The patterns are gathered on the host, so that the search does not carry them in its own arguments."""
     secret = f"k3s kubectl get secret --namespace {NAMESPACE} {site['name']} --output"
-    gather = f"cat {TOKEN} {AGENT_TOKEN}; sed 's/.*://' {TOKEN} {AGENT_TOKEN}; {secret} jsonpath='{{.data.tls\\.key}}' | base64 --decode | sed -n 3p"
+    tokens = f"cat {TOKEN} {AGENT_TOKEN}; sed 's/.*://' {TOKEN} {AGENT_TOKEN}"
+    gather = f"{tokens}; {secret} jsonpath='{{.data.tls\\.key}}' | base64 --decode | sed -n 3p"
     search = (
         f"find {WRITTEN} -xdev -type f -perm /o+r -size -5M -print0 | xargs -0 --no-run-if-empty grep --files-with-matches --fixed-strings"
     )
