@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.existing import refusal
-from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import checksum_of
+from ansible_collections.baremesh.edge.plugins.module_utils._net.digests import checksum_of
 from ansible_collections.baremesh.edge.plugins.module_utils._process import lives
 from ansible_collections.baremesh.edge.plugins.plugin_utils._held_ports import advice_about
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import FIRST_WITHOUT_CGROUP_V1, minor_of
