@@ -15,7 +15,7 @@ description:
     and further ones.
   - Every file is compared with its digest in O(sha256) before it is put in place by rename, so that a run that was killed leaves the old
     file or the new one. A file without one is compared with the release's own checksum file and must come over HTTPS, also where
-    the server redirects: it is trusted on first use.
+    the server redirects. It is trusted on first use.
   - Asks the network only if a file is missing, differs from what was placed, or another version or address is given.
   - Refuses a downgrade and a step over a minor version, which Kubernetes does not support.
 extends_documentation_fragment:

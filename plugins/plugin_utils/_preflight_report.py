@@ -233,6 +233,7 @@ def _judge_settings(run: Preflight, found: judge.Findings) -> None:
             found.errors += settings_findings(run.k3s, kind)
     found.errors += run.findings
     if run.checks("variables"):
+        found.errors += settings.get("artefact_findings") or []
         found.errors += map(_sentence, plain_findings(settings.get("plain") or {}))
         # Hosts may be looked at before there are sites; a run that would serve nothing stops before it changes anything.
         (found.errors if settings.get("begins") else found.warnings).extend(map(_sentence, settings.get("nothing") or ()))

@@ -32,7 +32,7 @@ def checksum_of(sums: str, name: str) -> str | None:
 
 def is_secure(url: str) -> bool:
     """Return whether what comes from an address is what its server sent."""
-    return urllib.parse.urlsplit(url).scheme.lower() in ("https", "file")
+    return urllib.parse.urlsplit(url).scheme.lower() in ("https", "file", "oci")
 
 
 def without_password(url: str) -> str:

@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SECURITY.md says what the code does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from project import ROLES, ROOT, load
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._artefacts import ARTEFACTS
+
+TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+DEFAULTS = {name: value for role in ROLES for name, value in (load(role / "defaults/main.yml") or {}).items()}
+
+
+def row(artefact):
+    """The line of the table about an artefact."""
+    source = f"`{artefact.source}`" if artefact.source in DEFAULTS else artefact.source
+    pin = f"`{artefact.pin}`, by {artefact.keys}" if artefact.pin in DEFAULTS else artefact.pin
+    return f"| {artefact.what} | {source} | {pin} | {artefact.otherwise} |"
+
+
+def test_each_artefact_is_in_the_table_and_nothing_else():
+    table = TEXT[TEXT.index("| artefact |") :].split("\n\n", maxsplit=1)[0].splitlines()
+    assert table[2:] == [row(artefact) for artefact in ARTEFACTS]
+
+
+def test_each_address_of_a_download_is_in_the_table():
+    addresses = {name for name, value in DEFAULTS.items() if re.search(r"^https?://", str(value)) or name == "k3s_release_url"}
+    assert addresses == {artefact.source for artefact in ARTEFACTS if artefact.keys}
+
+
+@pytest.mark.parametrize("artefact", [each for each in ARTEFACTS if each.keys], ids=lambda each: each.source)
+def test_each_pin_is_a_variable_and_is_checked(artefact):
+    assert artefact.pin in DEFAULTS
+    asked = load(ROOT / "roles/common/vars/main/artefacts.yml")["_edge_artefacts"]
+    assert {artefact.source, artefact.pin} <= set(asked)
+
+
+def tasks(node):
+    """Every task in a file, blocks unfolded."""
+    for task in node or []:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from tasks(task.get(part))
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_nothing_is_fetched_by_a_module_that_follows_redirects_to_http(role):
+    """get_url, uri and unarchive of an address know no digest that is not from the network, and follow redirects to HTTP."""
+    for path in (role / "tasks").glob("*.yml"):
+        for task in tasks(load(path)):
+            used = set(task) & {"ansible.builtin.get_url", "ansible.builtin.uri", "ansible.builtin.pip"}
+            assert not used, f"{path.name}: {task['name']}"
+            assert "://" not in str((task.get("ansible.builtin.unarchive") or {}).get("src", "")), path.name
+
+
+def test_helm_finds_no_way_to_plain_http():
+    """Seen with Helm 3.21: it follows a redirect from HTTPS to HTTP, and stops at a proxy for HTTP that refuses."""
+    files = (ROOT / "roles/common/tasks").glob("*.yml")
+    found = [task for path in files for task in tasks(load(path)) if "repo_url" in str(task) and "block" not in task]
+    assert {task["name"]: task["environment"] for task in found} == {
+        "Install or upgrade the Helm releases": "{{ _edge_helm_environment }}",
+        # These are compared with their digests.
+        "Pull the charts": "{{ _edge_environment }}",
+    }
+    environment = load(ROOT / "roles/common/vars/main/artefacts.yml")["_edge_helm_environment"]
+    assert "'HTTP_PROXY': 'http://127.0.0.1:1'" in environment
