@@ -9,25 +9,20 @@ DOCUMENTATION = r"""
 module: download
 short_description: Fetch a file by its SHA-256
 version_added: 0.1.0
-author:
-  - The baremesh.edge authors (@baremesh)
+author: The baremesh.edge authors (@baremesh)
 description:
   - Fetches a file, compares it with its digest, and puts it in place by rename, with mode 0644.
   - With O(sha256) no server is trusted. With O(sums_url) the file is trusted on first use, and both must come over HTTPS, also where a
     server redirects.
   - A file that is there and has the digest is left alone.
 extends_documentation_fragment:
+  - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
 attributes:
   check_mode:
-    support: full
-    details:
-      - Fetches nothing. Without O(sha256) a file that is there counts as the right one.
+    details: Fetches nothing. Without O(sha256) a file that is there counts as the right one.
   diff_mode:
     support: none
-  platform:
-    support: full
-    platforms: linux
 options:
   url:
     description: Where to fetch the file.
