@@ -69,3 +69,8 @@ def test_helm_finds_no_way_to_plain_http():
     }
     environment = load(ROOT / "roles/common/vars/main/artefacts.yml")["_edge_helm_environment"]
     assert "'HTTP_PROXY': 'http://127.0.0.1:1'" in environment
+
+
+def test_the_ingress_gateway_has_no_node_port_but_its_two():
+    ports = DEFAULTS["istio_ingress_gateway"]["ports"]
+    assert [port["name"] for port in ports if "node_port" not in port] == []
