@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+import jinja2
 import pytest
 from project import ROLES, ROOT, load
 
@@ -74,3 +75,33 @@ def test_helm_finds_no_way_to_plain_http():
 def test_the_ingress_gateway_has_no_node_port_but_its_two():
     ports = DEFAULTS["istio_ingress_gateway"]["ports"]
     assert [port["name"] for port in ports if "node_port" not in port] == []
+
+
+PROTECTIONS = {
+    **dict.fromkeys(
+        (
+            *("NoNewPrivileges", "ProtectHome", "PrivateTmp", "PrivateDevices", "ProtectKernelTunables", "ProtectKernelModules"),
+            *("ProtectKernelLogs", "ProtectControlGroups", "ProtectClock", "ProtectHostname", "RestrictNamespaces", "RestrictRealtime"),
+            *("RestrictSUIDSGID", "LockPersonality", "MemoryDenyWriteExecute"),
+        ),
+        "yes",
+    ),
+    "ProtectSystem": "strict",
+    "SystemCallArchitectures": "native",
+    "SystemCallFilter": "@system-service",
+    "UMask": "0077",
+}
+
+
+@pytest.mark.parametrize("backend", ["nftables", "iptables"])
+@pytest.mark.parametrize("unit", ["baremesh-host-ports", "baremesh-host-ports-watch"])
+def test_the_units_of_host_ports_may_do_no_more_than_they_need(unit, backend):
+    loader = jinja2.FileSystemLoader(ROOT / "roles/host_ports/templates")
+    environment = jinja2.Environment(loader=loader, trim_blocks=True, keep_trailing_newline=True)
+    text = environment.get_template(f"{unit}.service.j2").render(_host_ports_backend=backend)
+    service = text[text.index("[Service]") :].split("\n[", maxsplit=1)[0]
+    found = dict(line.split("=", 1) for line in service.splitlines() if "=" in line and not line.startswith("#"))
+    assert found.items() >= PROTECTIONS.items()
+    assert found["CapabilityBoundingSet"] == {"nftables": "CAP_NET_ADMIN", "iptables": "CAP_NET_ADMIN CAP_NET_RAW"}[backend]
+    assert ("ReadWritePaths" in found) == (backend == "iptables")
+    assert text.endswith("\n")
