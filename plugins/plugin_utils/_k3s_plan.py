@@ -62,20 +62,30 @@ def _join_findings(settings: Settings, joins: bool, token: str) -> list[str]:
     return []
 
 
-def _firewall(settings: Settings, kind: str, first: Settings) -> dict[str, list[str]] | None:
-    """Return what the other hosts of the cluster must reach on this one, None if firewalls are left alone."""
-    if not is_true(settings.get("firewall", True)):
-        return None
+def cluster_ports(settings: Settings, kind: str, first: Settings) -> dict[str, list[str]]:
+    """Return the TCP and UDP ports of a host that the other hosts of the cluster need, and nothing else does.
+
+    Args:
+        settings: As k3s_plan takes them.
+        kind: C(server) or C(agent).
+        first: The configuration of the first server.
+    """
     own = own_config(settings, kind)
     tcp = ["10250"] + ["5001"] * is_true(first.get("embedded-registry", ""))
     if kind == "server":
         tcp += [str(own.get(key)) for key in ("https-listen-port", "supervisor-port", "apiserver-port") if own.get(key)] or ["6443"]
         tcp += ["2379-2380"] * (is_true(own.get("cluster-init", "")) or with_etcd(settings) or "server" in own)
+    return {"tcp": sorted(set(tcp), key=tcp.index), "udp": _BACKEND_PORTS.get(str(first.get("flannel-backend") or "vxlan"), [])}
+
+
+def _firewall(settings: Settings, kind: str, first: Settings) -> dict[str, list[str]] | None:
+    """Return what the other hosts of the cluster must reach on this one, None if firewalls are left alone."""
+    if not is_true(settings.get("firewall", True)):
+        return None
     return {
         "sources": read_list(settings.get("firewall_sources")) or [],
         "networks": read_list(settings.get("networks")) or [],
-        "tcp": sorted(set(tcp), key=tcp.index),
-        "udp": _BACKEND_PORTS.get(str(first.get("flannel-backend") or "vxlan"), []),
+        **cluster_ports(settings, kind, first),
     }
 
 
