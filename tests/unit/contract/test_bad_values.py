@@ -13,8 +13,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from project import ROLES, ROOT, load
 from test_shapes import NODE
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import api_host
 from ansible_collections.baremesh.edge.plugins.plugin_utils._artefacts import artefact_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import api_host
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import secret_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import RULES, plain_findings
