@@ -12,6 +12,8 @@ import pytest
 from project import ROLES, ROOT, load
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._artefacts import ARTEFACTS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import SERVER_KEYS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import cluster_ports
 
 TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 DEFAULTS = {name: value for role in ROLES for name, value in (load(role / "defaults/main.yml") or {}).items()}
@@ -105,3 +107,27 @@ def test_the_units_of_host_ports_may_do_no_more_than_they_need(unit, backend):
     assert found["CapabilityBoundingSet"] == {"nftables": "CAP_NET_ADMIN", "iptables": "CAP_NET_ADMIN CAP_NET_RAW"}[backend]
     assert ("ReadWritePaths" in found) == (backend == "iptables")
     assert text.endswith("\n")
+
+
+PAGE = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+#: Names in code that are no variables of ours: keys of K3s, fields of a site, and words of Kubernetes.
+OTHER_NAMES = SERVER_KEYS | {"tls", "mode", "min_version", "subject_alt_names", "ca_certificate", "sources", "accounturi", "vxlan", "edit"}
+
+
+def test_the_page_names_only_what_there_is():
+    named = {name for code in re.findall(r"`([^`]+)`", PAGE) for name in re.findall(r"\b[a-z][a-z0-9]*(?:[_-][a-z0-9]+)+\b", code)}
+    assert sorted(named - set(DEFAULTS) - OTHER_NAMES - {"wireguard-native"}) == []
+    assert {artefact.pin for artefact in ARTEFACTS if artefact.keys} <= named
+
+
+@pytest.mark.parametrize("port", ["6443/tcp", "10250/tcp", "8472/udp"])
+def test_ports_that_the_role_opens_between_hosts_are_said_to_be_open_without_a_firewall(port):
+    ports = cluster_ports({}, "server", {})
+    assert port in [f"{number}/{protocol}" for protocol, numbers in ports.items() for number in numbers]
+    assert port in TEXT
+    assert port in PAGE
+
+
+def test_both_pages_name_every_such_port():
+    ports = cluster_ports({}, "server", {})
+    assert {f"{number}/{protocol}" for protocol, numbers in ports.items() for number in numbers} == {"6443/tcp", "10250/tcp", "8472/udp"}
