@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -51,7 +52,7 @@ def _members(lab: Lab, group: str) -> str:
     return "\n".join(f"        {host}:\n          ansible_host: {lab.address(host)}" for host in members) or "        {}"
 
 
-def all_yml(lab: Lab, ca: str, archives: Sequence[ImageArchive]) -> str:
+def all_yml(lab: Lab, ca: str, archives: Sequence[ImageArchive], pins: Mapping[str, Mapping[str, str]]) -> str:
     """Variables of every host."""
     listed = "\n".join(f"  - {{url: {json.dumps(a.url)}, checksum: {json.dumps(a.checksum)}}}" for a in archives)
     return Template((SOURCE / "all.yml.tmpl").read_text()).substitute(
@@ -64,16 +65,42 @@ def all_yml(lab: Lab, ca: str, archives: Sequence[ImageArchive]) -> str:
         helm_version=versions.HELM,
         istio_version=versions.ISTIO,
         cert_manager_version=versions.CERT_MANAGER,
+        **{f"{part}_sha256": json.dumps(pins.get(part, {})) for part in ("k3s", "helm", "istio", "jetstack")},
     )
+
+
+def _listed(sums: Path) -> dict[str, str]:
+    """Digests by name from a checksum file."""
+    pairs = [line.split() for line in sums.read_text().splitlines() if line.strip()]
+    return {name: digest for digest, name in pairs}
 
 
 def image_archives(lab: Lab, mirror: Path | None) -> list[ImageArchive]:
     """Archives in the mirror's `images/`, which has a `sha256sum.txt` beside them."""
     if mirror is None:
         return []
-    listing = mirror / "images" / "sha256sum.txt"
-    pairs = [line.split() for line in listing.read_text().splitlines() if line.strip()]
-    return [ImageArchive(f"{infra.mirror_url(lab)}/images/{name}", f"sha256:{digest}") for digest, name in pairs]
+    listed = _listed(mirror / "images" / "sha256sum.txt")
+    return [ImageArchive(f"{infra.mirror_url(lab)}/images/{name}", f"sha256:{digest}") for name, digest in listed.items()]
+
+
+def pins(mirror: Path | None) -> dict[str, dict[str, str]]:
+    """Digests of what the mirror serves, as the variables `<role>_*sha256` have them."""
+    if mirror is None:
+        return {}
+    archive = f"helm-{versions.HELM}-linux-amd64.tar.gz"
+    charts = {
+        repository: {
+            # <chart>-<version>.tgz
+            chart.name.rpartition("-")[0]: hashlib.sha256(chart.read_bytes()).hexdigest()
+            for chart in sorted((mirror / "charts" / repository).glob("*.tgz"))
+        }
+        for repository in ("istio", "jetstack")
+    }
+    return {
+        "k3s": _listed(mirror / "k3s" / versions.K3S / "sha256sum-amd64.txt"),
+        "helm": {"amd64": _listed(mirror / "helm" / f"{archive}.sha256sum")[archive]},
+        **charts,
+    }
 
 
 def write_all(lab: Lab) -> None:
@@ -82,4 +109,4 @@ def write_all(lab: Lab) -> None:
     (lab.folder / "cp").mkdir(exist_ok=True, mode=0o700)
     write(folder(lab) / "hosts.yml", hosts_yml(lab), 0o644)
     ca = infra.ca_file(lab).read_text()
-    write(folder(lab) / "group_vars" / "all.yml", all_yml(lab, ca, image_archives(lab, mirror)), 0o644)
+    write(folder(lab) / "group_vars" / "all.yml", all_yml(lab, ca, image_archives(lab, mirror), pins(mirror)), 0o644)

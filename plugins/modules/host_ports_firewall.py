@@ -51,6 +51,11 @@ options:
     type: list
     elements: str
     default: []
+  pod_ports:
+    description: TCP ports of pods in O(networks) to which ufw has to forward. It forwards nothing more.
+    type: list
+    elements: int
+    default: []
   zones:
     description: Zones of firewalld. Unless set, the default zone, where pods are, and the zones of the interfaces with a default route.
     type: list
@@ -69,6 +74,7 @@ EXAMPLES = r"""
   baremesh.edge.host_ports_firewall:
     ports: [80, 443]
     networks: [10.42.0.0/16, "fd42::/56"]
+    pod_ports: [80, 443]
 
 - name: Take it back
   baremesh.edge.host_ports_firewall:
@@ -87,7 +93,7 @@ opened:
   type: list
   elements: str
   returned: success
-  sample: ["firewalld zone public: 80/tcp (permanent)", "ufw route allow to 10.42.0.0/16"]
+  sample: ["firewalld zone public: 80/tcp (permanent)", "ufw route allow to 10.42.0.0/16 port 80,443 proto tcp"]
 closed:
   description: What was taken back by this run, or would be.
   type: list
@@ -111,10 +117,9 @@ def run(params: dict[str, Any], host: Host, check_mode: bool) -> dict[str, Any]:
     Raises:
         FirewallError: a firewall fails, or has a rule that says the contrary; nothing was changed in the second case.
     """
-    networks = model.networks(params["networks"], "networks")
-    openings = firewall.Openings(
-        params["state"] == "present", params["ports"], params["ufw_ports"], networks, params["zones"], Path(params["record"])
-    )
+    params = {**params, "networks": model.networks(params["networks"], "networks"), "record": Path(params["record"])}
+    lists = (params[name] for name in ("ports", "ufw_ports", "networks", "pod_ports", "zones", "record"))
+    openings = firewall.Openings(params["state"] == "present", *lists)
     plans = list(firewall.plans(openings, host.find, host.run))
     for plan in [] if check_mode else plans:
         plan.apply()
@@ -139,6 +144,7 @@ def main() -> None:
             "ports": {"type": "list", "elements": "int", "default": []},
             "ufw_ports": {"type": "list", "elements": "int", "default": []},
             "networks": {"type": "list", "elements": "str", "default": []},
+            "pod_ports": {"type": "list", "elements": "int", "default": []},
             "zones": {"type": "list", "elements": "str", "default": []},
             "record": {"type": "path", "default": "/etc/baremesh/host_ports_firewall.json"},
         },

@@ -67,6 +67,11 @@ options:
         type: list
         elements: str
         default: []
+      pod_ports:
+        description: TCP ports on which the pods listen. Unless set, those of O(ports) that go to a NodePort.
+        type: list
+        elements: int
+        default: []
       zones:
         description: Zones of firewalld. Unless set, the default zone, where pods are, and the zones of the interfaces with a default route.
         type: list
@@ -189,6 +194,10 @@ firewall:
       description: Further TCP ports to open in ufw.
       type: list
       elements: int
+    pod_ports:
+      description: TCP ports of pods to which ufw has to forward.
+      type: list
+      elements: int
     drift:
       description: What has to be opened and closed, one phrase each.
       type: list
@@ -275,6 +284,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
     openings: dict[str, dict[str, Any]] = {
         "open": {"type": "bool", "default": True},
         "networks": {"type": "list", "elements": "str", "default": []},
+        "pod_ports": {"type": "list", "elements": "int", "default": []},
         "zones": {"type": "list", "elements": "str", "default": []},
         "record": {"type": "path", "default": "/etc/baremesh/host_ports_firewall.json"},
     }

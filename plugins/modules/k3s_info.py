@@ -15,6 +15,8 @@ description:
   - The address is the one that K3s itself announces. The keys C(advertise-address), C(node-external-ip), C(node-ip) and C(flannel-iface)
     of the configuration decide, in this order, or else the default route.
   - Returns a token only if O(token) is true. Use C(no_log) on the task then.
+  - An agent gets the token of agents and never that of servers, with which it could read the keys of the cluster. Where the server has
+    one token for both kinds, there is none for agents; K3s's key C(agent-token) or C(agent-token-file) gives them one of their own.
 extends_documentation_fragment:
   - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
@@ -33,7 +35,7 @@ options:
     type: bool
     default: false
   given_token:
-    description: A token that a node is to join with, to be compared with those of the server.
+    description: A token that was given for the node, to be compared with those of the server.
     type: str
   kind:
     description: Which kind of node is to join.
@@ -63,7 +65,7 @@ url:
   returned: success
   sample: https://192.0.2.10:6443
 joinable:
-  description: Whether the server has a token, which it writes when it first starts.
+  description: Whether the server has a token for O(kind). It writes them when it starts.
   type: bool
   returned: success
 given_token_fits:
@@ -71,47 +73,21 @@ given_token_fits:
   type: bool
   returned: success
 token:
-  description: The token, if O(token) is true and the server has one.
+  description: The token for O(kind), if O(token) is true and the server has one.
+  type: str
+  returned: success
+agent_token:
+  description: For O(kind=server), what the server has in C(agent-token-file), if O(token) is true and agents have a token of their own.
   type: str
   returned: success
 """
 
-import os
-import re
-from collections.abc import Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.addresses import announced_address, join_url
-from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import read_text
-
-_BOOTSTRAP = re.compile(r"(^|::)[a-z0-9]{6}\.[a-z0-9]{16}$")
-
-
-def read_token(data_dir: str, kind: str) -> str | None:
-    """Return the token that K3s wrote for a kind of node."""
-    names = ("agent-token", "node-token", "token") if kind == "agent" else ("token",)
-    for name in names:
-        text = read_text(os.path.join(data_dir, "server", name))
-        if text and text.strip():
-            return text.strip()
-    return None
-
-
-def token_fits(given: str, tokens: Sequence[str]) -> bool | None:
-    """Return whether a token is one of some, in its short form or in the full one, which also names the cluster's CA.
-
-    Returns C(None) for a bootstrap token, which the cluster knows and no file does, and if there is nothing to compare with.
-    """
-    if not tokens or _BOOTSTRAP.search(given):
-        return None
-    known = [token.partition("::") for token in tokens]
-    prefix, mark, rest = given.strip().partition("::")
-    if not mark:
-        return any(entry[2].partition(":")[2] == prefix for entry in known)
-    password = rest.partition(":")[2]
-    return any(entry[0] == prefix and entry[2].partition(":")[2] == password for entry in known)
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.tokens import Tokens, password
 
 
 def main() -> None:
@@ -127,20 +103,18 @@ def main() -> None:
         supports_check_mode=True,
     )
     address = announced_address(module.params["config"])
-    token = read_token(module.params["data_dir"], module.params["kind"])
+    tokens, kind, given = Tokens(module.params["data_dir"]), module.params["kind"], module.params["given_token"]
     result: dict[str, Any] = {
         "changed": False,
         "address": address,
         "url": join_url(address, module.params["config"]),
-        "joinable": token is not None,
-        "given_token_fits": None,
+        "joinable": bool(tokens.of(kind)),
+        "given_token_fits": tokens.fits(given, kind) if given else None,
     }
-    if module.params["given_token"]:
-        kinds = ("agent", "server") if module.params["kind"] == "agent" else ("server",)
-        tokens = [found for found in (read_token(module.params["data_dir"], kind) for kind in kinds) if found]
-        result["given_token_fits"] = token_fits(module.params["given_token"], tokens)
     if module.params["token"]:
-        result["token"] = token
+        result["token"] = tokens.of(kind) or None
+        if kind == "server":
+            result["agent_token"] = password(tokens.agent) or None
     module.exit_json(**result)
 
 

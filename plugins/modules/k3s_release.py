@@ -13,8 +13,9 @@ author: The baremesh.edge authors (@baremesh)
 description:
   - Places K3s's binary for this host's architecture, its links C(kubectl), C(crictl) and C(ctr), and, if wished, its image archive
     and further ones.
-  - Every file of the release is compared with the release's own checksum file before it is put in place by rename, so that a run that
-    was killed leaves the old file or the new one.
+  - Every file is compared with its digest in O(sha256) before it is put in place by rename, so that a run that was killed leaves the old
+    file or the new one. A file without one is compared with the release's own checksum file and must come over HTTPS, also where
+    the server redirects. It is trusted on first use.
   - Asks the network only if a file is missing, differs from what was placed, or another version or address is given.
   - Refuses a downgrade and a step over a minor version, which Kubernetes does not support.
 extends_documentation_fragment:
@@ -36,6 +37,10 @@ options:
       - With O(local_dir) it is not used.
     type: str
     default: https://github.com/k3s-io/k3s/releases/download
+  sha256:
+    description: SHA-256 of the release's files by their names there, such as C(k3s-arm64). No server is trusted for these.
+    type: dict
+    default: {}
   local_dir:
     description: Folder on this host that holds the files of the release, for hosts without a network.
     type: path
@@ -86,11 +91,14 @@ EXAMPLES = r"""
   baremesh.edge.k3s_release:
     version: v1.34.4+k3s1
 
-- name: Place a release and its images from a mirror
+- name: Place a release and its images from a mirror that is not trusted
   baremesh.edge.k3s_release:
     version: v1.34.4+k3s1
-    url: https://mirror.example.com/k3s
+    url: http://mirror.example.com/k3s
     airgap_images: true
+    sha256:
+      k3s: "{{ digest_of_the_binary }}"
+      k3s-airgap-images-amd64.tar.zst: "{{ digest_of_the_images }}"
 """
 
 RETURN = r"""
@@ -125,8 +133,8 @@ import platform
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.placer import Placer, place_release
-from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import ReleaseError
 
 
 def main() -> None:
@@ -135,6 +143,7 @@ def main() -> None:
         argument_spec={
             "version": {"type": "str", "required": True},
             "url": {"type": "str", "default": "https://github.com/k3s-io/k3s/releases/download"},
+            "sha256": {"type": "dict", "default": {}},
             "local_dir": {"type": "path"},
             "bin_dir": {"type": "path", "default": "/usr/local/bin"},
             "data_dir": {"type": "path", "default": "/var/lib/rancher/k3s"},
@@ -167,7 +176,7 @@ def main() -> None:
         if os.path.exists(placer.binary):
             result["changed"] = module.set_default_selinux_context(placer.binary, result["changed"])
         module.exit_json(**result)
-    except (ReleaseError, OSError) as error:
+    except (EdgeError, OSError) as error:
         module.fail_json(msg=str(error))
 
 

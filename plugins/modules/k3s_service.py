@@ -55,8 +55,14 @@ options:
         description: Text of a file without secrets.
         type: str
       secret:
-        description: Text of a file with secrets. Exclusive with O(configuration[].content).
+        description: Text of a file with secrets.
         type: str
+      random:
+        description:
+          - Whether the file holds a random secret of the host's own. It is made once and kept. A file that is empty or missing gets
+            a new one.
+          - Each file has one of O(configuration[].content), O(configuration[].secret) and O(configuration[].random).
+        type: bool
       hide:
         description: Keys of a YAML file whose values are hidden in differences.
         type: list
@@ -209,6 +215,7 @@ def main() -> None:
         "path": {"type": "path", "required": True},
         "content": {"type": "str"},
         "secret": {"type": "str", "no_log": True},
+        "random": {"type": "bool"},
         "hide": {"type": "list", "elements": "str", "default": [], "no_log": False},
         "mode": {"type": "str", "default": "0600"},
     }
@@ -221,8 +228,8 @@ def main() -> None:
                 "elements": "dict",
                 "default": [],
                 "options": file,
-                "mutually_exclusive": [("content", "secret")],
-                "required_one_of": [("content", "secret")],
+                "mutually_exclusive": [("content", "secret", "random")],
+                "required_one_of": [("content", "secret", "random")],
             },
             "absent": {"type": "list", "elements": "path", "default": []},
             "firewall": {

@@ -158,7 +158,10 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import ow
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec, take_objects
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network, runs
 
-_WATCHED_UNITS = ("firewalld.service", "nm-cloud-setup.timer", "nm-cloud-setup.service")
+_WATCHED_UNITS = (
+    *("firewalld.service", "nftables.service", "netfilter-persistent.service", "iptables.service"),
+    *("nm-cloud-setup.timer", "nm-cloud-setup.service"),
+)
 
 
 def _active_units(module: AnsibleModule) -> list[str]:

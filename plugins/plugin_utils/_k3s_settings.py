@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import VERSION_FORM, VERSION_HELP
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.tokens import password
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import dict_finding, list_finding, read_dict, read_list
 
@@ -67,6 +68,8 @@ _OWNED_ENVIRONMENT = {
     "K3S_KUBECONFIG_OUTPUT": "write-kubeconfig in k3s_server_config",
     "K3S_URL": "k3s_server_host or k3s_server_url",
 }
+# On a server these are another way to k3s_token. An agent would use the token of servers, which the server does not take from it.
+_OWNED_ON_AGENTS = dict.fromkeys(("K3S_TOKEN", "K3S_TOKEN_FILE"), "k3s_token")
 
 
 def is_true(value: Any) -> bool:
@@ -119,6 +122,11 @@ def _server_findings(settings: Settings, config: Settings) -> list[str]:
                 for name, port in (settings.get("node_ports") or {}).items()
                 if str(port).isdecimal() and not ports[0] <= int(port) <= ports[1]
             ]
+    if config.get("agent-token") and password(str(config["agent-token"])) == password(str(settings.get("token") or "")):
+        found.append(
+            "k3s_server_config has agent-token with the value of k3s_token: give it another, or remove the key (the role makes one); "
+            "agents must not know the token of servers."
+        )
     if "cluster-init" in config and not is_true(config["cluster-init"]) and with_etcd(settings):
         found.append(
             f"k3s_server_config has cluster-init {config['cluster-init']!r} with {len(settings['servers'])} servers: "
@@ -206,10 +214,11 @@ def settings_findings(settings: Settings, kind: str) -> list[str]:
     ]
     if not settings.get("server_known", True):
         found.append(f"k3s_server_host is {settings['server_host']!r}: it must be a host of the inventory.")
+    owned = {**_OWNED_ENVIRONMENT, **(_OWNED_ON_AGENTS if kind == "agent" else {})}
     return found + [
-        f"k3s_environment has {name}, which the role decides itself: use {_OWNED_ENVIRONMENT[name]}."
+        f"k3s_environment has {name}, which the role decides itself: use {owned[name]}."
         for name in read_dict(settings.get("environment")) or {}
-        if name in _OWNED_ENVIRONMENT
+        if name in owned
     ]
 
 

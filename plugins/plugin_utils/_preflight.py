@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.existing import refusal
-from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import checksum_of
+from ansible_collections.baremesh.edge.plugins.module_utils._net.digests import checksum_of
 from ansible_collections.baremesh.edge.plugins.module_utils._process import lives
 from ansible_collections.baremesh.edge.plugins.plugin_utils._held_ports import advice_about
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import FIRST_WITHOUT_CGROUP_V1, minor_of
@@ -39,6 +39,8 @@ _ORIGINS = {
     "VirtualService": ("gateway_virtual_services", *_ISTIO),
     "DestinationRule": ("gateway_destination_rules", *_ISTIO),
 }
+# Units of those who filter.
+_FILTERS = ("firewalld.service", "nftables.service", "netfilter-persistent.service", "iptables.service")
 _OWN_UNITS = ("k3s.service", "k3s-agent.service")
 
 
@@ -121,6 +123,28 @@ def _judge_filters(name: str, host: Facts, opens: bool, found: Findings) -> None
                 "let 6443/tcp, 10250/tcp and 8472/udp in from the other hosts of the cluster only, and everything from the networks of "
                 "pods and Services (10.42.0.0/16, 10.43.0.0/16), or set k3s_firewall to true",
             )
+
+
+def judge_exposure(name: str, host: Facts, ports: Mapping[str, Sequence[str]], node_ports: Iterable[Any], found: Findings) -> None:
+    """Warn of a host that the internet may reach at more than the ports of the sites. A firewall in front of it cannot be seen.
+
+    Args:
+        name: Name of the host.
+        host: What was gathered there.
+        ports: Ports of the cluster by protocol.
+        node_ports: NodePorts of the gateway.
+        found: Takes the warning.
+    """
+    public = [address for address in host["addresses"] if ipaddress.ip_address(address).is_global]
+    if not public or host["ufw"] or any(unit in _FILTERS for unit in host["active_units"]):
+        return
+    open_ports = [f"{port}/{protocol}" for protocol, listed in ports.items() for port in listed] + [f"{port}/tcp" for port in node_ports]
+    found.warn(
+        name,
+        f"has the public address {public[0]} and no active firewall",
+        f"unless one in front of it filters, the internet reaches {', '.join(open_ports)} too, which only the hosts of the cluster need; "
+        "see docs/security.md",
+    )
 
 
 def judge_kernel(name: str, host: Facts, config: Facts, server_config: Facts, found: Findings) -> None:

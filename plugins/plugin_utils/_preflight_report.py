@@ -15,6 +15,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import proxy_environment
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import cluster_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import (
     is_true,
     own_config,
@@ -240,6 +241,7 @@ def _judge_settings(run: Preflight, found: judge.Findings) -> None:
             found.errors += settings_findings(run.k3s, kind)
     found.errors += run.findings
     if run.checks("variables"):
+        found.errors += settings.get("artefact_findings") or []
         found.errors += map(_sentence, plain_findings(settings.get("plain") or {}))
         # Hosts may be looked at before there are sites; a run that would serve nothing stops before it changes anything.
         (found.errors if settings.get("begins") else found.warnings).extend(map(_sentence, settings.get("nothing") or ()))
@@ -271,6 +273,8 @@ def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge
     server = not servers or name in servers
     if run.checks("system"):
         judge.judge_system(name, host, run.text("k3s_version"), is_true(run.settings.get("k3s_firewall", False)), found)
+        ports = cluster_ports(run.k3s, "server" if server else "agent", run.server_config)
+        judge.judge_exposure(name, host, ports, (run.settings.get("node_ports") or {}).values(), found)
         judge.judge_kernel(name, host, own_config(run.k3s, "server" if server else "agent"), run.server_config, found)
     if run.checks("resources"):
         judge.judge_resources(name, host, server, found)

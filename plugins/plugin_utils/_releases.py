@@ -21,7 +21,9 @@ _KEYS = (
     *("proxy_protocol", "values"),
 )
 _PORT_KEYS = ("name", "port", "target_port", "node_port", "protocol")
-DEFAULT_PORTS = tuple({"name": name, "port": port} for name, port in (("status-port", 15021), ("http2", 80), ("https", 443)))
+# Health checks of a load balancer ask the status port. Among NodePorts it would be one more that is open on every host.
+DEFAULT_PORTS = ({"name": "http2", "port": 80}, {"name": "https", "port": 443})
+STATUS_PORT = {"name": "status-port", "port": 15021}
 PROXY_CONFIG = "proxy.istio.io/config"
 MOST_PROXIES = 16
 
@@ -100,7 +102,7 @@ def _release(fields: Fields, namespace: str, version: str, common: Raw) -> dict[
     kind = fields.choice("kind", KINDS) or "Deployment"
     service_type = fields.choice("service_type", SERVICE_TYPES) or "NodePort"
     policy = fields.choice("external_traffic_policy", POLICIES)
-    ports = fields.sequence("ports") or list(DEFAULT_PORTS)
+    ports = fields.sequence("ports") or [*[STATUS_PORT] * (service_type != "NodePort"), *DEFAULT_PORTS]
     replicas = fields.integer("replicas", 1, 1000)
     values: dict[str, Any] = {
         "kind": kind,

@@ -35,6 +35,8 @@ _FIELDS = {
 _POD_INTERFACES = ("cni", "flannel")
 # Known also where the host has no /etc/services.
 _SERVICES = {"http": 80, "https": 443}
+# Of the match multiport.
+_MOST_PORTS = 15
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,16 @@ class Rule:
         return f"`ufw {shlex.join(self.words)}`"
 
 
-def rules_for(ports: Iterable[int], networks: Iterable[str]) -> list[tuple[str, ...]]:
-    """Return the rules as the words that follow ``ufw``: ports to the host, and networks to which it forwards."""
-    return [("allow", f"{port}/tcp") for port in ports] + [("route", "allow", "to", network) for network in networks]
+def rules_for(ports: Iterable[int], networks: Iterable[str] = (), pod_ports: Iterable[int] = ()) -> list[tuple[str, ...]]:
+    """Return the rules as the words that follow ``ufw``: ports to the host, and ports of pods to which it forwards."""
+    lists = [",".join(map(str, pods)) for pods in _chunks(sorted(set(pod_ports)))]
+    routes = [("route", "allow", "to", network, "port", listed, "proto", "tcp") for network in networks for listed in lists]
+    return [*(("allow", f"{port}/tcp") for port in ports), *routes]
+
+
+def _chunks(ports: list[int]) -> list[list[int]]:
+    """Return ports in lists as long as a rule may have them."""
+    return [ports[start : start + _MOST_PORTS] for start in range(0, len(ports), _MOST_PORTS)]
 
 
 def parse_added(text: str) -> list[tuple[tuple[str, ...], str]]:
@@ -164,7 +173,9 @@ class Ufw:
         Raises:
             FirewallError: a rule of others says the contrary, so that ours, behind it, would never be asked.
         """
-        deciding = {words: self._deciding(Rule.of(words)) for words in desired}
+        # What was made here and goes now decides nothing.
+        staying = [Rule.of(words) for words, comment in self.added if comment != self._comment or words in desired]
+        deciding = {words: self._deciding(Rule.of(words), staying) for words in desired}
         against = dict.fromkeys(str(rule) for rule in deciding.values() if rule and rule.action != "allow")
         if against:
             raise FirewallError(
@@ -173,10 +184,10 @@ class Ufw:
             )
         return [words for words in desired if deciding[words] is None]
 
-    def _deciding(self, desired: Rule) -> Rule | None:
+    def _deciding(self, desired: Rule, rules: Iterable[Rule]) -> Rule | None:
         """Return the first rule that decides about what a desired rule lets in; none if there is none yet."""
         by_interface: set[str] = set()
-        for rule in (Rule.of(words) for words, _comment in self.added):
+        for rule in rules:
             if rule.outgoing or rule.routed != desired.routed or rule.source not in ("", "0.0.0.0/0", "::/0"):
                 continue
             if not self._covers(rule, desired):
@@ -196,7 +207,11 @@ class Ufw:
             # A rule for one address refuses clients of this host, but does not let all of them in.
             refuses = rule.action != "allow" and (not self._addresses or any(_contains(rule.target, own) for own in self._addresses))
             return (not rule.target or refuses) and (not rule.ports or self._has(rule, int(desired.ports)))
-        if rule.ports or rule.protocol or (rule.way_out and not rule.way_out.startswith(_POD_INTERFACES)):
+        # A rule that refuses one of the ports is as contrary as one that refuses all.
+        enough = all if rule.action == "allow" else any
+        if rule.ports and not enough(self._has(rule, int(port)) for port in desired.ports.split(",")):
+            return False
+        if rule.way_out and not rule.way_out.startswith(_POD_INTERFACES):
             return False
         return not rule.target or _contains(rule.target, desired.target)
 

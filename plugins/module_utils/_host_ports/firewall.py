@@ -25,6 +25,7 @@ class Openings:
     ports: Sequence[int]
     ufw_ports: Sequence[int]
     networks: Sequence[str]
+    pod_ports: Sequence[int]
     zones: Sequence[str]
     record: Path
 
@@ -40,7 +41,7 @@ def plans(openings: Openings, find: Find, run: Run) -> Iterator[plan.Plan]:
     program = find("ufw")
     if program:
         ufw = Ufw(program, run, COMMENT, uplinks=uplinks(), addresses=own_addresses())
-        rules = rules_for(sorted({*openings.ports, *openings.ufw_ports}), openings.networks)
+        rules = rules_for(sorted({*openings.ports, *openings.ufw_ports}), openings.networks, openings.pod_ports)
         yield plan.of_ufw(ufw, openings.present, lambda: (rules, ufw.missing(rules)))
 
 

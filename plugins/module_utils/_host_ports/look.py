@@ -123,14 +123,15 @@ def _firewall(params: Mapping[str, Any], desired: model.HostPorts, backend: str,
     ports = [entry.port for entry in desired.ports]
     # A redirect is before the filter, which sees the port behind it.
     ufw_ports = [entry.node_port for entry in desired.ports] if backend == "iptables" else []
+    pod_ports = options["pod_ports"] or [entry.port for entry in desired.ports if not entry.on_host]
     drift: list[str] = []
     with model.collected(findings):
         name = "edge_pod_networks" if params["prefix"] else "firewall.networks"
         networks = model.networks(options["networks"], name)
-        openings = firewall.Openings(options["open"], ports, ufw_ports, networks, options["zones"], Path(options["record"]))
+        openings = firewall.Openings(options["open"], ports, ufw_ports, networks, pod_ports, options["zones"], Path(options["record"]))
         for plan in firewall.plans(openings, host.find, host.run):
             drift += [f"to open: {line}" for line in plan.opened] + [f"to close: {line}" for line in plan.closed]
-    return {"ports": ports, "ufw_ports": ufw_ports, "drift": drift}
+    return {"ports": ports, "ufw_ports": ufw_ports, "pod_ports": pod_ports, "drift": drift}
 
 
 def _connect(params: Mapping[str, Any], desired: model.HostPorts, required: bool, result: Result) -> list[str]:

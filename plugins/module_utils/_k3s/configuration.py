@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,7 +20,7 @@ def configure(files: Iterable[Mapping[str, Any]], absent: Iterable[str], check_m
     """Write what differs.
 
     Args:
-        files: Files to write, with C(path), C(content) or C(secret), C(hide) and C(mode) as the options of k3s_service.
+        files: Files to write, with C(path), C(content), C(secret) or C(random), C(hide) and C(mode) as the options of k3s_service.
         absent: Paths of files to remove.
         check_mode: Whether to write nothing.
 
@@ -34,8 +35,11 @@ def configure(files: Iterable[Mapping[str, Any]], absent: Iterable[str], check_m
     restart = False
     for file in files:
         path, mode = file["path"], int(file["mode"], 8)
-        text = file["content"] if file["secret"] is None else file["secret"]
         old_text, old_mode = read_text(path), _mode_of(path)
+        secret = file["secret"]
+        if file["random"]:
+            secret = old_text if (old_text or "").strip() else f"{secrets.token_hex(32)}\n"
+        text = file["content"] if secret is None else secret
         if old_text == text and old_mode == mode and not os.path.islink(path):
             continue
         written.append(path)
@@ -72,6 +76,6 @@ def _shown(text: str | None, file: Mapping[str, Any], mode: int | None, side: st
     head = f"# mode {mode:04o}\n" if mode is not None else ""
     if file["hide"]:
         return head + mask_yaml(text, file["hide"])
-    if file["secret"] is not None:
+    if file["content"] is None:
         return f"{head}(secret, {side})\n"
     return head + text

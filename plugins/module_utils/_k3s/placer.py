@@ -6,14 +6,10 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
-
-from ansible.module_utils.urls import open_url
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import existing, release
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import (
@@ -24,7 +20,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import (
     read_record,
     write_record,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
+from ansible_collections.baremesh.edge.plugins.module_utils._net import digests, fetch
 
 _LINKS = ("kubectl", "crictl", "ctr")
 
@@ -84,19 +80,33 @@ class Placer:
 
     def files(self) -> list[ReleaseFile]:
         """Return all files that belong in place."""
-        files = [ReleaseFile(self.binary, self._source(self.arch.binary), self.arch.binary, 0o755, None)]
+        name = self.arch.binary
+        files = [ReleaseFile(self.binary, self._source(name), name, 0o755, self._pin(name))]
         if self.p["airgap_images"]:
             name = self.arch.images
-            files.append(ReleaseFile(os.path.join(self.images, name), self._source(name), name, 0o644, None))
+            files.append(ReleaseFile(os.path.join(self.images, name), self._source(name), name, 0o644, self._pin(name)))
         for archive in self.p["archives"]:
             name = os.path.basename(archive["name"] or archive["url"].split("?")[0].rstrip("/"))
-            digest = archive["checksum"].removeprefix("sha256:").lower()
-            if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+            digest = digests.sha256(archive["checksum"])
+            if digest is None:
                 raise release.ReleaseError(
                     f"The checksum of the image archive {archive['url']} is {archive['checksum']!r}: it must be sha256: and 64 hex digits."
                 )
             files.append(ReleaseFile(os.path.join(self.images, name), archive["url"], name, 0o644, digest))
         return files
+
+    def _pin(self, name: str) -> str | None:
+        given = self.p["sha256"].get(name)
+        digest = digests.sha256(str(given)) if given is not None else None
+        if given is not None and digest is None:
+            raise release.ReleaseError(f"k3s_sha256 has {given!r} for {name}: it must be the 64 hex digits of a SHA-256.")
+        if digest is None and not self.p["local_dir"] and not digests.is_secure(self.base):
+            shown = digests.without_password(self.p["url"])
+            raise release.ReleaseError(
+                f"k3s_release_url is {shown!r}, and k3s_sha256 has no digest of {name}, so that anyone on the way could replace what this "
+                "host runs: use https://, or name the digest."
+            )
+        return digest
 
     def _source(self, name: str) -> str:
         return f"{self.base}/{name}"
@@ -118,19 +128,8 @@ class Placer:
         if self.digests.digest(file.path) == digest:
             return digest
         make_directory(os.path.dirname(file.path), 0o755)
-        part = part_path(file.path)
-        remove_file(part)
-        try:
-            found = self._fetch_to(file.source, part)
-            if found != digest:
-                raise release.ReleaseError(
-                    f"{file.source} has the SHA-256 {found}, but {digest} is expected: "
-                    "the file was changed or cut on its way; nothing was replaced."
-                )
-            os.chmod(part, file.mode)
-            os.replace(part, file.path)
-        finally:
-            remove_file(part)
+        with self._open(file.source, file.sha256 is not None) as stream:
+            fetch.place(stream, file.source, part_path(file.path), file.path, file.mode, digest)
         return digest
 
     def _listed(self, name: str) -> str:
@@ -138,50 +137,28 @@ class Placer:
             source = self._source(self.arch.sums)
             with self._open(source) as stream:
                 self._sums = stream.read().decode("utf-8", "replace")
-        digest = release.checksum_of(self._sums, name)
+        digest = digests.checksum_of(self._sums, name)
         if digest is None:
             raise release.ReleaseError(
                 f"{self._source(self.arch.sums)} lists no checksum for {name}: this release does not have that file."
             )
         return digest
 
-    def _open(self, source: str) -> Any:
+    def _open(self, source: str, pinned: bool = False) -> Any:
+        shown = digests.without_password(self.p["url"])
         try:
             if self.p["local_dir"]:
                 return open(source, "rb")
-            return open_url(
-                source,
-                timeout=self.p["timeout"],
-                ca_path=self.p["ca_path"],
-                http_agent="baremesh.edge",
-                follow_redirects="safe",
-                use_gssapi=False,
-            )
+            return fetch.open_file(source, self.p["timeout"], self.p["ca_path"], pinned)
+        except fetch.InsecureError as error:
+            raise release.ReleaseError(f"{error}: correct k3s_release_url ({shown}), or set k3s_sha256.") from error
         except (OSError, ValueError) as error:
             advice = (
                 f"k3s_airgap_dir must hold the files of {self.p['version']}"
                 if self.p["local_dir"]
-                else f"check k3s_version ({self.p['version']}) and k3s_release_url ({self.p['url']})"
+                else f"check k3s_version ({self.p['version']}) and k3s_release_url ({shown})"
             )
-            raise release.ReleaseError(f"{source} cannot be read: {error}; {advice}.") from error
-
-    def _fetch_to(self, source: str, path: str) -> str:
-        digest = hashlib.sha256()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as target, self._open(source) as stream:
-            try:
-                for block in iter(lambda: stream.read(1 << 20), b""):
-                    digest.update(block)
-                    target.write(block)
-                target.flush()
-                os.fsync(target.fileno())
-            except (OSError, ValueError) as error:
-                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-                    raise release.ReleaseError(
-                        f"{source} does not fit on the disk of {os.path.dirname(path)}: enlarge it, or remove from it what is not K3s's."
-                    ) from error
-                raise release.ReleaseError(f"{source} broke off: {error}; run again.") from error
-        return digest.hexdigest()
+            raise release.ReleaseError(f"{digests.without_password(source)} cannot be read: {error}; {advice}.") from error
 
     def missing_links(self) -> list[str]:
         """Return the links to make: like K3s's installer, only where no such command is found."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names, versions and checksums of K3s releases, as pure functions."""
+"""Names and versions of K3s releases, as pure functions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeE
 
 VERSION_FORM = re.compile(r"v(\d+)\.(\d+)\.(\d+)(-rc\d+)?\+[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*\Z")
 VERSION_HELP = "vX.Y.Z+k3sN or vX.Y.Z-rcN+k3sN, for example v1.34.4+k3s1"
-
-_SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
 
 
 class ReleaseError(EdgeError):
@@ -68,18 +66,6 @@ def parse_version(version: str) -> tuple[int, int, int]:
 def asset_url(base: str, version: str, name: str) -> str:
     """Return where one file of a release lies. In an address the C(+) of a version must be escaped."""
     return f"{base.rstrip('/')}/{version.replace('+', '%2B')}/{name}"
-
-
-def checksum_of(sums: str, name: str) -> str | None:
-    """Return the SHA-256 of a file from the text of a checksum file, or C(None) if it is not listed.
-
-    The name must match as a whole: C(k3s) is also the beginning of the image archives' names.
-    """
-    for line in sums.splitlines():
-        parts = line.split()
-        if len(parts) == 2 and parts[1].lstrip("*") == name and _SHA256.match(parts[0]):
-            return parts[0].lower()
-    return None
 
 
 def version_step_error(installed: str | None, version: str) -> str | None:

@@ -30,3 +30,19 @@ def test_an_agent_with_a_wrong_token(tmp_path):
     first = result.failures[0].message.splitlines()[0]
     assert "token" in first
     assert "not-the-token" not in result.output
+
+
+def test_an_agent_joins_and_holds_no_token_of_servers():
+    """Who has that token is root of the whole cluster."""
+    result = runs.run({})
+    assert result.status == 0, result.failures
+    server, agent = (
+        runs.lab("shell", "server1", "--", "sed", "s/.*://", f"/var/lib/rancher/k3s/server/{name}").strip()
+        for name in ("token", "agent-token")
+    )
+    assert server != agent
+    search = ["shell", "agent1", "--", "grep", "--recursive", "--files-with-matches", "--no-messages", "--fixed-strings"]
+    folders = ["/etc", "/root", "/run", "/tmp", "/var/lib/baremesh", "/var/lib/rancher/k3s/agent/etc", "/var/log"]
+    assert runs.lab(*search, agent, *folders).split() == ["/etc/rancher/k3s/token"]
+    # grep ends with 1 where it finds nothing.
+    assert runs.lab("shell", "agent1", "--", "sh", "-c", f"! {' '.join(search[3:])} {server} {' '.join(folders)}") == ""

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 TOKEN = "/var/lib/rancher/k3s/server/token"
+AGENT_TOKEN = "/var/lib/rancher/k3s/server/agent-token"
 NAMESPACE = "istio-ingress"
 PRIVATE_KEY = "PRIVATE KEY-----"
 #: Folders that a run writes to.
@@ -23,10 +24,10 @@ WRITTEN = "/etc /opt /usr/local /var/lib/rancher /var/log /run/systemd /tmp /roo
 @pytest.fixture
 def secrets(host, tls_secret):
     """Everything secret of this cluster, in the forms in which it could show up."""
-    token = host.check_output(f"cat {TOKEN}").strip()
+    tokens = [host.check_output(f"cat {path}").strip() for path in (TOKEN, AGENT_TOKEN)]
     key = base64.b64decode(tls_secret["data"]["tls.key"]).decode()
     # A line from the middle of the key identifies it and survives quoting.
-    return [token, token.rsplit(":", 1)[-1], key.splitlines()[2], tls_secret["data"]["tls.key"][40:100]]
+    return [*tokens, *(token.rsplit(":", 1)[-1] for token in tokens), key.splitlines()[2], tls_secret["data"]["tls.key"][40:100]]
 
 
 def test_no_argument_of_a_process(host, secrets):
@@ -42,7 +43,8 @@ def test_no_environment_of_a_unit(host, secrets):
 def test_no_file_that_others_can_read(host, site):
     """The patterns are gathered on the host, so that the search does not carry them in its own arguments."""
     secret = f"k3s kubectl get secret --namespace {NAMESPACE} {site['name']} --output"
-    gather = f"cat {TOKEN}; sed 's/.*://' {TOKEN}; {secret} jsonpath='{{.data.tls\\.key}}' | base64 --decode | sed -n 3p"
+    tokens = f"cat {TOKEN} {AGENT_TOKEN}; sed 's/.*://' {TOKEN} {AGENT_TOKEN}"
+    gather = f"{tokens}; {secret} jsonpath='{{.data.tls\\.key}}' | base64 --decode | sed -n 3p"
     search = (
         f"find {WRITTEN} -xdev -type f -perm /o+r -size -5M -print0 | xargs -0 --no-run-if-empty grep --files-with-matches --fixed-strings"
     )

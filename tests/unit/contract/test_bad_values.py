@@ -13,6 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from project import ROLES, ROOT, load
 from test_shapes import NODE
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils._artefacts import artefact_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import api_host
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import secret_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_plan
@@ -72,6 +73,7 @@ JUDGES = {
     "inventory": _inventory,
     "report": _report,
     "preflight": _preflight,
+    "artefacts": lambda variable, value: artefact_findings({variable: value}),
     "plain": lambda variable, value: plain_findings({variable: value}),
     "renewal": lambda _variable, value: renewal_plan([], [], batch_size=1, within_days=value)["findings"],
     "versions": _versions,

@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
-from edge_lab import cli, image, infra, inventory, podman, ssh, state
+from edge_lab import cli, image, infra, inventory, podman, ssh, state, versions
 from edge_lab import lab as raising
 from edge_lab.errors import LabError
 
@@ -93,14 +95,15 @@ def test_a_folder_with_a_space_is_one_argument_of_ssh(lab, tmp_path, monkeypatch
 
 def test_the_variables_are_of_this_lab(lab):
     pem = "-----BEGIN CERTIFICATE-----\nQQ==\n-----END CERTIFICATE-----\n"
-    read = yaml.safe_load(inventory.all_yml(lab, pem, [inventory.ImageArchive("http://m/x.tar.zst", "sha256:00")]))
+    read = yaml.safe_load(inventory.all_yml(lab, pem, [inventory.ImageArchive("http://m/x.tar.zst", "sha256:00")], {"k3s": {"k3s": "ab"}}))
+    assert (read["k3s_sha256"], read["istio_chart_sha256"]) == ({"k3s": "ab"}, {})
     assert read["k3s_release_url"] == "http://10.120.7.2/k3s"
     assert read["k3s_image_archives"] == [{"url": "http://m/x.tar.zst", "checksum": "sha256:00"}]
     (issuer,) = read["cert_manager_issuers"]
     assert issuer["ca_bundle"] == pem
     assert issuer["server"] == "https://10.120.7.2:14000/dir"
     assert "+lab" in read["k3s_version"]
-    assert yaml.safe_load(inventory.all_yml(lab, pem, []))["k3s_image_archives"] == []
+    assert yaml.safe_load(inventory.all_yml(lab, pem, [], {}))["k3s_image_archives"] == []
 
 
 def test_archives_are_those_of_the_mirror(lab, tmp_path):
@@ -111,6 +114,25 @@ def test_archives_are_those_of_the_mirror(lab, tmp_path):
         inventory.ImageArchive("http://10.120.7.2/images/two.tar", "sha256:cd34"),
     ]
     assert inventory.image_archives(lab, None) == []
+
+
+def test_everything_that_the_mirror_serves_is_pinned(tmp_path):
+    files = {
+        f"k3s/{versions.K3S}/sha256sum-amd64.txt": "ab12  k3s\ncd34  k3s-airgap-images-amd64.tar.zst\n",
+        f"helm/helm-{versions.HELM}-linux-amd64.tar.gz.sha256sum": f"ef56  helm-{versions.HELM}-linux-amd64.tar.gz\n",
+        "charts/istio/base-1.31.1.tgz": "base",
+        "charts/jetstack/cert-manager-v1.21.2.tgz": "chart",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert inventory.pins(tmp_path) == {
+        "k3s": {"k3s": "ab12", "k3s-airgap-images-amd64.tar.zst": "cd34"},
+        "helm": {"amd64": "ef56"},
+        "istio": {"base": hashlib.sha256(b"base").hexdigest()},
+        "jetstack": {"cert-manager": hashlib.sha256(b"chart").hexdigest()},
+    }
+    assert inventory.pins(None) == {}
 
 
 def test_the_resolver_answers_zones_and_asks_others_for_the_rest(lab):

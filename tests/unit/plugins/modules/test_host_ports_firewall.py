@@ -110,19 +110,34 @@ def test_what_was_opened_stays_while_the_firewall_is_off(firewalls):
 def test_ufw_opens_the_way_to_pods_and_the_port_behind_a_redirect(firewalls):
     firewalls.ufw = True
     firewalls.added = ["allow 22/tcp"]
-    result = run(firewalls, ports=[80], ufw_ports=[18080], networks=[PODS])
-    assert result["opened"] == ["ufw allow 80/tcp", "ufw allow 18080/tcp", f"ufw route allow to {PODS}"]
+    result = run(firewalls, ports=[80], ufw_ports=[18080], networks=[PODS], pod_ports=[443, 80])
+    assert result["opened"] == ["ufw allow 80/tcp", "ufw allow 18080/tcp", f"ufw route allow to {PODS} port 80,443 proto tcp"]
+    assert run(firewalls, ports=[80], ufw_ports=[18080], networks=[PODS], pod_ports=[80, 443])["changed"] is False
     run(firewalls, state="absent")
     assert firewalls.added == ["allow 22/tcp"]
 
 
+def test_a_way_to_all_ports_of_the_pods_that_was_opened_before_is_narrowed_in_one_run(firewalls):
+    firewalls.ufw = True
+    firewalls.added = [f"route allow to {PODS} comment 'baremesh.edge host_ports'"]
+    result = run(firewalls, networks=[PODS], pod_ports=[80])
+    assert result["closed"] == [f"ufw route allow to {PODS}"]
+    assert firewalls.added == [f"route allow to {PODS} port 80 proto tcp comment 'baremesh.edge host_ports'"]
+
+
+def test_nothing_is_forwarded_where_no_pod_serves(firewalls):
+    firewalls.ufw = True
+    assert run(firewalls, ports=[80], networks=[PODS])["opened"] == ["ufw allow 80/tcp"]
+
+
 def test_check_mode_shows_openings_and_does_nothing(firewalls):
     firewalls.firewalld = firewalls.ufw = True
-    result = run(firewalls, ports=[80], networks=[PODS], check=True)
+    result = run(firewalls, ports=[80], networks=[PODS], pod_ports=[80], check=True)
     assert result["changed"] is True
     assert result["diff"]["before"] == ""
     assert result["diff"]["after"].splitlines() == [
-        "firewalld zone public: 80/tcp", "firewalld zone public: 80/tcp (permanent)", "ufw allow 80/tcp", f"ufw route allow to {PODS}",
+        "firewalld zone public: 80/tcp", "firewalld zone public: 80/tcp (permanent)", "ufw allow 80/tcp",
+        f"ufw route allow to {PODS} port 80 proto tcp",
     ]  # fmt: skip
     assert (firewalls.open, firewalls.added, firewalls.record.exists()) == (set(), [], False)
 

@@ -129,14 +129,21 @@ def test_firewalls_are_compared_on_request(host, tmp_path):
     record = tmp_path / "firewall.json"
     record.write_text('[["public", "port=80/tcp", true]]')
     firewall = run(host, firewall={"open": False, "record": str(record)})["firewall"]
-    assert firewall == {"ports": [80, 443], "ufw_ports": [], "drift": ["to close: firewalld zone public: 80/tcp (permanent)"]}
+    assert firewall == {
+        "ports": [80, 443],
+        "ufw_ports": [],
+        "pod_ports": [80, 443],
+        "drift": ["to close: firewalld zone public: 80/tcp (permanent)"],
+    }
 
 
 def test_ufw_sees_the_port_behind_a_redirect(host, tmp_path):
     ports = [{"port": 80, "target_port": 18080}]
     firewall = {"record": str(tmp_path / "none")}
     assert run(host, backend="iptables", ports=ports, firewall=firewall)["firewall"]["ufw_ports"] == [18080]
-    assert run(host, backend="nftables", ports=ports, firewall=firewall)["firewall"]["ufw_ports"] == []
+    found = run(host, backend="nftables", ports=ports, firewall=firewall)["firewall"]
+    assert found["ufw_ports"] == found["pod_ports"] == []
+    assert run(host, firewall={**firewall, "pod_ports": [8443]})["firewall"]["pod_ports"] == [8443]
 
 
 def test_networks_of_pods_are_checked(host):

@@ -44,10 +44,30 @@ def test_agents_get_their_own_token_if_there_is_one(monkeypatch, data):
     assert run(monkeypatch, k3s_info, data_dir=str(data), token=True, kind="server")["token"] == SERVER
 
 
-def test_the_token_is_returned_on_request_only(monkeypatch, data):
+@pytest.mark.parametrize("agent", [None, f"K10{CA}::node:secret", ""])
+def test_an_agent_never_gets_the_token_of_servers(monkeypatch, data, agent):
     tokens(data)
+    if agent is not None:
+        (data / "server" / "agent-token").unlink()
+        (data / "server" / "agent-token").write_text(f"{agent}\n")
+    result = run(monkeypatch, k3s_info, data_dir=str(data), token=True, given_token="secret")
+    assert not result["joinable"]
+    assert "secret" not in str(result)
+    assert run(monkeypatch, k3s_info, data_dir=str(data), token=True, kind="server")["agent_token"] is None
+
+
+def test_servers_get_the_token_of_agents_as_their_file_must_have_it(monkeypatch, data):
+    """K3s takes the whole text of agent-token-file for the password."""
+    tokens(data, agent=AGENT)
+    assert run(monkeypatch, k3s_info, data_dir=str(data), token=True, kind="server")["agent_token"] == "other"
+    assert "agent_token" not in run(monkeypatch, k3s_info, data_dir=str(data), token=True)
+
+
+def test_the_token_is_returned_on_request_only(monkeypatch, data):
+    tokens(data, agent=AGENT)
     result = run(monkeypatch, k3s_info, data_dir=str(data))
     assert result["joinable"]
+    assert "other" not in str(result)
     assert "secret" not in str(result)
 
 

@@ -15,6 +15,7 @@ import urllib.error
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import placer
+from ansible_collections.baremesh.edge.plugins.module_utils._net import fetch
 from ansible_collections.baremesh.edge.plugins.modules import k3s_release
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 
@@ -71,7 +72,7 @@ def host(monkeypatch, tmp_path):
     monkeypatch.setattr(k3s_release.platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(k3s_release.AnsibleModule, "get_bin_path", lambda *_args, **_more: None)
     monkeypatch.setattr(k3s_release.AnsibleModule, "run_command", lambda *_args, **_more: (0, Host.says, ""))
-    monkeypatch.setattr(placer, "open_url", Host.mirror.open)
+    monkeypatch.setattr(fetch, "open_url", Host.mirror.open)
     return Host()
 
 
@@ -266,3 +267,58 @@ def test_a_k3s_of_others_is_refused_before_anything_changes(host):
         assert "hush" not in result["msg"]
     assert not host.bin_dir.exists()
     assert host.mirror.fetched == [] or not host.state.exists()
+
+
+PINS = {"k3s": digest(BINARY), "k3s-airgap-images-amd64.tar.zst": f"sha256:{digest(IMAGES).upper()}"}
+HTTP = "http://mirror.example.com/k3s"
+
+
+def over_http(host):
+    host.mirror.files = {url.replace("https://mirror", "http://mirror"): content for url, content in host.mirror.files.items()}
+
+
+def test_a_pinned_release_asks_no_server_for_its_checksums(host):
+    host.place(airgap_images=True, sha256=PINS)
+    assert sorted(host.mirror.fetched) == ["k3s", "k3s-airgap-images-amd64.tar.zst"]
+
+
+def test_a_mirror_that_vouches_for_its_own_binary_is_not_believed(host):
+    host.mirror.publish(VERSION, b"malice")
+    result = host.place(sha256=PINS)
+    assert digest(b"malice") in result["msg"]
+    assert digest(BINARY) in result["msg"]
+    assert not (host.bin_dir / "k3s").exists()
+
+
+def test_a_pin_that_came_later_replaces_what_was_trusted(host):
+    host.mirror.publish(VERSION, b"malice")
+    host.place()
+    host.mirror.publish(VERSION, BINARY)
+    assert host.place(sha256=PINS)["restart_needed"]
+    assert (host.bin_dir / "k3s").read_bytes() == BINARY
+
+
+def test_http_is_taken_with_a_pin_for_every_file(host):
+    over_http(host)
+    assert host.place(url=HTTP, sha256=PINS, airgap_images=True)["changed"]
+    assert not host.place(url=HTTP, sha256=PINS, airgap_images=True)["changed"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("pins", [{}, {"k3s": digest(BINARY)}, {"k3s-arm64": digest(BINARY)}])
+def test_http_without_a_pin_for_every_file_is_refused_before_anything_changes(host, check, pins):
+    over_http(host)
+    result = host.place(url=HTTP, airgap_images=True, sha256=pins, check=check)
+    assert result["msg"].startswith("k3s_release_url is 'http://mirror.example.com/k3s', and k3s_sha256 has no digest of k3s")
+    assert host.mirror.fetched == []
+
+
+def test_a_pin_of_another_form_is_refused(host):
+    assert "k3s_sha256 has 'abc' for k3s" in host.place(sha256={"k3s": "abc"})["msg"]
+
+
+def test_a_local_folder_is_compared_with_the_pin_too(host, tmp_path):
+    (tmp_path / "release").mkdir()
+    (tmp_path / "release" / "k3s").write_bytes(b"malice")
+    (tmp_path / "release" / "sha256sum-amd64.txt").write_text(f"{digest(b'malice')}  k3s\n")
+    assert digest(BINARY) in host.place(local_dir=str(tmp_path / "release"), sha256=PINS)["msg"]

@@ -45,12 +45,16 @@ def paths(node):
 
 def test_the_first_server():
     node = derive()
-    assert node["config"] == {"disable": ["traefik", "servicelb"], "write-kubeconfig-mode": "0600"}
+    assert node["config"] == {
+        "agent-token-file": "/etc/rancher/k3s/agent-token",
+        "disable": ["traefik", "servicelb"],
+        "write-kubeconfig-mode": "0600",
+    }
     assert (node["unit"], node["unit_path"], node["joins"], node["name"]) == ("k3s", "/etc/systemd/system/k3s.service", False, "")
     assert node["findings"] == node["join_findings"] == []
     assert node["kubeconfig"] == "/etc/rancher/k3s/k3s.yaml"
     assert paths(node) == (
-        ["/etc/rancher/k3s/config.yaml", "/etc/systemd/system/k3s.service"],
+        ["/etc/rancher/k3s/config.yaml", "/etc/systemd/system/k3s.service", "/etc/rancher/k3s/agent-token"],
         ["/etc/rancher/k3s/registries.yaml", "/etc/systemd/system/k3s.service.env"],
     )
 
@@ -122,7 +126,7 @@ def test_all_findings_come_at_once_and_those_of_the_other_kind_do_not():
 def test_a_token_that_the_server_would_refuse():
     said = "k3s_token of edge2 is not a token of edge1: correct it, or leave it empty so that the role reads it on the server."
     assert agent(token="other", join={"url": "u", "given_token_fits": False})["join_findings"] == [said]
-    assert agent(token="hush", join={"url": "u", "given_token_fits": None})["join_findings"] == []
+    assert agent(token="abcdef.0123456789abcdef", join={"url": "u", "given_token_fits": None})["join_findings"] == []
     # The address may be that of another cluster than the one in the inventory.
     assert agent(token="other", server_url="https://x:6443", join={"given_token_fits": False})["join_findings"] == []
 
@@ -131,9 +135,58 @@ def test_a_token_that_the_server_would_refuse():
 def test_a_server_that_has_not_started(server_host):
     (finding,) = agent(join={"url": "u", "token": None}, server_host=server_host)["join_findings"]
     assert finding == (
-        f"{server_host} has no join token in /var/lib/rancher/k3s/server: install K3s there first (in a play or batch of its own, "
-        "as `serial: [1, 100%]` does), or set k3s_server_url and k3s_token."
+        f"{server_host} has no token for agents in /var/lib/rancher/k3s/server/agent-token: run the role k3s there first (in a play or "
+        "batch of its own, as `serial: [1, 100%]` does), or set k3s_server_url and k3s_token."
     )
+
+
+def test_an_agent_is_never_given_the_token_of_servers():
+    # k3s_token in the variables of all hosts is that of servers, whose form a person does not see.
+    asked = {"url": "u", "given_token_fits": True}
+    assert agent(token="hush", join={**asked, "token": "K10a::node:b"})["token"] == "K10a::node:b"
+    assert agent(token="hush", join={**asked, "token": "K10a::node:b"}, server_url="https://vip:6443")["token"] == "K10a::node:b"
+    for join in ({**asked, "token": None}, {"url": "u", "given_token_fits": None, "token": None}):
+        node = agent(token="hush", join=join)
+        assert node["token"] == ""
+        assert "hush" not in json.dumps(k3s_files(node, TEXTS))
+        assert len(node["join_findings"]) == 1
+
+
+def test_an_agent_takes_a_token_of_its_own():
+    asked = {"url": "u", "given_token_fits": None, "token": "K10a::node:b"}
+    assert agent(token="abcdef.0123456789abcdef", join=asked)["token"] == "abcdef.0123456789abcdef"
+    assert agent(token=f"K10{'a' * 64}::abcdef.0123456789abcdef", join=asked)["token"].endswith("abcdef.0123456789abcdef")
+    elsewhere = agent(token="theirs", server_host="edge2", server_url="https://x:6443", join={"skipped": True})
+    assert (elsewhere["token"], elsewhere["join_findings"]) == ("theirs", [])
+
+
+AGENT_TOKEN = "/etc/rancher/k3s/agent-token"
+
+
+def test_the_first_server_makes_the_token_of_agents():
+    for node in (derive(), derive(token="hush"), derive(server_url="https://vip:6443")):
+        assert {"path": AGENT_TOKEN, "random": True} in k3s_files(node, TEXTS)["files"]
+        assert AGENT_TOKEN in node["files_at_start"]
+
+
+def test_servers_that_join_get_the_same_token_of_agents():
+    node = derive(host="edge3", join={**JOIN, "agent_token": "b"})
+    assert node["config"]["agent-token-file"] == AGENT_TOKEN
+    assert {"path": AGENT_TOKEN, "secret": "b\n"} in k3s_files(node, TEXTS)["files"]
+
+
+@pytest.mark.parametrize("key", ["agent-token", "agent-token+", "agent-token-file"])
+def test_a_token_of_agents_that_the_user_gives_stays(key):
+    node = derive(server_config={key: "mine"})
+    assert node["config"][key] == "mine"
+    assert node["agent_token"] is None
+    assert AGENT_TOKEN in k3s_files(node, TEXTS)["absent"]
+
+
+def test_agents_hold_no_token_of_servers_in_any_file():
+    node = agent(join={**JOIN, "agent_token": "x"})
+    assert "agent-token-file" not in node["config"]
+    assert AGENT_TOKEN not in str(k3s_files(node, TEXTS))
 
 
 @pytest.mark.parametrize("key", ["token", "agent-token", "datastore-endpoint", "datastore-endpoint+", "etcd-s3-secret-key", "vpn-auth"])

@@ -74,6 +74,11 @@ def found(kind="server", **changes):
             "k3s_registries cannot be read (its value may hold passwords",
         ),
         ({"environment": {"K3S_DATA_DIR": "/x"}}, "k3s_environment has K3S_DATA_DIR, which the role decides itself: use k3s_data_dir."),
+        ({"server_config": {"agent-token": "hush"}, "token": "hush"}, "k3s_server_config has agent-token with the value of k3s_token"),
+        (
+            {"server_config": {"agent-token": "hush"}, "token": f"K10{'a' * 64}::server:hush"},
+            "agents must not know the token of servers.",
+        ),
         (
             {"environment": ["HTTP_PROXY=x"]},
             "k3s_environment cannot be read (its value may hold passwords",
@@ -150,3 +155,9 @@ def test_what_may_surprise_is_a_warning(changes, said):
 )
 def test_what_is_usual_is_no_warning(changes):
     assert settings_warnings({**SETTINGS, **changes}) == []
+
+
+@pytest.mark.parametrize("name", ["K3S_TOKEN", "K3S_TOKEN_FILE"])
+def test_agents_get_no_token_by_the_environment(name):
+    assert found("agent", environment={name: "hush"}) == [f"k3s_environment has {name}, which the role decides itself: use k3s_token."]
+    assert found("server", environment={name: "hush"}) == []

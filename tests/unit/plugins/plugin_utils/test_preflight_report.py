@@ -254,6 +254,41 @@ def test_a_firewall_that_the_role_opens_is_no_warning(changes):
     assert judge({"k3s_firewall": True}, {"edge1": gathered(**changes)}) == ([], [])
 
 
+OPEN = ["10.0.0.4", "8.8.8.8", "2001:4860:4860::8888"]
+
+
+def test_a_public_address_without_a_filter_is_a_warning():
+    settings = {"node_ports": {"edge_http_node_port": 30080, "edge_https_node_port": 30443}, "k3s_firewall": True}
+    _errors, (warning,) = judge(settings, {"edge1": gathered(addresses=OPEN)})
+    assert warning == (
+        "edge1: has the public address 8.8.8.8 and no active firewall: unless one in front of it filters, the internet reaches 10250/tcp, "
+        "6443/tcp, 8472/udp, 30080/tcp, 30443/tcp too, which only the hosts of the cluster need; see docs/security.md."
+    )
+
+
+def test_the_warning_names_the_ports_of_the_configuration():
+    config = {"flannel-backend": "wireguard-native", "https-listen-port": 7443, "cluster-init": True}
+    _errors, (warning,) = judge({"k3s_server_config": config}, {"edge1": gathered(addresses=OPEN)})
+    assert "reaches 10250/tcp, 7443/tcp, 2379-2380/tcp, 51820/udp, 51821/udp too" in warning
+    _errors, (warning,) = judge({"servers": ["other"], "k3s_server_config": config}, {"edge1": gathered(addresses=OPEN)})
+    assert "reaches 10250/tcp, 51820/udp, 51821/udp too" in warning
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"addresses": ["10.0.0.4", "fd00::4", "169.254.3.4"]},
+        *(
+            {"addresses": OPEN, "active_units": [f"{name}.service"]}
+            for name in ("firewalld", "nftables", "netfilter-persistent", "iptables")
+        ),
+        {"addresses": OPEN, "ufw": True},
+    ],
+)
+def test_private_addresses_and_filters_are_no_warning(changes):
+    assert judge({"k3s_firewall": True}, {"edge1": gathered(**changes)})[1] == []
+
+
 def test_hosts_are_compared_with_each_other():
     hosts = {"edge1": gathered(), "edge2": gathered(fetched={}, time_offset=42.0)}
     errors, _warnings = judge(hosts=hosts)

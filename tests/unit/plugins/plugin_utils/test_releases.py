@@ -53,6 +53,12 @@ def test_an_egress_gateway_has_no_door_outside():
     assert [port["port"] for port in found["values"]["service"]["ports"]] == [15021, 80, 443]
 
 
+@pytest.mark.parametrize(("service_type", "ports"), [("NodePort", [80, 443]), ("LoadBalancer", [15021, 80, 443]), (None, [80, 443])])
+def test_the_status_port_is_no_node_port(service_type, ports):
+    (found,) = releases({"name": "istio-ingress", **({"service_type": service_type} if service_type else {})})
+    assert [port["port"] for port in found["values"]["service"]["ports"]] == ports
+
+
 def test_a_daemon_set_is_neither_counted_nor_spread():
     (found,) = releases(dict(INGRESS, kind="DaemonSet"))
     assert not {"replicaCount", "topologySpreadConstraints"} & set(found["values"])

@@ -74,11 +74,11 @@ func (s *Server) loadPasswords() error {
 		}
 	}
 	s.secrets = supervisor.Passwords{Server: password, Agent: password}
+	// K3s takes the whole text for the password, also where it has the full form of a token.
 	agentSecret, err := readSecret(s.values.String("agent-token", ""), s.values.String("agent-token-file", ""))
-	if err != nil || agentSecret == "" {
-		return err
+	if err == nil && agentSecret != "" {
+		s.secrets.Agent = agentSecret
 	}
-	s.secrets.Agent, err = passwordOf(agentSecret)
 	return err
 }
 

@@ -132,6 +132,32 @@ func TestAgentTokenIsASecretOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestAgentTokenComesLaterFromAFile(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := newServer(t, dir, ""); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(filepath.Join(dir, "server/token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "given")
+	if err := os.WriteFile(file, []byte("K10x::node:two\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server, err := newServer(t, dir, "agent-token-file: "+file+"\n")
+	if err != nil || server.secrets.Agent != "K10x::node:two" {
+		t.Errorf("%s, %v", server.secrets.Agent, err)
+	}
+	after, err := os.ReadFile(filepath.Join(dir, "server/token"))
+	if err != nil || string(after) != string(before) {
+		t.Errorf("the token of servers changed: %v", err)
+	}
+	if info, err := os.Lstat(filepath.Join(dir, "server/agent-token")); err != nil || !info.Mode().IsRegular() {
+		t.Errorf("agent-token is no file of its own: %v", err)
+	}
+}
+
 func TestFamiliesMustAgree(t *testing.T) {
 	_, err := newServer(t, t.TempDir(), "cluster-cidr: 10.42.0.0/16,fd42::/56\n")
 	if err == nil || !strings.Contains(err.Error(), "must share the same IP version") {

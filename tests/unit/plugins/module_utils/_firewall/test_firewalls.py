@@ -45,8 +45,16 @@ def ufw_with(added, log=None, **known):
 
 
 def test_ufw_opens_only_what_is_not_open():
-    desired = ufw.rules_for([80, 443], ["10.42.0.0/16", "fd42::/56"])
-    assert ufw_with(ADDED).missing(desired) == [("allow", "80/tcp"), ("route", "allow", "to", "fd42::/56")]
+    desired = ufw.rules_for([80, 443], ["10.42.0.0/16", "fd42::/56"], [80])
+    others = ADDED.replace(" comment 'baremesh.edge host_ports'", "")
+    assert ufw_with(others).missing(desired) == [("allow", "80/tcp"), ("route", "allow", "to", "fd42::/56", "port", "80", "proto", "tcp")]
+
+
+def test_ufw_forwards_to_the_ports_of_pods_only():
+    (first, second) = ufw.rules_for([], ["10.42.0.0/16"], range(1, 17))
+    assert " ".join(first) == "route allow to 10.42.0.0/16 port 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15 proto tcp"
+    assert " ".join(second) == "route allow to 10.42.0.0/16 port 16 proto tcp"
+    assert ufw.rules_for([], ["10.42.0.0/16"], []) == []
 
 
 def test_ufw_knows_its_own_rules_by_their_comment():
@@ -163,6 +171,9 @@ def test_the_first_rule_that_decides_counts(added, missing):
         ("route deny to 10.42.7.0/24", False),
         ("route deny to 192.168.0.0/16", False),
         ("route deny proto tcp to 10.42.0.0/16 port 22", False),
+        ("route deny proto tcp to 10.42.0.0/16 port 443", True),
+        ("route deny to any port 80:90 proto tcp", True),
+        ("route deny proto udp to 10.42.0.0/16", False),
         ("route deny in on wg0 out on eth1", False),
         ("route deny from 203.0.113.5 to any", False),
         ("deny from any to 10.42.0.0/16", False),
@@ -170,7 +181,7 @@ def test_the_first_rule_that_decides_counts(added, missing):
 )
 def test_rules_about_the_way_to_the_pods(rule, refused):
     tool = ufw_with(f"ufw {rule}\n", uplinks=["eth0"], addresses=["192.0.2.7"])
-    desired = [("route", "allow", "to", "10.42.0.0/16")]
+    desired = ufw.rules_for([], ["10.42.0.0/16"], [80, 443])
     if refused:
         with pytest.raises(firewalld.FirewallError, match="`ufw route "):
             tool.missing(desired)
@@ -178,13 +189,32 @@ def test_rules_about_the_way_to_the_pods(rule, refused):
         assert tool.missing(desired) == desired
 
 
+@pytest.mark.parametrize(
+    ("rule", "open_already"),
+    [
+        ("route allow to 10.0.0.0/8", True),
+        ("route allow to 10.42.0.0/16 port 80,443 proto tcp", True),
+        ("route allow to 10.42.0.0/16 port 1:1024 proto tcp", True),
+        ("route allow to 10.42.0.0/16 port 80 proto tcp", False),
+        ("route allow to 10.42.0.0/16 proto udp", False),
+    ],
+)
+def test_a_way_to_the_pods_that_others_opened_is_enough(rule, open_already):
+    desired = ufw.rules_for([], ["10.42.0.0/16"], [80, 443])
+    assert ufw_with(f"ufw {rule}\n").missing(desired) == ([] if open_already else desired)
+
+
 def test_ufw_deletes_rules_in_its_own_syntax():
     log = []
     tool = ufw_with("", log)
     tool.add(("allow", "80/tcp"))
     tool.delete(("allow", "80/tcp"))
-    tool.delete(("route", "allow", "to", "10.42.0.0/16"))
-    assert log == ["allow 80/tcp comment baremesh.edge host_ports", "delete allow 80/tcp", "route delete allow to 10.42.0.0/16"]
+    tool.delete(ufw.rules_for([], ["10.42.0.0/16"], [80])[0])
+    assert log == [
+        "allow 80/tcp comment baremesh.edge host_ports",
+        "delete allow 80/tcp",
+        "route delete allow to 10.42.0.0/16 port 80 proto tcp",
+    ]
 
 
 class FakeFirewalld:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -14,7 +15,7 @@ CONFIG = "datastore-endpoint: mysql://u:hush@db/k\ntls-san: [a]\n"
 
 
 def write(*files, absent=(), check=False):
-    defaults = {"content": None, "secret": None, "hide": [], "mode": "0600"}
+    defaults = {"content": None, "secret": None, "random": None, "hide": [], "mode": "0600"}
     return configure([{**defaults, **file} for file in files], absent, check)
 
 
@@ -100,3 +101,35 @@ def test_a_folder_in_the_way_is_named(place):
     (place / "config.yaml").mkdir(parents=True)
     with pytest.raises(OSError, match=r"config\.yaml"):
         write({"path": str(place / "config.yaml"), "content": "a: 1\n"})
+
+
+@pytest.mark.parametrize("old", [None, "", " \n"])
+def test_a_random_secret_is_made_once(place, old):
+    path = place / "agent-token"
+    if old is not None:
+        place.mkdir(parents=True)
+        path.write_text(old)
+    files = [{"path": str(path), "random": True}]
+    assert write(*files, check=True)["restart_needed"]
+    result = write(*files)
+    made = path.read_text()
+    assert re.fullmatch(r"[0-9a-f]{64}\n", made)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert made.strip() not in json.dumps(result)
+    assert not write(*files)["written"]
+    assert path.read_text() == made
+
+
+def test_a_random_secret_that_others_could_read_is_kept_and_closed(place):
+    place.mkdir(parents=True)
+    (place / "agent-token").write_text("chosen by a person\n")
+    (place / "agent-token").chmod(0o644)
+    result = write({"path": str(place / "agent-token"), "random": True})
+    assert not result["restart_needed"]
+    assert "person" not in json.dumps(result)
+    assert (place / "agent-token").stat().st_mode & 0o777 == 0o600
+
+
+def test_two_hosts_do_not_make_the_same_secret(place):
+    write({"path": str(place / "a"), "random": True}, {"path": str(place / "b"), "random": True})
+    assert (place / "a").read_text() != (place / "b").read_text()

@@ -8,9 +8,6 @@ import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 
-DIGEST = "a" * 64
-SUMS = f"{'b' * 64}  k3s-airgap-images-amd64.tar.zst\n{DIGEST}  k3s\n{'c' * 64} *k3s-images.txt\n"
-
 
 @pytest.mark.parametrize("version", ["v1.34.4+k3s1", "v1.34.0-rc2+k3s1", "v1.34.4+lab1"])
 def test_versions_of_k3s_are_taken(version):
@@ -45,16 +42,6 @@ def test_an_architecture_without_releases():
 
 def test_the_plus_of_a_version_is_escaped_in_addresses():
     assert release.asset_url("https://example.com/k3s/", "v1.34.4+k3s1", "k3s") == "https://example.com/k3s/v1.34.4%2Bk3s1/k3s"
-
-
-def test_a_checksum_is_that_of_the_whole_name():
-    assert release.checksum_of(SUMS, "k3s") == DIGEST
-    assert release.checksum_of(SUMS, "k3s-images.txt") == "c" * 64
-    assert release.checksum_of(SUMS, "k3s-arm64") is None
-
-
-def test_a_line_without_a_digest_is_no_checksum():
-    assert release.checksum_of("error  k3s\n<html>\n", "k3s") is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,162 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Downloads of files that a host will run. What nobody vouched for by its digest comes over HTTPS only, on every hop of a redirect."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import urllib.error
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.urls import open_url
+
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+from ansible_collections.baremesh.edge.plugins.module_utils._net.digests import checksum_of, is_secure, sha256, without_password
+from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_MOST_HOPS = 10
+# A list of checksums has some lines.
+_MOST_SUMS = 1 << 20
+
+
+class FetchError(EdgeError):
+    """A file that was not put in place. The message is one sentence for the user."""
+
+
+class InsecureError(FetchError):
+    """A file that anyone on the way could replace. The message has no advice yet."""
+
+
+def open_file(url: str, timeout: float, ca_path: str | None = None, pinned: bool = False) -> Any:
+    """Open what an address names.
+
+    Args:
+        url: Where to fetch it.
+        timeout: Seconds that the connection may stand still.
+        ca_path: File with certificates to trust beside those of the host's Python.
+        pinned: Whether the content is compared with a digest that does not come from the network.
+
+    Raises:
+        InsecureError: The address or one to which it redirects is not HTTPS, and the content is not pinned.
+        OSError: The server does not answer or has no such file.
+    """
+    first = url
+    for _hop in range(_MOST_HOPS):
+        if not pinned and not is_secure(url):
+            through = "" if url == first else f" redirects to {without_password(url)}, which"
+            raise InsecureError(f"{without_password(first)}{through} is not HTTPS, so that anyone on the way could replace the file")
+        try:
+            return open_url(url, timeout=timeout, ca_path=ca_path, http_agent="baremesh.edge", follow_redirects="none", use_gssapi=False)
+        except urllib.error.HTTPError as error:
+            target = error.headers.get("location") if error.code in _REDIRECTS else None
+            if not target:
+                raise
+            url = urllib.parse.urljoin(url, target)
+            if urllib.parse.urlsplit(url).scheme.lower() not in ("http", "https"):
+                raise InsecureError(f"{without_password(first)} redirects to {without_password(url)}, which is no web server") from error
+    raise OSError(f"{without_password(first)} redirects more than {_MOST_HOPS} times")
+
+
+def place(stream: Any, source: str, part: str, path: str, mode: int, digest: str) -> None:
+    """Put what a stream holds in place by rename, if it has a digest.
+
+    Args:
+        stream: What was opened.
+        source: Where that is, for messages.
+        part: Path under which the file is prepared, beside its place.
+        path: Path of the file.
+        mode: Mode of the file.
+        digest: SHA-256 that it must have.
+
+    Raises:
+        FetchError: It broke off or has another digest; what was in place before still is.
+        OSError: The file cannot be written.
+    """
+    source, found = without_password(source), hashlib.sha256()
+    remove_file(part)
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as target:
+            try:
+                for block in iter(lambda: stream.read(1 << 20), b""):
+                    found.update(block)
+                    target.write(block)
+                target.flush()
+                os.fsync(target.fileno())
+            except (OSError, ValueError) as error:
+                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                    raise FetchError(
+                        f"{source} does not fit on the disk of {os.path.dirname(path)}: enlarge it, or remove from it what is not K3s's."
+                    ) from error
+                raise FetchError(f"{source} broke off: {error}; run again.") from error
+        if found.hexdigest() != digest:
+            raise FetchError(
+                f"{source} has the SHA-256 {found.hexdigest()}, but {digest} is expected: "
+                "the file was changed or cut on its way; nothing was replaced."
+            )
+        os.chmod(part, mode)
+        os.replace(part, path)
+    finally:
+        remove_file(part)
+
+
+def _sha256_of(path: str) -> str:
+    found = hashlib.sha256()
+    try:
+        with open(path, "rb") as handle:
+            for block in iter(lambda: handle.read(1 << 20), b""):
+                found.update(block)
+    except FileNotFoundError:
+        return ""
+    return found.hexdigest()
+
+
+def download(params: Mapping[str, Any], check_mode: bool) -> tuple[bool, str]:
+    """Bring a file in place.
+
+    Args:
+        params: Options of the module download.
+        check_mode: Whether to fetch nothing.
+
+    Returns:
+        Whether it was, or would be, replaced, and its SHA-256.
+
+    Raises:
+        FetchError: It cannot be fetched or has another digest.
+        OSError: It cannot be written.
+    """
+    url, dest, given = params["url"], params["dest"], params["sha256"]
+    present, digest = _sha256_of(dest), sha256(given) if given else None
+    if given and digest is None:
+        raise FetchError(f"{params['pin_name']} is {given!r}: it must be the 64 hex digits of a SHA-256.")
+    pinned = digest is not None
+    if check_mode and not pinned:
+        return not present, present
+
+    def opened(source: str) -> Any:
+        try:
+            return open_file(source, params["timeout"], params["ca_path"], pinned)
+        except InsecureError as error:
+            raise FetchError(f"{error}: use https://, or name the digest in {params['pin_name']}.") from error
+        except (OSError, ValueError) as error:
+            raise FetchError(f"{without_password(source)} cannot be read: {error}; check the version and the address.") from error
+
+    if digest is None:
+        with opened(params["sums_url"]) as stream:
+            name = urllib.parse.urlsplit(url).path.rpartition("/")[2]
+            digest = checksum_of(stream.read(_MOST_SUMS).decode("utf-8", "replace"), name)
+        if digest is None:
+            raise FetchError(f"{without_password(params['sums_url'])} lists no checksum of {name}.")
+    if present == digest:
+        return False, digest
+    if not check_mode:
+        with opened(url) as stream:
+            place(stream, url, f"{dest}.part", dest, 0o644, digest)
+    return True, digest

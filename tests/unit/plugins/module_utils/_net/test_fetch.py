@@ -1,0 +1,123 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import http.server
+import ssl
+import threading
+import urllib.error
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.module_utils._net import fetch
+from ansible_collections.baremesh.edge.tests.unit.plugins.builders import key_pem, self_signed
+
+
+class Mirror(http.server.BaseHTTPRequestHandler):
+    """Redirects where its server's table says, and serves every other path."""
+
+    def do_GET(self):
+        target = self.server.redirects.get(self.path)
+        self.server.asked.append(self.path)
+        self.send_response(404 if target == 404 else 302 if target else 200)
+        if isinstance(target, str):
+            self.send_header("Location", target)
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        self.wfile.write(b"file")
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Servers:
+    """A server of each scheme on this machine, and the certificate to trust."""
+
+    def __init__(self, folder):
+        certificate = self_signed("localhost")
+        (folder / "pair.pem").write_bytes(key_pem("peer") + certificate)
+        (folder / "ca.pem").write_bytes(certificate)
+        self.ca = str(folder / "ca.pem")
+        self.plain, self.tls = (http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mirror) for _each in range(2))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "pair.pem")
+        self.tls.socket = context.wrap_socket(self.tls.socket, server_side=True)
+        self.http, self.https = f"http://localhost:{self.plain.server_port}", f"https://localhost:{self.tls.server_port}"
+        for server in (self.plain, self.tls):
+            server.redirects, server.asked = {}, []
+
+    def read(self, url, pinned=False):
+        with fetch.open_file(url, 5, self.ca, pinned) as stream:
+            return stream.read()
+
+
+@pytest.fixture
+def servers(tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "localhost")
+    servers = Servers(tmp_path)
+    threads = [threading.Thread(target=server.serve_forever) for server in (servers.plain, servers.tls)]
+    for thread in threads:
+        thread.start()
+    yield servers
+    for server, thread in zip((servers.plain, servers.tls), threads):
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_https_is_read_and_its_redirects_are_followed(servers):
+    servers.tls.redirects = {"/a": "/b", "/b": f"{servers.https}/c"}
+    assert servers.read(f"{servers.https}/a") == b"file"
+    assert servers.tls.asked == ["/a", "/b", "/c"]
+
+
+def test_a_redirect_to_http_is_refused_before_it_is_asked(servers):
+    servers.tls.redirects = {"/a": f"{servers.http}/b"}
+    with pytest.raises(fetch.InsecureError, match=rf"^{servers.https}/a redirects to {servers.http}/b, which is not HTTPS"):
+        servers.read(f"{servers.https}/a")
+    assert servers.plain.asked == []
+
+
+def test_a_way_through_http_that_ends_at_https_is_refused_too(servers):
+    servers.tls.redirects = {"/a": f"{servers.http}/b"}
+    servers.plain.redirects = {"/b": f"{servers.https}/c"}
+    with pytest.raises(fetch.InsecureError):
+        servers.read(f"{servers.https}/a")
+
+
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "ftp"])
+def test_other_schemes_are_refused_without_a_digest(scheme):
+    with pytest.raises(fetch.InsecureError, match="is not HTTPS, so that anyone on the way could replace the file"):
+        fetch.open_file(f"{scheme}://localhost:1/a", 5)
+
+
+def test_what_is_pinned_may_come_any_way(servers):
+    servers.tls.redirects = {"/a": f"{servers.http}/b"}
+    assert servers.read(f"{servers.https}/a", pinned=True) == b"file"
+    assert servers.read(f"{servers.http}/a", pinned=True) == b"file"
+
+
+def test_no_redirect_leads_to_a_file_of_the_host(servers):
+    servers.tls.redirects = {"/a": "file:///etc/hostname"}
+    with pytest.raises(fetch.InsecureError, match="which is no web server"):
+        servers.read(f"{servers.https}/a", pinned=True)
+
+
+def test_a_circle_ends(servers):
+    servers.tls.redirects = {"/a": "/a"}
+    with pytest.raises(OSError, match="redirects more than 10 times"):
+        servers.read(f"{servers.https}/a")
+
+
+def test_a_file_that_is_not_there_is_an_answer_as_before(servers):
+    servers.tls.redirects = {"/a": 404}
+    with pytest.raises(urllib.error.HTTPError):
+        servers.read(f"{servers.https}/a")
+
+
+def test_no_password_is_repeated():
+    with pytest.raises(fetch.InsecureError) as caught:
+        fetch.open_file("http://me:hush@localhost:1/a", 5)
+    assert "hush" not in str(caught.value)
