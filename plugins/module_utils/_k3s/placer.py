@@ -136,7 +136,7 @@ class Placer:
         if self._sums is None:
             source = self._source(self.arch.sums)
             with self._open(source) as stream:
-                self._sums = stream.read().decode("utf-8", "replace")
+                self._sums = fetch.read_sums(stream, source)
         digest = digests.checksum_of(self._sums, name)
         if digest is None:
             raise release.ReleaseError(

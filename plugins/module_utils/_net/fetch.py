@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import http.client
 import os
 import urllib.error
 import urllib.parse
@@ -24,6 +25,8 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_HOPS = 10
 # A list of checksums has some lines.
 _MOST_SUMS = 1 << 20
+# What reading a connection can end with; a body that is cut is an error of its own kind.
+_BROKEN = (OSError, ValueError, http.client.HTTPException)
 
 
 class FetchError(EdgeError):
@@ -90,7 +93,7 @@ def place(stream: Any, source: str, part: str, path: str, mode: int, digest: str
                     target.write(block)
                 target.flush()
                 os.fsync(target.fileno())
-            except (OSError, ValueError) as error:
+            except _BROKEN as error:
                 if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
                     raise FetchError(
                         f"{source} does not fit on the disk of {os.path.dirname(path)}: enlarge it, or remove from it what is not K3s's."
@@ -105,6 +108,18 @@ def place(stream: Any, source: str, part: str, path: str, mode: int, digest: str
         os.replace(part, path)
     finally:
         remove_file(part)
+
+
+def read_sums(stream: Any, source: str) -> str:
+    """Return a list of checksums as text. Raises FetchError where it breaks off."""
+    try:
+        text = stream.read(_MOST_SUMS).decode("utf-8", "replace")
+        # What an HTTP answer announced and did not send; files have no such attribute.
+        if missing := getattr(stream, "length", None):
+            raise OSError(f"{missing} bytes are missing")
+    except _BROKEN as error:
+        raise FetchError(f"{without_password(source)} broke off: {error}; run again.") from error
+    return str(text)
 
 
 def _sha256_of(path: str) -> str:
@@ -145,13 +160,13 @@ def download(params: Mapping[str, Any], check_mode: bool) -> tuple[bool, str]:
             return open_file(source, params["timeout"], params["ca_path"], pinned)
         except InsecureError as error:
             raise FetchError(f"{error}: use https://, or name the digest in {params['pin_name']}.") from error
-        except (OSError, ValueError) as error:
+        except _BROKEN as error:
             raise FetchError(f"{without_password(source)} cannot be read: {error}; check the version and the address.") from error
 
     if digest is None:
         with opened(params["sums_url"]) as stream:
             name = urllib.parse.urlsplit(url).path.rpartition("/")[2]
-            digest = checksum_of(stream.read(_MOST_SUMS).decode("utf-8", "replace"), name)
+            digest = checksum_of(read_sums(stream, params["sums_url"]), name)
         if digest is None:
             raise FetchError(f"{without_password(params['sums_url'])} lists no checksum of {name}.")
     if present == digest:

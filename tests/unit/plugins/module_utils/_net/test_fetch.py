@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import http.client
 import http.server
 import ssl
 import threading
@@ -24,7 +25,7 @@ class Mirror(http.server.BaseHTTPRequestHandler):
         self.send_response(404 if target == 404 else 302 if target else 200)
         if isinstance(target, str):
             self.send_header("Location", target)
-        self.send_header("Content-Length", "4")
+        self.send_header("Content-Length", "100" if "cut" in self.path else "4")
         self.end_headers()
         self.wfile.write(b"file")
 
@@ -121,3 +122,23 @@ def test_no_password_is_repeated():
     with pytest.raises(fetch.InsecureError) as caught:
         fetch.open_file("http://me:hush@localhost:1/a", 5)
     assert "hush" not in str(caught.value)
+
+
+def test_a_list_that_is_cut_broke_off(servers):
+    with fetch.open_file(servers.https + "/cut", 5, servers.ca) as stream, pytest.raises(fetch.FetchError, match="broke off: 96 bytes are"):
+        fetch.read_sums(stream, servers.https + "/cut")
+
+
+@pytest.mark.parametrize("error", [http.client.IncompleteRead(b"fi", 2), ConnectionResetError("reset"), ssl.SSLError("bad record")])
+def test_a_body_that_breaks_off_is_one_sentence(error, tmp_path):
+    """http.client's errors are no OSError."""
+
+    class Broken:
+        def read(self, _size):
+            raise error
+
+    with pytest.raises(fetch.FetchError, match="https://mirror/k3s broke off: .*; run again"):
+        fetch.place(Broken(), "https://mirror/k3s", str(tmp_path / "part"), str(tmp_path / "file"), 0o644, "0" * 64)
+    with pytest.raises(fetch.FetchError, match="https://mirror/sums broke off"):
+        fetch.read_sums(Broken(), "https://mirror/sums")
+    assert list(tmp_path.iterdir()) == []
