@@ -137,7 +137,7 @@ def test_a_body_that_breaks_off_is_one_sentence(error, tmp_path):
         def read(self, _size):
             raise error
 
-    with pytest.raises(fetch.FetchError, match="https://mirror/k3s broke off: .*; run again"):
+    with pytest.raises(fetch.FetchError, match=r"https://mirror/k3s broke off: .*; run again"):
         fetch.place(Broken(), "https://mirror/k3s", str(tmp_path / "part"), str(tmp_path / "file"), 0o644, "0" * 64)
     with pytest.raises(fetch.FetchError, match="https://mirror/sums broke off"):
         fetch.read_sums(Broken(), "https://mirror/sums")
