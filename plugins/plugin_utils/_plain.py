@@ -26,7 +26,7 @@ def _form(pattern: str, expected: str) -> Callable[[Fields, str], None]:
 
     def judge(fields: Fields, variable: str) -> None:
         if not re.fullmatch(pattern, str(fields.raw[variable])):
-            fields.report(f"{variable} is '{fields.raw[variable]}'; it must be {expected}")
+            fields.report(f"{variable} is {str(fields.raw[variable])!r}; it must be {expected}")
 
     return judge
 
@@ -88,7 +88,7 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _form("Local|Cluster", "Local or Cluster"): "istio_gateway_external_traffic_policy",
     _name: "cert_manager_namespace edge_istio_namespace",
     _form(rf"{_LABEL}(\.{_LABEL})*", "a name of lower case letters, digits, '-' and '.'"): "istio_ingress_class",
-    _form(r"(?s)/.*", "an absolute path"): "cert_manager_chart_dir edge_helm edge_kubeconfig edge_tools_dir istio_chart_dir k3s_bin_dir "
+    _form(r"/[^\x00-\x1f\x7f]*", "an absolute path"): "cert_manager_chart_dir edge_helm edge_kubeconfig edge_tools_dir istio_chart_dir k3s_bin_dir "
     "k3s_data_dir",
     _form(
         r"(?i)[a-z][a-z0-9+.-]*://[^\s/]\S*|file:///\S*", "an address with its scheme, such as https://mirror.example.com/k3s"

@@ -101,21 +101,16 @@ def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -
     if len(given) > 1:
         at.report(f"has {' and '.join(given)}; a route is matched by one of {', '.join(MATCHES)}")
     match = given[0] if given else None
-    value = at.text(match, required=True) if match else ""
-    if match in ("prefix", "exact") and value and not value.startswith("/"):
-        at.report(f"{match} is '{value}'; a path begins with /")
+    value = (at.text if match == "regex" else at.path)(match, required=True) if match else ""
     if match == "regex" and value:
         for problem in regex_problems(value):
             at.report(problem)
-    rewrite = at.text("rewrite")
-    if rewrite is not None and not rewrite.startswith("/"):
-        at.report(f"rewrite is '{rewrite}'; a path begins with /")
     return Route(
         match=match,
         value=value or "",
         service=at.service("service", cluster_domain) or "",
         port=at.port("port") or 0,
-        rewrite=rewrite,
+        rewrite=at.path("rewrite"),
         timeout=at.duration("timeout"),
         headers=_judged(at, "headers"),
         retries=_judged(at, "retries"),

@@ -124,7 +124,10 @@ def test_the_example_of_the_readme():
             site(routes=[dict(WEB, exact="/x")]),
             "edge_sites[0].routes[0] (app): has prefix and exact; a route is matched by one of prefix, exact, regex",
         ),
-        (site(routes=[dict(WEB, prefix="api")]), "edge_sites[0].routes[0] (app): prefix is 'api'; a path begins with /"),
+        (
+            site(routes=[dict(WEB, prefix="api")]),
+            "edge_sites[0].routes[0] (app): prefix is 'api'; a path begins with / and has no control characters",
+        ),
         (
             site(routes=[dict(WEB, timeout="5")]),
             "edge_sites[0].routes[0] (app): timeout is '5'; it must be a duration such as 30s, 5m or 2160h",
