@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
@@ -28,6 +28,10 @@ LABELS = {"app.kubernetes.io/managed-by": "baremesh.edge", "app.kubernetes.io/co
 ISSUED_COMPONENT = "site-certificate"
 ISTIO_API = "networking.istio.io/v1"
 ACME_PATH = "/.well-known/acme-challenge/"
+# Beside the names that sites may have.
+REFUSAL_SUFFIX = ".misdirected"
+# Clients try again on a connection of its own; RFC 9110, section 15.5.20.
+_REFUSAL = {"match": [{"withoutHeaders": {":path": {"prefix": ACME_PATH}}}], "directResponse": {"status": 421}}
 DEFAULT_USAGES = ["digital signature", "key encipherment", "server auth"]
 
 
@@ -165,7 +169,14 @@ def _http_rules(site: Site, behind_proxy: bool) -> list[Object]:
     return [*(_matched(_http_route(route), secure=True) for route in site.routes), _matched(redirect, secure=False)]
 
 
-def virtual_services(sites: Sequence[Site], namespace: str, http_gateway: str, port: int = 443, behind_proxy: bool = False) -> list[Object]:
+def virtual_services(
+    sites: Sequence[Site],
+    namespace: str,
+    http_gateway: str,
+    port: int = 443,
+    behind_proxy: bool = False,
+    misdirected: Mapping[str, Sequence[str]] | None = None,
+) -> list[Object]:
     """Return the routes of each site, and what port 80 does for it.
 
     Args:
@@ -174,10 +185,18 @@ def virtual_services(sites: Sequence[Site], namespace: str, http_gateway: str, p
         http_gateway: Name of the Gateway of port 80; empty for no redirects.
         port: Port of the gateway's Service that ends TLS.
         behind_proxy: Whether a proxy in front ends TLS and says so in X-Forwarded-Proto.
+        misdirected: Hosts under wildcards of a site, by its name, that are not to be reached over its connections.
     """
     found = []
     for site in sites:
         hosts = list(site.hosts)
+        refused = list((misdirected or {}).get(site.name, ()))
+        if site.routes and refused:
+            # A host of its own in Envoy's table, so that neither letter case nor a port in the request passes by it.
+            places = {"": site.name, **({"-http": http_gateway} if site.redirect and http_gateway and behind_proxy else {})}
+            for suffix, gateway in places.items():
+                spec = {"hosts": refused, "gateways": [f"{namespace}/{gateway}"], "http": [_REFUSAL]}
+                found.append(_object(ISTIO_API, "VirtualService", site.name + REFUSAL_SUFFIX + suffix, namespace, site.name, spec))
         if site.routes:
             spec = {"hosts": hosts, "gateways": [f"{namespace}/{site.name}"], **_routes_of(site, port)}
             found.append(_object(ISTIO_API, "VirtualService", site.name, namespace, site.name, spec))
