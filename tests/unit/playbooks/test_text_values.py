@@ -79,6 +79,8 @@ ROLES = {
         "istio_gateway_values": {"podAnnotations": {"a": "b"}},
         "istio_gateways": [{"name": "one", "ports": [{"name": "https", "port": 443}]}],
         "istio_ingress_gateway": {"name": "one", "namespace": "istio-ingress", "selector": {"istio": "one"}},
+        "istio_ingress_policy": True,
+        "istio_ingress_users": ["system:serviceaccount:cert-manager:cert-manager"],
         "istio_istiod_values": {"meshConfig": {"accessLogFile": "/dev/stdout"}},
         "istio_remove_crds": True,
         "istio_wait_timeout": 5,
