@@ -75,10 +75,16 @@ ROLES = {
     },
     "istio": {
         "istio_base_values": {},
+        "istio_connection_settings": {"profile": "EDGE"},
         "istio_gateway_replicas": 1,
         "istio_gateway_values": {"podAnnotations": {"a": "b"}},
         "istio_gateways": [{"name": "one", "ports": [{"name": "https", "port": 443}]}],
-        "istio_ingress_gateway": {"name": "one", "namespace": "istio-ingress", "selector": {"istio": "one"}},
+        "istio_ingress_gateway": {
+            "name": "one",
+            "namespace": "istio-ingress",
+            "selector": {"istio": "one"},
+            "connection_settings": "{profile: EDGE}",
+        },
         "istio_ingress_policy": True,
         "istio_ingress_users": ["system:serviceaccount:cert-manager:cert-manager"],
         "istio_istiod_values": {"meshConfig": {"accessLogFile": "/dev/stdout"}},
