@@ -64,6 +64,7 @@ ROLES = {
     },
     "host_ports": {
         "host_ports_close_nodeports": True,
+        "host_ports_filtered_elsewhere": False,
         "host_ports_firewall": False,
         "host_ports_firewalld_zones": [],
         "host_ports_nodeport_sources": ["10.0.0.0/8"],
