@@ -29,7 +29,7 @@ class _Server:
     gateway: str
     port: Any
     mode: str
-    hosts: Sequence[str]
+    hosts: tuple[str, ...]
 
     @property
     def asks(self) -> int:
@@ -45,7 +45,9 @@ def _servers(gateways: Iterable[Raw], labels: Raw) -> Iterator[_Server]:
             tls = server.get("tls") or {}
             if not tls.get("httpsRedirect"):
                 mode = str(tls.get("mode") or "SIMPLE")
-                yield _Server(full_name(gateway), (server.get("port") or {}).get("number"), mode, [*map(bare, server.get("hosts") or [])])
+                yield _Server(
+                    full_name(gateway), (server.get("port") or {}).get("number"), mode, tuple(map(bare, server.get("hosts") or []))
+                )
 
 
 def _place_fits(match: Raw, server: _Server, space: str) -> bool:
@@ -96,25 +98,23 @@ def bypassed(gateways: Iterable[Raw], services: Sequence[Raw], labels: Raw, clus
         cluster_domain: Domain that completes the names of Services.
     """
     servers = list(_servers(gateways, labels))
-    for strict in (server for server in servers if server.mode in _JUDGED):
-        for host in strict.hosts:
-            behind = _reached(strict, host, services, cluster_domain)
-            for other in servers:
-                wide = [name for name in other.hosts if name != host and matches(host, name)]
-                if other.asks >= strict.asks or not wide or host in other.hosts:
-                    continue
-                for name in sorted(behind & _reached(other, host, services, cluster_domain)):
-                    yield (
-                        f"Gateway {other.gateway} brings requests for {host} to {name} by its hosts '{wide[0]}' on port {other.port}, past "
-                        f"the client certificate that Gateway {strict.gateway} asks for; add a VirtualService with hosts [{host}], "
-                        f"gateways [{other.gateway}] and http [{{directResponse: {{status: 421}}}}], or name its hosts one by one"
-                    )
+    wild = [server for server in servers if any(host.startswith("*") for host in server.hosts)]
+    for strict, host in ((server, host) for server in servers if server.mode in _JUDGED for host in server.hosts):
+        weaker = [other for other in wild if other.asks < strict.asks and host not in other.hosts]
+        wider = {other: name for other in weaker for name in other.hosts if matches(host, name)}
+        behind = _reached(strict, host, services, cluster_domain) if wider else set()
+        for other, pattern in wider.items():
+            for name in sorted(behind & _reached(other, host, services, cluster_domain)):
+                yield (
+                    f"Gateway {other.gateway} brings requests for {host} to {name} by its hosts '{pattern}' on port {other.port}, past the "
+                    f"client certificate that Gateway {strict.gateway} asks for; add a VirtualService with hosts [{host}], "
+                    f"gateways [{other.gateway}] and http [{{directResponse: {{status: 421}}}}], or name its hosts one by one"
+                )
 
 
-def covered(subjects: Iterable[Any], hosts: Sequence[str], name: str) -> list[str]:
+def covered(subjects: Iterable[Any], site: Any) -> list[str]:
     """Return the hosts under wildcards of a site whose clients another subject judges itself."""
-    judged = (
-        subject for subject in subjects if subject.mode in (*_JUDGED, "PASSTHROUGH") and (subject.kind, subject.name) != ("site", name)
-    )
-    found = (host for subject in judged for host in subject.hosts if host not in hosts and any(matches(host, wide) for wide in hosts))
+    wild = [host for host in site.hosts if host.startswith("*")]
+    judged = (subject for subject in subjects if wild and subject.mode in (*_JUDGED, "PASSTHROUGH"))
+    found = (host for subject in judged for host in subject.hosts if host not in site.hosts and any(matches(host, wide) for wide in wild))
     return list(dict.fromkeys(found))

@@ -251,6 +251,12 @@ class Plan:
             "gateway_destination_rules": [],
         }
 
+    def _policies(self) -> list[Object]:
+        """Return what keeps VirtualServices of others off the sites; those of the namespaces of raw ones may join."""
+        settings = self.settings
+        spaces = [_key(route)[0] for route in settings.manifests["gateway_virtual_services"]]
+        return objects.route_policies(self.sites, settings.namespace, settings.http_gateway, [*settings.route_namespaces, *spaces])
+
     def _misdirected(self) -> dict[str, list[str]]:
         """Return the hosts that wildcards of a site must not answer, by its name, but for those that a raw route names itself."""
         raw, space = self.settings.manifests, self.settings.namespace
@@ -259,7 +265,7 @@ class Plan:
             (name, host) for route in raw["gateway_virtual_services"] for name in gateways_of(route) for host in route["spec"]["hosts"]
         }
         return {
-            site.name: [host for host in covered(subjects, site.hosts, site.name) if (f"{space}/{site.name}", host) not in routed]
+            site.name: [host for host in covered(subjects, site) if (f"{space}/{site.name}", host) not in routed]
             for site in self.sites
             if site.credential
         }
@@ -432,6 +438,7 @@ class Plan:
             "destination_rules": rules,
             # A route to a subset that no rule defines answers 503, so the rules come first.
             "gateway_objects": [*rules, *gateways, *routes],
+            "policies": self._policies(),
             "credentials": _credentials(gateways, self.names),
             "server_names": list(dict.fromkeys(name for subject in terminating for name in subject.server_names)),
             "endpoints": _endpoints(subjects, self.settings),

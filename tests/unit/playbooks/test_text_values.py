@@ -58,6 +58,7 @@ ROLES = {
     "gateway": {
         "gateway_destination_rules": [],
         "gateway_gateways": [],
+        "gateway_route_namespaces": ["apps"],
         "gateway_virtual_services": [],
         "gateway_wait_for_credentials": True,
         "gateway_wait_timeout": 5,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._client_certificates import bypassed
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 
@@ -281,6 +282,55 @@ def test_a_server_that_lets_in_whom_its_issuer_knows_is_warned_of(sites, gateway
 )
 def test_a_server_that_knows_its_clients_is_not(sites, gateways):
     assert warnings(*sites, gateway_gateways=gateways) == []
+
+
+# --- VirtualServices of other namespaces
+
+
+def policy(*sites, **variables):
+    found = plan(*sites, **variables)
+    assert found["findings"] == []
+    return found["policies"]
+
+
+def test_others_do_not_join_the_gateways_of_sites():
+    made, binding = policy(site("app", "app.example.com"), site("later", "later.example.com", routes=[], redirect=False))
+    assert (made["kind"], binding["kind"]) == ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+    assert binding["spec"] == {"policyName": made["metadata"]["name"], "validationActions": ["Deny"]}
+    joins, on_80 = [check["expression"] for check in made["spec"]["validations"]]
+    # A site without routes is there for those of others.
+    assert joins == '!has(object.spec.gateways) || !object.spec.gateways.exists(name, name in ["istio-ingress/app"])'
+    assert on_80.endswith('name == "istio-ingress/edge-http") || !object.spec.hosts.exists(host, host in ["app.example.com"])')
+    (free,) = made["spec"]["matchConstraints"]["namespaceSelector"]["matchExpressions"]
+    assert (free["operator"], free["values"]) == ("NotIn", [NS])
+    assert all("\n" not in check["message"] for check in made["spec"]["validations"])
+
+
+def test_namespaces_that_may_join():
+    apps = raw_route("mine", ["mine.example.org"], [f"{NS}/app"])
+    apps["metadata"]["namespace"] = "apps"
+    made, _binding = policy(site("app", "app.example.com"), gateway_virtual_services=[apps], gateway_route_namespaces="team-a, team-b")
+    (free,) = made["spec"]["matchConstraints"]["namespaceSelector"]["matchExpressions"]
+    assert free["values"] == ["apps", NS, "team-a", "team-b"]
+
+
+@pytest.mark.parametrize(
+    ("sites", "variables"),
+    [
+        ([site("app", "app.example.com")], {"gateway_route_namespaces": ["*"]}),
+        ([site("later", "later.example.com", routes=[])], {}),
+        ([], {}),
+    ],
+)
+def test_where_all_may_join_there_is_no_policy(sites, variables):
+    assert policy(*sites, **variables) == []
+
+
+def test_more_sites_than_an_expression_can_hold_are_served_without_it(monkeypatch):
+    sites = [site(f"site-{number}", f"{number}.example.com") for number in range(10)]
+    assert len(policy(*sites)) == 2
+    monkeypatch.setattr(_site_objects, "_LONGEST_EXPRESSION", 200)
+    assert policy(*sites) == []
 
 
 LABEL = st.sampled_from(["a", "b", "*"])
