@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
+
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model as host_ports
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
@@ -32,7 +34,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
     read_dict,
     read_list,
 )
-from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import plain_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import plain_findings, read_host_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._runs import this_run
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import support_warning, version_findings
 
@@ -166,12 +168,12 @@ def _ports(settings: Settings, findings: list[str]) -> list[int]:
 def _bypasses(settings: Settings) -> list[str]:
     """Return a sentence for each way past the sources of host ports, long before their role comes."""
     proxied = settings.get("proxied_nodeports") or []
-    ports = read_list(settings.get("host_ports_ports")) or [{"port": port, "node_port": to} for port, to in zip((80, 443), proxied)]
+    ports = settings.get("host_ports_ports") or [{"port": port, "node_port": to} for port, to in zip((80, 443), proxied)]
     if not ports or settings.get("host_ports_filtered_elsewhere"):
         return []
     try:
-        desired = host_ports.parse(ports, bool(settings.get("host_ports_close_nodeports")), (), "host_ports_")
-    except (host_ports.HostPortsError, AttributeError):
+        desired = read_host_ports(ports, "host_ports_ports", bool(settings.get("host_ports_close_nodeports")))
+    except (host_ports.HostPortsError, AnsibleFilterError):
         return []  # That role says what is wrong with them.
     return host_ports.bypasses(desired, str(settings.get("host_ports_backend")), proxied, "host_ports_")
 

@@ -100,9 +100,9 @@ def _proxy_config(fields: Fields, version: str) -> dict[str, Any]:
         topology["proxyProtocol"] = {}
     config = {"gatewayTopology": topology} if topology else {}
     connections = fields.mapping("connection_settings")
+    for problem in judge(_CONNECTION_SETTINGS, connections, "connection_settings", is_of("istio", version)) if connections else ():
+        fields.report(problem)
     if connections and (minor_of(version) or (0, 0)) >= _FIRST_WITH_CONNECTION_SETTINGS:
-        for problem in judge(_CONNECTION_SETTINGS, connections, "connection_settings", is_of("istio", version)):
-            fields.report(problem)
         config["connectionSettings"] = dict(connections)
     return config
 
