@@ -54,6 +54,18 @@ options:
         V(loadbalancer). The rules would take its connections away.
     type: bool
     default: false
+  refuse_bypasses:
+    description:
+      - Whether to fail where clients that sources leave out reach what is behind a port by another way. It is the NodePort, unless
+        O(close_nodeports) is set; the port of the program, with the backend V(iptables); and every way with V(loadbalancer), which has no
+        rules.
+    type: bool
+    default: false
+  proxied_nodeports:
+    description: NodePorts behind which the gateway believes what a proxy says of clients. With O(refuse_bypasses) their ports need sources.
+    type: list
+    elements: int
+    default: []
   firewall:
     description: What has to be open in firewalld and ufw, as M(baremesh.edge.host_ports_firewall) would set it. Not compared unless given.
     type: dict
@@ -294,6 +306,8 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "files": {"type": "list", "elements": "path", "default": []},
         "units": {"type": "list", "elements": "str", "default": []},
         "refuse_held_ports": {"type": "bool", "default": False},
+        "refuse_bypasses": {"type": "bool", "default": False},
+        "proxied_nodeports": {"type": "list", "elements": "int", "default": []},
         "firewall": {"type": "dict", "options": openings},
         "verify": {"type": "str", "default": "auto"},
         "connect": {"type": "str", "choices": ["always", "settled", "never"], "default": "always"},

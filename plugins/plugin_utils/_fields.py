@@ -18,11 +18,13 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._schemas import judg
 Raw = Mapping[str, Any]
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
-_NAME = re.compile(rf"^{_LABEL}$")
-_HOST = re.compile(rf"^(\*\.)?{_LABEL}(\.{_LABEL})+$")
-_SERVICE = re.compile(rf"^{_LABEL}(\.{_LABEL})*$")
-_DURATION = re.compile(r"^([0-9]+(\.[0-9]+)?(h|m|s|ms))+$")
-_ADDRESS = re.compile(r"^[0-9.]+$")
+# All for fullmatch: $ would let a line break at the end pass.
+_NAME = re.compile(_LABEL)
+_HOST = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})+")
+_SERVICE = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(h|m|s|ms))+")
+_ADDRESS = re.compile(r"[0-9.]+")
+_PATH = re.compile(r"/[^\x00-\x1f\x7f]*")
 _PEM = "-----BEGIN CERTIFICATE-----"
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
@@ -53,7 +55,7 @@ class Fields:
     def __init__(self, raw: Raw, place: str, findings: list[str], title: str = "") -> None:
         self.raw = raw
         self.place = place
-        self.title = title
+        self.title = title if title.isprintable() else ""
         self.findings = findings
 
     def report(self, problem: str) -> None:
@@ -104,19 +106,22 @@ class Fields:
     def _matching(self, key: str, pattern: re.Pattern[str], expected: str, required: bool = False) -> str | None:
         value = self.text(key, required)
         if value is not None and not pattern.fullmatch(value):
-            self.report(f"{key} is '{value}'; it must be {expected}")
+            self.report(f"{key} is {value!r}; {expected}")
             return None
         return value
 
     def name(self, key: str, required: bool = False, limit: int = 63) -> str | None:
-        value = self._matching(key, _NAME, "a DNS label: lower case letters, digits and '-', at most 63 characters", required)
+        value = self._matching(key, _NAME, "it must be a DNS label: lower case letters, digits and '-', at most 63 characters", required)
         if value is not None and len(value) > limit:
             self.report(f"{key} '{value}' has {len(value)} characters; at most {limit} are allowed")
             return None
         return value
 
     def duration(self, key: str) -> str | None:
-        return self._matching(key, _DURATION, "a duration such as 30s, 5m or 2160h")
+        return self._matching(key, _DURATION, "it must be a duration such as 30s, 5m or 2160h")
+
+    def path(self, key: str, required: bool = False, expected: str = "a path begins with / and has no control characters") -> str | None:
+        return self._matching(key, _PATH, expected, required)
 
     def choice(self, key: str, allowed: Collection[str]) -> str | None:
         value = self.text(key)
@@ -182,13 +187,13 @@ class Fields:
     def _host_problem(self, value: str) -> str | None:
         if "/" in value or ":" in value:
             return "a host name has no scheme, port or path"
-        if _ADDRESS.match(value):
+        if _ADDRESS.fullmatch(value):
             return "an address is not a host name, and no certificate is issued for it here"
-        if not value.isascii() and _HOST.match(_ascii_name(value)):
+        if not value.isascii() and _HOST.fullmatch(_ascii_name(value)):
             return f"write '{_ascii_name(value)}', which is its name in DNS"
-        if value != value.lower() and _HOST.match(value.lower()):
+        if value != value.lower() and _HOST.fullmatch(value.lower()):
             return f"write '{value.lower()}'"
-        if len(value) > 253 or not _HOST.match(value):
+        if len(value) > 253 or not _HOST.fullmatch(value):
             return "it must be a DNS name such as app.example.com or *.example.com"
         return None
 
@@ -196,7 +201,7 @@ class Fields:
         value = self.text(key)
         problem = self._host_problem(value) if value is not None else None
         if problem:
-            self.report(f"{key} is '{value}'; {problem}")
+            self.report(f"{key} is {value!r}; {problem}")
             return None
         return value
 
@@ -205,7 +210,7 @@ class Fields:
         for value in self.sequence(key, required=True):
             problem = self._host_problem(str(value)) if isinstance(value, str) else "it must be a DNS name"
             if problem:
-                self.report(f"{key} has '{value}'; {problem}")
+                self.report(f"{key} has {str(value)!r}; {problem}")
             elif value in found:
                 self.report(f"{key} has '{value}' twice")
             else:
@@ -217,7 +222,7 @@ class Fields:
 
         Istio takes every name with a dot for a full one, so C(api.default) would match no Service.
         """
-        value = self._matching(key, _SERVICE, "SERVICE.NAMESPACE, or a full host name", required=True)
+        value = self._matching(key, _SERVICE, "it must be SERVICE.NAMESPACE, or a full host name", required=True)
         if value is None:
             return None
         parts = value.split(".")

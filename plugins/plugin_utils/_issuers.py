@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -89,11 +90,11 @@ def _ca_bundle(at: Fields) -> str | None:
 
 def _acme(at: Fields, name: str, email: str, default_solvers: Sequence[Raw], strict: bool | None) -> Object:
     server = at.text("server", required=True) or ""
-    if server and not server.startswith(("https://", "http://")):
-        at.report(f"server is '{server}'; it must be the URL of an ACME directory")
+    if server and not re.fullmatch(r"https?://[^\s/]\S*", server):
+        at.report(f"server is {server!r}; it must be the URL of an ACME directory")
     contact = at.text("email") or email
-    if contact and ("@" not in contact or " " in contact):
-        at.report(f"email is '{contact}'; it must be an address such as ops@example.com")
+    if contact and not re.fullmatch(r"\S+@\S+", contact):
+        at.report(f"email is {contact!r}; it must be an address such as ops@example.com")
     if strict is not None:
         at.fits("ClusterIssuer.acme.solvers", at.raw.get("solvers"), strict)
         at.fits("ClusterIssuer.acme.externalAccountBinding", at.raw.get("external_account"), strict, "external_account")

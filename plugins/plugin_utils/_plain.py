@@ -13,7 +13,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from jinja2.exceptions import UndefinedError
 
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPortsError, networks, parse
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPorts, HostPortsError, networks, parse
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import refusal
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_list, list_finding, read_dict, read_list
@@ -27,7 +27,7 @@ def _form(pattern: str, expected: str) -> Callable[[Fields, str], None]:
 
     def judge(fields: Fields, variable: str) -> None:
         if not re.fullmatch(pattern, str(fields.raw[variable])):
-            fields.report(f"{variable} is '{fields.raw[variable]}'; it must be {expected}")
+            fields.report(f"{variable} is {str(fields.raw[variable])!r}; it must be {expected}")
 
     return judge
 
@@ -44,9 +44,12 @@ def _name(fields: Fields, variable: str) -> None:
     fields.name(variable)
 
 
+_PATH = re.compile(r"/[^\x00-\x1f\x7f]*")
+
+
 def _own_folder(fields: Fields, variable: str) -> None:
     value = str(fields.raw[variable])
-    if not value.startswith("/"):
+    if not _PATH.fullmatch(value):
         fields.report(f"{variable} is '{value}'; it must be an absolute path")
     elif refusal(value, here=False):
         fields.report(f"{variable} is '{value}', but {refusal(value, here=False)}; it must be a folder of its own")
@@ -69,9 +72,16 @@ def _reader(read: Callable[[Any, str], Any]) -> Callable[[Fields, str], None]:
     return judge
 
 
-def _host_ports(value: Any, variable: str) -> None:
+def read_host_ports(value: Any, variable: str, close_nodeports: bool = False) -> HostPorts:
+    """Return the host ports that a variable names.
+
+    Raises:
+        AnsibleFilterError: it is not a list of dictionaries.
+        HostPortsError: an entry cannot be.
+    """
     entries = as_list(value, variable, dictionaries=True)
-    parse([{**entry, "sources": read_list(entry.get("sources"))} for entry in entries], prefix=variable.removesuffix("ports"))
+    named = [{**entry, "sources": read_list(entry.get("sources"))} for entry in entries]
+    return parse(named, close_nodeports, prefix=variable.removesuffix("ports"))
 
 
 def _gateways(fields: Fields, variable: str) -> None:
@@ -82,6 +92,11 @@ def _gateways(fields: Fields, variable: str) -> None:
     fields.findings += [text.replace("istio_gateways[0]", variable) if one else text for text in found]
 
 
+def _connections(fields: Fields, variable: str) -> None:
+    found = gateway_releases([{"name": "a", "connection_settings": fields.raw[variable]}], {"namespace": "", "version": ""})[1]
+    fields.findings += [text.replace("istio_gateways[0] (a): connection_settings", variable) for text in found]
+
+
 _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _number(1, 65535): "edge_http_node_port edge_https_node_port",
     _number(1, 86400): "edge_wait_timeout cert_manager_wait_timeout certificate_wait_timeout gateway_wait_timeout istio_wait_timeout "
@@ -89,24 +104,26 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _number(1, 1000): "istio_gateway_replicas renewal_batch_size",
     _form(r"(?!0*\.?0*$)\d+(\.\d+)?", "a number of seconds above 0"): "preflight_max_clock_skew",
     _switch: "edge_allow_no_sites edge_live_progress edge_reset_k3s api_client_install cert_manager_remove_crds certificate_fail_fast "
-    "certificate_http01_preflight certificate_prune_secrets gateway_wait_for_credentials host_ports_close_nodeports host_ports_firewall "
-    "host_ports_refuse_held_ports istio_remove_crds k3s_airgap_images k3s_allow_any_version_step k3s_firewall k3s_remove_node "
-    "k3s_remove_node_identity k3s_wait preflight_serves_ipv6 renewal_http01_preflight report_fail",
+    "certificate_http01_preflight certificate_prune_secrets gateway_wait_for_credentials host_ports_close_nodeports "
+    "host_ports_filtered_elsewhere host_ports_firewall host_ports_refuse_held_ports istio_ingress_policy istio_remove_crds "
+    "k3s_airgap_images k3s_allow_any_version_step k3s_firewall k3s_remove_node k3s_remove_node_identity k3s_wait preflight_serves_ipv6 "
+    "renewal_http01_preflight report_fail",
     _form(r"(?i)true|false|yes|no|auto", "true, false or auto"): "host_ports_verify",
     _form("nftables|iptables|loadbalancer|auto", "nftables, iptables, loadbalancer or auto"): "host_ports_backend",
     _form("Local|Cluster", "Local or Cluster"): "istio_gateway_external_traffic_policy",
     _name: "cert_manager_namespace edge_instance edge_istio_namespace",
     _form(rf"{_LABEL}(\.{_LABEL})*", "a name of lower case letters, digits, '-' and '.'"): "istio_ingress_class",
-    _form(r"(?s)/.*", "an absolute path"): "cert_manager_chart_dir edge_helm edge_kubeconfig edge_tools_dir istio_chart_dir k3s_bin_dir",
+    _form(_PATH.pattern, "an absolute path"): "cert_manager_chart_dir edge_helm edge_kubeconfig edge_tools_dir istio_chart_dir k3s_bin_dir",
     _own_folder: "k3s_data_dir",
     _form(
         r"(?i)[a-z][a-z0-9+.-]*://[^\s/]\S*|file:///\S*", "an address with its scheme, such as https://mirror.example.com/k3s"
     ): "api_client_helm_url cert_manager_chart_repository istio_chart_repository k3s_release_url k3s_server_url",
     _form(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as v3.21.4"): "api_client_helm_version",
     _list: "cert_manager_used_issuers edge_host_addresses edge_hosts edge_server_hosts host_ports_firewalld_zones host_ports_packages "
-    "host_ports_verify_addresses k3s_firewall_sources renewal_names",
+    "host_ports_verify_addresses istio_ingress_users k3s_firewall_sources renewal_names",
     _reader(lambda value, variable: networks(as_list(value, variable), variable)): "host_ports_nodeport_sources",
-    _reader(_host_ports): "host_ports_ports",
+    _reader(read_host_ports): "host_ports_ports",
+    _connections: "istio_connection_settings",
     _gateways: "istio_gateways istio_ingress_gateway",
 }
 RULES = {variable: rule for rule, variables in _RULES.items() for variable in variables.split()}

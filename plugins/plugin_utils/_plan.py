@@ -11,14 +11,23 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import Cluster, explain
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import Cluster, explain, full_name, gateways_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import authority_of, surprises
+from ansible_collections.baremesh.edge.plugins.plugin_utils._client_certificates import bypassed, covered
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETSENCRYPT, issuer_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS, Settings, asked_by, issuer_of, read_settings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import TLS_VERSIONS, Site, asked_of, read_sites, rewrite_warnings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
+    CA_SUFFIX,
+    MUTUAL_MODES,
+    TLS_VERSIONS,
+    Site,
+    asked_of,
+    read_sites,
+    rewrite_warnings,
+)
 
 Object = dict[str, Any]
 
@@ -207,7 +216,9 @@ def _reuse_warnings(subjects: Iterable[Subject]) -> list[str]:
         zones = {host[1:] for host in wide.hosts if host.startswith("*.")}
         for other in terminating if zones else ():
             under = [host for host in other.hosts if f".{host.partition('.')[2]}" in zones and not host.startswith("*.")]
-            if under and other is not wide and not set(other.secrets) & set(wide.secrets):
+            # Where a site has the wildcard, its refusal makes browsers ask again on a connection of its own.
+            refused = wide.kind == "site" and other.mode in MUTUAL_MODES
+            if under and other is not wide and not refused and not set(other.secrets) & set(wide.secrets):
                 # A certificate for the wildcard is for the other name, too.
                 instead = f"name the hosts of {wide.name} one by one"
                 found.append((f"both have a certificate for {', '.join(under)}", [wide.name, other.name], instead))
@@ -234,8 +245,29 @@ class Plan:
         return {
             "certificate_certificates": objects.certificates(sites, space, kinds, settings.private_key),
             "gateway_gateways": objects.gateways(sites, space, settings.selector, settings.port),
-            "gateway_virtual_services": objects.virtual_services(sites, space, settings.http_gateway, settings.port, behind_proxy),
+            "gateway_virtual_services": objects.virtual_services(
+                sites, space, settings.http_gateway, settings.port, behind_proxy, self._misdirected()
+            ),
             "gateway_destination_rules": [],
+        }
+
+    def _policies(self) -> list[Object]:
+        """Return what keeps VirtualServices of others off the sites; those of the namespaces of raw ones may join."""
+        settings = self.settings
+        spaces = [_key(route)[0] for route in settings.manifests["gateway_virtual_services"]]
+        return objects.route_policies(self.sites, settings.namespace, settings.http_gateway, [*settings.route_namespaces, *spaces])
+
+    def _misdirected(self) -> dict[str, list[str]]:
+        """Return the hosts that wildcards of a site must not answer, by its name, but for those that a raw route names itself."""
+        raw, space = self.settings.manifests, self.settings.namespace
+        subjects = [*_site_subjects(self.sites), *_gateway_subjects(raw["gateway_gateways"], self.settings)]
+        routed = {
+            (name, host) for route in raw["gateway_virtual_services"] for name in gateways_of(route) for host in route["spec"]["hosts"]
+        }
+        return {
+            site.name: [host for host in covered(subjects, site) if (f"{space}/{site.name}", host) not in routed]
+            for site in self.sites
+            if site.credential
         }
 
     def all_of(self, variable: str) -> list[Object]:
@@ -265,22 +297,50 @@ class Plan:
                 for given in self.settings.manifests[variable]
                 if _key(given) in own
             ]
-        return found + [text for text, sure in self._swallowed() if sure]
+        return found + [text for text, sure in self._swallowed() if sure] + self._bypassed()
 
     def nothing(self) -> list[str]:
         """Return a sentence where there is neither a site nor a raw manifest, so that a run would serve nothing."""
         variables = [*self.settings.manifests]
         return [] if self.sites or any(self.settings.manifests.values()) else [_NOTHING.format(", ".join(variables))]
 
+    def _all_gateways(self) -> list[Object]:
+        """Return all Gateways that are known, with that of port 80."""
+        shared = {"servers": [{"port": {"number": 80}, "hosts": ["*"]}]} if self.settings.http_gateway else {}
+        metadata = {"name": self.settings.http_gateway, "namespace": self.settings.namespace}
+        return [{"metadata": metadata, "spec": shared}, *self.all_of("gateway_gateways")]
+
+    def _bypassed(self) -> list[str]:
+        """Return a sentence for each raw manifest that brings requests past the client certificate that another server asks for."""
+        if not self.settings.manifests["gateway_gateways"] and not self.settings.manifests["gateway_virtual_services"]:
+            return []
+        routes = self.all_of("gateway_virtual_services")
+        return list(bypassed(self._all_gateways(), routes, self.settings.selector, self.settings.cluster_domain))
+
+    def _open_to_issuer(self) -> list[str]:
+        """Return a sentence for each server whose clients are judged by the issuer of its own certificate, of whatever name they are."""
+        found = []
+        own = {secret["metadata"]["name"] for secret in objects.ca_secrets(self.sites, self.settings.namespace)}
+        for gateway in self.all_of("gateway_gateways"):
+            for tls in (server.get("tls") or {} for server in (gateway.get("spec") or {}).get("servers") or []):
+                secret = next(iter(_secrets_of(tls)), "")
+                issuer = issuer_of(self.names.owners.get(secret, {}), self.settings.issuers)
+                judged = tls.get("subjectAltNames") or tls.get("caCertCredentialName") or secret + CA_SUFFIX in own
+                if tls.get("mode") in MUTUAL_MODES and issuer and not issuer.acme and not judged:
+                    found.append(
+                        f"Gateway {full_name(gateway)}: its mode is {tls['mode']}, and everybody who may get a certificate of issuer "
+                        f"'{issuer.name}' is let in unless a Secret '{secret}{CA_SUFFIX}' holds another authority; name the clients in "
+                        "subjectAltNames, or make that Secret"
+                    )
+        return found
+
     def _swallowed(self) -> list[tuple[str, bool]]:
         """Return a sentence for each object that takes challenges from the solver, and whether the issuer knows no other way."""
         if not self.settings.manifests["gateway_gateways"] and not self.settings.manifests["gateway_virtual_services"]:
             return []
         settings, space = self.settings, self.settings.namespace
-        shared = {"servers": [{"port": {"number": 80}, "hosts": ["*"]}]} if settings.http_gateway else {}
-        gateways = [{"metadata": {"name": settings.http_gateway, "namespace": space}, "spec": shared}, *self.all_of("gateway_gateways")]
         routes = self.all_of("gateway_virtual_services")
-        cluster = Cluster(dict(settings.selector), space, gateways=gateways, virtual_services=routes)
+        cluster = Cluster(dict(settings.selector), space, gateways=self._all_gateways(), virtual_services=routes)
         found: dict[tuple[str, bool], list[str]] = {}
         for certificate in self.all_of("certificate_certificates"):
             issuer = settings.issuers.get(_cluster_issuer(certificate) or "")
@@ -298,6 +358,7 @@ class Plan:
                 *self._surprises(),
                 *rewrite_warnings(self.sites),
                 *_reuse_warnings(self.names.subjects),
+                *self._open_to_issuer(),
                 *(text for text, sure in self._swallowed() if not sure),
             ],
             "names": self._names_in_dns(),
@@ -383,6 +444,7 @@ class Plan:
             "destination_rules": rules,
             # A route to a subset that no rule defines answers 503, so the rules come first.
             "gateway_objects": [*rules, *gateways, *routes],
+            "policies": self._policies(),
             "credentials": _credentials(gateways, self.names),
             "server_names": list(dict.fromkeys(name for subject in terminating for name in subject.server_names)),
             "endpoints": _endpoints(subjects, self.settings),

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model as host_ports
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
@@ -32,7 +35,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
     read_dict,
     read_list,
 )
-from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import plain_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import plain_findings, read_host_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._runs import this_run
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import support_warning, version_findings
 
@@ -169,6 +172,19 @@ def _ports(settings: Settings, findings: list[str]) -> list[int]:
     return ports
 
 
+def _bypasses(settings: Settings) -> list[str]:
+    """Return a sentence for each way past the sources of host ports, long before their role comes."""
+    proxied = settings.get("proxied_nodeports") or []
+    ports = settings.get("host_ports_ports") or [{"port": port, "node_port": to} for port, to in zip((80, 443), proxied)]
+    if not ports or settings.get("host_ports_filtered_elsewhere"):
+        return []
+    try:
+        desired = read_host_ports(ports, "host_ports_ports", bool(settings.get("host_ports_close_nodeports")))
+    except (host_ports.HostPortsError, AnsibleFilterError):
+        return []  # That role says what is wrong with them.
+    return host_ports.bypasses(desired, str(settings.get("host_ports_backend")), proxied, "host_ports_")
+
+
 def read(settings: Settings) -> Preflight:
     """Read the settings.
 
@@ -182,7 +198,7 @@ def read(settings: Settings) -> Preflight:
     findings: list[str] = []
     skip, ports = _skip(settings, own), _ports(settings, own)
     sites: Mapping[str, Any] = settings.get("plan") or {}
-    findings += [_sentence(finding) for finding in sites.get("findings") or ()]
+    findings += [_sentence(finding) for finding in [*(sites.get("findings") or ()), *_bypasses(settings)]]
     hosts = [str(address) for address in read_list(settings.get("edge_host_addresses")) or ()]
     given = settings.get("edge_addresses")
     # Unless given, they are those of the inventory, whose names need not be names in DNS.

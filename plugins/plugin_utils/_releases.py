@@ -12,13 +12,15 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
+from ansible_collections.baremesh.edge.plugins.plugin_utils._schemas import is_of, judge
+from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import minor_of
 
 KINDS = ("Deployment", "DaemonSet")
 SERVICE_TYPES = ("NodePort", "LoadBalancer", "ClusterIP")
 POLICIES = ("Local", "Cluster")
 _KEYS = (
     *("name", "namespace", "selector", "kind", "replicas", "service_type", "external_traffic_policy", "ports", "trusted_proxies"),
-    *("proxy_protocol", "values"),
+    *("proxy_protocol", "connection_settings", "values"),
 )
 _PORT_KEYS = ("name", "port", "target_port", "node_port", "protocol")
 # Health checks of a load balancer ask the status port. Among NodePorts it would be one more that is open on every host.
@@ -26,6 +28,26 @@ DEFAULT_PORTS = ({"name": "http2", "port": 80}, {"name": "https", "port": 443})
 STATUS_PORT = {"name": "status-port", "port": 15021}
 PROXY_CONFIG = "proxy.istio.io/config"
 MOST_PROXIES = 16
+# Istio's ProxyConfig.ConnectionSettings, which istiod before this version refuses to know, with the pod.
+_FIRST_WITH_CONNECTION_SETTINGS = (1, 31)
+_SECONDS = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?s$"}
+_COUNT = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
+_UNDERSCORES = [f"HEADERS_WITH_UNDERSCORES_{action}" for action in ("UNSPECIFIED", "ALLOW", "REJECT_REQUEST", "DROP_HEADER")]
+_SLASHES = ["PATH_WITH_ESCAPED_SLASHES_UNSPECIFIED", "KEEP_UNCHANGED", "REJECT_REQUEST", "UNESCAPE_AND_REDIRECT", "UNESCAPE_AND_FORWARD"]
+_CONNECTION_SETTINGS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "profile": {"type": "string", "enum": ["SIDECAR", "EDGE"]},
+        "httpHeadersWithUnderscoresAction": {"type": "string", "enum": _UNDERSCORES},
+        "httpMergeSlashes": {"type": "boolean"},
+        "httpPathWithEscapedSlashesAction": {"type": "string", "enum": _SLASHES},
+        **dict.fromkeys(("httpIdleTimeout", "httpMaxConnectionDuration", "httpDrainTimeout", "httpRequestTimeout"), _SECONDS),
+        **dict.fromkeys(("httpRequestHeadersTimeout", "httpStreamIdleTimeout", "httpMaxStreamDuration"), _SECONDS),
+        **dict.fromkeys(("listenerPerConnectionBufferLimitBytes", "clusterPerConnectionBufferLimitBytes"), _COUNT),
+        **dict.fromkeys(("httpMaxConcurrentStreams", "http2InitialStreamWindowSize", "http2InitialConnectionWindowSize"), _COUNT),
+        **dict.fromkeys(("listenerConnectionLimit", "globalDownstreamConnectionLimit"), _COUNT),
+    },
+}
 
 
 def merged(base: Any, over: Any) -> Any:
@@ -68,8 +90,8 @@ def _spread(labels: Raw) -> list[dict[str, Any]]:
     ]
 
 
-def _topology(fields: Fields) -> dict[str, Any]:
-    """Return what Envoy must know about the proxies in front of it.
+def _proxy_config(fields: Fields, version: str) -> dict[str, Any]:
+    """Return what Envoy must know about the proxies in front of it, and how it treats connections.
 
     As an annotation of the pods, and not in the mesh's defaults: Envoy reads it when it starts, so that pods have to be
     replaced, and only those of this gateway are.
@@ -80,15 +102,19 @@ def _topology(fields: Fields) -> dict[str, Any]:
         topology["numTrustedProxies"] = trusted
     if fields.boolean("proxy_protocol", False):
         topology["proxyProtocol"] = {}
-    if not topology:
-        return {}
-    return {"podAnnotations": {PROXY_CONFIG: json.dumps({"gatewayTopology": topology}, separators=(",", ":"))}}
+    config = {"gatewayTopology": topology} if topology else {}
+    connections = fields.mapping("connection_settings")
+    for problem in judge(_CONNECTION_SETTINGS, connections, "connection_settings", is_of("istio", version)) if connections else ():
+        fields.report(problem)
+    if connections and (minor_of(version) or (0, 0)) >= _FIRST_WITH_CONNECTION_SETTINGS:
+        config["connectionSettings"] = dict(connections)
+    return config
 
 
-def _own_topology(fields: Fields, topology: Raw, values: Raw) -> None:
-    """Report an annotation of the user's that would take the place of the role's."""
+def _own_topology(fields: Fields, config: Raw, values: Raw) -> None:
+    """Report an annotation of the user's that would take the place of what the role says of proxies."""
     annotations = values.get("podAnnotations")
-    if topology and isinstance(annotations, Mapping) and PROXY_CONFIG in annotations:
+    if "gatewayTopology" in config and isinstance(annotations, Mapping) and PROXY_CONFIG in annotations:
         fields.report(
             f"values have an annotation {PROXY_CONFIG} of their own, which would replace that of trusted_proxies and proxy_protocol; "
             "write gatewayTopology into it and leave these two out"
@@ -112,15 +138,16 @@ def _release(fields: Fields, namespace: str, version: str, common: Raw) -> dict[
         "autoscaling": {"enabled": False},
         "service": {"type": service_type, "ports": [_port(fields, port, index) for index, port in enumerate(ports)]},
     }
-    topology = _topology(fields)
-    values.update(topology)
+    config = _proxy_config(fields, version)
+    if config:
+        values["podAnnotations"] = {PROXY_CONFIG: json.dumps(config, separators=(",", ":"))}
     if policy and service_type != "ClusterIP":
         values["service"]["externalTrafficPolicy"] = policy
     if kind == "Deployment":
         values["replicaCount"] = replicas or 1
         values["topologySpreadConstraints"] = _spread({"app": selector.get("app", name)})
     given = merged(common, fields.mapping("values") or {})
-    _own_topology(fields, topology, given)
+    _own_topology(fields, config, given)
     return {
         "name": name,
         "namespace": fields.name("namespace") or namespace,
@@ -158,7 +185,9 @@ def _report_missing_proxies(fields: Fields, release: Raw, settings: Raw) -> None
     Behind a proxy that it does not know the gateway would redirect for ever, or answer nothing at all.
     """
     trusted, protocol = settings.get("trusted_proxies") or 0, bool(settings.get("proxy_protocol"))
-    if release["name"] == settings.get("ingress") and (trusted or protocol) and "podAnnotations" not in release["values"]:
+    annotations = release["values"].get("podAnnotations") or {}
+    known = any(key != PROXY_CONFIG or "gatewayTopology" in str(value) for key, value in annotations.items())
+    if release["name"] == settings.get("ingress") and (trusted or protocol) and not known:
         fields.report(
             "it leaves out the proxies in front, but "
             f"edge_trusted_proxies is {trusted} and edge_proxy_protocol is {str(protocol).lower()}; "

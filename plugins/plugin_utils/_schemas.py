@@ -133,7 +133,8 @@ def _scalar(schema: Schema, value: Any, path: str) -> Iterator[str]:
             limits = [f"at least {least}" if least is not None else "", f"at most {most}" if most is not None else ""]
             yield f"{path} is {value}; it must be {' and '.join(filter(None, limits))}"
         return
-    if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
+    # In Go, whose patterns these are, $ is the end, and in Python a line break may follow it.
+    if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"].replace("$", r"\Z"), value):
         yield f"{path} is {_shown(value)}; it must match {schema['pattern']}"
     if not isinstance(value, bool):
         unit = "characters" if isinstance(value, str) else "entries"

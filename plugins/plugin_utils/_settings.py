@@ -50,7 +50,10 @@ SPEC_RULES = {
 }
 # Whose schemas judge a kind.
 _COMPONENTS = {"Certificate": "cert_manager", "Gateway": "istio", "VirtualService": "istio", "DestinationRule": "istio"}
-_LISTS = ("cert_manager_issuers", "cert_manager_solvers", "edge_addresses", "edge_proxy_addresses", *MANIFESTS)
+_LISTS = (
+    *("cert_manager_issuers", "cert_manager_solvers", "edge_addresses", "edge_proxy_addresses", "gateway_route_namespaces"),
+    *MANIFESTS,
+)
 KEYS = (*DEFAULTS, "certificate_private_key", "istio_version", "cert_manager_version", *_LISTS)
 # The schema of labels and annotations.
 _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -70,6 +73,7 @@ class Settings:
     trusted_proxies: int
     proxy_protocol: bool
     proxy_addresses: tuple[str, ...]
+    route_namespaces: tuple[str, ...]
     private_key: Raw
     issuers: Mapping[str, Issuer]
     manifests: Mapping[str, list[Object]]
@@ -182,11 +186,12 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
         port=given.port("edge_gateway_port") or 0,
         http_gateway=given.text("edge_http_gateway") or "",
         cluster_domain=given.text("edge_cluster_domain", required=True) or "",
-        addresses=_addresses(given, "edge_addresses"),
+        addresses=_texts(given, "edge_addresses"),
         https_port=given.port("edge_https_port") or 0,
         trusted_proxies=proxies.integer("edge_trusted_proxies", 0, MOST_PROXIES) or 0,
         proxy_protocol=proxies.boolean("edge_proxy_protocol", False),
-        proxy_addresses=_addresses(given, "edge_proxy_addresses"),
+        proxy_addresses=_texts(given, "edge_proxy_addresses"),
+        route_namespaces=_texts(given, "gateway_route_namespaces"),
         private_key=private_key,
         issuers=issuers,
         manifests={
@@ -197,8 +202,8 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
     return settings, findings
 
 
-def _addresses(given: Fields, variable: str) -> tuple[str, ...]:
-    """Return addresses from a list, or from text that stands for one; whether each can be one is the business of a preflight."""
+def _texts(given: Fields, variable: str) -> tuple[str, ...]:
+    """Return the entries of a list, or of text that stands for one; whether an address can be one is the business of a preflight."""
     entries = read_list(given.raw.get(variable))
     if entries is None:
         given.findings.append(list_finding(given.raw[variable], variable))

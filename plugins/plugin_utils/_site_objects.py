@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
@@ -28,6 +29,13 @@ LABELS = {"app.kubernetes.io/managed-by": "baremesh.edge", "app.kubernetes.io/co
 ISSUED_COMPONENT = "site-certificate"
 ISTIO_API = "networking.istio.io/v1"
 ACME_PATH = "/.well-known/acme-challenge/"
+# Beside the names that sites may have.
+REFUSAL_SUFFIX = ".misdirected"
+# Clients try again on a connection of its own; RFC 9110, section 15.5.20.
+_REFUSAL = {"match": [{"withoutHeaders": {":path": {"prefix": ACME_PATH}}}], "directResponse": {"status": 421}}
+ADMISSION_API = "admissionregistration.k8s.io/v1"
+# Of an expression that the API server takes, with some room.
+_LONGEST_EXPRESSION = 90000
 DEFAULT_USAGES = ["digital signature", "key encipherment", "server auth"]
 
 
@@ -165,7 +173,14 @@ def _http_rules(site: Site, behind_proxy: bool) -> list[Object]:
     return [*(_matched(_http_route(route), secure=True) for route in site.routes), _matched(redirect, secure=False)]
 
 
-def virtual_services(sites: Sequence[Site], namespace: str, http_gateway: str, port: int = 443, behind_proxy: bool = False) -> list[Object]:
+def virtual_services(
+    sites: Sequence[Site],
+    namespace: str,
+    http_gateway: str,
+    port: int = 443,
+    behind_proxy: bool = False,
+    misdirected: Mapping[str, Sequence[str]] | None = None,
+) -> list[Object]:
     """Return the routes of each site, and what port 80 does for it.
 
     Args:
@@ -174,10 +189,18 @@ def virtual_services(sites: Sequence[Site], namespace: str, http_gateway: str, p
         http_gateway: Name of the Gateway of port 80; empty for no redirects.
         port: Port of the gateway's Service that ends TLS.
         behind_proxy: Whether a proxy in front ends TLS and says so in X-Forwarded-Proto.
+        misdirected: Hosts under wildcards of a site, by its name, that are not to be reached over its connections.
     """
     found = []
     for site in sites:
         hosts = list(site.hosts)
+        refused = list((misdirected or {}).get(site.name, ()))
+        if site.routes and refused:
+            # A host of its own in Envoy's table, so that neither letter case nor a port in the request passes by it.
+            places = {"": site.name, **({"-http": http_gateway} if site.redirect and http_gateway and behind_proxy else {})}
+            for suffix, gateway in places.items():
+                spec = {"hosts": refused, "gateways": [f"{namespace}/{gateway}"], "http": [_REFUSAL]}
+                found.append(_object(ISTIO_API, "VirtualService", site.name + REFUSAL_SUFFIX + suffix, namespace, site.name, spec))
         if site.routes:
             spec = {"hosts": hosts, "gateways": [f"{namespace}/{site.name}"], **_routes_of(site, port)}
             found.append(_object(ISTIO_API, "VirtualService", site.name, namespace, site.name, spec))
@@ -190,3 +213,60 @@ def virtual_services(sites: Sequence[Site], namespace: str, http_gateway: str, p
             name = site.name + REDIRECT_SUFFIX
             found.append(_object(ISTIO_API, "VirtualService", name, namespace, site.name, spec))
     return found
+
+
+def route_policies(sites: Sequence[Site], namespace: str, http_gateway: str, others: Sequence[str]) -> list[Object]:
+    """Return what keeps VirtualServices of other namespaces off the Gateways of sites that have routes, and their hosts off port 80.
+
+    A Gateway can name the namespaces itself, but istiod then no longer sees that another Gateway has the same host, and
+    Envoy refuses the listener of all sites.
+
+    Args:
+        sites: The sites.
+        namespace: Namespace of the Gateways.
+        http_gateway: Name of the Gateway of port 80, empty if there is none.
+        others: Namespaces whose VirtualServices may join; C(*) for all.
+
+    Returns:
+        A policy and its binding; nothing where there is nothing to keep off, or more than an expression can hold.
+    """
+    gateways = json.dumps([f"{namespace}/{site.name}" for site in sites if site.routes])
+    hosts = json.dumps([host for site in sites if site.redirect and http_gateway for host in site.hosts])
+    if "*" in others or not any(site.routes for site in sites) or max(len(gateways), len(hosts)) > _LONGEST_EXPRESSION:
+        return []
+    name, at_80 = f"baremesh-edge-routes-{namespace}", json.dumps(f"{namespace}/{http_gateway}")
+    none = "!has(object.spec.gateways) || !object.spec.gateways.exists(name, name"
+    said = f"belong to namespace {namespace}; gateway_route_namespaces names other namespaces whose VirtualServices may join"
+    checks = {f"the Gateways of sites {said}": f"{none} in {gateways})"}
+    checks[f"the hosts of sites on port 80 {said}"] = f"{none} == {at_80}) || !object.spec.hosts.exists(host, host in {hosts})"
+    free = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": sorted({namespace, *others})}
+    constraints = {
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": {"matchExpressions": [free]},
+        "objectSelector": {},
+        "resourceRules": [
+            {
+                "apiGroups": ["networking.istio.io"],
+                "apiVersions": ["v1"],
+                "operations": ["CREATE", "UPDATE"],
+                "resources": ["virtualservices"],
+                "scope": "*",
+            }
+        ],
+    }
+    spec = {
+        "failurePolicy": "Fail",
+        "matchConstraints": constraints,
+        "matchConditions": [{"name": "change", "expression": "oldObject == null || object.spec != oldObject.spec"}],
+        "validations": [{"expression": check, "message": text, "reason": "Forbidden"} for text, check in checks.items()],
+    }
+    metadata = {"name": name, "labels": dict(LABELS)}
+    return [
+        {"apiVersion": ADMISSION_API, "kind": "ValidatingAdmissionPolicy", "metadata": metadata, "spec": spec},
+        {
+            "apiVersion": ADMISSION_API,
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": metadata,
+            "spec": {"policyName": name, "validationActions": ["Deny"]},
+        },
+    ]

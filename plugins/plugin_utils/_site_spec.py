@@ -29,6 +29,7 @@ TLS: Options = {
     "mode": {"type": "str", "choices": ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", "PASSTHROUGH"], "default": "SIMPLE"},
     "credential": {"type": "str"},
     "ca_certificate": {"type": "str"},
+    "client_ca": {"type": "str", "choices": ["issuer"]},
     "min_version": {"type": "str", "choices": ["1.2", "1.3"]},
     "max_version": {"type": "str", "choices": ["1.2", "1.3"]},
     "cipher_suites": {"type": "list", "elements": "str"},

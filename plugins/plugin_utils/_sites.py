@@ -26,6 +26,8 @@ CIPHER_SUITES = (
 )
 # The value of certificate_private_key in role certificate.
 PRIVATE_KEY: Raw = {"algorithm": "ECDSA", "size": 256, "rotation_policy": "Always"}
+# Modes in which clients show a certificate.
+MUTUAL_MODES = ("MUTUAL", "OPTIONAL_MUTUAL")
 MATCHES = ("prefix", "exact", "regex")
 # The Gateway of port 80 is shared by all sites and made by the role istio.
 RESERVED_NAMES = ("edge-http",)
@@ -56,6 +58,7 @@ class Tls:
     mode: str = "SIMPLE"
     credential: str | None = None
     ca_certificate: str | None = None
+    client_ca: str | None = None
     min_version: str | None = None
     max_version: str | None = None
     cipher_suites: tuple[str, ...] = ()
@@ -107,21 +110,16 @@ def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -
     if len(given) > 1:
         at.report(f"has {' and '.join(given)}; a route is matched by one of {', '.join(MATCHES)}")
     match = given[0] if given else None
-    value = at.text(match, required=True) if match else ""
-    if match in ("prefix", "exact") and value and not value.startswith("/"):
-        at.report(f"{match} is '{value}'; a path begins with /")
+    value = (at.text if match == "regex" else at.path)(match, required=True) if match else ""
     if match == "regex" and value:
         for problem in regex_problems(value):
             at.report(problem)
-    rewrite = at.text("rewrite")
-    if rewrite is not None and not rewrite.startswith("/"):
-        at.report(f"rewrite is '{rewrite}'; a path begins with /")
     return Route(
         match=match,
         value=value or "",
         service=at.service("service", cluster_domain) or "",
         port=at.port("port") or 0,
-        rewrite=rewrite,
+        rewrite=at.path("rewrite"),
         timeout=_timeout(at),
         headers=_judged(at, "headers"),
         retries=_judged(at, "retries"),
@@ -164,6 +162,7 @@ def _tls(fields: Fields) -> Tls:
         mode=at.choice("mode", spec.TLS["mode"]["choices"]) or spec.TLS["mode"]["default"],
         credential=at.name("credential"),
         ca_certificate=at.pem_certificate("ca_certificate"),
+        client_ca=at.choice("client_ca", spec.TLS["client_ca"]["choices"]),
         min_version=at.choice("min_version", spec.TLS["min_version"]["choices"]),
         max_version=at.choice("max_version", spec.TLS["max_version"]["choices"]),
         cipher_suites=tuple(at.texts("cipher_suites")),
@@ -253,6 +252,28 @@ def _suites(fields: Fields, site: Site, algorithm: str) -> None:
         )
 
 
+def _client_authority(fields: Fields, site: Site, issuer: Issuer | None) -> None:
+    """Report a site that would let in nobody, or everybody who may get a certificate of its issuer."""
+    tls = site.tls
+    if tls.mode not in MUTUAL_MODES:
+        for key in ("ca_certificate", "client_ca"):
+            if getattr(tls, key):
+                fields.report(f"tls.{key} is for {' and '.join(MUTUAL_MODES)}, tls.mode is {tls.mode}")
+    elif tls.ca_certificate and tls.client_ca:
+        fields.report("tls has ca_certificate and client_ca; remove one of them")
+    elif issuer and not tls.ca_certificate:
+        start = f"tls.mode is {tls.mode} without tls.ca_certificate, and"
+        if issuer.acme:
+            fields.report(f"{start} ACME issuer '{site.issuer}' puts no ca.crt into the Secret")
+        elif not tls.client_ca or not tls.subject_alt_names:
+            fields.report(
+                f"{start} everybody who may get a certificate of issuer '{site.issuer}' would be let in; give tls.ca_certificate, the "
+                "authority of your clients, or tls.client_ca: issuer with the names of clients in tls.subject_alt_names"
+            )
+    elif tls.client_ca and not site.issuer:
+        fields.report("tls.client_ca is 'issuer', and the site has no issuer; give tls.ca_certificate")
+
+
 def _agreement(fields: Fields, site: Site, issuers: Mapping[str, Issuer] | None, private_key: Raw) -> None:
     """Report fields that are fine alone and wrong together."""
     issuer = (issuers or {}).get(site.issuer or "")
@@ -261,13 +282,7 @@ def _agreement(fields: Fields, site: Site, issuers: Mapping[str, Issuer] | None,
         for problem in rules.problems(asked, issuer):
             fields.report(problem)
     _suites(fields, site, asked.algorithm)
-    needs_ca = site.tls.mode in ("MUTUAL", "OPTIONAL_MUTUAL")
-    if site.tls.ca_certificate and not needs_ca:
-        fields.report(f"tls.ca_certificate is for MUTUAL and OPTIONAL_MUTUAL, tls.mode is {site.tls.mode}")
-    if needs_ca and not site.tls.ca_certificate and issuer and issuer.type == "acme":
-        fields.report(
-            f"tls.mode is {site.tls.mode} without tls.ca_certificate, and ACME issuer '{site.issuer}' puts no ca.crt into the Secret"
-        )
+    _client_authority(fields, site, issuer)
     if site.tls.mode == "PASSTHROUGH" and len(site.routes) != 1:
         fields.report(f"routes has {len(site.routes)} entries; PASSTHROUGH passes a host to exactly one service")
 

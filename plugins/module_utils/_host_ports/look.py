@@ -81,6 +81,8 @@ def _compare(params: Mapping[str, Any], desired: model.HostPorts, host: Host, fi
     backend, reason = choose(params["backend"], [entry.port for entry in desired.ports], named, cluster_ports)
     used, other = ensure.backends(backend, host, params["path"])
     units: dict[str, str] = {}
+    if params["refuse_bypasses"]:
+        findings += model.bypasses(desired, backend, params["proxied_nodeports"], prefix)
     if backend == "loadbalancer":
         found = ensure.Comparison([], {}, ensure.leftovers(used, other))
     else:

@@ -190,3 +190,37 @@ def parse(
     if findings:
         raise HostPortsError("; ".join(findings))
     return HostPorts(tuple(entries[port] for port in sorted(entries)), close_nodeports, sources if close_nodeports else ())
+
+
+def bypasses(desired: HostPorts, backend: str, proxied: Sequence[Any] = (), prefix: str = "") -> list[str]:
+    """Return a sentence for each way in which clients that sources leave out reach the gateway nevertheless.
+
+    Args:
+        desired: The host ports.
+        backend: What serves them.
+        proxied: NodePorts behind which the gateway believes what a proxy in front says of clients.
+        prefix: Stands before the names of options.
+    """
+    elsewhere = f"set {prefix}filtered_elsewhere to true if a firewall in front of the host keeps such clients away"
+    limited = [entry for entry in desired.ports if entry.sources]
+    named = f"{prefix}ports limits {', '.join(str(entry.port) for entry in limited)} to sources"
+    behind = ", ".join(sorted({entry.target() for entry in limited}))
+    found = []
+    if backend == "loadbalancer" and (limited or desired.close_nodeports):
+        what = named if limited else f"{prefix}close_nodeports is true"
+        found.append(f"{what}, but with backend loadbalancer this role has no rules; use backend nftables, or {elsewhere}")
+    elif backend == "iptables" and limited:
+        how = f"use backend nftables with {prefix}close_nodeports"
+        found.append(f"{named}, but with backend iptables every client reaches the {behind} behind them directly; {how}, or {elsewhere}")
+    elif limited and not desired.close_nodeports:
+        found.append(f"{named}, but every client reaches the {behind} behind them directly; set {prefix}close_nodeports, or {elsewhere}")
+    believing = {str(number) for number in proxied}
+    free = [entry for entry in desired.ports if not entry.sources and believing]
+    free = [entry for entry in free if (entry.port in (80, 443) if entry.on_host else str(entry.node_port) in believing)]
+    if free:
+        names = ", ".join(str(entry.port) for entry in free)
+        found.append(
+            f"{prefix}ports lets every client use {names}, and the gateway believes there what a proxy says of clients "
+            f"(edge_trusted_proxies, edge_proxy_protocol); name the proxies and the hosts in sources, or {elsewhere}"
+        )
+    return found

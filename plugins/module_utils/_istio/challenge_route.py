@@ -69,13 +69,13 @@ def explain(cluster: Cluster, host: str, port: int = 80, path: str = PATH) -> Ex
     plain = _servers(cluster, port)
     for gateway, server in plain:
         _judge_redirect(cluster, gateway, server, host, found)
-    bound = {_full_name(gateway) for gateway, server in plain if any(matches(host, bare(name)) for name in _list(server, "hosts"))}
+    bound = {full_name(gateway) for gateway, server in plain if any(matches(host, bare(name)) for name in _list(server, "hosts"))}
     for service in cluster.virtual_services:
         _judge_routes(service, {*bound, ATTACHED}, host, port, path, found)
     _judge_policies(cluster, host, port, path, found)
     for patch in cluster.filters:
         if _applies(patch, cluster, "workloadSelector") and _patches_requests(patch):
-            found.suspects.append(f"{patch.get('kind') or 'EnvoyFilter'} {_full_name(patch)} changes how the gateway answers")
+            found.suspects.append(f"{patch.get('kind') or 'EnvoyFilter'} {full_name(patch)} changes how the gateway answers")
     return found
 
 
@@ -107,7 +107,8 @@ def _spec(found: Object) -> Object:
     return _map(found, "spec")
 
 
-def _full_name(found: Object) -> str:
+def full_name(found: Object) -> str:
+    """Return the namespace and name of an object."""
     return f"{found['metadata'].get('namespace') or 'default'}/{found['metadata']['name']}"
 
 
@@ -126,7 +127,7 @@ def _servers(cluster: Cluster, port: int) -> list[tuple[Object, Object]]:
     ]
 
 
-def _names(service: Object) -> list[str]:
+def gateways_of(service: Object) -> list[str]:
     """Return the Gateways of a VirtualService with their namespaces."""
     space = service["metadata"].get("namespace") or "default"
     return [name if "/" in name else f"{space}/{name}" for name in map(str, _list(_spec(service), "gateways"))]
@@ -140,13 +141,13 @@ def _judge_redirect(cluster: Cluster, gateway: Object, server: Object, host: str
     if not any(matches(host, name) for name in hosts):
         return
     routed = [
-        _full_name(service)
+        full_name(service)
         for service in cluster.virtual_services
-        if _full_name(gateway) in _names(service) and host in map(str, _list(_spec(service), "hosts"))
+        if full_name(gateway) in gateways_of(service) and host in map(str, _list(_spec(service), "hosts"))
     ]
     if host in hosts or routed:
         through = "" if host in hosts else f" (VirtualService {routed[0]} brings the host to it)"
-        found.obstacles.append(f"Gateway {_full_name(gateway)} has httpsRedirect on port {server['port']['number']}{through}")
+        found.obstacles.append(f"Gateway {full_name(gateway)} has httpsRedirect on port {server['port']['number']}{through}")
     else:
         # The redirect is for another host name, "*" for example; the solver's host name gets its own routes.
         found.statuses.add(301)
@@ -155,7 +156,7 @@ def _judge_redirect(cluster: Cluster, gateway: Object, server: Object, host: str
 def _judge_routes(service: Object, bound: set[str], host: str, port: int, path: str, found: Explanation) -> None:
     """Judge the routes that a VirtualService adds to port 80."""
     hosts = [str(name) for name in _list(_spec(service), "hosts")]
-    if not bound & set(_names(service)) or not any(matches(host, name) for name in hosts):
+    if not bound & set(gateways_of(service)) or not any(matches(host, name) for name in hosts):
         return
     rules = _maps(_spec(service), "http")
     taken = [(match, rule) for rule in rules for match in _maps(rule, "match") or [{}] if _takes(match, host, port, path)]
@@ -166,7 +167,7 @@ def _judge_routes(service: Object, bound: set[str], host: str, port: int, path: 
             _add_answer(rule, found)
     else:
         found.obstacles.append(
-            f"{service.get('kind') or 'VirtualService'} {_full_name(service)} takes {_condition(ahead[0])} before the solver's route"
+            f"{service.get('kind') or 'VirtualService'} {full_name(service)} takes {_condition(ahead[0])} before the solver's route"
         )
 
 
@@ -185,15 +186,15 @@ def _takes(match: Object, host: str, port: int, path: str) -> bool:
     if match.get("port") not in (None, port) or match.get("queryParams"):
         return False
     known = {":path": path, ":method": "GET", ":scheme": "http", ":authority": host, "x-forwarded-proto": "http"}
-    if any(not _holds(condition, known.get(name, "")) for name, condition in _map(match, "headers").items()):
+    if any(not holds(condition, known.get(name, "")) for name, condition in _map(match, "headers").items()):
         return False
-    if any(_holds(condition, known.get(name, "")) for name, condition in _map(match, "withoutHeaders").items()):
+    if any(holds(condition, known.get(name, "")) for name, condition in _map(match, "withoutHeaders").items()):
         return False
     fields = (("uri", path), ("method", "GET"), ("scheme", "http"), ("authority", host))
-    return all(_holds(_map(match, name), value, bool(match.get("ignoreUriCase"))) for name, value in fields)
+    return all(holds(_map(match, name), value, bool(match.get("ignoreUriCase"))) for name, value in fields)
 
 
-def _holds(condition: Object, value: str, ignore_case: bool = False) -> bool:
+def holds(condition: Object, value: str, ignore_case: bool = False) -> bool:
     """Return whether a StringMatch holds; one that says nothing asks only that there is a value."""
     if not condition:
         return bool(value)
@@ -254,7 +255,7 @@ def _judge_policies(cluster: Cluster, host: str, port: int, path: str, found: Ex
     allowing: list[str] = []
     allowed = False
     for policy in mine:
-        spec, name = _spec(policy), f"AuthorizationPolicy {_full_name(policy)}"
+        spec, name = _spec(policy), f"AuthorizationPolicy {full_name(policy)}"
         hit = any(_rule_holds(rule, host, port, path) for rule in _maps(spec, "rules"))
         action = str(spec.get("action") or "ALLOW")
         if action == "ALLOW":

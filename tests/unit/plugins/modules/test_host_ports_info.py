@@ -192,3 +192,20 @@ def test_what_differs_after_a_run_fails(host):
 def test_nothing_is_tried_where_no_answer_is_asked_for(host):
     result = connected(host, verify="false")
     assert (result["failed"], result["tried"]) == (False, False)
+
+
+LIMITED = [{"port": 80, "node_port": 30080, "sources": ["192.0.2.0/24"]}]
+
+
+def test_sources_that_are_passed_by_end_a_run_before_it_changes_anything(host):
+    given = {"ports": LIMITED, "prefix": "host_ports_", "refuse_bypasses": True}
+    assert "host_ports_ports limits 80 to sources, but every client reaches the NodePort 30080" in run(host, **given)["msg"]
+    assert "with backend loadbalancer this role has no rules" in run(host, backend="loadbalancer", **given)["msg"]
+    assert not run(host, close_nodeports=True, **given)["failed"]
+    assert not run(host, **{**given, "refuse_bypasses": False})["failed"]
+
+
+def test_a_gateway_that_believes_a_proxy_is_for_the_proxy(host):
+    free = [{"port": 80, "node_port": 30080}]
+    assert "ports lets every client use 80" in run(host, ports=free, refuse_bypasses=True, proxied_nodeports=["30080"])["msg"]
+    assert not run(host, ports=free, proxied_nodeports=["30080"])["failed"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 import os
 import subprocess
 
@@ -994,3 +995,34 @@ def test_a_check_that_is_left_out_finds_nothing():
 @pytest.mark.parametrize("reason", ["", "kubeconfig is '/x', but there is no such file on this host"])
 def test_without_an_api_nothing_is_found(reason):
     assert judge(network={**NETWORK, "dry_run": {"refused": [], "charts": {}, "reason": reason}}) == ([], [])
+
+
+# --- ways past the sources of host ports
+
+SOURCES = [{"port": 443, "node_port": 30443, "sources": ["192.0.2.0/24"]}]
+PASSED_BY = "host_ports_ports limits 443 to sources, but every client reaches the NodePort 30443"
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"host_ports_ports": SOURCES}, PASSED_BY),
+        ({"host_ports_ports": json.dumps(SOURCES)}, PASSED_BY),
+        ({"host_ports_ports": SOURCES, "host_ports_close_nodeports": True}, ""),
+        ({"host_ports_ports": SOURCES, "host_ports_filtered_elsewhere": True}, ""),
+        (
+            {"host_ports_ports": SOURCES, "host_ports_close_nodeports": True, "host_ports_backend": "loadbalancer"},
+            "host_ports_ports limits 443",
+        ),
+        ({"proxied_nodeports": [30080, 30443]}, "host_ports_ports lets every client use 80, 443"),
+        ({"proxied_nodeports": [30080, 30443], "host_ports_filtered_elsewhere": True}, ""),
+        ({"proxied_nodeports": [30080, 30443], "host_ports_ports": SOURCES, "host_ports_close_nodeports": True}, ""),
+        # What is wrong with them is the business of their role.
+        ({"host_ports_ports": [{"port": 0}]}, ""),
+        ({"host_ports_ports": ["80"]}, ""),
+        ({"host_ports_ports": []}, ""),
+    ],
+)
+def test_ways_past_the_sources_are_found_before_anything_is_installed(settings, found):
+    findings = _preflight_report.read(with_plan({**SETTINGS, **settings})).findings
+    assert [text.startswith(found) for text in findings] == ([True] if found else [])

@@ -85,6 +85,61 @@ def test_proxies_in_front_are_an_annotation_of_the_pods(given, topology):
     assert found["values"]["podAnnotations"] == {"proxy.istio.io/config": topology, "a": "b"}
 
 
+SETTINGS_OF_CONNECTIONS = {"profile": "EDGE", "httpRequestTimeout": "0s", "globalDownstreamConnectionLimit": 20000}
+
+
+def of_connections(value, version="1.31.1", **entry):
+    return gateway_releases([{**INGRESS, "connection_settings": value, **entry}], {**SETTINGS, "version": version})
+
+
+@pytest.mark.parametrize(
+    ("version", "known"), [("1.31.1", True), ("1.32.0-rc.1", True), ("2.0.0", True), ("1.30.4", False), ("latest", False)]
+)
+@pytest.mark.parametrize("value", [SETTINGS_OF_CONNECTIONS, str(SETTINGS_OF_CONNECTIONS)])
+def test_how_connections_are_treated_is_an_annotation_for_an_istio_that_knows_it(version, known, value):
+    ((found,), findings) = of_connections(value, version)
+    assert findings == []
+    annotation = '{"connectionSettings":{"profile":"EDGE","httpRequestTimeout":"0s","globalDownstreamConnectionLimit":20000}}'
+    assert found["values"].get("podAnnotations") == ({"proxy.istio.io/config": annotation} if known else None)
+
+
+def test_proxies_in_front_and_connections_share_the_annotation():
+    ((found,), findings) = of_connections({"profile": "EDGE"}, trusted_proxies=1)
+    config = '{"gatewayTopology":{"numTrustedProxies":1},"connectionSettings":{"profile":"EDGE"}}'
+    assert (found["values"]["podAnnotations"], findings) == ({"proxy.istio.io/config": config}, [])
+
+
+@pytest.mark.parametrize("value", [{}, "", None])
+def test_nothing_said_of_connections_leaves_istios_own(value):
+    assert of_connections(value)[0] == releases(INGRESS)
+
+
+def test_an_annotation_of_ones_own_says_all_of_connections():
+    own = {"podAnnotations": {"proxy.istio.io/config": "{}"}}
+    ((found,), findings) = of_connections({"profile": "EDGE"}, values=own)
+    assert (found["values"]["podAnnotations"], findings) == (own["podAnnotations"], [])
+
+
+@pytest.mark.parametrize(
+    ("value", "finding"),
+    [
+        ("EDGE", "connection_settings is 'EDGE'; it must be a dictionary"),
+        ({"profile": "edge"}, "connection_settings.profile is 'edge'; allowed: SIDECAR, EDGE"),
+        ({"httpRequestTimeout": "5m"}, "connection_settings.httpRequestTimeout is '5m'; it must match"),
+        ({"http_request_timeout": "5s"}, "connection_settings.http_request_timeout is not known; did you mean 'httpRequestTimeout'?"),
+        ({"listenerConnectionLimit": 0}, "connection_settings.listenerConnectionLimit is 0; it must be at least 1"),
+        ({"httpMergeSlashes": "yes"}, "connection_settings.httpMergeSlashes is 'yes'; it must be"),
+    ],
+)
+def test_what_cannot_be_said_of_connections(value, finding):
+    (found,) = of_connections(value)[1]
+    assert found.startswith(f"istio_gateways[0] (istio-ingress): {finding}")
+
+
+def test_a_key_that_a_later_istio_may_know_is_left_to_it():
+    assert of_connections({"httpNewThing": 1}, "1.99.0")[1] == []
+
+
 def test_without_proxies_the_pods_are_what_they_were():
     assert releases(dict(INGRESS, trusted_proxies="0", proxy_protocol="false")) == releases(INGRESS)
 
@@ -130,6 +185,11 @@ def test_merging_leaves_its_arguments_alone():
         ({"proxy_protocol": True}, {}, "edge_trusted_proxies is 0 and edge_proxy_protocol is true"),
         ({"trusted_proxies": 2}, {"trusted_proxies": 2}, ""),
         ({"trusted_proxies": 0, "proxy_protocol": False}, {}, ""),
+        (
+            {"trusted_proxies": 2},
+            {"connection_settings": {"profile": "EDGE"}},
+            "edge_trusted_proxies is 2 and edge_proxy_protocol is false",
+        ),
     ],
 )
 def test_the_ingress_gateway_must_know_of_the_proxies_in_front(settings, entry, finding):

@@ -124,7 +124,10 @@ def test_the_example_of_the_readme():
             site(routes=[dict(WEB, exact="/x")]),
             "edge_sites[0].routes[0] (app): has prefix and exact; a route is matched by one of prefix, exact, regex",
         ),
-        (site(routes=[dict(WEB, prefix="api")]), "edge_sites[0].routes[0] (app): prefix is 'api'; a path begins with /"),
+        (
+            site(routes=[dict(WEB, prefix="api")]),
+            "edge_sites[0].routes[0] (app): prefix is 'api'; a path begins with / and has no control characters",
+        ),
         (
             site(routes=[dict(WEB, timeout="5")]),
             "edge_sites[0].routes[0] (app): timeout is '5'; it must be a duration such as 30s, 5m or 2160h",
@@ -240,6 +243,66 @@ def test_the_text_of_a_survey_is_read_as_yaml():
 
 def test_findings_of_all_sites_come_together():
     assert len(findings(site(hosts=["a_b"]), site(name="b", hosts=["c_d"]))) == 2
+
+
+# --- whose certificates open a site
+
+CA = {"name": "inside", "type": "ca", "secret": "root"}
+VAULT = {"name": "inside", "type": "raw", "spec": {"vault": {"path": "pki/sign/x", "server": "https://vault.example.com", "auth": {}}}}
+RAW_ACME = {
+    "name": "inside",
+    "type": "raw",
+    "spec": {"acme": {"server": "https://acme.example.com/dir", "privateKeySecretRef": {"name": "key"}, "solvers": [{"http01": {}}]}},
+}
+PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
+NAMES = ["client.example.com"]
+
+
+def of_clients(issuer=CA, **tls):
+    return findings(site(issuer="inside", tls=tls), issuers=[issuer])
+
+
+@pytest.mark.parametrize("mode", ["MUTUAL", "OPTIONAL_MUTUAL"])
+@pytest.mark.parametrize("issuer", [CA, VAULT, {"name": "inside", "type": "selfsigned"}], ids=lambda issuer: issuer["type"])
+@pytest.mark.parametrize("tls", [{}, {"subject_alt_names": NAMES}, {"client_ca": "issuer"}], ids=str)
+def test_an_issuer_opens_no_site_to_all_whom_it_gives_a_certificate(mode, issuer, tls):
+    (found,) = of_clients(issuer, mode=mode, **tls)
+    assert found == (
+        f"edge_sites[0] (app): tls.mode is {mode} without tls.ca_certificate, and everybody who may get a certificate of issuer 'inside' "
+        "would be let in; give tls.ca_certificate, the authority of your clients, or tls.client_ca: issuer with the names of clients "
+        "in tls.subject_alt_names"
+    )
+
+
+@pytest.mark.parametrize("mode", ["MUTUAL", "OPTIONAL_MUTUAL"])
+@pytest.mark.parametrize("issuer", [CA, VAULT], ids=lambda issuer: issuer["type"])
+@pytest.mark.parametrize(
+    "tls",
+    [{"ca_certificate": PEM}, {"client_ca": "issuer", "subject_alt_names": NAMES}, {"ca_certificate": PEM, "subject_alt_names": NAMES}],
+)
+def test_clients_have_an_authority_of_their_own_or_names(mode, issuer, tls):
+    assert of_clients(issuer, mode=mode, **tls) == []
+
+
+@pytest.mark.parametrize(
+    ("issuer", "tls", "finding"),
+    [
+        (RAW_ACME, {"client_ca": "issuer", "subject_alt_names": NAMES}, "and ACME issuer 'inside' puts no ca.crt into the Secret"),
+        (CA, {"client_ca": "issuer", "ca_certificate": PEM}, "tls has ca_certificate and client_ca; remove one of them"),
+        (CA, {"client_ca": "issuer", "mode": "SIMPLE"}, "tls.client_ca is for MUTUAL and OPTIONAL_MUTUAL, tls.mode is SIMPLE"),
+        (CA, {"client_ca": "inside"}, "client_ca is 'inside', which is not known"),
+    ],
+)
+def test_what_cannot_be_said_of_clients(issuer, tls, finding):
+    found = of_clients(issuer, **{"mode": "MUTUAL", **tls})
+    assert any(finding in text for text in found), found
+
+
+def test_a_secret_of_ones_own_brings_its_authority():
+    own = {"name": "app", "hosts": ["app.example.com"], "routes": [WEB], "tls": {"mode": "MUTUAL", "credential": "mine"}}
+    assert findings(own) == []
+    (found,) = findings({**own, "tls": {**own["tls"], "client_ca": "issuer", "subject_alt_names": NAMES}})
+    assert found == "edge_sites[0] (app): tls.client_ca is 'issuer', and the site has no issuer; give tls.ca_certificate"
 
 
 OPTIONS = [

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import site_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 
 HTTPS = {"port": {"number": 443, "name": "https", "protocol": "HTTPS"}, "hosts": ["app.example.com"]}
 TO = {"route": [{"destination": {"host": "web.default.svc.cluster.local"}}]}
 
 
 def findings(variable, spec):
-    return site_plan([], {"edge_email": "o@example.com", variable: [{"metadata": {"name": "x"}, "spec": spec}]})["findings"]
+    return make_plan([], {"edge_email": "o@example.com", variable: [{"metadata": {"name": "x"}, "spec": spec}]})["findings"]
 
 
 def certificate(**spec):

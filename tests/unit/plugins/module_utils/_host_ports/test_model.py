@@ -83,3 +83,76 @@ def test_what_is_wrong_is_one_sentence(given, message):
     with pytest.raises(model.HostPortsError) as caught:
         model.parse(given)
     assert str(caught.value) == message
+
+
+# --- ways past the sources
+
+FREE, LIMITED = {"port": 443, "node_port": 30443}, {"port": 443, "node_port": 30443, "sources": ["192.0.2.0/24"]}
+ON_HOST = {"port": 443, "target_port": 18443}
+LIMITED_ON_HOST = {**ON_HOST, "sources": ["192.0.2.0/24"]}
+ELSEWHERE = "set filtered_elsewhere to true if a firewall in front of the host keeps such clients away"
+DIRECTLY = "ports limits 443 to sources, but every client reaches the {} behind them directly; set close_nodeports, or " + ELSEWHERE
+
+
+def ways(*given, backend="nftables", close=False, proxied=()):
+    return model.bypasses(model.parse(list(given), close), backend, proxied)
+
+
+@pytest.mark.parametrize(
+    ("given", "settings", "found"),
+    [
+        ([LIMITED], {}, DIRECTLY.format("NodePort 30443")),
+        ([LIMITED, {"port": 80, "node_port": 30080}], {}, DIRECTLY.format("NodePort 30443")),
+        ([LIMITED_ON_HOST], {}, DIRECTLY.format("host's own port 18443")),
+        (
+            [LIMITED_ON_HOST],
+            {"backend": "iptables", "close": True},
+            (
+                "ports limits 443 to sources, but with backend iptables every client reaches the host's own port 18443 behind them"
+                f" directly; use backend nftables with close_nodeports, or {ELSEWHERE}"
+            ),
+        ),
+        (
+            [LIMITED],
+            {"backend": "loadbalancer", "close": True},
+            f"ports limits 443 to sources, but with backend loadbalancer this role has no rules; use backend nftables, or {ELSEWHERE}",
+        ),
+        (
+            [FREE],
+            {"backend": "loadbalancer", "close": True},
+            f"close_nodeports is true, but with backend loadbalancer this role has no rules; use backend nftables, or {ELSEWHERE}",
+        ),
+        (
+            [FREE],
+            {"proxied": ["30080", "30443"]},
+            (
+                "ports lets every client use 443, and the gateway believes there what a proxy says of clients (edge_trusted_proxies,"
+                f" edge_proxy_protocol); name the proxies and the hosts in sources, or {ELSEWHERE}"
+            ),
+        ),
+        ([ON_HOST], {"proxied": [30080, 30443]}, "ports lets every client use 443, and the gateway believes there"),
+        ([FREE], {"backend": "loadbalancer", "proxied": [30443]}, "ports lets every client use 443, and the gateway believes there"),
+    ],
+)
+def test_a_way_past_the_sources_is_named(given, settings, found):
+    (way,) = ways(*given, **settings)
+    assert way.startswith(found)
+
+
+@pytest.mark.parametrize(
+    ("given", "settings"),
+    [
+        ([FREE], {}),
+        ([FREE], {"close": True}),
+        ([FREE], {"backend": "loadbalancer"}),
+        ([ON_HOST], {"backend": "iptables"}),
+        ([LIMITED], {"close": True}),
+        ([LIMITED_ON_HOST], {"close": True}),
+        ([LIMITED], {"close": True, "proxied": [30080, 30443]}),
+        # Of another Service than the gateway's.
+        ([{"port": 5432, "node_port": 30432}, LIMITED], {"close": True, "proxied": [30080, 30443]}),
+        ([{"port": 5432, "target_port": 15432}], {"proxied": [30080, 30443]}),
+    ],
+)
+def test_where_there_is_no_way_past_them_nothing_is_said(given, settings):
+    assert ways(*given, **settings) == []
