@@ -88,6 +88,10 @@ options:
     type: list
     elements: dict
     default: []
+  owner:
+    description: Labels that O(objects) get when they are applied, as for M(baremesh.edge.object_apply).
+    type: dict
+    default: {}
   timeout:
     description: Seconds that fetching may take.
     type: int
@@ -238,6 +242,7 @@ def main() -> None:
             "begins": {"type": "bool", "default": False},
             "release": {"type": "str"},
             "objects": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+            "owner": {"type": "dict", "default": {}},
             "timeout": {"type": "int", "default": 10},
         },
         supports_check_mode=True,

@@ -36,7 +36,7 @@ def dry_run(params: Mapping[str, Any], definitions: Sequence[Mapping[str, Any]])
     try:
         transport = open_transport(dict(params))
         # Not even a second time: the API server may be starting, or not be there yet.
-        done = Applier(transport, Deadline(SystemClock(), 0), check=True).run(definitions)
+        done = Applier(transport, Deadline(SystemClock(), 0), check=True, owner=params.get("owner")).run(definitions)
         found["refused"] = sorted(done.refused, key=lambda each: (each["kind"], each["namespace"], each["name"]))
     except EdgeError as exc:
         found["reason"] = str(exc)
@@ -49,7 +49,7 @@ def dry_run(params: Mapping[str, Any], definitions: Sequence[Mapping[str, Any]])
 def _charts(client: KubeClient) -> dict[str, str]:
     """The versions of charts by their names."""
     found = {}
-    for secret in newest_secrets(client.items(SECRETS, None, SELECTOR)).values():
+    for secret in newest_secrets(client.items(SECRETS, None, f"{SELECTOR},status!=superseded")).values():
         with contextlib.suppress(ValueError):
             revision = decode(secret)
             found[revision.chart] = revision.chart_version

@@ -11,6 +11,8 @@ import os
 import random
 import resource
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -261,3 +263,29 @@ def test_mounts_of_one_device_differ():
     finally:
         os.close(root)
         os.close(proc)
+
+
+REAL = """
+import os, subprocess, sys
+from ansible_collections.baremesh.edge.plugins.module_utils._removal import Removal
+root = sys.argv[1]
+for folder in ("own/a/mounted", "own/b", "others"):
+    os.makedirs(f"{root}/{folder}")
+for name in ("own/b/bound", "own/b/file", "others/file"):
+    open(f"{root}/{name}", "w").close()
+subprocess.run(["mount", "--bind", f"{root}/others", f"{root}/own/a/mounted"], check=True)
+subprocess.run(["mount", "--bind", f"{root}/others/file", f"{root}/own/b/bound"], check=True)
+removal = Removal()
+removal.folder(f"{root}/own")
+assert os.path.exists(f"{root}/others/file") and not os.path.exists(f"{root}/own/b/file")
+print(*sorted(path.replace(root, "") for path in removal.kept))
+"""
+
+
+@pytest.mark.skipif(subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode != 0, reason="no mounts here")
+def test_what_is_mounted_from_the_same_device_stays(tmp_path):
+    """Real mounts, of a folder and of a file: both have the device of the folder that is removed."""
+    command = ["unshare", "-m", sys.executable, "-c", REAL, str(tmp_path)]
+    path = str(Path(_removal.__file__).parents[5])
+    found = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+    assert found.stdout.split() == ["/own/a/mounted", "/own/b/bound"]

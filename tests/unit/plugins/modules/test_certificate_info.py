@@ -78,3 +78,10 @@ def test_secrets_that_users_bring_themselves(monkeypatch, api):
     assert (ghost["serial"], ghost["problem"]) == (None, f"it does not exist in namespace {make.NS}")
     assert (other["serial"], other["problem"]) == (None, "it has neither tls.crt and tls.key nor cert and key (it holds tls.crt)")
     assert "tls.key" not in str(mine)
+
+
+def test_records_of_helm_are_not_read_for_the_secrets_of_users(monkeypatch, api):
+    for names in (["mine", "ghost"], ["mine"]):
+        run(monkeypatch, certificate_info, namespace=make.NS, secret_names=names)
+    queries = [query for method, path, query, _body in api.requests if method == "GET" and path.endswith("/secrets")]
+    assert [query.get("fieldSelector") for query in queries][-2:] == ["type!=helm.sh/release.v1", "metadata.name=mine"]

@@ -68,6 +68,13 @@ def test_what_is_in_the_cluster_already_costs_one_list_of_its_kind(monkeypatch, 
     assert [method for method, *_rest in api.requests] == ["GET"] * 3  # the group, and a list of each kind
 
 
+def test_labels_of_the_installation_are_no_difference(monkeypatch, api, ask):
+    owner = {"baremesh.edge/instance": "one"}
+    run(monkeypatch, object_apply, objects=[GATEWAY, ROUTE], owner=owner)
+    assert ask(GATEWAY, ROUTE, owner=owner)["refused"] == []
+    assert {method for method, *_rest in api.requests} == {"GET"}
+
+
 @pytest.mark.parametrize(
     ("code", "reason", "message"),
     [

@@ -15,6 +15,7 @@ PLACE = ROOT / "plugins/module_utils/_removal.py"
 DELETING = {"unlink", "remove", "rmdir", "removedirs", "rmtree", "TemporaryDirectory", "NamedTemporaryFile"}
 #: A list has a method of the name of os.remove.
 MODULES = {"os", "shutil", "tempfile", "pathlib"}
+HELM_RECORD = {"owner": "helm", "name": "{{ _edge_helm_broken.name }}", "version": "{{ _edge_helm_broken.revision }}"}
 PROGRAMS = {"rm", "rmdir", "unlink", "shred", "find"}
 PYTHON = [path for folder in ("plugins", "roles") for path in sorted((ROOT / folder).rglob("*.py")) if path != PLACE]
 TASKS = [path for folder in ("roles", "playbooks") for path in sorted((ROOT / folder).rglob("*.yml")) if "meta" not in path.parts]
@@ -66,6 +67,15 @@ def test_python_deletes_in_one_place(path):
 def test_tasks_delete_by_modules_of_ours(path):
     for task in tasks(yaml.safe_load(path.read_text(encoding="utf-8"))):
         assert deleting(task) == [], task.get("name")
+
+
+@pytest.mark.parametrize("path", TASKS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_pruning_spares_other_installations(path):
+    """Only records of Helm have a name of their own already."""
+    for task in tasks(yaml.safe_load(path.read_text(encoding="utf-8"))):
+        options = task.get("baremesh.edge.object_apply") or {}
+        if "prune" in options and options["prune"]["labels"] != HELM_RECORD:
+            assert options.get("owner") == "{{ _edge_owner }}", task.get("name")
 
 
 def test_the_place_itself_never_deletes_a_tree_by_its_path():
