@@ -63,7 +63,7 @@ def _match(match: Object) -> Object:
 def _rule(rule: Object) -> Object:
     matches = [_match(match) for match in rule.get("matches") or [{}]]
     redirects = [entry.get("requestRedirect") or {} for entry in rule.get("filters") or () if entry.get("type") == "RequestRedirect"]
-    answer = {"redirect": {"redirectCode": redirects[0].get("statusCode") or 302}} if redirects else {"route": []}
+    answer: Object = {"redirect": {"redirectCode": redirects[0].get("statusCode") or 302}} if redirects else {"route": []}
     return {"match": matches, **answer}
 
 

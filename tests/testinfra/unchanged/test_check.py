@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each role's own playbook in check mode, where everything is installed, asks what is there instead of guessing."""
+"""Where everything is installed, a check and a preflight ask what is there instead of guessing."""
 
 from __future__ import annotations
 
@@ -18,3 +18,19 @@ def test_a_check_foretells_nothing_where_all_is_done(role, guess):
     assert found.status == 0, found.failures
     assert found.changed == 0
     assert guess not in found.output
+
+
+@pytest.mark.parametrize("arguments", [(), ("--check",)], ids=["run", "check"])
+def test_a_preflight_asks_the_webhooks(arguments):
+    """cert-manager's CRD takes any text for an address."""
+    issuer = {"name": "lab", "kind": "ClusterIssuer"}
+    spec = {"secretName": "refused", "dnsNames": ["app.example.com"], "ipAddresses": ["300.1.2.3"], "issuerRef": issuer}
+    given = {"certificate_certificates": [{"metadata": {"name": "refused"}, "spec": spec}]}
+    found = runs.run(given, *arguments, playbook=runs.ROOT / "playbooks/preflight.yml")
+    (failure,) = found.failures
+    lines = failure.message.splitlines()
+    assert lines[0] == "1 finding(s); nothing was changed."
+    assert lines[1].startswith(
+        "certificate_certificates (refused): the Kubernetes API refuses Certificate istio-ingress/refused: admission webhook"
+    )
+    assert "spec.ipAddresses[0]" in lines[1]

@@ -916,11 +916,11 @@ RAW_CERTIFICATE = {
     "spec": {"secretName": "mail", "dnsNames": ["mail.example.com"], "issuerRef": {"name": "lab", "kind": "ClusterIssuer"}},
 }
 WITH_RAW = {"gateway_gateways": [RAW_GATEWAY], "certificate_certificates": [RAW_CERTIFICATE]}
-DENIED = 'admission webhook "webhook.example.com" denied the request: spec.a: Invalid value:\n "b"'
+DENIED = 'admission webhook "webhook.cert-manager.io" denied the request: spec.a: Invalid value:\n "b"'
 
 
-def refusal(kind, name, namespace="istio-ingress", charts=None):
-    refused = [{"kind": kind, "name": name, "namespace": namespace, "message": DENIED}]
+def refusal(kind, name, namespace="istio-ingress", charts=None, message=DENIED):
+    refused = [{"kind": kind, "name": name, "namespace": namespace, "message": message}]
     network = copy.deepcopy(NETWORK)
     network["resolved"]["mail.example.com"] = {**network["resolved"]["app.example.com"], "name": "mail.example.com"}
     return {**network, "dry_run": {"refused": refused, "charts": charts or {}, "reason": ""}}
@@ -963,6 +963,22 @@ def test_a_version_that_is_replaced_does_not_decide(charts, decides):
     assert [text.endswith("istio_version is 1.31.1, and 1.30.0, which runs there, has judged it.") for text in warnings] == [True] * (
         not decides
     )
+
+
+@pytest.mark.parametrize(
+    ("message", "decides"),
+    [
+        ('admission webhook "validation.istio.io" denied the request: no', False),
+        ('admission webhook "rev.validation.istio.io" denied the request: no', False),
+        ('Gateway.networking.istio.io "app" is invalid: spec.servers: Required value', False),
+        ('admission webhook "validate.kyverno.svc-fail" denied the request: no', True),
+        ('admission webhook "istio.io.example.com" denied the request: no', True),
+        ("gateways.networking.istio.io is forbidden: ValidatingAdmissionPolicy 'p' with binding 'p' denied request: no", True),
+    ],
+)
+def test_rules_of_the_clusters_owners_decide_whatever_version_runs(message, decides):
+    errors, warnings = judge(network=refusal("Gateway", "app", charts={"istiod": "1.30.0"}, message=message))
+    assert (len(errors), len(warnings)) == (decides, not decides)
 
 
 def test_objects_of_all_kinds_that_webhooks_judge_are_asked_for():
