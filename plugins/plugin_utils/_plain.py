@@ -50,9 +50,9 @@ _PATH = re.compile(r"/[^\x00-\x1f\x7f]*")
 def _own_folder(fields: Fields, variable: str) -> None:
     value = str(fields.raw[variable])
     if not _PATH.fullmatch(value):
-        fields.report(f"{variable} is '{value}'; it must be an absolute path")
+        fields.report(f"{variable} is {value!r}; it must be an absolute path")
     elif refusal(value, here=False):
-        fields.report(f"{variable} is '{value}', but {refusal(value, here=False)}; it must be a folder of its own")
+        fields.report(f"{variable} is {value!r}, but {refusal(value, here=False)}; it must be a folder of its own")
 
 
 def _list(fields: Fields, variable: str) -> None:
