@@ -13,6 +13,7 @@ _UTILS = "ansible_collections.baremesh.edge.plugins.plugin_utils"
 # So there is one file, and a filter imports its code when it is called.
 _FILTERS = {
     "api_host": "_hosts.api_host",
+    "artefact_findings": "_artefacts.artefact_findings",
     "as_dict": "_lists.as_dict",
     "as_list": "_lists.as_list",
     "cert_manager_objects": "_issuers.cert_manager_objects",
