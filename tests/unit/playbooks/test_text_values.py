@@ -37,8 +37,9 @@ SHARED = {
 }
 PACKAGES = {"Debian": {"yaml": "python3-yaml", "cryptography": "python3-cryptography"}}
 ROLES = {
-    "api_client": {"api_client_install": True, "api_client_packages": PACKAGES},
+    "api_client": {"api_client_helm_sha256": {"amd64": "a" * 64}, "api_client_install": True, "api_client_packages": PACKAGES},
     "cert_manager": {
+        "cert_manager_chart_sha256": {"cert-manager": "a" * 64},
         "cert_manager_issuers": [{"name": "own", "type": "selfsigned"}],
         "cert_manager_remove_crds": True,
         "cert_manager_secrets": [],
@@ -70,6 +71,7 @@ ROLES = {
         "host_ports_firewalld_zones": [],
         "host_ports_nodeport_sources": ["10.0.0.0/8"],
         "host_ports_packages": [],
+        "host_ports_pod_ports": [80],
         "host_ports_ports": [{"port": 80, "node_port": 30080}],
         "host_ports_refuse_held_ports": False,
         "host_ports_verify": False,
@@ -78,6 +80,7 @@ ROLES = {
     "istio": {
         "istio_base_values": {},
         "istio_connection_settings": {"profile": "EDGE"},
+        "istio_chart_sha256": {"base": "a" * 64},
         "istio_gateway_replicas": 1,
         "istio_gateway_values": {"podAnnotations": {"a": "b"}},
         "istio_gateways": [{"name": "one", "ports": [{"name": "https", "port": 443}]}],
