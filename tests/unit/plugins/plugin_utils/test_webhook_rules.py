@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import site_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._kept_plan import site_plan
 
 HTTPS = {"port": {"number": 443, "name": "https", "protocol": "HTTPS"}, "hosts": ["app.example.com"]}
 TO = {"route": [{"destination": {"host": "web.default.svc.cluster.local"}}]}
