@@ -20,6 +20,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.tokens import password
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import dict_finding, list_finding, read_dict, read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import regex_problems
 
 Settings = Mapping[str, Any]
 
@@ -156,6 +157,12 @@ def _registries_findings(value: Any, known: Mapping[str, Any], place: str = "k3s
             fits, sentence = _FORMS[level]
             found += _endpoint_findings(inside, below) if fits(below) and key == "endpoint" else []
             found += [] if fits(below) else [f"{inside} {sentence}."]
+            patterns = below if key == "rewrite" and fits(below) else ()
+            found += [
+                f"{inside} has {pattern!r}: it must be a regular expression (RE2)."
+                for pattern in patterns
+                if any(regex_problems(str(pattern)))
+            ]
         elif below is not None:
             found += _registries_findings(below, level, inside)
     return found
@@ -214,11 +221,15 @@ def settings_findings(settings: Settings, kind: str) -> list[str]:
     ]
     if not settings.get("server_known", True):
         found.append(f"k3s_server_host is {settings['server_host']!r}: it must be a host of the inventory.")
+    environment = read_dict(settings.get("environment")) or {}
+    found += [
+        f"k3s_environment has {name!r}: a name must be of letters, digits and '_', and its value (which is not shown) text on one line."
+        for name, value in environment.items()
+        if not re.fullmatch(r"[A-Za-z_]\w*", str(name)) or not isinstance(value, _SCALAR) or "\n" in str(value)
+    ]
     owned = {**_OWNED_ENVIRONMENT, **(_OWNED_ON_AGENTS if kind == "agent" else {})}
     return found + [
-        f"k3s_environment has {name}, which the role decides itself: use {owned[name]}."
-        for name in read_dict(settings.get("environment")) or {}
-        if name in owned
+        f"k3s_environment has {name}, which the role decides itself: use {owned[name]}." for name in environment if name in owned
     ]
 
 

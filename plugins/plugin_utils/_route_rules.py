@@ -42,6 +42,14 @@ def regex_problems(value: str) -> Iterator[str]:
             yield f"regex is '{value}'; it must be a regular expression (RE2): {exc}"
 
 
+def path_problems(kind: str, value: str) -> Iterator[str]:
+    """Yield why a path that is compared as C(prefix) or C(exact) is that of no request."""
+    if not value.startswith("/"):
+        yield f"{kind} is '{value}'; a path begins with /"
+    elif re.search(r"[?#]", value):
+        yield f"{kind} is '{value}'; a path ends before '?' and '#', so that no request has this one"
+
+
 def _path(match: Match) -> tuple[str, str] | None:
     """Return how a match compares the path, and with what; None where it takes every path."""
     for kind, value in (match.get("uri") or {}).items():
@@ -123,5 +131,9 @@ def virtual_service_problems(spec: Mapping[str, Any]) -> Iterator[str]:
         judged = {"match": route.get("match"), "corsPolicy": route.get("corsPolicy"), "rewrite": {"regex": rewrite.get("match")}}
         for place, expression in _expressions(judged, f"http[{index}]"):
             yield from (f"{place}: {problem}" for problem in regex_problems(expression))
+        for number, match in enumerate(route.get("match") or ()):
+            for kind, value in ((match or {}).get("uri") or {}).items():
+                problems = path_problems(kind, value) if kind in ("prefix", "exact") and value else ()
+                yield from (f"http[{index}].match[{number}].uri: {problem}" for problem in problems)
     # What a delegate does not match goes on to the next route.
     yield from unreachable([[] if "delegate" in route else route.get("match") or [{}] for route in routes], "http")

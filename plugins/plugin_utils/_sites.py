@@ -14,7 +14,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _certificate_
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
-from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import regex_problems, unreachable
+from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import path_problems, regex_problems, unreachable
 
 TLS_VERSIONS = {"1.2": "TLSV1_2", "1.3": "TLSV1_3"}
 # Suites of TLS 1.2 that Istio passes on (pkg/config/security); those of TLS 1.3 cannot be chosen.
@@ -111,8 +111,8 @@ def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -
         at.report(f"has {' and '.join(given)}; a route is matched by one of {', '.join(MATCHES)}")
     match = given[0] if given else None
     value = (at.text if match == "regex" else at.path)(match, required=True) if match else ""
-    if match == "regex" and value:
-        for problem in regex_problems(value):
+    if match and value:
+        for problem in regex_problems(value) if match == "regex" else path_problems(match, value):
             at.report(problem)
     return Route(
         match=match,

@@ -73,6 +73,11 @@ def found(kind="server", **changes):
             {"registries": ["docker.io"]},
             "k3s_registries cannot be read (its value may hold passwords",
         ),
+        ({"registries": {"mirrors": {"docker.io": {"rewrite": {"(": "x"}}}}}, "docker.io.rewrite has '(': it must be a regular expression"),
+        ({"environment": {"HTTP PROXY": "hush"}}, "k3s_environment has 'HTTP PROXY': a name must be of letters, digits and '_'"),
+        ({"environment": {"A": {"b": "hush"}}}, "k3s_environment has 'A': a name must be of letters"),
+        ({"environment": {"A": "hush\nB=c"}}, "k3s_environment has 'A': a name must be of letters"),
+        ({"environment": {"A": None}}, "k3s_environment has 'A': a name must be of letters"),
         ({"environment": {"K3S_DATA_DIR": "/x"}}, "k3s_environment has K3S_DATA_DIR, which the role decides itself: use k3s_data_dir."),
         ({"server_config": {"agent-token": "hush"}, "token": "hush"}, "k3s_server_config has agent-token with the value of k3s_token"),
         (
@@ -116,6 +121,7 @@ def test_what_would_not_work_is_one_sentence(changes, said):
         {"token": "K10::server:p", "server_config": {"token": f"K10{'0' * 64}::abcdef.0123456789abcdef"}},
         {"token": "any words, even: these\n"},
         {"environment": {"HTTP_PROXY": "http://p:3128", "NO_PROXY": "10.0.0.0/8", "K3S_NODE_NAME": "edge-1", "GOMEMLIMIT": "1GiB"}},
+        {"environment": {"http_proxy": "http://u:p@h", "GOGC": 50, "_X1": "", "K3S_DEBUG": True}},
         {"environment": {"CONTAINERD_HTTPS_PROXY": "http://p:3128", "K3S_TOKEN": "t"}},
     ],
 )

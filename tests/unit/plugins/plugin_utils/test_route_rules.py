@@ -51,6 +51,22 @@ def test_an_expression_that_envoy_does_not_take(http, said):
 
 
 @pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ({"prefix": "api"}, "prefix is 'api'; a path begins with /"),
+        ({"exact": "/a?page=1"}, "exact is '/a?page=1'; a path ends before '?' and '#'"),
+        ({"prefix": "/a#top"}, "prefix is '/a#top'; a path ends before '?' and '#'"),
+    ],
+)
+def test_a_path_that_no_request_has(uri, said):
+    (raw,) = findings(rule({"uri": uri}))
+    assert raw.startswith(f"gateway_virtual_services[0].spec: http[0].match[0].uri: {said}")
+    site = {"name": "app", "hosts": ["app.example.com"], "issuer": "letsencrypt", "routes": [{**uri, "service": "web.default", "port": 80}]}
+    (own,) = site_plan([site], {"edge_email": "ops@example.com"})["findings"]
+    assert own.startswith(f"edge_sites[0].routes[0] (app): {said}")
+
+
+@pytest.mark.parametrize(
     ("http", "said"),
     [
         ([rule(path(prefix="/")), rule(path(prefix="/api"))], "http[1] (/api) is never reached, http[0] (prefix /) takes"),
