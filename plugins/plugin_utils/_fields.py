@@ -197,14 +197,6 @@ class Fields:
             return "it must be a DNS name such as app.example.com or *.example.com"
         return None
 
-    def host(self, key: str) -> str | None:
-        value = self.text(key)
-        problem = self._host_problem(value) if value is not None else None
-        if problem:
-            self.report(f"{key} is {value!r}; {problem}")
-            return None
-        return value
-
     def hosts(self, key: str) -> list[str]:
         found: list[str] = []
         for value in self.sequence(key, required=True):

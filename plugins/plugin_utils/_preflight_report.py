@@ -17,6 +17,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import m
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_network as network_judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import proxy_environment
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import cluster_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import (
@@ -363,7 +364,7 @@ def _judge_release(run: Preflight, gathered: Mapping[str, Result], found: judge.
             "url": f"{run.release_base}/{arch.sums}",
             "file": arch.binary,
         }
-        judge.judge_release(name, about, result["fetched"], found)
+        network_judge.judge_release(name, about, result["fetched"], found)
 
 
 def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], network: Result, found: judge.Findings) -> None:
@@ -384,14 +385,14 @@ def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], netwo
             addresses += own
         known = [address for address in addresses if is_address(address)]
         inside = [address for address in (*own, *run.host_addresses) if is_address(address)]
-        judge.judge_dns(where, run.names, network["resolved"], known, found, inside)
+        network_judge.judge_dns(where, run.names, network["resolved"], known, found, inside)
         # Another machine may answer at addresses that were given, and a program of the host needs no network of pods.
         if not run.serves_ipv6 and not run.final:
-            judge.judge_families(where, run.names, network["resolved"], known, found)
+            network_judge.judge_families(where, run.names, network["resolved"], known, found)
     if run.checks("dns"):
-        judge.judge_caa(where, run.caa, network.get("caa") or {}, network.get("fetched") or {}, found)
+        network_judge.judge_caa(where, run.caa, network.get("caa") or {}, network.get("fetched") or {}, found)
     if run.checks("dry_run") and network.get("dry_run"):
         versions = {"istio": run.text("istio_version"), "cert_manager": run.text("cert_manager_version")}
         judge.judge_dry_run(run.settings.get("plan") or {}, network["dry_run"], versions, found)
     if run.checks("acme"):
-        judge.judge_acme(where, run.acme, network.get("fetched") or {}, found)
+        network_judge.judge_acme(where, run.acme, network.get("fetched") or {}, found)

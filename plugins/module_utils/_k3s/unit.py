@@ -21,9 +21,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadlin
 # Returns exit code, standard output and standard error, as AnsibleModule.run_command does.
 Run = Callable[[list[str]], tuple[int, str, str]]
 
-_PROPERTIES = (
-    "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,InvocationID,MainPID,NRestarts,Result,ExecMainStartTimestampMonotonic"
-)
+_PROPERTIES = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,InvocationID,NRestarts,ExecMainStartTimestampMonotonic"
 
 # A unit that fails for a reason unknown to us is given this many restarts before waiting ends.
 _MAX_RESTARTS = 3
@@ -49,9 +47,7 @@ class State(NamedTuple):
     enabled: str
     needs_reload: bool
     invocation: str
-    main_pid: int
     restarts: int
-    result: str
     started: float
 
     @property
@@ -73,9 +69,7 @@ def parse_state(text: str) -> State:
         enabled=values.get("UnitFileState", ""),
         needs_reload=values.get("NeedDaemonReload") == "yes",
         invocation=values.get("InvocationID", ""),
-        main_pid=_number(values, "MainPID"),
         restarts=_number(values, "NRestarts"),
-        result=values.get("Result", ""),
         started=_number(values, "ExecMainStartTimestampMonotonic") / 1e6,
     )
 

@@ -49,7 +49,6 @@ class Revision:
     chart_version: str
     values: Mapping[str, Any]
     secret: str
-    created: str
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,6 @@ def decode(secret: Mapping[str, Any]) -> Revision:
             chart_version=str(chart["version"]),
             values=release.get("config") or {},
             secret=str(metadata.get("name") or ""),
-            created=str(metadata.get("creationTimestamp") or ""),
         )
     except (KeyError, TypeError, ValueError, binascii.Error, OSError, EOFError, zlib.error) as exc:
         raise ValueError(
