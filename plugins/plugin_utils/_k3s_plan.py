@@ -82,9 +82,12 @@ def _firewall(settings: Settings, kind: str, first: Settings) -> dict[str, list[
     """Return what the other hosts of the cluster must reach on this one, None if firewalls are left alone."""
     if not is_true(settings.get("firewall", True)):
         return None
+    hosts = read_list(settings.get("firewall_sources")) or []
+    # Without a tunnel a host reaches pods of another under its own address.
+    routed = str(first.get("flannel-backend") or "vxlan") == "host-gw"
     return {
-        "sources": read_list(settings.get("firewall_sources")) or [],
-        "networks": read_list(settings.get("networks")) or [],
+        "sources": hosts,
+        "networks": (read_list(settings.get("networks")) or []) + hosts * routed,
         **cluster_ports(settings, kind, first),
     }
 

@@ -125,6 +125,16 @@ _PATTERNS: tuple[_Pattern, ...] = (
         15,
     ),
     _pattern(
+        rf"failed to (pull|import) (?P<what>.*({DISK_FULL.pattern}))",
+        "the disk is full ({what}): enlarge the disk of the data directory, or remove from it what is not K3s's",
+        20,
+    ),
+    _pattern(
+        DISK_FULL.pattern,
+        "a disk of the host is full: enlarge that of the data directory, or remove from it what is not K3s's",
+        20,
+    ),
+    _pattern(
         r"127\.0\.0\.1:6444\b.*?(?P<what>connection reset by peer|EOF|connection refused|i/o timeout|context deadline exceeded"
         r"|Client\.Timeout exceeded)",
         "the server behind the agent's own load balancer (127.0.0.1:6444) cannot be reached ({what}): open port 6443 of the server for "
@@ -141,16 +151,6 @@ _PATTERNS: tuple[_Pattern, ...] = (
     _pattern(
         r"(failed to get CA certs|CA cert validation failed)(?P<what>.*)",
         "the server cannot be reached or its CA is not trusted{what}: check k3s_server_url and the token",
-        20,
-    ),
-    _pattern(
-        rf"failed to (pull|import) (?P<what>.*({DISK_FULL.pattern}))",
-        "the disk is full ({what}): enlarge the disk of the data directory, or remove from it what is not K3s's",
-        20,
-    ),
-    _pattern(
-        DISK_FULL.pattern,
-        "a disk of the host is full: enlarge that of the data directory, or remove from it what is not K3s's",
         20,
     ),
 )

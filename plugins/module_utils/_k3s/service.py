@@ -116,6 +116,7 @@ class Service:
             node_name = nodes.own_node_name(self.p["node_name"])
             node = api.wait_node(node_name, lambda node: nodes.why_not_ready(node, version, node_name, since), deadline, alive)
         except ApiError as error:
+            self._judge_images(state.invocation)
             raise unit.UnitError(f"{self.unit.name} runs, but after {deadline.elapsed:.0f} s {error}.", journal.lines) from error
         if not self.was_ready():
             self._judge_images(state.invocation)

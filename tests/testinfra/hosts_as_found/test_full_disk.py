@@ -17,13 +17,13 @@ PLAYBOOK = runs.ROOT / "playbooks/k3s.yml"
 @pytest.fixture
 def small_disk(machine):
     """A host whose data folder lies on a disk that takes the release, and not what is unpacked from it."""
-    machine.shell(f"mkdir -p {DATA} && mount -t tmpfs -o size=600m tmpfs {DATA}")
+    machine.shell(f"mkdir -p {DATA} && mount -t tmpfs -o size=450m tmpfs {DATA}")
     yield machine
     machine.shell(f"systemctl stop k3s; ! mountpoint -q {DATA} || umount --lazy {DATA}")
 
 
 def test_it_is_named_and_the_next_run_goes_on(small_disk):
-    result = runs.run({"k3s_start_timeout": 90}, playbook=PLAYBOOK)
+    result = runs.run({"k3s_start_timeout": 240}, playbook=PLAYBOOK)
     assert result.status != 0, "the run succeeded"
     assert len(result.failures) == 1, result.failures
     first = result.failures[0].message.splitlines()[0]

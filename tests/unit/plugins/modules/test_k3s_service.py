@@ -422,6 +422,12 @@ def test_images_that_a_full_disk_kept_out_are_named_and_imported_by_the_next_run
     assert host.ensure()["action"] == "none"
 
 
+def test_a_full_disk_is_the_reason_of_a_node_that_never_comes(host):
+    host.logged = [logged("error", LOST.format("/istio.tar.zst", "no space left on device"))]
+    host.node_problem = "the API has no Node 'edge1': the host has not joined"
+    assert "the disk is full: /istio.tar.zst" in host.ensure(timeout=20)["cause"]
+
+
 @pytest.mark.parametrize(
     ("lines", "warned"),
     [

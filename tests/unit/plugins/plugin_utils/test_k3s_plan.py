@@ -282,3 +282,29 @@ def test_keys_of_the_address_are_those_that_k3s_takes_it_from():
 def test_a_server_may_have_no_node(value, has_node):
     config = {} if value is None else {"disable-agent": value}
     assert derive(server_config=config)["has_node"] is has_node
+
+
+HOSTS, NETWORKS = ["192.0.2.10", "192.0.2.11"], ["10.42.0.0/16", "10.43.0.0/16"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "server_config", "opened"),
+    [
+        ("server", {}, {"tcp": ["10250", "6443"], "udp": ["8472"]}),
+        ("agent", {}, {"tcp": ["10250"], "udp": ["8472"]}),
+        ("server", {"https-listen-port": 7443, "cluster-init": True}, {"tcp": ["10250", "7443", "2379-2380"]}),
+        ("server", {"flannel-backend": "wireguard-native"}, {"udp": ["51820", "51821"]}),
+        ("agent", {"flannel-backend": "none", "embedded-registry": True}, {"tcp": ["10250", "5001"], "udp": []}),
+        # Without a tunnel a host reaches pods of another under its own address.
+        ("agent", {"flannel-backend": "host-gw"}, {"udp": [], "networks": NETWORKS + HOSTS}),
+        ("server", {"flannel-backend": "host-gw"}, {"udp": [], "networks": NETWORKS + HOSTS}),
+    ],
+)
+def test_what_hosts_need_of_each_other_is_opened_for_them(kind, server_config, opened):
+    node = derive(kind=kind, server_config=server_config, first_server_config=server_config, firewall_sources=HOSTS, networks=NETWORKS)
+    asked = {"sources": HOSTS, "networks": NETWORKS, **opened}
+    assert {key: node["firewall"][key] for key in asked} == asked
+
+
+def test_firewalls_may_be_left_alone():
+    assert derive(firewall="no")["firewall"] is None

@@ -173,3 +173,11 @@ def test_the_last_complaint_is_the_newest_of_the_worst_kind():
 def test_one_line_alone_never_ends_a_wait_that_may_heal():
     """A line counts as present for some seconds; patience must outlast them, so that only a repeated one ends the wait."""
     assert all(pattern.patience == 0 or pattern.patience > causes.RECENT for pattern in causes._PATTERNS)
+
+
+def test_a_full_disk_is_the_reason_of_an_api_that_does_not_answer():
+    lines = [
+        f'{TIME} level=error msg="kine: database or disk is full"',
+        f'{TIME} level=info msg="Get \\"https://127.0.0.1:6444/readyz\\": dial tcp 127.0.0.1:6444: connect: connection refused"',
+    ]
+    assert "a disk of the host is full" in causes.explain(lines).text
