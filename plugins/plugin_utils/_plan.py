@@ -252,10 +252,11 @@ class Plan:
         }
 
     def _policies(self) -> list[Object]:
-        """Return what keeps VirtualServices of others off the sites; those of the namespaces of raw ones may join."""
+        """Return what keeps objects of others off the sites; those of the namespaces of raw ones may join."""
         settings = self.settings
-        spaces = [_key(route)[0] for route in settings.manifests["gateway_virtual_services"]]
-        return objects.route_policies(self.sites, settings.namespace, settings.http_gateway, [*settings.route_namespaces, *spaces])
+        spaces = [_key(raw)[0] for kind in ("gateway_gateways", "gateway_virtual_services") for raw in settings.manifests[kind]]
+        others = [*settings.route_namespaces, *spaces]
+        return objects.route_policies(self.sites, settings.namespace, settings.selector, settings.http_gateway, others)
 
     def _misdirected(self) -> dict[str, list[str]]:
         """Return the hosts that wildcards of a site must not answer, by its name, but for those that a raw route names itself."""

@@ -215,8 +215,8 @@ def virtual_services(
     return found
 
 
-def route_policies(sites: Sequence[Site], namespace: str, http_gateway: str, others: Sequence[str]) -> list[Object]:
-    """Return what keeps VirtualServices of other namespaces off the Gateways of sites that have routes, and their hosts off port 80.
+def route_policies(sites: Sequence[Site], namespace: str, selector: Raw, http_gateway: str, others: Sequence[str]) -> list[Object]:
+    """Return what keeps Gateways and VirtualServices of other namespaces off the sites: off their Gateways, hosts and port 80.
 
     A Gateway can name the namespaces itself, but istiod then no longer sees that another Gateway has the same host, and
     Envoy refuses the listener of all sites.
@@ -224,21 +224,32 @@ def route_policies(sites: Sequence[Site], namespace: str, http_gateway: str, oth
     Args:
         sites: The sites.
         namespace: Namespace of the Gateways.
+        selector: Labels of the gateway pods.
         http_gateway: Name of the Gateway of port 80, empty if there is none.
-        others: Namespaces whose VirtualServices may join; C(*) for all.
+        others: Namespaces whose objects may join; C(*) for all.
 
     Returns:
         A policy and its binding; nothing where there is nothing to keep off, or more than an expression can hold.
     """
     gateways = json.dumps([f"{namespace}/{site.name}" for site in sites if site.routes])
-    hosts = json.dumps([host for site in sites if site.redirect and http_gateway for host in site.hosts])
-    if "*" in others or not any(site.routes for site in sites) or max(len(gateways), len(hosts)) > _LONGEST_EXPRESSION:
+    hosts = json.dumps([host for site in sites for host in site.hosts])
+    hosts_on_80 = json.dumps([host for site in sites if site.redirect and http_gateway for host in site.hosts])
+    if "*" in others or not sites or max(len(gateways), len(hosts)) > _LONGEST_EXPRESSION:
         return []
     name, at_80 = f"baremesh-edge-routes-{namespace}", json.dumps(f"{namespace}/{http_gateway}")
     none = "!has(object.spec.gateways) || !object.spec.gateways.exists(name, name"
-    said = f"belong to namespace {namespace}; gateway_route_namespaces names other namespaces whose VirtualServices may join"
+    said = f"belong to namespace {namespace}; gateway_route_namespaces names other namespaces whose Gateways and VirtualServices may join"
     checks = {f"the Gateways of sites {said}": f"{none} in {gateways})"}
-    checks[f"the hosts of sites on port 80 {said}"] = f"{none} == {at_80}) || !object.spec.hosts.exists(host, host in {hosts})"
+    checks[f"the hosts of sites on port 80 {said}"] = (
+        f"{none} == {at_80}) || !object.spec.hosts.exists(host, host.lowerAscii() in {hosts_on_80})"
+    )
+    labels = json.dumps(dict(selector))
+    # Pods have more labels than the selector names, so that only another value for one of its keys means other pods.
+    other_pods = f"object.spec.selector.exists(key, key in {labels} && object.spec.selector[key] != {labels}[key])"
+    named = f"server.hosts.exists(host, host.substring(host.lastIndexOf('/') + 1).lowerAscii() in {hosts})"
+    checks[f"the hosts of sites {said}"] = (
+        f"!has(object.spec.servers) || (has(object.spec.selector) && {other_pods}) || !object.spec.servers.exists(server, {named})"
+    )
     free = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": sorted({namespace, *others})}
     constraints = {
         "matchPolicy": "Equivalent",
@@ -249,7 +260,7 @@ def route_policies(sites: Sequence[Site], namespace: str, http_gateway: str, oth
                 "apiGroups": ["networking.istio.io"],
                 "apiVersions": ["v1"],
                 "operations": ["CREATE", "UPDATE"],
-                "resources": ["virtualservices"],
+                "resources": ["virtualservices", "gateways"],
                 "scope": "*",
             }
         ],
