@@ -26,6 +26,7 @@ _FILTERS = {
     "k3s_plan": "_k3s_plan.k3s_plan",
     "preflight_plan": "_preflight_report.plan",
     "preflight_report": "_preflight_report.report",
+    "printable": "_shown.printable",
     "proxy_environment": "_environment.proxy_environment",
     "renewal_lines": "_renewal.renewal_lines",
     "renewal_plan": "_renewal.renewal_plan",
@@ -36,11 +37,11 @@ _FILTERS = {
 
 
 def _late(place: str) -> Callable[..., Any]:
-    """Return a function that imports the one it stands for when it is called."""
+    """Return a function that imports the one it stands for when it is called, and masks what that says to people."""
     file, _, name = place.partition(".")
 
     def call(*args: Any, **options: Any) -> Any:
-        return getattr(import_module(f"{_UTILS}.{file}"), name)(*args, **options)
+        return import_module(f"{_UTILS}._shown").shown(getattr(import_module(f"{_UTILS}.{file}"), name), *args, **options)
 
     return call
 

@@ -87,11 +87,10 @@ problems:
 import platform
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import open_transport
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight.api_client import Host, find_problems, is_executable
 
 _GO_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "s390x": "s390x", "ppc64le": "ppc64le"}
@@ -112,7 +111,7 @@ def _ask(params: dict[str, Any]) -> str:
 
 def main() -> None:
     """Check and return."""
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec=dict(
             auth_argument_spec(),
             helm={"type": "path"},

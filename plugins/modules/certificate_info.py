@@ -113,8 +113,6 @@ retry_at:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import CertificateWait
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select, selection_options
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.own_secrets import read_secrets
@@ -122,6 +120,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments impo
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
@@ -144,7 +143,7 @@ def look(params: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Run the module."""
     secrets = {"type": "list", "elements": "str", "default": [], "no_log": False}
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec=dict(auth_argument_spec(), **selection_options(), secret_names=secrets),
         supports_check_mode=True,
     )

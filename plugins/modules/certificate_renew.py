@@ -88,19 +88,18 @@ renewed_since:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.renewal import renew
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import select, selection_options
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import SystemClock
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec={**auth_argument_spec(), **selection_options()}, supports_check_mode=True)
+    module = EdgeModule(argument_spec={**auth_argument_spec(), **selection_options()}, supports_check_mode=True)
 
     def ask() -> list[dict[str, Any]]:
         selection = select(module.params)

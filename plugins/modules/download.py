@@ -18,6 +18,7 @@ description:
 extends_documentation_fragment:
   - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
+  - baremesh.edge._downloads
 attributes:
   check_mode:
     details: Fetches nothing. Without O(sha256) a file that is there counts as the right one.
@@ -72,15 +73,14 @@ sha256:
   returned: success
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+from ansible_collections.baremesh.edge.plugins.module_utils._module import ENVIRONMENT, EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._net.fetch import download
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec={
             "url": {"type": "str", "required": True},
             "dest": {"type": "path", "required": True},
@@ -89,10 +89,12 @@ def main() -> None:
             "pin_name": {"type": "str", "default": "sha256"},
             "ca_path": {"type": "path"},
             "timeout": {"type": "int", "default": 60},
+            **ENVIRONMENT,
         },
         required_one_of=[("sha256", "sums_url")],
         supports_check_mode=True,
     )
+    module.take_environment()
     try:
         changed, digest = download(module.params, module.check_mode)
     except (EdgeError, OSError, ValueError) as error:

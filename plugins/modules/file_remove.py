@@ -67,15 +67,14 @@ import glob
 import os
 from fnmatch import fnmatchcase
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import Removal
 
 
 def main() -> None:
     """Remove and return."""
     paths = {"type": "list", "elements": "path", "default": []}
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec={"files": paths, "links": {"type": "dict", "default": {}}, "folders": paths}, supports_check_mode=True
     )
     files, links, folders = (module.params[name] for name in ("files", "links", "folders"))

@@ -147,11 +147,10 @@ missing_namespaces:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import NamedWait
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_check import check_releases
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollouts import Rollouts, parse_workloads, workloads_spec
@@ -178,16 +177,18 @@ def main() -> None:
         "chart_version": {"type": "str", "required": True},
         "values": {"type": "dict", "default": {}},
     }
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec=dict(
             auth_argument_spec(),
             workloads=workloads_spec(),
-            releases={"type": "list", "elements": "dict", "required": True, "options": release},
+            releases={"type": "list", "elements": "dict", "required": True, "options": release, "no_log": True},
             pending_grace={"type": "int", "default": 30},
         ),
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, **attempt(module, lambda: compare(module.params)))
+    # Values of charts may hold passwords.
+    given = {**module.params, "releases": module.withhold("releases")}
+    module.exit_json(changed=False, **attempt(module, lambda: compare(given)))
 
 
 if __name__ == "__main__":

@@ -104,11 +104,10 @@ closed:
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import firewall, model
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Host
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 
 
 def run(params: dict[str, Any], host: Host, check_mode: bool) -> dict[str, Any]:
@@ -138,7 +137,7 @@ def run(params: dict[str, Any], host: Host, check_mode: bool) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "ports": {"type": "list", "elements": "int", "default": []},

@@ -284,11 +284,10 @@ redirects:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import look, model
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host import Host
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
@@ -319,7 +318,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = EdgeModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
         result = look.look(module.params, Host.of(module), module.check_mode)
     except (EdgeError, OSError) as error:

@@ -141,11 +141,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_look import ChallengeLook, judge_all
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._net.http01 import ENVOY, Probe, dns_findings, probe_all
 
 
@@ -166,7 +165,7 @@ def _look(params: dict[str, Any]) -> ChallengeLook:
 
 def main() -> None:
     """Ask and return."""
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec={
             "hosts": {"type": "list", "elements": "str", "required": True},
             "addresses": {"type": "list", "elements": "str", "required": True},

@@ -84,15 +84,14 @@ agent_token:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.addresses import announced_address, join_url
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.tokens import Tokens, password
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec={
             "data_dir": {"type": "path", "default": "/var/lib/rancher/k3s"},
             "config": {"type": "dict", "default": {}},
@@ -115,6 +114,7 @@ def main() -> None:
         result["token"] = tokens.of(kind) or None
         if kind == "server":
             result["agent_token"] = password(tokens.agent) or None
+        module.returned_secrets = ("token", "agent_token")
     module.exit_json(**result)
 
 

@@ -68,10 +68,9 @@ reachable:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import nodes
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.api import Api, ApiError
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 
@@ -96,7 +95,7 @@ def _remove(api: Api, params: Mapping[str, Any], check_mode: bool) -> dict[str, 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec={
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["ready", "absent"], "default": "ready"},

@@ -21,6 +21,7 @@ description:
 extends_documentation_fragment:
   - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
+  - baremesh.edge._downloads
 attributes:
   check_mode:
     details: Returns what would be placed. The checksum file is not fetched.
@@ -131,15 +132,14 @@ restart_needed:
 import os
 import platform
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.placer import Placer, place_release
+from ansible_collections.baremesh.edge.plugins.module_utils._module import ENVIRONMENT, EdgeModule
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec={
             "version": {"type": "str", "required": True},
             "url": {"type": "str", "default": "https://github.com/k3s-io/k3s/releases/download"},
@@ -161,9 +161,11 @@ def main() -> None:
             "allow_any_version_step": {"type": "bool", "default": False},
             "ca_path": {"type": "path"},
             "timeout": {"type": "int", "default": 60},
+            **ENVIRONMENT,
         },
         supports_check_mode=True,
     )
+    module.take_environment()
 
     def ask_version(binary: str) -> str:
         code, out, _err = module.run_command([binary, "--version"], handle_exceptions=False)

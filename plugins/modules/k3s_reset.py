@@ -67,16 +67,15 @@ node_name:
   returned: success
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.reset import Reset
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec={
             "bin_dir": {"type": "path", "default": "/usr/local/bin"},
             "data_dir": {"type": "path", "default": "/var/lib/rancher/k3s"},

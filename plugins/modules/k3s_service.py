@@ -197,13 +197,12 @@ journal:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.baremesh.edge.plugins.module_utils._k3s.configuration import configure
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.configuration import configure, secrets_of
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.firewall import Firewall, FirewallError
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.service import Service, run
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.unit import UnitError
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
 _SHOWN_LINES = 20
@@ -219,7 +218,7 @@ def main() -> None:
         "hide": {"type": "list", "elements": "str", "default": [], "no_log": False},
         "mode": {"type": "str", "default": "0600"},
     }
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec={
             "name": {"type": "str", "choices": ["k3s", "k3s-agent"], "required": True},
             "binary": {"type": "path", "default": "/usr/local/bin/k3s"},
@@ -227,6 +226,7 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "default": [],
+                "no_log": True,
                 "options": file,
                 "mutually_exclusive": [("content", "secret", "random")],
                 "required_one_of": [("content", "secret", "random")],
@@ -254,6 +254,7 @@ def main() -> None:
     )
     params = module.params
     try:
+        module.hide_only(secrets_of(params["configuration"]))
         # First, as nodes that start together need each other.
         firewall = Firewall(module.get_bin_path, module.run_command).open(params["firewall"], module.check_mode)
         found = configure(params["configuration"], params["absent"], module.check_mode)

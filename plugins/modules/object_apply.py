@@ -213,10 +213,10 @@ missing_namespaces:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec, take_objects
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_transport
+from ansible_collections.baremesh.edge.plugins.module_utils._masking import secret_values
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.apply import apply_objects
 
@@ -244,10 +244,10 @@ def argument_spec() -> dict[str, Any]:
 
 def main() -> None:
     """Apply and return."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = EdgeModule(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
     # The difference hides the values of Secrets by itself.
-    definitions = take_objects(module)
+    definitions = module.withhold("objects", secret_values)
     how = Deadline(SystemClock(), params["timeout"]), params["prune"], module.check_mode, params["force_conflicts"], params["owner"]
     done = attempt(module, lambda: apply_objects(open_transport(params), definitions, *how))
     for conflict in done.conflicts:

@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - baremesh.edge._kube_auth
   - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
+  - baremesh.edge._downloads
 attributes:
   diff_mode:
     support: none
@@ -153,13 +154,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import uplinks
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.existing import existing_k3s
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec, take_objects
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
+from ansible_collections.baremesh.edge.plugins.module_utils._masking import secret_values
+from ansible_collections.baremesh.edge.plugins.module_utils._module import ENVIRONMENT, EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network, runs
 
 _WATCHED_UNITS = (
@@ -168,17 +169,17 @@ _WATCHED_UNITS = (
 )
 
 
-def _active_units(module: AnsibleModule) -> list[str]:
+def _active_units(module: EdgeModule) -> list[str]:
     _code, out, _err = module.run_command(["systemctl", "is-active", *_WATCHED_UNITS], handle_exceptions=False)
     return [unit for unit, state in zip(_WATCHED_UNITS, out.split()) if state in ("active", "activating")]
 
 
-def _network_manager(module: AnsibleModule) -> str:
+def _network_manager(module: EdgeModule) -> str:
     _code, out, _err = module.run_command(["NetworkManager", "--version"], handle_exceptions=False)
     return str(out).strip()
 
 
-def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
+def read_host(module: EdgeModule, now: float) -> dict[str, Any]:
     """Return what the host reports about itself; now is its time when the module began."""
     root = Path("/")
     systemd = os.path.isdir("/run/systemd/system")
@@ -212,7 +213,7 @@ def read_host(module: AnsibleModule, now: float) -> dict[str, Any]:
     }
 
 
-def _other_runs(module: AnsibleModule, now: float) -> list[dict[str, Any]]:
+def _other_runs(module: EdgeModule, now: float) -> list[dict[str, Any]]:
     run = module.params["run"]
     if not run or not run.get("identity"):
         return []
@@ -222,7 +223,7 @@ def _other_runs(module: AnsibleModule, now: float) -> list[dict[str, Any]]:
 def main() -> None:
     """Run the module."""
     now = time.time()
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec={
             **auth_argument_spec(),
             "examine_host": {"type": "bool", "default": True},
@@ -244,10 +245,12 @@ def main() -> None:
             "objects": {"type": "list", "elements": "dict", "default": [], "no_log": True},
             "owner": {"type": "dict", "default": {}},
             "timeout": {"type": "int", "default": 10},
+            **ENVIRONMENT,
         },
         supports_check_mode=True,
     )
-    objects = take_objects(module)
+    objects = module.withhold("objects", secret_values)
+    module.take_environment()
     urls = list(module.params["urls"])
     if module.params["release"]:
         # An architecture without releases is for those to judge who get the result.

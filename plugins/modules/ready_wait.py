@@ -118,13 +118,12 @@ retry_at:
 
 from functools import partial
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.issuers import Issuers
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, finish_wait, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Name, NamedWait
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import nothing_seen
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollouts import Rollouts
 
@@ -138,7 +137,7 @@ def main() -> None:
         "namespace": {"type": "str"},
     }
     namespaced = [("kind", kind, ["namespace"]) for kind in kinds if kind != "ClusterIssuer"]
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec=dict(
             auth_argument_spec(),
             objects={"type": "list", "elements": "dict", "required": True, "options": each, "required_if": namespaced},

@@ -136,8 +136,6 @@ retry_at:
 from functools import partial
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.options import gateway_options
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_primer import SdsPrimer, remove_primers
@@ -151,6 +149,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import 
     raise_on_signals,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Outcome, nothing_seen
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
@@ -173,7 +172,7 @@ def remove(params: dict[str, Any], look_only: bool) -> list[str]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = EdgeModule(
         argument_spec={
             **gateway_options(),
             **auth_argument_spec(),

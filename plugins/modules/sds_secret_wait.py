@@ -138,8 +138,6 @@ retry_at:
 from functools import partial
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.options import gateway_options
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_wait import SdsWait
@@ -153,6 +151,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import 
     raise_on_signals,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Outcome, nothing_seen
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 
@@ -169,7 +168,7 @@ def wait(params: dict[str, Any], look_only: bool) -> Outcome:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec={**gateway_options(), **auth_argument_spec()}, supports_check_mode=True)
+    module = EdgeModule(argument_spec={**gateway_options(), **auth_argument_spec()}, supports_check_mode=True)
     nothing = partial(nothing_seen, pods=[], served=False, method="listener", swept=[])
     would = "wait until the gateway pods serve the credentials; the API cannot be asked for their state"
     raise_on_signals()

@@ -147,9 +147,8 @@ cause:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt
+from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._net.served import Endpoint, ServedWait, parse_endpoints, parse_expected
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
@@ -182,7 +181,7 @@ def read(params: dict[str, Any]) -> tuple[list[Endpoint], dict[str, str]]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = EdgeModule(argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
     empty: dict[str, Any] = {"endpoints": [], "elapsed": 0.0, "observations": 0}
     endpoints, expected = attempt(module, lambda: read(params), lambda cause: {**empty, "cause": cause})

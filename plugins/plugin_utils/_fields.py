@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import difflib
 import re
 import unicodedata
@@ -25,7 +27,9 @@ _SERVICE = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(h|m|s|ms))+")
 _ADDRESS = re.compile(r"[0-9.]+")
 _PATH = re.compile(r"/[^\x00-\x1f\x7f]*")
-_PEM = "-----BEGIN CERTIFICATE-----"
+_BLOCK = re.compile(r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----[^-]+(?:-----END (?P=label)-----)?")
+# What Envoy reads as authorities of clients.
+_CERTIFICATES = ("CERTIFICATE", "X509 CRL")
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
@@ -227,12 +231,26 @@ class Fields:
             return f"{value}.{cluster_domain}"
         return value
 
-    def pem_certificate(self, key: str) -> str | None:
+    def pem_certificate(self, key: str, base64_too: bool = False) -> str | None:
+        """Return the certificates at O(key) without what stands around them; what the value is instead is never shown."""
         value = self.text(key)
-        if value is not None and _PEM not in value:
-            self.report(f"{key} is not a certificate in PEM form")
+        if value is None:
             return None
-        return value
+        if base64_too and "-----BEGIN" not in value:
+            with contextlib.suppress(ValueError):
+                value = base64.b64decode(value, validate=False).decode("utf-8", "replace")
+        blocks = {match.group(): match["label"] for match in _BLOCK.finditer(value)}
+        labels = set(blocks.values())
+        if "PRIVATE KEY" in value:
+            self.report(f"{key} holds a private key, which everyone who reads certificates would see; leave only the CERTIFICATE blocks")
+        elif "CERTIFICATE" not in labels or not all(block.endswith(f"-----END {label}-----") for block, label in blocks.items()):
+            expected = "neither a certificate in PEM form nor Base64 of one" if base64_too else "not a certificate in PEM form"
+            self.report(f"{key} is {expected}")
+        elif labels - set(_CERTIFICATES):
+            self.report(f"{key} has a block {min(labels - set(_CERTIFICATES))}; allowed are blocks {' and '.join(_CERTIFICATES)}")
+        else:
+            return "".join(f"{block}\n" for block in blocks)
+        return None
 
 
 def dictionaries(value: Any, variable: str, findings: list[str], what: str, needs: str) -> Iterator[Fields]:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -74,18 +73,8 @@ class Issuer:
 
 def _ca_bundle(at: Fields) -> str | None:
     """Return the CA in the form that cert-manager takes: Base64 of PEM."""
-    value = at.text("ca_bundle")
-    if value is None:
-        return None
-    if "-----BEGIN CERTIFICATE-----" in value:
-        return base64.b64encode(value.strip().encode() + b"\n").decode()
-    try:
-        if b"-----BEGIN CERTIFICATE-----" in base64.b64decode(value, validate=True):
-            return value
-    except (binascii.Error, ValueError):
-        pass
-    at.report("ca_bundle is neither a certificate in PEM form nor Base64 of one")
-    return None
+    found = at.pem_certificate("ca_bundle", base64_too=True)
+    return None if found is None else base64.b64encode(found.encode()).decode()
 
 
 def _acme(at: Fields, name: str, email: str, default_solvers: Sequence[Raw], strict: bool | None) -> Object:

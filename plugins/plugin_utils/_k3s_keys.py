@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import is_address, is_network, read_dict
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import found_value, is_address, is_network, read_dict
 
 
 def _words(text: str) -> frozenset[str]:
@@ -156,7 +156,7 @@ def config_findings(config: Any, kind: str, extra: Collection[str] = ()) -> list
     variable = f"k3s_{kind}_config"
     given, config = config, read_dict(config)
     if config is None:
-        return [f"{variable} is {given!r}: it must be a dictionary of K3s's configuration keys."]
+        return [f"{variable} {found_value(given, variable)}: it must be a dictionary of K3s's configuration keys."]
     findings = []
     for key in config:
         finding = _key_finding(str(key), kind, variable, extra)

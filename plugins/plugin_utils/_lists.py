@@ -16,8 +16,9 @@ from ansible.errors import AnsibleFilterError
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?\Z", re.IGNORECASE)
-# Variables whose values may hold passwords.
+# Variables whose values may hold passwords: any value, and one with keys and values.
 _CONFIDENTIAL = ("edge_environment", "k3s_environment", "k3s_registries", "cert_manager_values")
+_CONFIDENTIAL_PAIRS = ("k3s_server_config", "k3s_agent_config", "istio_base_values", "istio_istiod_values", "istio_gateway_values")
 # How text begins that is a list in YAML or JSON.
 BRACKETS = ("[", "- ")
 
@@ -55,10 +56,15 @@ def read_dict(value: Any) -> Mapping[str, Any] | None:
     return loaded if isinstance(loaded, Mapping) else None
 
 
+def found_value(value: Any, variable: str) -> str:
+    """Return what a finding says of a value that cannot be read."""
+    hidden = variable in _CONFIDENTIAL or (variable in _CONFIDENTIAL_PAIRS and re.search(r"[:=\s]", repr(value)))
+    return "cannot be read (its value may hold passwords and is not shown)" if hidden else f"is {value!r}"
+
+
 def dict_finding(value: Any, variable: str) -> str:
     """Return the sentence for a value that cannot be read as a dictionary."""
-    shown = "cannot be read (its value may hold passwords and is not shown)" if variable in _CONFIDENTIAL else f"is {value!r}"
-    return f"{variable} {shown}: it must be a dictionary, or text that is one in YAML or JSON."
+    return f"{variable} {found_value(value, variable)}: it must be a dictionary, or text that is one in YAML or JSON."
 
 
 def as_dict(value: Any, variable: str = "") -> Mapping[str, Any]:

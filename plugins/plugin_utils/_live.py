@@ -19,6 +19,8 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.baremesh.edge.plugins.module_utils._masking import printable
+
 display = Display()
 
 # Shorter waits show nothing and open no second connection.
@@ -139,4 +141,5 @@ class Follower:
         for line in lines:
             if self._stop.is_set():
                 return
-            self._show(line)
+            # Whoever may write to that folder may have written the file.
+            self._show(printable(line))

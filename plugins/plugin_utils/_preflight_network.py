@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Union
 
+from ansible_collections.baremesh.edge.plugins.module_utils._masking import printable
 from ansible_collections.baremesh.edge.plugins.module_utils._net.digests import checksum_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight import Facts, Findings
 
@@ -122,7 +123,7 @@ def judge_dns(
 def _meta(server: str, fetched: Mapping[str, Facts]) -> Facts:
     """Return what an ACME directory says of its authority, empty where it says nothing."""
     try:
-        said = json.loads((fetched.get(server) or {}).get("body") or "{}")["meta"]
+        said = json.loads((fetched.get(printable(server)) or {}).get("body") or "{}")["meta"]
     except (ValueError, KeyError, TypeError):
         return {}
     return said if isinstance(said, Mapping) else {}
@@ -187,7 +188,7 @@ def judge_caa(where: str, entries: Sequence[Facts], seen: Mapping[str, Facts], f
 def judge_acme(where: str, issuers: Sequence[Facts], fetched: Mapping[str, Facts], found: Findings) -> None:
     """Judge whether the ACME directories answer. C(issuers) are entries of name and server."""
     for issuer in issuers:
-        answer = fetched.get(issuer["server"])
+        answer = fetched.get(printable(issuer["server"]))
         what = f"the ACME server {issuer['server']} of issuer {issuer['name']}"
         if answer is None or (answer["status"] == 200 and "newOrder" in answer["body"]):
             _judge_account(where, what, issuer, _meta(issuer["server"], fetched), found)
@@ -219,7 +220,7 @@ def _judge_account(where: str, what: str, issuer: Facts, meta: Facts, found: Fin
 
 def judge_release(where: str, release: Facts, fetched: Mapping[str, Facts], found: Findings) -> None:
     """Judge whether the release of K3s can be fetched. C(release) has version, base, url and file."""
-    answer = fetched.get(release["url"])
+    answer = fetched.get(printable(release["url"]))
     if answer is None:
         return
     if answer["status"] == 404:

@@ -228,13 +228,14 @@ def plan(settings: Settings) -> dict[str, Any]:
 
     Returns:
         `names`, `caa_names`, `urls` and `objects` for the API host, `release` for a host of the cluster, `ports`, `run` and
-        `environment` for all hosts, and `node_config`, the configuration of K3s on the present one.
+        `environment` for all hosts, and `node_config`, what K3s's configuration on the present one says of its Node's name.
     """
     run = read(settings)
     names = [entry["host"] for entry in run.names] if run.checks("dns") else []
     if names:
         names += [address for address in run.addresses if not is_address(address)]
     urls = [{"url": issuer["server"], "ca_bundle": issuer["ca_bundle"]} for issuer in run.acme] if run.checks("acme") else []
+    own = own_config(run.k3s, "server" if settings.get("host") in (settings.get("servers") or ()) else "agent")
     return {
         "names": list(dict.fromkeys(names)),
         "caa_names": list(dict.fromkeys(entry["host"] for entry in run.caa)) if run.checks("dns") else [],
@@ -243,7 +244,7 @@ def plan(settings: Settings) -> dict[str, Any]:
         "objects": run.objects,
         "ports": sorted(run.purposes(server=True)) if run.checks("ports") else [],
         "run": this_run(),
-        "node_config": own_config(run.k3s, "server" if settings.get("host") in (settings.get("servers") or ()) else "agent"),
+        "node_config": {key: own[key] for key in ("node-name", "with-node-id") if key in own},
         "environment": proxy_environment(
             read_dict((settings.get("dictionaries") or {}).get("edge_environment")) or {},
             [*(read_list(settings.get("edge_host_addresses")) or ()), *(read_list(settings.get("edge_pod_networks")) or ())],

@@ -7,13 +7,36 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import make_directory, mask_yaml, read_text, replace_bytes
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import (
+    DIFFERS,
+    hidden_values,
+    make_directory,
+    mask_yaml,
+    read_text,
+    replace_bytes,
+)
+from ansible_collections.baremesh.edge.plugins.module_utils._masking import secret_variables
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
+
+
+def secrets_of(files: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what is secret in the texts of files, those that they replace included, for the mask of what a module returns."""
+    found: list[str] = []
+    for file in files:
+        for text in filter(None, (file["content"] or file["secret"], read_text(file["path"]))):
+            if file["hide"]:
+                found += hidden_values(text, file["hide"])
+            elif file["content"] is None:
+                # Variables of a unit, or the text is one secret as a whole.
+                variables = dict(re.findall(r'^(\w+)="(.*)"$', text, re.MULTILINE))
+                found += secret_variables(variables) if variables else [text]
+    return found
 
 
 def configure(files: Iterable[Mapping[str, Any]], absent: Iterable[str], check_mode: bool) -> dict[str, Any]:
@@ -44,7 +67,10 @@ def configure(files: Iterable[Mapping[str, Any]], absent: Iterable[str], check_m
             continue
         written.append(path)
         restart = restart or old_text != text
-        sides = (_shown(old_text, file, old_mode, "old value"), _shown(text, file, mode, "old value" if old_text == text else "new value"))
+        hide, new = file["hide"], "old value" if old_text == text else "new value"
+        # One side that cannot be shown would make all of the other a difference.
+        opaque = DIFFERS in {mask_yaml(each, hide) for each in (old_text or "", text)} if hide else file["content"] is None
+        sides = _shown(old_text, hide, old_mode, "old value" * opaque), _shown(text, hide, mode, new * opaque)
         differences.append(_difference(path, *sides))
         if not check_mode:
             make_directory(os.path.dirname(path), 0o755)
@@ -69,13 +95,9 @@ def _mode_of(path: str) -> int | None:
         return None
 
 
-def _shown(text: str | None, file: Mapping[str, Any], mode: int | None, side: str) -> str:
-    """Return what a difference may show of a file."""
+def _shown(text: str | None, hide: Iterable[str], mode: int | None, secret: str) -> str:
+    """Return what a difference may show of a file; O(secret) stands for a text that it may not."""
     if text is None:
         return ""
     head = f"# mode {mode:04o}\n" if mode is not None else ""
-    if file["hide"]:
-        return head + mask_yaml(text, file["hide"])
-    if file["content"] is None:
-        return f"{head}(secret, {side})\n"
-    return head + text
+    return f"{head}(secret, {secret})\n" if secret else head + mask_yaml(text, hide)

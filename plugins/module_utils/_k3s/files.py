@@ -13,10 +13,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._masking import HIDDEN, printable
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
 
 STATE_DIR = "/var/lib/baremesh/k3s"
-HIDDEN = "********"
+# What is shown of a text that may hide a secret anywhere.
+DIFFERS = "(differs, and is not shown: it does not have the form that the role k3s writes)\n"
 
 
 def read_text(path: str) -> str | None:
@@ -120,31 +122,74 @@ class DigestCache:
             self._dirty = False
 
 
+# A value that is read as one whole on its line: nothing that runs over lines, refers to another place or has an end of its own.
+_SCALAR = (
+    r"(?:'(?:[^']|'')*'|\"(?:[^\"\\]|\\.)*\"|\[\]|{}"
+    r"|(?![\s'\"\[\]{}&*!|>%@`#,]|[?:-](?:\s|$))(?:[^\s:#]|:(?=\S)|(?<=\S)#| (?=[^\s#]))+)"
+)
+_LIST = r"\[[\w./*+-]+(?:, [\w./*+-]+)*\]"
+_KEY = r"(?:(?![\[\]&*!|>%@`?])(?:[^\s'\"#{},:]|:(?=\S))+|'[^']*'|\"[^\"\\]*\")"
+_PLAIN = re.compile(rf" *(?:- )*(?:{_KEY}:(?: (?:{_SCALAR}|{_LIST}))?|- (?:{_SCALAR}|{_LIST})|#.*|(?:{{}})?)")
+_LIKE_PASSWORD = r"[\w.-]*(?:password|passwd|passphrase|secret|secret[_-]key|token)"  # noqa: S105 (names of keys)
+
+
 def mask_yaml(text: str, keys: Iterable[str]) -> str:
     """Return YAML text with the values of some keys hidden, their continued lines included.
 
+    That is safe only in the form that the role writes: one key or entry on a line. Of other text O(DIFFERS) is all that is returned.
+
     Args:
         text: The YAML text.
-        keys: Key names; a key that ends in C(+) in the text, K3s's form for appending, counts as well.
+        keys: Key names; a key that ends in C(+) in the text, K3s's form for appending, counts as well, and keys named like a password.
     """
-    names = "|".join(re.escape(key) for key in keys)
+    return _split(text, keys)[0]
+
+
+def hidden_values(text: str, keys: Iterable[str]) -> list[str]:
+    """Return the values that mask_yaml hides, and of other forms of YAML too as far as a line shows them."""
+    found = []
+    for line in _split(text, keys)[1]:
+        key, sign, value = line.strip().lstrip("- ").partition(": ")
+        if not sign or re.fullmatch(_KEY, key) is None:
+            key, value = "", line.strip().lstrip("- ")
+        if key.strip("'\"") not in ("user", "username") and not value.endswith(":"):
+            value = value.strip()
+            found.append(value[1:-1] if value[:1] in tuple("'\"") and value[-1:] == value[:1] else value)
+    return [value for value in found if value]
+
+
+def _split(text: str, keys: Iterable[str]) -> tuple[str, list[str]]:
+    """Return what may be shown of YAML text, and the parts of it that may not."""
+    names = "|".join([*map(re.escape, keys)])
     if not names:
-        return text
-    head = re.compile(rf"^(?P<indent>\s*)(?P<dash>- )?(?P<key>[\"']?(?:{names})\+?[\"']?\s*:)(?P<rest>.*)$")
+        return text, []
+    key = rf"[\"']?(?:{names}|{_LIKE_PASSWORD})\+?[\"']?\s*:"
+    head = re.compile(rf"(?P<indent>\s*)(?P<dash>(?:- )*)(?P<key>{key})(?P<rest>.*)", re.IGNORECASE)
+    elsewhere = re.compile(rf"(?:#\s*(?:- )*|[{{,]\s*){key}\s*(?P<rest>\S.*)", re.IGNORECASE)
     shown: list[str] = []
+    hidden: list[str] = []
+    ours = all(map(str.isprintable, text.splitlines()))
     hidden_below: int | None = None
     for line in text.splitlines():
         depth = len(line) - len(line.lstrip())
         if hidden_below is not None:
             # A list may stand at the same depth as its key.
             if not line.strip() or depth > hidden_below or (depth == hidden_below and line.lstrip().startswith("- ")):
+                hidden.append(line)
                 continue
             hidden_below = None
-        match = head.match(line)
+        match = head.fullmatch(line)
         if match is None:
+            aside = elsewhere.search(line)
+            hidden += [re.split(r"[,}\]]", aside["rest"])[0]] if aside else []
+            ours = ours and aside is None and _PLAIN.fullmatch(line) is not None
             shown.append(line)
             continue
-        dash = match.group("dash") or ""
-        shown.append(f"{match.group('indent')}{dash}{match.group('key')} {HIDDEN}")
-        hidden_below = len(match.group("indent")) + len(dash)
-    return "\n".join(shown) + ("\n" if text.endswith("\n") else "")
+        value = match["rest"].strip()
+        hidden.append(value)
+        # A quoted value or a list that does not end on its line ends anywhere.
+        ours = ours and (value[:1] not in tuple("'\"[{&*!") or re.fullmatch(_SCALAR, value) is not None)
+        shown.append(f"{match['indent']}{match['dash']}{match['key']} {HIDDEN}")
+        hidden_below = len(match["indent"]) + len(match["dash"])
+    whole = "\n".join(shown) + ("\n" if text.endswith("\n") else "")
+    return printable(whole) if ours else DIFFERS, hidden

@@ -20,6 +20,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import (
     read_record,
     write_record,
 )
+from ansible_collections.baremesh.edge.plugins.module_utils._masking import printable
 from ansible_collections.baremesh.edge.plugins.module_utils._net import digests, fetch
 
 _LINKS = ("kubectl", "crictl", "ctr")
@@ -114,7 +115,7 @@ class Placer:
     def in_place(self, file: ReleaseFile) -> bool:
         """Tell whether a file is what this release calls for, without asking the network."""
         known = file.sha256
-        if known is None and self.record.get("version") == self.p["version"] and self.record.get("base") == self.base:
+        if known is None and self.record.get("version") == self.p["version"] and self.record.get("base") == printable(self.base):
             known = (self.record.get("sha256") or {}).get(file.path)
         return known is not None and self.digests.digest(file.path) == known
 
@@ -170,7 +171,8 @@ class Placer:
 
     def save(self, placed: Mapping[str, str]) -> None:
         """Note which release the files belong to."""
-        record = {"version": self.p["version"], "base": self.base, "sha256": dict(placed)}
+        # Everyone may read this file, and an address may have a password.
+        record = {"version": self.p["version"], "base": printable(self.base), "sha256": dict(placed)}
         if record != self.record:
             write_record(self.record_path, record, 0o644)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible.module_utils.basic import env_fallback
 
 
 def _from_env(name: str, **extra: Any) -> dict[str, Any]:
@@ -26,14 +26,3 @@ def auth_argument_spec() -> dict[str, dict[str, Any]]:
         "client_cert": _from_env("CERT_FILE", type="path", aliases=["cert_file"]),
         "client_key": _from_env("KEY_FILE", type="path", no_log=False, aliases=["key_file"]),
     }
-
-
-def take_objects(module: AnsibleModule) -> list[Any]:
-    """The option O(objects), whose no_log keeps the definitions out of the host's log.
-
-    In the result no_log would hide each name and each word that occurs in them, so there they are replaced as a whole.
-    """
-    definitions: list[Any] = module.params["objects"]
-    module.params["objects"] = f"{len(definitions)} definitions"
-    module.no_log_values = {module.params["api_key"]} if module.params["api_key"] else set()
-    return definitions

@@ -18,10 +18,11 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection, connect
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Outcome
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import HttpTransport
+from ansible_collections.baremesh.edge.plugins.module_utils._masking import printable
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import Removal, remove_file
 
 if TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 
 _Found = TypeVar("_Found")
 # Far more than the longest wait writes.
@@ -47,7 +48,7 @@ def open_client(params: dict[str, Any]) -> tuple[KubeClient, Connection]:
 
 
 def attempt(
-    module: AnsibleModule,
+    module: EdgeModule,
     work: Callable[[], _Found],
     nothing: Callable[[str], dict[str, Any]] = lambda _cause: {},
     would: str = "",
@@ -76,7 +77,7 @@ def attempt(
     raise SystemExit(1)
 
 
-def finish_wait(module: AnsibleModule, outcome: Outcome) -> NoReturn:
+def finish_wait(module: EdgeModule, outcome: Outcome) -> NoReturn:
     """End a waiting module with what it has seen; in check mode nothing was waited for, so nothing has failed."""
     for warning in outcome.warnings:
         module.warn(warning)
@@ -126,7 +127,7 @@ def progress_writer(path: str | None) -> Callable[[str], None]:
         with contextlib.suppress(OSError):
             if os.fstat(descriptor).st_size > _LARGEST_PROGRESS:
                 return
-            os.write(descriptor, (line.replace("\n", " ") + "\n").encode())
+            os.write(descriptor, (printable(line.replace("\n", " ")) + "\n").encode())
 
     return write
 

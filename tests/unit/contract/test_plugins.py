@@ -56,6 +56,15 @@ def test_a_module_has_unit_tests(module):
     assert (ROOT / "tests/unit/plugins/modules" / f"test_{module.name}").is_file()
 
 
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: str(path.relative_to(ROOT / "plugins")))
+def test_nothing_is_returned_but_by_the_exit_that_masks_secrets(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    called = {getattr(node.func, "id", getattr(node.func, "attr", "")) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert "print" not in called
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert "AnsibleModule" not in imported or path.name == "_module.py"
+
+
 @MODULE
 def test_a_module_is_thin(module):
     """Argument spec, one call, result: logic belongs to module_utils, where it is tested without a module."""

@@ -23,10 +23,10 @@ class ModuleEnd(Exception):  # noqa: N818 (an end, not an error)
 def run(monkeypatch, module, check=False, **arguments):
     """The module's result; result["failed"] says how it ended."""
 
-    def exit_json(_self, **result):
+    def exit_json(_self, *, invocation, **result):
         raise ModuleEnd(dict(result, failed=False), False)
 
-    def fail_json(_self, msg, **result):
+    def fail_json(_self, msg, *, invocation=None, **result):
         raise ModuleEnd(dict(result, msg=msg, failed=True), True)
 
     arguments = dict(arguments, _ansible_check_mode=check, _ansible_remote_tmp=tempfile.gettempdir(), _ansible_keep_remote_files=False)

@@ -70,8 +70,8 @@ def host(monkeypatch, tmp_path):
 
     monkeypatch.setattr(k3s_release, "Placer", functools.partial(placer.Placer, state_dir=str(Host.state), root=str(Host.root)))
     monkeypatch.setattr(k3s_release.platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(k3s_release.AnsibleModule, "get_bin_path", lambda *_args, **_more: None)
-    monkeypatch.setattr(k3s_release.AnsibleModule, "run_command", lambda *_args, **_more: (0, Host.says, ""))
+    monkeypatch.setattr(k3s_release.EdgeModule, "get_bin_path", lambda *_args, **_more: None)
+    monkeypatch.setattr(k3s_release.EdgeModule, "run_command", lambda *_args, **_more: (0, Host.says, ""))
     monkeypatch.setattr(fetch, "open_url", Host.mirror.open)
     return Host()
 
@@ -197,7 +197,7 @@ def test_a_local_folder_without_the_release_is_named(host, tmp_path):
 
 def test_a_command_that_exists_is_not_hidden_by_a_link(host, monkeypatch):
     monkeypatch.setattr(
-        k3s_release.AnsibleModule, "get_bin_path", lambda _self, name, *_args, **_more: "/usr/bin/ctr" if name == "ctr" else None
+        k3s_release.EdgeModule, "get_bin_path", lambda _self, name, *_args, **_more: "/usr/bin/ctr" if name == "ctr" else None
     )
     host.place()
     assert not (host.bin_dir / "ctr").exists()
@@ -322,3 +322,24 @@ def test_a_local_folder_is_compared_with_the_pin_too(host, tmp_path):
     (tmp_path / "release" / "k3s").write_bytes(b"malice")
     (tmp_path / "release" / "sha256sum-amd64.txt").write_text(f"{digest(b'malice')}  k3s\n")
     assert digest(BINARY) in host.place(local_dir=str(tmp_path / "release"), sha256=PINS)["msg"]
+
+
+def test_the_record_that_all_may_read_has_no_password(host):
+    secret = URL.replace("//", "//me:hush@")
+    host.mirror.files = {url.replace(URL, secret): content for url, content in host.mirror.files.items()}
+    assert host.place(url=secret)["changed"]
+    assert "hush" not in (host.state / "release.json").read_text()
+    fetched = list(host.mirror.fetched)
+    assert not host.place(url=secret.replace("hush", "another"))["changed"]
+    assert host.mirror.fetched == fetched, "another password is no other address"
+
+
+def test_the_environment_of_downloads_is_no_result(host, monkeypatch):
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    seen = []
+    monkeypatch.setattr(fetch, "open_url", lambda url, **options: seen.append(os.environ["HTTPS_PROXY"]) or Mirror().open(url))
+    given = {"HTTPS_PROXY": "http://me:hush@proxy:3128", "NO_PROXY": "k3s"}
+    result = host.place(environment=given)
+    assert seen[0] == given["HTTPS_PROXY"]
+    assert "hush" not in json.dumps(result)
+    assert result["binary"].endswith("/k3s"), "what is no password stays"

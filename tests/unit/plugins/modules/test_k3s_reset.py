@@ -81,9 +81,9 @@ def host(monkeypatch, tmp_path):
 
     monkeypatch.setattr(_removal, "mount_of", mount)
     monkeypatch.setattr(reset.leftovers, "INTERFACES", ())
-    monkeypatch.setattr(k3s_reset.AnsibleModule, "run_command", lambda _self, argv, **options: fake.run(argv, **options))
+    monkeypatch.setattr(k3s_reset.EdgeModule, "run_command", lambda _self, argv, **options: fake.run(argv, **options))
     monkeypatch.setattr(
-        k3s_reset.AnsibleModule,
+        k3s_reset.EdgeModule,
         "get_bin_path",
         lambda _self, name, *_a, **_k: name if fake.has_iptables and name in ("iptables-save", "iptables-restore") else None,
     )

@@ -144,7 +144,7 @@ def host(monkeypatch, tmp_path):
     monkeypatch.setattr(k3s_service, "Firewall", FakeFirewall)
     monkeypatch.setattr(unit, "Journal", lambda _name, _cursor: FakeJournal(fake))
     monkeypatch.setattr(k3s_service, "SystemClock", lambda: fake.clock)
-    monkeypatch.setattr(k3s_service.AnsibleModule, "run_command", lambda _self, argv, **options: fake.run(argv, **options))
+    monkeypatch.setattr(k3s_service.EdgeModule, "run_command", lambda _self, argv, **options: fake.run(argv, **options))
     monkeypatch.setattr(k3s_service, "Service", functools.partial(service.Service, state_dir=str(fake.record.parent)))
     monkeypatch.setattr(service.DigestCache, "save", lambda _self: None)
     monkeypatch.setattr(service.DigestCache, "digest", lambda _self, path: Path(path).read_bytes().hex())
@@ -457,7 +457,7 @@ def test_the_report_of_a_restarted_node_must_be_newer_than_the_start(host, monke
 
 
 def test_a_systemd_that_refuses_is_quoted(host, monkeypatch):
-    monkeypatch.setattr(k3s_service.AnsibleModule, "run_command", lambda _self, _argv, **_options: (1, "", "Failed to connect to bus\n"))
+    monkeypatch.setattr(k3s_service.EdgeModule, "run_command", lambda _self, _argv, **_options: (1, "", "Failed to connect to bus\n"))
     assert "Failed to connect to bus" in host.ensure()["msg"]
 
 
@@ -479,3 +479,68 @@ def test_a_configuration_that_cannot_be_written_starts_nothing(host, tmp_path):
     found = host.ensure(configuration=[{"path": str(tmp_path / "folder"), "content": "a: 1\n"}])
     assert found["msg"].startswith("The configuration of K3s cannot be written: ")
     assert host.starts == 0
+
+
+#: Journal lines that repeat what the configuration holds, as kine and K3s do.
+DSN = "postgres://k3s:p%zzq/s@db.example.com/k3s"
+
+
+@pytest.mark.parametrize(
+    ("configuration", "line", "secret"),
+    [
+        (
+            f"datastore-endpoint: {DSN}\n",
+            f'level=fatal msg="failed to parse datastore: parse \\"{DSN}\\": invalid URL escape \\"%zz\\""',
+            "%zzq/s",
+        ),
+        ("datastore-endpoint: mysql://k3s:qqq@tcp(db)/k3s\n", 'level=fatal msg="invalid DSN: k3s:qqq@tcp(db)/k3s"', "qqq"),
+        ("datastore-endpoint: postgres://k3s:q@q q@db/k3s\n", 'level=fatal msg="host q@q q@db/k3s has no port"', "q@q q"),
+        ("token: correct horse\n", 'level=fatal msg="failed to normalize token correct horse"', "correct horse"),
+        ("vpn-auth: name=tailscale,joinKey=hush-hush\n", 'level=fatal msg="tailscale up --authkey hush-hush failed"', "hush-hush"),
+        ("b: 1\n", 'level=fatal msg="https://me:hush@mirror.example.com/v2 answers 401"', "hush"),
+        ("b: 1\n", f'level=fatal msg="token K10{"a" * 64}::server:hush is refused"', "hush"),
+    ],
+)
+def test_no_line_of_the_journal_carries_a_secret(host, configuration, line, secret):
+    host.comes_up = False
+    host.complain(line)
+    keys = ["token", "datastore-endpoint", "vpn-auth"]
+    result = host.ensure(configuration=[{"path": str(host.config), "secret": configuration, "hide": keys}])
+    assert result["failed"]
+    assert result["journal"]
+    assert secret not in json.dumps(result)
+    assert "********" in result["msg"]
+
+
+def test_a_secret_that_is_being_replaced_is_hidden_too(host):
+    host.config.write_text("token: former-token\n")
+    host.comes_up = False
+    host.complain('level=fatal msg="bootstrap data already found, not former-token"')
+    result = host.ensure(configuration=[{"path": str(host.config), "secret": "token: present-token\n", "hide": ["token"]}])
+    assert "former-token" not in json.dumps(result)
+
+
+@pytest.mark.parametrize("text", ['HTTPS_PROXY="http://me:hush-hush@proxy:3128"\n', 'NO_PROXY="a"\nK3S_TOKEN="hush-hush"\n', "hush-hush"])
+def test_secrets_of_files_without_keys_are_hidden(host, tmp_path, text):
+    host.comes_up = False
+    host.complain('level=fatal msg="hush-hush is wrong, and proxy:3128 and a are not"')
+    result = host.ensure(configuration=[{"path": str(tmp_path / "k3s.env"), "secret": text}])
+    assert "hush-hush" not in json.dumps(result)
+    assert "proxy:3128 and a are not" in result["msg"]
+
+
+def test_words_of_a_secret_file_that_are_none_stay(host):
+    """The whole file is one secret to Ansible; its harmless words are not hidden in messages."""
+    host.comes_up = False
+    host.complain('level=fatal msg="mirrors of docker.io: admin is refused"')
+    file = {
+        "path": str(host.config),
+        "secret": "mirrors:\nconfigs:\n  docker.io:\n    auth:\n      username: admin\n      password: hush\n",
+    }
+    assert "mirrors of docker.io: admin is refused" in host.ensure(configuration=[{**file, "hide": ["auth", "password"]}])["msg"]
+
+
+def test_no_line_of_the_journal_steers_a_terminal(host):
+    host.comes_up = False
+    host.complain('level=fatal msg="\x1b[2Jcleared\u202e"')
+    assert r"\x1b[2Jcleared\u202e" in host.ensure()["msg"]

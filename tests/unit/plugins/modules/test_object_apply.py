@@ -211,7 +211,7 @@ def test_kinds_keep_their_order(api, apply):
 
 def test_a_conflict_is_taken_over_with_a_warning_or_refused(api, apply, monkeypatch):
     warnings = []
-    monkeypatch.setattr(object_apply.AnsibleModule, "warn", lambda _self, text: warnings.append(text))
+    monkeypatch.setattr(object_apply.EdgeModule, "warn", lambda _self, text: warnings.append(text))
     api.owner_of["a"] = ("kubectl-edit", ".spec.hosts")
     conflict = 'Apply failed with 1 conflict: conflict with "kubectl-edit" using v1: .spec.hosts'
     refused = apply(gateway("a"), force_conflicts=False)
@@ -270,15 +270,15 @@ def test_the_difference_shows_no_value_of_a_secret(api, apply):
 
 def test_definitions_reach_neither_the_log_nor_the_result(api, monkeypatch):
     logged = []
-    monkeypatch.setattr(object_apply.AnsibleModule, "log", lambda _self, text, log_args=None: logged.append(f"{text} {log_args}"))
+    monkeypatch.setattr(object_apply.EdgeModule, "log", lambda _self, text, log_args=None: logged.append(f"{text} {log_args}"))
     seen = []
-    monkeypatch.setattr(object_apply.AnsibleModule, "exit_json", lambda self, **result: seen.append((self.params, self.no_log_values)))
+    monkeypatch.setattr(object_apply.EdgeModule, "exit_json", lambda self, **result: seen.append((self.params, self.no_log_values)))
     ended = run_to_the_end(monkeypatch, objects=[secret("s", token="hunter2")], api_key="t0ken")
     assert ended
     (params, hidden), text = seen[0], " ".join(logged)
     assert "NOT_LOGGING_PARAMETER" in text
     assert "hunter2" not in text
-    assert (params["objects"], hidden) == ("1 definitions", {"t0ken"})
+    assert (params["objects"], hidden) == ("1 objects", {"t0ken"})
 
 
 def run_to_the_end(monkeypatch, **arguments):

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import json
+import os
 import socket
 import threading
 
@@ -14,6 +16,13 @@ import pytest
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import network
 from ansible_collections.baremesh.edge.plugins.modules import preflight_info
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
+
+#: What clients said of themselves, by server.
+LOGINS: dict[str, list[str]] = {}
+
+
+def web_logins(web):
+    return LOGINS[web]
 
 
 @pytest.fixture
@@ -25,7 +34,10 @@ def web():
             pass
 
         def do_GET(self):
-            body = {"/k3s/sha256sum-amd64.txt": b"sums", "/dir": b'{"newOrder": 1}'}.get(self.path)
+            LOGINS.setdefault(f"http://127.0.0.1:{self.server.server_address[1]}", []).extend(
+                filter(None, (self.headers["Authorization"], self.headers["Proxy-Authorization"]))
+            )
+            body = {"/k3s/sha256sum-amd64.txt": b"sums", "/dir": b'{"newOrder": 1}'}.get(self.path.removeprefix("http://acme.example.com"))
             self.send_response(200 if body else 404)
             self.end_headers()
             self.wfile.write(body or b"no")
@@ -37,6 +49,25 @@ def web():
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+def test_documents_are_fetched_with_the_login_of_their_address(monkeypatch, web):
+    monkeypatch.setattr(preflight_info.platform, "machine", lambda: "x86_64")
+    given = f"{web.replace('//', '//me:hu%40sh@')}/k3s"
+    ((url, seen),) = run(monkeypatch, preflight_info, examine_host=False, release=given)["fetched"].items()
+    assert (seen["status"], seen["body"]) == (200, "sums")
+    assert url == seen["url"] == f"{web.replace('//', '//********@')}/k3s/sha256sum-amd64.txt"
+    assert web_logins(web) == ["Basic " + base64.b64encode(b"me:hu@sh").decode()]
+
+
+def test_what_fetches_uses_the_environment_that_is_given(monkeypatch, web):
+    """The proxy is asked for the address, with its password; neither is shown."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    proxy = web.replace("//", "//me:hu%40sh@")
+    urls = [{"url": "http://acme.example.com/dir"}]
+    result = run(monkeypatch, preflight_info, examine_host=False, urls=urls, environment={"http_proxy": proxy, "no_proxy": "acme"})
+    assert result["fetched"]["http://acme.example.com/dir"]["body"] == '{"newOrder": 1}'
+    assert web_logins(web) == ["Basic " + base64.b64encode(b"me:hu@sh").decode()]
 
 
 def test_a_host_is_read_and_the_result_can_be_sent(monkeypatch):

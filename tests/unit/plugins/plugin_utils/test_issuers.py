@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import issuer_objects, read_issuers, secret_objects
 
+KEY = "-----BEGIN EC PRIVATE KEY-----\naHVudGVyMg==\n-----END EC PRIVATE KEY-----\n"
 PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 HTTP01 = [{"http01": {"ingress": {"ingressClassName": "istio"}}}]
 LAB = {"name": "lab", "type": "acme", "server": "https://acme.example.com/dir"}
@@ -104,6 +105,18 @@ def test_a_solver_must_be_a_dictionary():
     found, findings = read_issuers([dict(LAB, solvers=[5])])
     assert findings == ["cert_manager_issuers[0] (lab): solvers[0] is 5; a solver has http01 or dns01"]
     assert not found["lab"].http01
+
+
+@pytest.mark.parametrize("bundle", [PEM + KEY, base64.b64encode(f"{PEM}{KEY}".encode()).decode(), base64.b64encode(KEY.encode()).decode()])
+def test_a_private_key_in_a_ca_bundle_is_refused_and_not_shown(bundle):
+    found, findings = read_issuers([dict(LAB, ca_bundle=bundle)])
+    assert findings == [
+        (
+            "cert_manager_issuers[0] (lab): ca_bundle holds a private key, which everyone who reads certificates would see; "
+            "leave only the CERTIFICATE blocks"
+        )
+    ]
+    assert "caBundle" not in found["lab"].acme
 
 
 def test_two_issuers_with_one_name():

@@ -61,6 +61,14 @@ def test_a_broken_connection_is_said_once_and_ends_it():
     assert shown(Script((0, b"one\n"), RuntimeError("gone"))) == ["one", "no progress can be shown: gone"]
 
 
+def test_a_line_steers_no_terminal_and_carries_no_secret():
+    forged = "\x1b[2J\u202eweb: https://me:hush@acme.example.com says no\n".encode()
+    assert shown(Script((0, forged), RuntimeError("https://me:hush@host"))) == [
+        r"\x1b[2J\u202eweb: https://********@acme.example.com says no",
+        "no progress can be shown: https://********@host",
+    ]
+
+
 def test_nothing_is_shown_after_the_end():
     lines = []
     follower = _live.Follower(lambda offset: (0, b"late\n"), lines.append, first_after=0)

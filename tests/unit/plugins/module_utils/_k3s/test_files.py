@@ -108,3 +108,67 @@ def test_a_quoted_key_is_hidden_too():
 
 def test_without_keys_nothing_is_hidden():
     assert files.mask_yaml(YAML, []) == YAML
+
+
+#: Hand-written files, by how they write a value that is secret.
+UNUSUAL = {
+    "flow": "{token: hunter2, node-name: a}\n",
+    "flow below a key": "configs: {r.example.com: {auth: {password: hunter2}}}\n",
+    "JSON": '{"token": "hunter2"}\n',
+    "JSON over lines": '{\n  "node-name": "a",\n  "token":\n    "hunter2"\n}\n',
+    "quoted over lines": 'token: "one\n  hunter2"\n',
+    "quoted, continued as if it were a key": 'token: "one\nnode-name: hunter2"\n',
+    "quoted, continued at the margin": "token: 'one\n\nhunter2'\n",
+    "another key, quoted over lines": "node-name: 'a\n  token=hunter2'\n",
+    "explicit key": "? token\n: hunter2\n",
+    "escaped key": '"t\\u006fken": hunter2\n',
+    "anchor": "node-name: &x hunter2\ntoken: *x\n",
+    "tag": "token: !!str\n  hunter2\n",
+    "comment": "#token: hunter2\nnode-name: a\n",
+    "comment behind a value": "node-name: a # token: hunter2\n",
+    "tabs": "configs:\n\ttoken: hunter2\n",
+    "nested entries": "- - token: hunter2\n",
+    "block text": "private-registry: |\n  token: {a: hunter2}\n",
+    "documents": "--- {token: hunter2}\n",
+    "userinfo": "mirrors:\n  r.example.com:\n    endpoint:\n    - https://me:hunter2@mirror.example.com\n",
+    "userinfo in quotes": 'private-registry: "https://me:hunter2@mirror.example.com"\n',
+    "not YAML": "token hunter2: [\n",
+    "a retired key": "cluster-secret: hunter2\n",
+    "another spelling": "Token : hunter2\n",
+    "byte order mark": "\ufefftoken: hunter2\n",
+    "carriage returns": "node-name: a\r\ntoken: >-\r\n  hunter2\r\n",
+    "form feed": "node-name: a\ftoken: hunter2\n",
+}
+
+
+@pytest.mark.parametrize("text", UNUSUAL.values(), ids=UNUSUAL)
+def test_no_spelling_of_a_file_shows_a_value(text):
+    assert "hunter2" not in files.mask_yaml(text, ["token", "password", "auth"])
+
+
+def test_text_of_another_form_is_only_said_to_differ():
+    assert files.mask_yaml("{node-name: a, token: hunter2}\n", ["token"]) == files.DIFFERS
+
+
+#: As the role renders them: nothing of them is withheld but the values.
+OURS = {
+    "flags": "kubelet-arg:\n- max-pods=250\n- --v=2\n- feature-gates=A=true,B=false\n",
+    "values": "cluster-init: true\nhttps-listen-port: 6443\nnode-ip: 192.0.2.1,2001:db8::1\nwrite-kubeconfig-mode: '0600'\n",
+    "labels": "node-label:\n- topology.kubernetes.io/zone=a\nnode-taint:\n- 'a=b:NoSchedule'\n- a=b:NoSchedule\n",
+    "registries": "mirrors:\n    '*':\n"
+    "        endpoint:\n        - https://registry.example.com:5000/v2\n        rewrite:\n            ^(.*)$: a/$1\n"
+    "    registry.example.com:5000: {}\n",
+    "empty": "",
+    "only a comment": "# Written by Ansible (role baremesh.edge.k3s).\n{}\n",
+    "words": "system-default-registry: ''\nflannel-backend: \"none\"\netcd-snapshot-schedule-cron: 0 */5 * * *\n",
+}
+
+
+@pytest.mark.parametrize("text", OURS.values(), ids=OURS)
+def test_what_the_role_writes_is_shown(text):
+    assert files.mask_yaml(text, ["token", "password"]) == text
+
+
+def test_hidden_values_are_known():
+    text = "token: 'hush one'\nvpn-auth:\n- name=a,joinKey=hush two\nauth:\n  username: admin\n  password: hush3\nx: {token: hush4}\n"
+    assert files.hidden_values(text, ["token", "vpn-auth", "auth"]) == ["hush one", "name=a,joinKey=hush two", "hush3", "hush4"]
