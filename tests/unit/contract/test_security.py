@@ -111,7 +111,18 @@ def test_the_units_of_host_ports_may_do_no_more_than_they_need(unit, backend):
 
 PAGE = (ROOT / "docs/security.md").read_text(encoding="utf-8")
 #: Names in code that are no variables of ours: keys of K3s, fields of a site, and words of Kubernetes.
-OTHER_NAMES = SERVER_KEYS | {"tls", "mode", "min_version", "subject_alt_names", "ca_certificate", "sources", "accounturi", "vxlan", "edit"}
+OTHER_NAMES = SERVER_KEYS | {
+    "tls",
+    "mode",
+    "min_version",
+    "subject_alt_names",
+    "ca_certificate",
+    "client_ca",
+    "sources",
+    "accounturi",
+    "vxlan",
+    "edit",
+}
 
 
 def test_the_page_names_only_what_there_is():
