@@ -17,7 +17,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._masking import Mask
 ENVIRONMENT = {"environment": {"type": "dict", "default": {}, "no_log": True}}
 
 
-class EdgeModule(AnsibleModule):  # type: ignore[misc]
+class EdgeModule(AnsibleModule):
     """A module whose results, errors and warnings are masked and printable, and the options that Ansible shows with them.
 
     Attributes:
