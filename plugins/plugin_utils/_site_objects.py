@@ -82,9 +82,14 @@ def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, priva
                 "kind": issuer_kinds.get(site.issuer, "ClusterIssuer"),
                 "name": site.issuer,
             },
-            "privateKey": _private_key(private_key, own.get("private_key") or {}),
             "usages": list(own.get("usages") or DEFAULT_USAGES),
-            **_set(duration=own.get("duration"), renewBefore=own.get("renew_before"), commonName=own.get("common_name")),
+            **_set(
+                # The API server takes an empty one for null, and refuses that.
+                privateKey=_private_key(private_key, own.get("private_key") or {}),
+                duration=own.get("duration"),
+                renewBefore=own.get("renew_before"),
+                commonName=own.get("common_name"),
+            ),
         }
         found.append(_object("cert-manager.io/v1", "Certificate", site.name, namespace, site.name, spec))
     return found

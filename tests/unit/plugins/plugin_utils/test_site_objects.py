@@ -38,6 +38,12 @@ def test_the_certificate_bears_the_name_of_the_site():
     assert found["spec"]["privateKey"] == {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"}
 
 
+def test_no_key_setting_is_no_field():
+    """An empty one is null after a server-side apply, which the API server refuses."""
+    (found,) = objects.certificates(sites(), NS, {}, {})
+    assert "privateKey" not in found["spec"]
+
+
 def test_the_secret_of_a_certificate_is_not_pruned_with_its_site():
     (found,) = objects.certificates(sites(), NS, {}, {})
     labels = found["spec"]["secretTemplate"]["labels"]
