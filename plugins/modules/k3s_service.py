@@ -282,7 +282,9 @@ def main() -> None:
     except OSError as error:
         result.update(cause=str(error), journal=[], elapsed=round(deadline.elapsed, 3))
         module.fail_json(msg=f"K3s's unit cannot be managed: {error}.", **result)
-    module.exit_json(elapsed=round(deadline.elapsed, 3), warnings=service.warnings, **result)
+    for warning in service.warnings:
+        module.warn(warning)
+    module.exit_json(elapsed=round(deadline.elapsed, 3), **result)
 
 
 if __name__ == "__main__":
