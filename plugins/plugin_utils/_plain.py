@@ -113,7 +113,8 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _form("Local|Cluster", "Local or Cluster"): "istio_gateway_external_traffic_policy",
     _name: "cert_manager_namespace edge_instance edge_istio_namespace",
     _form(rf"{_LABEL}(\.{_LABEL})*", "a name of lower case letters, digits, '-' and '.'"): "istio_ingress_class",
-    _form(_PATH.pattern, "an absolute path"): "cert_manager_chart_dir edge_helm edge_kubeconfig edge_tools_dir istio_chart_dir k3s_bin_dir",
+    _form(_PATH.pattern, "an absolute path"): "cert_manager_chart_dir edge_helm edge_tools_dir istio_chart_dir k3s_bin_dir",
+    _form(rf"(~[\w.-]*)?{_PATH.pattern}", "an absolute path, or one in a home directory such as ~/.kube/config"): "edge_kubeconfig",
     _own_folder: "k3s_data_dir",
     _form(
         r"(?i)[a-z][a-z0-9+.-]*://[^\s/]\S*|file:///\S*", "an address with its scheme, such as https://mirror.example.com/k3s"

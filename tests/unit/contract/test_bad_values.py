@@ -128,6 +128,8 @@ def test_k3s_has_a_data_folder_of_its_own(value):
     [
         {"edge_http_node_port": "30080", "edge_https_node_port": 30443, "edge_wait_timeout": "300"},
         {"edge_live_progress": "no", "edge_reset_k3s": True, "edge_allow_no_sites": "False"},
+        {"edge_kubeconfig": "~/.kube/config"},
+        {"edge_kubeconfig": "~deploy/.kube/config"},
         {"edge_istio_namespace": "istio-system", "cert_manager_namespace": "", "edge_helm": None},
         {"edge_tools_dir": "/opt/edge tools", "k3s_bin_dir": "/usr/bin", "k3s_data_dir": "/srv/k3s"},
         {"k3s_data_dir": "/data"},
