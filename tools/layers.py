@@ -135,7 +135,17 @@ def unit(_: Selection) -> Layer:
         "unit",
         (
             plugin_tests("plugins", VERSION, PYTHON),
-            pytest("lab and tools", "lab.xml", "-n", "2", "tests/unit/lab", "tests/unit/lab_hosts", "tests/unit/tools"),
+            pytest(
+                "lab and tools",
+                "lab.xml",
+                "-n",
+                "2",
+                "-o",
+                "pythonpath=.collections",
+                "tests/unit/lab",
+                "tests/unit/lab_hosts",
+                "tests/unit/tools",
+            ),
             pytest("playbooks", "playbooks.xml", "-n", "2", "tests/unit/playbooks"),
             Check("go test k3s", ("go", "test", "./..."), folder="lab/go/k3s"),
         ),

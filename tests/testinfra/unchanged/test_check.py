@@ -22,9 +22,9 @@ def test_a_check_foretells_nothing_where_all_is_done(role, guess):
 
 @pytest.mark.parametrize("arguments", [(), ("--check",)], ids=["run", "check"])
 def test_a_preflight_asks_the_webhooks(arguments):
-    """cert-manager's CRD takes any text for an address."""
+    """cert-manager's CRD takes any text for a mail address."""
     issuer = {"name": "lab", "kind": "ClusterIssuer"}
-    spec = {"secretName": "refused", "dnsNames": ["app.example.com"], "ipAddresses": ["300.1.2.3"], "issuerRef": issuer}
+    spec = {"secretName": "refused", "dnsNames": ["app.example.com"], "emailAddresses": ["a b"], "issuerRef": issuer}
     given = {"certificate_certificates": [{"metadata": {"name": "refused"}, "spec": spec}]}
     found = runs.run(given, *arguments, playbook=runs.ROOT / "playbooks/preflight.yml")
     (failure,) = found.failures
@@ -33,4 +33,4 @@ def test_a_preflight_asks_the_webhooks(arguments):
     assert lines[1].startswith(
         "certificate_certificates (refused): the Kubernetes API refuses Certificate istio-ingress/refused: admission webhook"
     )
-    assert "spec.ipAddresses[0]" in lines[1]
+    assert "spec.emailAddresses[0]" in lines[1]

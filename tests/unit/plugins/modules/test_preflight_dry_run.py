@@ -140,13 +140,13 @@ def test_the_charts_that_helm_has_installed_are_returned_where_something_is_refu
 
 def test_neither_the_log_nor_the_result_shows_the_objects(monkeypatch, ask):
     logged, modules = [], []
-    take = preflight_info.take_objects
-    monkeypatch.setattr(preflight_info.AnsibleModule, "log", lambda _self, message, **_more: logged.append(str(message)))
-    monkeypatch.setattr(preflight_info, "take_objects", lambda module: modules.append(module) or take(module))
+    withhold = preflight_info.EdgeModule.withhold
+    monkeypatch.setattr(preflight_info.EdgeModule, "log", lambda _self, message, **_more: logged.append(str(message)))
+    monkeypatch.setattr(preflight_info.EdgeModule, "withhold", lambda self, *how: modules.append(self) or withhold(self, *how))
     ask({**GATEWAY, "spec": {"servers": ["hunter2"]}})
     assert logged
     assert "hunter2" not in "".join(logged)
-    assert modules[0].params["objects"] == "1 definitions"
+    assert modules[0].params["objects"] == "1 objects"
     # Or the result would hide the names of hosts.
     assert modules[0].no_log_values == set()
 
