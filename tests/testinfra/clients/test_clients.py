@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nobody reaches a site that asks clients for certificates without one: not over another site, port 80, or an Ingress.
+"""A site that asks clients for certificates is not reached without one: not over another site, port 80, or an Ingress.
 
 All sites have the same Service, so that whatever gets through is answered.
 """
