@@ -253,7 +253,7 @@ def _suites(fields: Fields, site: Site, algorithm: str) -> None:
 
 
 def _client_authority(fields: Fields, site: Site, issuer: Issuer | None) -> None:
-    """Report a site that would let in nobody, or everybody who may get a certificate of its issuer."""
+    """Report a site that would let in no client, or every one that may get a certificate of its issuer."""
     tls = site.tls
     if tls.mode not in MUTUAL_MODES:
         for key in ("ca_certificate", "client_ca"):

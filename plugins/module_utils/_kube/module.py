@@ -143,7 +143,7 @@ def _make(folder: str) -> bool:
 
 
 def _is_safe(folder: os.stat_result) -> bool:
-    """Whether nobody else can replace a file of this process in a folder: a link is never one."""
+    """Whether no one else can replace a file of this process in a folder: a link is never one."""
     shared = folder.st_mode & 0o022 and not folder.st_mode & stat.S_ISVTX
     return stat.S_ISDIR(folder.st_mode) and folder.st_uid in (0, os.geteuid()) and not shared
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Downloads of files that a host will run. What nobody vouched for by its digest comes over HTTPS only, on every hop of a redirect."""
+"""Downloads of files that a host will run. What has no digest to be compared with comes over HTTPS only, on every hop of a redirect."""
 
 from __future__ import annotations
 
