@@ -38,7 +38,7 @@ _FILTERS = {
 
 def _late(place: str) -> Callable[..., Any]:
     """Return a function that imports the one it stands for when it is called, and masks what that says to people."""
-    file, _, name = place.partition(".")
+    file, name = place.split(".")
 
     def call(*args: Any, **options: Any) -> Any:
         return import_module(f"{_UTILS}._shown").shown(getattr(import_module(f"{_UTILS}.{file}"), name), *args, **options)

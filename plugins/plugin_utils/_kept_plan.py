@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -34,14 +35,13 @@ def _shared(key: str, given: tuple[Any, Any]) -> Object:
     Ansible makes a process for each task, and compiles what that imports, which takes longer than reading the plan.
     """
     path = os.path.join(constants.DEFAULT_LOCAL_TMP, f"plan-{hashlib.sha256(key.encode()).hexdigest()}.json")
-    try:
-        with open(path, encoding="utf-8") as file:
-            found: Object = json.load(file)
-            return found
-    except (OSError, ValueError):  # this process is the first
-        from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan  # noqa: PLC0415 (see above)
+    with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
+        found: Object = json.load(file)
+        return found
+    # This process is the first.
+    from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan  # noqa: PLC0415 (see above)
 
-        made = make_plan(*given)
+    made = make_plan(*given)
     own = f"{path}.{os.getpid()}"
     try:
         text = json.dumps(made)

@@ -54,7 +54,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize("tail", TAILS, ids=ascii)
-@pytest.mark.parametrize(("value", "judged"), PLACES, ids=[value for value, _ in PLACES])
+@pytest.mark.parametrize(("value", "judged"), PLACES, ids=[place[0] for place in PLACES])
 def test_a_value_with_a_line_break_is_refused_in_one_line(value, judged, tail):
     found = judged(value + tail)
     assert any(ascii(value + tail)[1:-1] in ascii(text).replace("\\\\", "\\") for text in found), found

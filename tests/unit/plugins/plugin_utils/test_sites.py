@@ -258,8 +258,8 @@ PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 NAMES = ["client.example.com"]
 
 
-def of_clients(issuer=CA, **tls):
-    return findings(site(issuer="inside", tls=tls), issuers=[issuer])
+def of_clients(issuer=None, **tls):
+    return findings(site(issuer="inside", tls=tls), issuers=[issuer or CA])
 
 
 @pytest.mark.parametrize("mode", ["MUTUAL", "OPTIONAL_MUTUAL"])

@@ -37,7 +37,8 @@ def path(value, kind="PathPrefix", **more):
     return {"matches": [{"path": {"type": kind, "value": value}, **more}]}
 
 
-def known(route, gateway=None, labels=LABELS):
+def known(route, gateway=None, labels=None):
+    labels = labels or LABELS
     services = tuple(of_gateway_api([gateway or public()], [route], labels, NS))
     return explain(Cluster(labels, NS, virtual_services=services), HOST)
 
