@@ -108,6 +108,9 @@ def _proxy_config(fields: Fields, version: str) -> dict[str, Any]:
         fields.report(problem)
     if connections and (minor_of(version) or (0, 0)) >= _FIRST_WITH_CONNECTION_SETTINGS:
         config["connectionSettings"] = dict(connections)
+        # The agent writes Envoy's limit from this (istio.io/istio, pkg/bootstrap/config.go), and not yet from the setting.
+        if limit := connections.get("globalDownstreamConnectionLimit"):
+            config["proxyMetadata"] = {"ISTIO_META_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS": str(limit)}
     return config
 
 

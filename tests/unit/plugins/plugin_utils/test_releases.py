@@ -99,7 +99,8 @@ def of_connections(value, version="1.31.1", **entry):
 def test_how_connections_are_treated_is_an_annotation_for_an_istio_that_knows_it(version, known, value):
     ((found,), findings) = of_connections(value, version)
     assert findings == []
-    annotation = '{"connectionSettings":{"profile":"EDGE","httpRequestTimeout":"0s","globalDownstreamConnectionLimit":20000}}'
+    annotation = '{"connectionSettings":{"profile":"EDGE","httpRequestTimeout":"0s","globalDownstreamConnectionLimit":20000},'
+    annotation += '"proxyMetadata":{"ISTIO_META_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS":"20000"}}'
     assert found["values"].get("podAnnotations") == ({"proxy.istio.io/config": annotation} if known else None)
 
 
