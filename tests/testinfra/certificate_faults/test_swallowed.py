@@ -73,10 +73,9 @@ def standing(cluster, manifest, answer):
     ("answer", "manifest", "words"),
     [
         ("301", gateway("older", ["late.example.com"]), ["Gateway certificate-faults/older", "httpsRedirect"]),
-        ("301", gateway("guide", ["*"]), ["Gateway certificate-faults/guide", "httpsRedirect"]),
         ("403", policy("office-only"), ["AuthorizationPolicy istio-ingress/office-only"]),
     ],
-    ids=["exact", "wildcard", "policy"],
+    ids=["gateway", "policy"],
 )
 def test_the_object_is_named_and_nothing_is_ordered(cluster, site, answer, manifest, words):
     with standing(cluster, manifest, answer):
@@ -87,22 +86,3 @@ def test_the_object_is_named_and_nothing_is_ordered(cluster, site, answer, manif
     first = failure.message.splitlines()[0]
     assert all(word in first for word in ["late.example.com", answer, *words]), failure.message
     assert "late" not in cluster.kubectl("get", "certificates", "--output", "name", namespace="istio-ingress")
-
-
-def test_a_redirect_among_raw_manifests_is_refused(site):
-    """The Gateway of a well-known guide: its certificate would be issued once and never be renewed."""
-    https = {
-        "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
-        "hosts": ["late.example.com"],
-        "tls": {"mode": "SIMPLE", "credentialName": "late-tls"},
-    }
-    guide = {"metadata": {"name": "guide"}, "spec": {"selector": {"istio": "ingress"}, "servers": [https, redirect(["*"])]}}
-    ordered = {
-        "metadata": {"name": "late"},
-        "spec": {"secretName": "late-tls", "dnsNames": ["late.example.com"], "issuerRef": {"kind": "ClusterIssuer", "name": "lab"}},
-    }
-    result = runs.run({"edge_sites": [site], "gateway_gateways": [guide], "certificate_certificates": [ordered]}, *PARTS)
-    assert result.status != 0
-    assert result.changed == 0
-    (failure,) = result.failures
-    assert all(word in failure.message for word in ["guide", "httpsRedirect", "late.example.com"]), failure.message
