@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._masking import HIDDEN, printable
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
+from ansible_collections.baremesh.edge.plugins.module_utils._sha256 import sha256_file
 
 STATE_DIR = "/var/lib/baremesh/k3s"
 # What is shown of a text that may hide a secret anywhere.
@@ -74,15 +74,6 @@ def write_record(path: str, record: Mapping[str, Any], mode: int) -> None:
     """Note something for the next run."""
     make_directory(os.path.dirname(path), 0o755)
     replace_bytes(path, json.dumps(record, sort_keys=True, indent=1).encode(), mode)
-
-
-def sha256_file(path: str) -> str:
-    """Return the SHA-256 of a file's content."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as handle:
-        for block in iter(lambda: handle.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _stamp(path: str) -> list[int]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import http.client
@@ -20,6 +21,7 @@ from ansible.module_utils.urls import open_url
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._net.digests import checksum_of, is_secure, sha256, without_password
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
+from ansible_collections.baremesh.edge.plugins.module_utils._sha256 import sha256_file
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_HOPS = 10
@@ -122,17 +124,6 @@ def read_sums(stream: Any, source: str) -> str:
     return str(text)
 
 
-def _sha256_of(path: str) -> str:
-    found = hashlib.sha256()
-    try:
-        with open(path, "rb") as handle:
-            for block in iter(lambda: handle.read(1 << 20), b""):
-                found.update(block)
-    except FileNotFoundError:
-        return ""
-    return found.hexdigest()
-
-
 def download(params: Mapping[str, Any], check_mode: bool) -> tuple[bool, str]:
     """Bring a file in place.
 
@@ -148,7 +139,9 @@ def download(params: Mapping[str, Any], check_mode: bool) -> tuple[bool, str]:
         OSError: It cannot be written.
     """
     url, dest, given = params["url"], params["dest"], params["sha256"]
-    present, digest = _sha256_of(dest), sha256(given) if given else None
+    present, digest = "", sha256(given) if given else None
+    with contextlib.suppress(FileNotFoundError):
+        present = sha256_file(dest)
     if given and digest is None:
         raise FetchError(f"{params['pin_name']} is {given!r}: it must be the 64 hex digits of a SHA-256.")
     pinned = digest is not None
