@@ -30,17 +30,23 @@ TROUBLE = {
 
 
 @pytest.fixture
-def world():
-    """A Certificate under way, which is ready after ten seconds."""
+def stuck():
+    """A Certificate under way, which never gets ready."""
     found = World()
     found.put(kinds.CLUSTER_ISSUERS, make.cluster_issuer())
     found.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
     found.put(kinds.CERTIFICATE_REQUESTS, make.request())
     found.put(kinds.ORDERS, make.order())
     found.put(kinds.CHALLENGES, make.challenge())
-    found.put_at(10.0, kinds.SECRETS, make.secret())
-    found.put_at(10.0, kinds.CERTIFICATES, make.certificate())
     return found
+
+
+@pytest.fixture
+def world(stuck):
+    """A Certificate under way, which is ready after ten seconds."""
+    stuck.put_at(10.0, kinds.SECRETS, make.secret())
+    stuck.put_at(10.0, kinds.CERTIFICATES, make.certificate())
+    return stuck
 
 
 def event(**found):
@@ -175,14 +181,7 @@ def test_property_ready_is_returned_while_it_is_true_and_not_missed_when_it_stay
     assert outcome.good or not mended
 
 
-def test_a_lost_watch_that_goes_on_without_news_is_no_cause():
-    stuck = World()
-    stuck.put(kinds.CLUSTER_ISSUERS, make.cluster_issuer())
-    stuck.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
-    stuck.put(kinds.CERTIFICATE_REQUESTS, make.request())
-    stuck.put(kinds.ORDERS, make.order())
-    stuck.put(kinds.CHALLENGES, make.challenge())
-
+def test_a_lost_watch_that_goes_on_without_news_is_no_cause(stuck):
     def lose():
         stuck.api.fail("/certificates", "lost", times=1)
         stuck.api.end_watches("/certificates")
