@@ -64,7 +64,7 @@ def refusal(path: str, here: bool = True) -> str:
 
 
 def mount_of(folder: int) -> str:
-    """Return what tells the mount of an open folder from others; one device may be mounted at several places."""
+    """Return the identity of an open folder's mount; one device may be mounted at several places."""
     try:
         with open(f"/proc/self/fdinfo/{folder}", encoding="ascii") as lines:
             return next(line for line in lines if line.startswith("mnt_id:"))

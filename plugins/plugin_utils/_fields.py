@@ -259,7 +259,7 @@ def dictionaries(value: Any, variable: str, findings: list[str], what: str, need
     Args:
         value: The value of a variable.
         variable: Its name.
-        findings: Gets a sentence where the value is no list, and for each entry that is no dictionary.
+        findings: Gets a sentence where the value is not a list, and for each entry that is not a dictionary.
         what: What the entries are called, such as C(sites).
         needs: What an entry has to be.
     """

@@ -79,7 +79,7 @@ def is_true(value: Any) -> bool:
 
 
 def own_config(settings: Settings, kind: str) -> dict[str, Any]:
-    """Return the configuration that the user gives nodes of a kind, empty if it is no dictionary."""
+    """Return the configuration that the user gives nodes of a kind, empty if it is not a dictionary."""
     return dict(read_dict(settings.get(f"{kind}_config")) or {})
 
 

@@ -104,7 +104,7 @@ class Preflight:
 
     @property
     def server_config(self) -> Mapping[str, Any]:
-        """The configuration of K3s servers, empty if it is no dictionary."""
+        """The configuration of K3s servers, empty if it is not a dictionary."""
         return read_dict(self.settings.get("k3s_server_config")) or {}
 
     @property

@@ -64,7 +64,7 @@ def state(machine):
 
 @pytest.fixture(scope="module")
 def another(machine, variables):
-    """A host with a cluster of somebody else."""
+    """A host with a cluster that another installer made."""
     machine.shell(
         f"wget -qO /usr/local/bin/k3s '{variables['k3s_release_url']}/{variables['k3s_version'].replace('+', '%2B')}/k3s'"
         " && chmod 755 /usr/local/bin/k3s && ln -s k3s /usr/local/bin/kubectl && ln -s k3s /usr/local/bin/ctr"

@@ -37,7 +37,7 @@ def rules(machine):
 
 @pytest.fixture(scope="module", params=["/var/lib/rancher/k3s", "/var/lib/rancher/elsewhere"])
 def cluster(machine, variables, request):
-    """A host with K3s in a data folder, a pod that holds ports 80 and 443, and a rule of somebody else."""
+    """A host with K3s in a data folder, a pod that holds ports 80 and 443, and a rule that the administrator made."""
     assert machine.status("command -v iptables iptables-save ip6tables ipset")[0] != 0, "this host has packages for packet rules"
     archives = [archive for archive in variables["k3s_image_archives"] if "/backend-" in archive["url"]]
     installed = runs.run({"k3s_data_dir": request.param, "k3s_image_archives": archives}, playbook=runs.ROOT / "playbooks/k3s.yml")
