@@ -12,6 +12,7 @@ import argparse
 import concurrent.futures
 import dataclasses
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -25,6 +26,10 @@ import layers
 
 #: One check's output is printed at once, whole.
 PRINTING = threading.Lock()
+#: Lines of a live check by which Ansible and Molecule say what went wrong.
+ERROR = re.compile(r"fatal: |ERROR|CRITICAL|\[ERROR\]")
+#: Characters of a failure in the list at the end.
+LONGEST = 300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Outcome:
     passed: int
     failed: int
     seconds: float
+    #: What failed: tests with the first line of each failure, or what the command printed of its end.
+    failures: tuple[str, ...] = ()
 
 
 def environment() -> dict[str, str]:
@@ -65,6 +72,17 @@ def tests_in(reports: Iterable[Path]) -> tuple[int, int]:
     return passed, failed
 
 
+def failures_in(reports: Iterable[Path]) -> list[str]:
+    """Return the failed tests of the reports by name, each with the first line of its failure."""
+    found = []
+    for report in reports:
+        for case in ET.parse(report).getroot().iter("testcase"):
+            for problem in [*case.findall("failure"), *case.findall("error")]:
+                first = (problem.get("message") or problem.text or "").strip().split("\n", 1)[0]
+                found.append(f"{case.get('classname')}::{case.get('name')}: {first[:LONGEST]}")
+    return found
+
+
 def count(check: layers.Check, succeeded: bool) -> tuple[int, int]:
     """Return how many tests of the check passed and failed; one for a check without reports."""
     if not check.reports:
@@ -76,8 +94,8 @@ def count(check: layers.Check, succeeded: bool) -> tuple[int, int]:
     return passed, failed if complete or failed else 1
 
 
-def execute(check: layers.Check, tag: str) -> tuple[bool, str]:
-    """Run the command; return whether it succeeded, and its output unless that was printed as it came, each line after the tag."""
+def execute(check: layers.Check, tag: str) -> tuple[bool, list[str]]:
+    """Run the command; return whether it succeeded, and its lines: of a live check, printed as they come after the tag, those of errors."""
     with subprocess.Popen(
         check.command,
         cwd=checkout.ROOT / check.folder,
@@ -93,9 +111,9 @@ def execute(check: layers.Check, tag: str) -> tuple[bool, str]:
             if check.live:
                 with PRINTING:
                     print(tag + line, end="", flush=True)
-            else:
+            if not check.live or ERROR.match(line):
                 kept.append(line)
-    return process.returncode == 0, "".join(kept)
+    return process.returncode == 0, kept
 
 
 def run(check: layers.Check, tag: str = "") -> Outcome:
@@ -104,14 +122,19 @@ def run(check: layers.Check, tag: str = "") -> Outcome:
         for stale in check.reports_in.glob(pattern):
             stale.unlink()
     started = time.monotonic()
-    succeeded, output = execute(check, tag)
+    succeeded, lines = execute(check, tag)
     seconds = time.monotonic() - started
     passed, failed = count(check, succeeded)
+    failures: list[str] = []
+    if failed:
+        failures = failures_in(report for pattern in check.reports for report in sorted(check.reports_in.glob(pattern)))
+        # What broke off outside the tests is named by the last lines that the command printed.
+        failures = failures or [line.strip()[:LONGEST] for line in lines if line.strip()][-3:] or [f"{' '.join(check.command)} failed"]
     with PRINTING:
-        if failed and output:
-            print(f"--- {check.name} ---\n{output.rstrip()}\n---")
+        if failed and lines and not check.live:
+            print(f"--- {check.name} ---\n{''.join(lines).rstrip()}\n---")
         print(f"{'FAIL' if failed else 'ok':4}  {check.name:24}  {passed:5} passed  {failed:5} failed  {seconds:7.1f} s", flush=True)
-    return Outcome(check, passed, failed, seconds)
+    return Outcome(check, passed, failed, seconds, tuple(failures))
 
 
 def run_layer(layer: layers.Layer) -> list[Outcome]:
@@ -139,6 +162,10 @@ def main(arguments: list[str]) -> int:
         outcomes += run_layer(layers.LAYERS[remaining.pop(0)](selection))
     for name in remaining:
         print(f"== {name}: not run")
+    # At the end, since what is kept of a long log is often its end.
+    for outcome in outcomes:
+        for failure in outcome.failures:
+            print(f"failed: {outcome.check.name}: {failure}")
     print(f"{time.monotonic() - started:.0f} s")
     failed = sum(outcome.failed for outcome in outcomes)
     print(f"{sum(outcome.passed for outcome in outcomes)} passed, {failed} failed")

@@ -125,3 +125,18 @@ def test_live_checks_side_by_side_show_whose_line_it_is(capsys):
     )
     run_layers.run_layer(layers.Layer("both", checks, jobs=2))
     assert {"a | I am a", "b | I am b"} < set(capsys.readouterr().out.splitlines())
+
+
+def test_the_end_of_the_log_names_what_failed(monkeypatch, capsys, tmp_path):
+    """CI and people often keep only the end; a flake that they cannot name cannot be mended."""
+    case = '<testcase classname="tests.it" name="test_x[a]"><failure message="AssertionError: 1 != 2&#10;assert">long</failure></testcase>'
+    report = f'<testsuites><testsuite tests="2" failures="1"><testcase classname="tests.it" name="good"/>{case}</testsuite></testsuites>'
+    writes = layers.Check(
+        "writes", program(f"open({str(tmp_path / 'r.xml')!r}, 'w').write({report!r}); exit(1)"), reports=("*.xml",), reports_in=tmp_path
+    )
+    breaks = layers.Check("breaks", program("print('TASK [x]'); print('fatal: [server1]: no'); print('RECAP'); exit(1)"), live=True)
+    monkeypatch.setattr(layers, "LAYERS", {"a": lambda _: layers.Layer("a", (writes, breaks, layers.Check("mute", program("exit(1)"))))})
+    assert run_layers.main(["a"]) == 1
+    *lines, _, _ = capsys.readouterr().out.splitlines()
+    assert lines[-3:-1] == ["failed: writes: tests.it::test_x[a]: AssertionError: 1 != 2", "failed: breaks: fatal: [server1]: no"]
+    assert lines[-1].startswith("failed: mute: ")
