@@ -20,6 +20,11 @@ def _value(environment: Mapping[Any, Any], name: str) -> str:
     return str(environment.get(name.upper()) or environment.get(name) or "")
 
 
+def has_proxy(environment: Mapping[Any, Any]) -> bool:
+    """Return whether an environment names a proxy."""
+    return any(_value(environment, name) for name in _PROXIES)
+
+
 def proxy_environment(environment: Any, direct: Iterable[Any] = ()) -> Any:
     """Complete an environment that names a proxy.
 
@@ -36,7 +41,7 @@ def proxy_environment(environment: Any, direct: Iterable[Any] = ()) -> Any:
     read = read_dict(environment) if environment else None
     if read is None:
         return environment
-    if not any(_value(read, name) for name in _PROXIES):
+    if not has_proxy(read):
         return read
     given = [entry for entry in _value(read, "no_proxy").replace(" ", ",").split(",") if entry]
     more = [str(entry) for text in direct for entry in (read_list(text) if isinstance(text, str) else [text]) or () if entry]

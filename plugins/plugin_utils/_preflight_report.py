@@ -18,7 +18,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_network as network_judge
-from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import proxy_environment
+from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import has_proxy, proxy_environment
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import cluster_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import (
     is_true,
@@ -101,6 +101,10 @@ class Preflight:
     def text(self, key: str) -> str:
         """Return a setting as text, empty if there is none."""
         return str(self.settings.get(key) or "")
+
+    def dictionary(self, name: str) -> Mapping[str, Any]:
+        """Return a variable that is a dictionary, empty if it cannot be read."""
+        return read_dict((self.settings.get("dictionaries") or {}).get(name)) or {}
 
     @property
     def server_config(self) -> Mapping[str, Any]:
@@ -246,7 +250,7 @@ def plan(settings: Settings) -> dict[str, Any]:
         "run": this_run(),
         "node_config": {key: own[key] for key in ("node-name", "with-node-id") if key in own},
         "environment": proxy_environment(
-            read_dict((settings.get("dictionaries") or {}).get("edge_environment")) or {},
+            run.dictionary("edge_environment"),
             [*(read_list(settings.get("edge_host_addresses")) or ()), *(read_list(settings.get("edge_pod_networks")) or ())],
         ),
     }
@@ -397,3 +401,15 @@ def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], netwo
         judge.judge_dry_run(run.settings.get("plan") or {}, network["dry_run"], versions, found)
     if run.checks("acme"):
         network_judge.judge_acme(where, run.acme, network.get("fetched") or {}, found)
+        _judge_way_out(where, run, found)
+
+
+def _judge_way_out(where: str, run: Preflight, found: judge.Findings) -> None:
+    """Judge whether cert-manager goes the way to ACME servers on which they were asked."""
+    environment, values = (run.dictionary(name) for name in ("edge_environment", "cert_manager_values"))
+    if run.acme and has_proxy(environment) and not values.get("https_proxy"):
+        found.warn(
+            where,
+            "ACME servers were asked through the proxy of edge_environment, which cert-manager's pods do not use",
+            "if they have no other way out, set https_proxy in cert_manager_values, and no_proxy to the networks of pods and Services",
+        )

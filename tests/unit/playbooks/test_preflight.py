@@ -93,6 +93,35 @@ def test_an_api_host_that_cannot_be_reached_is_a_finding(play):
     assert run.messages[0].startswith("1 finding(s)")
 
 
+@pytest.mark.parametrize("api_host", ["edge1", "localhost"])
+def test_acme_servers_are_asked_through_the_proxy(play, api_host):
+    """Also where the host that talks to the API is none of the hosts."""
+    asked = []
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_arguments):
+            pass
+
+        def do_CONNECT(self):
+            asked.append(self.path)
+            self.send_error(403)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        run = play(
+            "preflight.yml",
+            cluster(),
+            edge_api_host=api_host,
+            edge_environment={"HTTPS_PROXY": f"http://127.0.0.1:{proxy.server_address[1]}"},
+            edge_sites=[{**OWN, "issuer": "away"}],
+            cert_manager_issuers=[{"name": "away", "type": "acme", "server": "https://acme.example.com/dir", "email": "ops@example.com"}],
+            preflight_skip=f"{OF_THE_MACHINE}, dns, dry_run",
+        )
+        proxy.shutdown()
+    assert "acme.example.com:443" in asked
+    assert "the ACME server https://acme.example.com/dir of issuer away does not answer (" in run.messages[0]
+
+
 def test_a_limit_leaves_out_hosts(play):
     run = play("preflight.yml", cluster(NOWHERE), "--limit", "edge1", preflight_skip=f"{OF_THE_MACHINE}, acme")
     assert run.status == 0, run.output

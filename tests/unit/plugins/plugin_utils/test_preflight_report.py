@@ -587,6 +587,27 @@ def test_only_issuers_that_sites_use_are_asked():
     )
 
 
+@pytest.mark.parametrize(
+    ("environment", "values", "warned"),
+    [
+        ({"HTTPS_PROXY": "http://proxy.example.com:3128"}, {}, True),
+        ("{https_proxy: http://me:hush@proxy.example.com:3128}", {"replicaCount": 2}, True),
+        ({"HTTPS_PROXY": "http://proxy.example.com:3128"}, "{https_proxy: http://proxy.example.com:3128}", False),
+        ({"NO_PROXY": "*", "LANG": "C"}, {}, False),
+        ({}, {}, False),
+        ("", "", False),
+    ],
+)
+def test_a_proxy_that_cert_manager_does_not_use_is_a_warning(environment, values, warned):
+    settings = {"dictionaries": {"edge_environment": environment, "cert_manager_values": values}}
+    errors, warnings = judge(settings)
+    assert errors == []
+    assert ["cert_manager_values" in text for text in warnings] == [True] * warned
+    assert "hush" not in "".join(warnings)
+    for other in ({"skip": ["acme"]}, {"issuers": [{"name": "lab", "type": "selfsigned"}]}):
+        assert judge({**settings, **other}) == ([], [])
+
+
 def test_wildcards_are_not_looked_up():
     assert plan({**SETTINGS, "sites": [{**SITE, "hosts": ["*.example.com"]}]})["names"] == []
 
