@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,23 @@ _ALWAYS_DIRECT = ("localhost", "127.0.0.1", "::1", ".svc")
 def _value(environment: Mapping[Any, Any], name: str) -> str:
     """Return a variable in either spelling."""
     return str(environment.get(name.upper()) or environment.get(name) or "")
+
+
+def joined(environment: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return an environment whose C(NO_PROXY) is text, as which people also write a list."""
+    return {
+        name: ",".join(map(str, value)) if str(name).lower() == "no_proxy" and isinstance(value, (list, tuple)) else value
+        for name, value in environment.items()
+    }
+
+
+def environment_findings(value: Any, variable: str) -> list[str]:
+    """Return a sentence for each variable of an environment that cannot be one; values may be passwords and are not shown."""
+    return [
+        f"{variable} has {name!r}: a name must be of letters, digits and '_', and its value (which is not shown) text on one line."
+        for name, text in joined(read_dict(value) or {}).items()
+        if not re.fullmatch(r"[A-Za-z_]\w*", str(name)) or not isinstance(text, (str, int, float)) or "\n" in str(text)
+    ]
 
 
 def proxy_environment(environment: Any, direct: Iterable[Any] = ()) -> Any:
@@ -36,6 +54,7 @@ def proxy_environment(environment: Any, direct: Iterable[Any] = ()) -> Any:
     read = read_dict(environment) if environment else None
     if read is None:
         return environment
+    read = joined(read)
     if not any(_value(read, name) for name in _PROXIES):
         return read
     given = [entry for entry in _value(read, "no_proxy").replace(" ", ",").split(",") if entry]

@@ -30,6 +30,42 @@ def found(kind="server", **changes):
         ({"server_config": {"kube-apiserver-arg": ["service-node-port-range=31000-32000"]}}, "edge_http_node_port is 30080"),
         ({"server_config": {"kube-apiserver-arg+": "service-node-port-range=30000+99"}}, "edge_https_node_port is 30443"),
         ({"server_config": {"service-node-port-range": "50000-40000"}}, "it must have the form 30000-32767."),
+        (
+            {"server_config": {"cluster-cidr": "10.42.0.0/16,2001:db8:42::/56"}},
+            "has cluster-cidr 10.42.0.0/16, 2001:db8:42::/56 and service-cidr 10.43.0.0/16 (the default): both must be IPv4, IPv6 or one of",
+        ),
+        (
+            {"server_config": {"cluster-cidr": "2001:db8:42::/56", "service-cidr": "10.96.0.0/12"}},
+            "both must be IPv4, IPv6 or one of each.",
+        ),
+        (
+            {
+                "server_config": {
+                    "node-ip": "192.0.2.1",
+                    "cluster-cidr": ["10.42.0.0/16", "fd00::/56"],
+                    "service-cidr": "10.43.0.0/16,fd01::/112",
+                }
+            },
+            "but node-ip 192.0.2.1: it must have an address of each family.",
+        ),
+        (
+            {"server_config": {"cluster-cidr": "10.43.0.0/16"}},
+            "and service-cidr 10.43.0.0/16 (the default), which overlap: choose networks",
+        ),
+        (
+            {"server_config": {"service-cidr": "10.42.128.0/17"}},
+            "has cluster-cidr 10.42.0.0/16 (the default) and service-cidr 10.42.128.0/17",
+        ),
+        ({"server_config": {"service-cidr": "10.0.0.0/8", "cluster-cidr": "172.16.0.0/16"}}, "its prefix must be at least /12."),
+        (
+            {"server_config": {"cluster-cidr": "fd00:42::/56", "service-cidr": "fd00:43::/64", "node-ip": "fd00::1"}},
+            "has service-cidr fd00:43::/64: its prefix must be at least /108.",
+        ),
+        (
+            {"server_config": {"service-cidr": "10.53.0.0/16", "cluster-dns": "10.43.0.10"}},
+            "has cluster-dns 10.43.0.10, which is not in service-cidr 10.53.0.0/16: choose an address there, or remove the key.",
+        ),
+        ({"server_config": {"cluster-dns": "10.96.0.10"}}, "which is not in service-cidr 10.43.0.0/16 (the default)"),
         ({"server_config": {"cluster-init": False}, "servers": THREE}, "other servers cannot join SQLite."),
         ({"registries": {"mirror": {"docker.io": {}}}}, "k3s_registries has the key 'mirror', which K3s ignores: did you mean 'mirrors'?"),
         ({"registries": {"mirrors": {"docker.io": {"endpoints": []}}}}, "k3s_registries.mirrors.docker.io has the key 'endpoints'"),
@@ -104,6 +140,13 @@ def test_what_would_not_work_is_one_sentence(changes, said):
         {},
         {"server_config": {"cluster-domain": "corp.local"}, "cluster_domain": "corp.local"},
         {"server_config": {"service-node-port-range": "80-32767"}},
+        {"server_config": {"cluster-cidr": "10.42.0.0/16, 2001:db8:42::/56", "service-cidr": "10.43.0.0/16, 2001:db8:43::/112"}},
+        {"server_config": {"cluster-cidr": "2001:db8:42::/56"}},
+        {"server_config": {"node-ip": "2001:db8::1", "cluster-cidr": "2001:db8:42::/56"}},
+        {"server_config": {"node-ip": "192.0.2.1,2001:db8::1", "cluster-cidr+": ["10.52.0.0/16"], "cluster-dns": "10.43.0.53"}},
+        {"server_config": {"cluster-cidr": "10.0.0.0/15", "service-cidr": "10.96.0.0/12", "cluster-dns": ["10.96.0.10"]}},
+        {"server_config": {"cluster-dns": "fd00:43::a"}},
+        {"environment": {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": ["10.0.0.0/8", ".example.com"]}},
         {"server_config": {"service-node-port-range": "30000+2767", "cluster-init": True}},
         {"server_config": {"kube-apiserver-arg": ["service-node-port-range=30000-32767", "v=2"]}},
         {"server_config": {"cluster-init": False, "datastore-endpoint": "postgres://db"}, "servers": THREE},
@@ -140,6 +183,10 @@ def test_keys_of_servers_are_no_matter_of_agents():
         ({"servers": ["a", "b", "c", "d"]}, "use an odd number."),
         ({"server_config": {"disable-kube-proxy": True}}, "k3s_server_config has disable-kube-proxy"),
         ({"server_config": {"kube-proxy-arg": ["nodeport-addresses=10.0.0.0/8"]}}, "limits NodePorts to 10.0.0.0/8"),
+        (
+            {"server_config": {"kube-proxy-arg": "nodeport-addresses=10.0.0.0/8,192.0.2.0/24"}},
+            "limits NodePorts to 10.0.0.0/8,192.0.2.0/24",
+        ),
         ({"agent_config": {"kube-proxy-arg": ["--nodeport-addresses=primary"]}}, "k3s_agent_config limits NodePorts to primary"),
         ({"registries": {"mirrors": {"docker.io": {"endpoint": ["r.example.com"]}}}}, "write https://r.example.com or the address"),
     ],
@@ -157,6 +204,7 @@ def test_what_may_surprise_is_a_warning(changes, said):
         {"servers": ["a", "b"], "server_config": {"datastore-endpoint": "mysql://db"}},
         {"server_config": {"kube-proxy-arg": ["nodeport-addresses=10.0.0.0/8,0.0.0.0/0"], "disable-kube-proxy": "false"}},
         {"registries": {"mirrors": {"docker.io": {"endpoint": ["https://r.example.com", "http://[2001:db8::1]:5000"]}}}},
+        {"server_config": {"kube-proxy-arg": "nodeport-addresses=10.0.0.0/8,0.0.0.0/0"}},
     ],
 )
 def test_what_is_usual_is_no_warning(changes):
