@@ -18,7 +18,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_network as network_judge
-from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import proxy_environment
+from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import environment_findings, proxy_environment
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import entries_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import cluster_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import (
     is_true,
@@ -43,24 +44,26 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import sup
 Settings = Mapping[str, Any]
 Result = Mapping[str, Any]
 
-_AGENT_PORTS = {
-    6444: "K3s's load balancer",
-    10010: "containerd's streams",
-    10248: "the kubelet's health check",
-    10249: "kube-proxy's metrics",
-    10250: "the kubelet",
-    10256: "kube-proxy's health check",
-}
-_SERVER_PORTS = {
-    6443: "the Kubernetes API",
-    10257: "the controller manager",
-    10258: "the cloud controller",
-    10259: "the scheduler",
-}
+# TCP ports of a node: the port, what it is for, the key that moves it, and the keys that leave out what listens there.
+_AGENT_PORTS = (
+    (6444, "K3s's load balancer", "lb-server-port", ()),
+    (10010, "containerd's streams", "", ("docker", "container-runtime-endpoint")),
+    (10248, "the kubelet's health check", "", ()),
+    (10249, "kube-proxy's metrics", "", ("disable-kube-proxy",)),
+    (10250, "the kubelet", "", ()),
+    (10256, "kube-proxy's health check", "", ("disable-kube-proxy",)),
+)
+_SERVER_PORTS = (
+    (6443, "the Kubernetes API", "https-listen-port", ()),
+    (10257, "the controller manager", "", ("disable-controller-manager",)),
+    (10258, "the cloud controller", "", ("disable-cloud-controller",)),
+    (10259, "the scheduler", "", ("disable-scheduler",)),
+)
 _BECOME = re.compile(
     r"\b(sudo|su|doas|become)\b.*password|password.*\b(sudo|su|doas|become)\b|password is required|waiting for become|^sorry, try again",
     re.IGNORECASE,
 )
+_OFF = ("false", "f", "0")
 _ETCD_PORTS = {2379: "etcd's clients", 2380: "etcd's members"}
 
 
@@ -115,6 +118,8 @@ class Preflight:
             *("token", "image_archives"),
         )
         same = {key: self.settings.get(key) for key in ("servers", "cluster_domain", "node_ports")}
+        own = (self.settings.get("dictionaries") or {}).get("k3s_environment")
+        same["environment_variable"] = "k3s_environment" if own else "edge_environment"
         return {**same, **{name: self.settings.get(f"k3s_{name}") for name in names}}
 
     @property
@@ -142,11 +147,22 @@ class Preflight:
 
     def purposes(self, server: bool) -> dict[int, str]:
         """Return which TCP ports of a host are needed, and for what."""
-        needed = dict(_AGENT_PORTS)
-        if server:
-            needed.update(_SERVER_PORTS)
-            if is_true(self.server_config.get("cluster-init", "")) or with_etcd(self.k3s):
-                needed.update(_ETCD_PORTS)
+        own = {"https-listen-port": "6443", **own_config(self.k3s, "server" if server else "agent")}
+        off = {key for key, value in own.items() if str(value) and str(value).lower() not in _OFF}
+        if is_true(self.server_config.get("disable-kube-proxy", "")):
+            off.add("disable-kube-proxy")
+        entries = () if server and "disable-agent" in off else _AGENT_PORTS
+        needed = {
+            int(own[key]) if str(own.get(key)).isdecimal() else port: purpose
+            for port, purpose, key, without in (*entries, *(_SERVER_PORTS if server else ()))
+            if not off.intersection(without)
+        }
+        if server and str(own["https-listen-port"]).isdecimal():
+            # The API server itself listens beside it; the load balancer is for agents.
+            needed.pop(6444, None)
+            needed[int(own["https-listen-port"]) + 1] = "the API server"
+        if server and (is_true(self.server_config.get("cluster-init", "")) or with_etcd(self.k3s)):
+            needed.update(_ETCD_PORTS)
         return {**needed, **dict.fromkeys(self.ports, "the sites")}
 
 
@@ -205,9 +221,13 @@ def read(settings: Settings) -> Preflight:
     # Unless given, they are those of the inventory, whose names need not be names in DNS.
     addresses = hosts if read_list(given) == hosts else address_list(given, "edge_addresses", findings)
     proxies = address_list(settings.get("edge_proxy_addresses"), "edge_proxy_addresses", findings)
-    network_list(settings.get("edge_pod_networks"), "edge_pod_networks", findings)
+    pods = settings.get("edge_pod_networks")
+    # Unless given, they are those of K3s's configuration, which is judged with the rest of it.
+    if pods != (read_dict(settings.get("k3s_server_config")) or {}).get("cluster-cidr"):
+        network_list(pods, "edge_pod_networks", findings)
     dictionaries = settings.get("dictionaries") or {}
     findings += [dict_finding(value, name) for name, value in dictionaries.items() if read_dict(value) is None]
+    findings += environment_findings(dictionaries.get("edge_environment"), "edge_environment")
     return Preflight(
         settings=settings,
         findings=[*own, *(findings if "variables" not in skip else [])],
@@ -242,9 +262,9 @@ def plan(settings: Settings) -> dict[str, Any]:
         "urls": urls,
         "release": run.release_base,
         "objects": run.objects,
-        "ports": sorted(run.purposes(server=True)) if run.checks("ports") else [],
+        "ports": sorted({*run.purposes(server=True), *run.purposes(server=False)}) if run.checks("ports") else [],
         "run": this_run(),
-        "node_config": {key: own[key] for key in ("node-name", "with-node-id") if key in own},
+        "node_config": {key: own[key] for key in ("node-name", "with-node-id", "node-ip") if key in own},
         "environment": proxy_environment(
             read_dict((settings.get("dictionaries") or {}).get("edge_environment")) or {},
             [*(read_list(settings.get("edge_host_addresses")) or ()), *(read_list(settings.get("edge_pod_networks")) or ())],
@@ -293,6 +313,9 @@ def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge
         judge.judge_system(name, host, run.text("k3s_version"), is_true(run.settings.get("k3s_firewall", False)), found)
         ports = cluster_ports(run.k3s, "server" if server else "agent", run.server_config)
         judge.judge_exposure(name, host, ports, (run.settings.get("node_ports") or {}).values(), found)
+        if str(run.server_config.get("flannel-backend")) != "none":
+            services = entries_of("service-cidr", run.server_config.get("service-cidr", "10.43.0.0/16"))
+            judge.judge_networks(name, host, map(str, [*(read_list(run.settings.get("edge_pod_networks")) or ()), *services]), found)
         judge.judge_kernel(name, host, own_config(run.k3s, "server" if server else "agent"), run.server_config, found)
     if run.checks("resources"):
         judge.judge_resources(name, host, server, found)

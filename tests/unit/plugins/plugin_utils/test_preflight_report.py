@@ -233,6 +233,108 @@ def test_ports_of_the_api_must_be_free_on_servers_only():
 
 
 @pytest.mark.parametrize(
+    ("config", "held", "free"),
+    [
+        ({"https-listen-port": 7443}, [7443, 7444], [6443, 6444]),
+        ({"https-listen-port": "8443"}, [8443], [6443]),
+        ({"disable-cloud-controller": True}, [10257], [10258]),
+        ({"disable-kube-proxy": "true", "disable-scheduler": 1}, [10250], [10249, 10256, 10259]),
+        ({"disable-kube-proxy": "false", "docker": False}, [10249, 10010], []),
+        ({"docker": True}, [10250], [10010]),
+        ({"disable-agent": True}, [6443, 6444], [10248, 10250, 10010]),
+    ],
+)
+def test_ports_that_are_needed_follow_from_the_configuration(config, held, free):
+    for port in (*held, *free):
+        listener = holder(port, process="haproxy", unit="haproxy.service")
+        errors, _warnings = judge({"k3s_server_config": config, "servers": ["edge1"]}, {"edge1": gathered(listeners=[listener])})
+        assert bool(errors) == (port in held), port
+    assert set(held) <= set(plan({**SETTINGS, "k3s_server_config": config})["ports"])
+
+
+def test_an_agent_may_move_its_load_balancer():
+    changed = {"servers": ["edge1"], "k3s_agent_config": {"lb-server-port": 6545}}
+    for port, wrong in ((6545, True), (6444, False)):
+        hosts = {"edge2": gathered(listeners=[holder(port, process="haproxy", unit="")])}
+        assert bool(judge(changed, hosts)[0]) == wrong
+    assert 6545 in plan({**SETTINGS, **changed})["ports"]
+
+
+def test_two_names_of_one_machine_are_named():
+    hosts = {
+        "edge1": gathered(identity="a/1"),
+        "edge2": gathered(fetched={}, identity="a/1"),
+        "edge3": gathered(hostname="c", identity="a/2"),
+    }
+    assert judge(hosts=hosts)[0] == [
+        "edge2: is the same machine as edge1: correct its ansible_host or ansible_port, or take it out of the inventory."
+    ]
+
+
+@pytest.mark.parametrize("address", ["192.0.2.10", ["192.0.2.10"], "192.0.2.99, 192.0.2.10"])
+def test_an_address_of_a_node_is_that_of_one_host(address):
+    hosts = {"edge1": gathered(node_ip="192.0.2.10"), "edge2": gathered(fetched={}, hostname="edge2", node_ip=address)}
+    (error,) = judge(hosts=hosts)[0]
+    assert error == (
+        "edge2: has the node-ip 192.0.2.10 of edge1 in its configuration of K3s: give each host its own in its host variables, "
+        "or leave node-ip out."
+    )
+    hosts["edge2"]["host"]["node_ip"] = "192.0.2.11,2001:db8::11"
+    assert judge(hosts=hosts)[0] == []
+    assert plan({**SETTINGS, "servers": ["edge1"], "host": "edge1", "k3s_server_config": {"node-ip": "192.0.2.10"}})["node_config"] == {
+        "node-ip": "192.0.2.10"
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "address", "network"),
+    [
+        ({}, "10.42.3.7", "10.42.0.0/16"),
+        ({}, "10.43.200.1", "10.43.0.0/16"),
+        ({"k3s_server_config": {"service-cidr": "10.96.0.0/12"}}, "10.100.0.7", "10.96.0.0/12"),
+        ({"edge_pod_networks": "10.42.0.0/16, 2001:db8::/56"}, "2001:db8::7", "2001:db8::/56"),
+    ],
+)
+def test_a_host_inside_the_networks_of_the_cluster_is_a_warning(settings, address, network):
+    errors, (warning,) = judge(settings, {"edge1": gathered(addresses=["192.0.2.10", address])}, {"resolved": {}})
+    assert errors == []
+    assert warning.startswith(f"edge1: its address {address} is in {network}, a network of pods or Services: choose other networks")
+
+
+@pytest.mark.parametrize("config", [{"flannel-backend": "none"}, {"service-cidr": "10.53.0.0/16"}])
+def test_other_networks_may_be_those_of_hosts(config):
+    hosts = {"edge1": gathered(addresses=["192.0.2.10", "10.43.0.7"])}
+    assert judge({"k3s_server_config": config}, hosts, {"resolved": {}}) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"edge_environment": {"HTTPS PROXY": "hush"}}, "edge_environment has 'HTTPS PROXY': a name must be of letters"),
+        ({"edge_environment": {"HTTPS_PROXY": {"a": "hush"}}}, "edge_environment has 'HTTPS_PROXY': a name must be of letters"),
+        ({"edge_environment": {"HTTPS_PROXY": None}}, "edge_environment has 'HTTPS_PROXY': a name must be of letters"),
+        ({"edge_environment": {"K3S_DATA_DIR": "/x"}}, "edge_environment has K3S_DATA_DIR, which the role decides itself"),
+        ({"k3s_environment": {"K3S_DATA_DIR": "/x"}}, "k3s_environment has K3S_DATA_DIR, which the role decides itself"),
+    ],
+)
+def test_an_environment_is_judged_under_the_name_that_people_gave_it(given, said):
+    used = given.get("k3s_environment") or given["edge_environment"]
+    (error,) = judge({"dictionaries": {"edge_environment": {}, **given}, "k3s_environment": used})[0]
+    assert error.startswith(said)
+    assert "hush" not in error
+
+
+@pytest.mark.parametrize("given", [{"NO_PROXY": ["10.0.0.0/8", ".example.com"], "https_proxy": "http://p:3128"}, {"SSL_CERT_FILE": "/x"}])
+def test_an_environment_may_hold_what_people_have(given):
+    assert judge({"dictionaries": {"edge_environment": given}, "k3s_environment": given}) == ([], [])
+
+
+def test_networks_of_pods_that_come_from_the_configuration_are_judged_once():
+    (error,) = judge({"k3s_server_config": {"cluster-cidr": "ten"}, "edge_pod_networks": "ten"})[0]
+    assert error.startswith("k3s_server_config has 'ten' under 'cluster-cidr'")
+
+
+@pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"os": {"id": "alpine", "version": "3.20", "name": "Alpine", "like": ""}}, "runs Alpine, which is not tested"),
