@@ -149,7 +149,7 @@ def _network_findings(config: Settings) -> list[str]:
     return sentences + [
         f"k3s_server_config has cluster-dns {dns.network_address}, which is not in {names[1]}: choose an address there, or remove the key."
         for dns in found["cluster-dns"]
-        if (found["service-cidr"] or dns.version == 4) and not any(dns.version == each.version and dns.subnet_of(each) for each in services)
+        if (found["service-cidr"] or dns.version == 4) and not any(dns.version == each.version and each.overlaps(dns) for each in services)
     ]
 
 

@@ -28,9 +28,8 @@ _TRUSTED = "trusted"
 def addresses(sources: Iterable[str]) -> list[str]:
     """Return the addresses and networks that some sources stand for; a name that has no address is left out."""
     found: dict[str, None] = {}
-    for source in sources:
-        # No rule takes the zone of a link-local address.
-        source = source.partition("%")[0]
+    # No rule takes the zone of a link-local address.
+    for source in (given.partition("%")[0] for given in sources):
         try:
             found[str(ipaddress.ip_network(source, strict=False) if "/" in source else ipaddress.ip_address(source))] = None
         except ValueError:

@@ -32,7 +32,7 @@ def found(kind="server", **changes):
         ({"server_config": {"service-node-port-range": "50000-40000"}}, "it must have the form 30000-32767."),
         (
             {"server_config": {"cluster-cidr": "10.42.0.0/16,2001:db8:42::/56"}},
-            "has cluster-cidr 10.42.0.0/16, 2001:db8:42::/56 and service-cidr 10.43.0.0/16 (the default): both must be IPv4, IPv6 or one of",
+            "has cluster-cidr 10.42.0.0/16, 2001:db8:42::/56 and service-cidr 10.43.0.0/16 (the default): both must be IPv4, IPv6 or",
         ),
         (
             {"server_config": {"cluster-cidr": "2001:db8:42::/56", "service-cidr": "10.96.0.0/12"}},
