@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
+from ansible.errors import AnsibleError, AnsibleFilterError
+from jinja2.exceptions import UndefinedError
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model as host_ports
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
@@ -37,7 +39,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
     read_dict,
     read_list,
 )
-from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import plain_findings, read_host_ports
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import RULES, plain_findings, read_host_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._runs import this_run
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import support_warning, version_findings
 
@@ -58,6 +60,14 @@ _SERVER_PORTS = (
     (10257, "the controller manager", "", ("disable-controller-manager",)),
     (10258, "the cloud controller", "", ("disable-cloud-controller",)),
     (10259, "the scheduler", "", ("disable-scheduler",)),
+)
+# Variables of K3s that hosts may have of their own.
+_OF_HOSTS = tuple(
+    f"k3s_{name}"
+    for name in (
+        *("version", "server_config", "agent_config", "extra_config_keys", "disable", "registries", "environment"),
+        *("token", "image_archives"),
+    )
 )
 _BECOME = re.compile(
     r"\b(sudo|su|doas|become)\b.*password|password.*\b(sudo|su|doas|become)\b|password is required|waiting for become|^sorry, try again",
@@ -113,14 +123,10 @@ class Preflight:
     @property
     def k3s(self) -> Mapping[str, Any]:
         """The settings of K3s by the names that its own role uses."""
-        names = (
-            *("version", "server_config", "agent_config", "extra_config_keys", "disable", "registries", "environment"),
-            *("token", "image_archives"),
-        )
         same = {key: self.settings.get(key) for key in ("servers", "cluster_domain", "node_ports")}
         own = (self.settings.get("dictionaries") or {}).get("k3s_environment")
         same["environment_variable"] = "k3s_environment" if own else "edge_environment"
-        return {**same, **{name: self.settings.get(f"k3s_{name}") for name in names}}
+        return {**same, **{name.removeprefix("k3s_"): self.settings.get(name) for name in _OF_HOSTS}}
 
     @property
     def objects(self) -> list[dict[str, Any]]:
@@ -295,6 +301,57 @@ def _judge_settings(run: Preflight, found: judge.Findings) -> None:
         found.warnings += [outdated] if outdated else []
 
 
+def _copied(value: Any) -> Any:
+    """Return a value with all templates in it replaced. Raises UndefinedError where one stands on defaults of a role."""
+    if isinstance(value, Mapping):
+        return {key: _copied(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_copied(entry) for entry in value]
+    # Old releases of Ansible return the template.
+    if "{{" in str(value):
+        raise UndefinedError
+    return value
+
+
+def _given(variables: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return those of some variables that a host has and that can be read without the defaults of roles."""
+    found = {}
+    for name in names:
+        if name in variables:
+            with contextlib.suppress(UndefinedError, AnsibleError):
+                found[name] = _copied(variables[name])
+    return found
+
+
+def _of_host(run: Preflight, variables: Mapping[str, Any], kind: str) -> Preflight:
+    """Return the settings as the variables of one host have them; servers and agents often have group variables of their own."""
+    # An agent knows the configuration of servers from the first of them.
+    names = (name for name in _OF_HOSTS if kind == "server" or name != "k3s_server_config")
+    return replace(run, settings={**run.settings, **_given(variables, names)})
+
+
+def _judge_variables(run: Preflight, runs: Mapping[str, Preflight], hostvars: Mapping[str, Any], found: judge.Findings) -> None:
+    """Judge what the variables of each host say beside those of the one that reports."""
+    errors: dict[str, list[str]] = {}
+    warnings: dict[str, list[str]] = {}
+    for name, own in runs.items():
+        given, findings = _given(hostvars[name], ("edge_address", *RULES)), settings_findings(own.k3s, _kind(run, name))
+        address_list(given.get("edge_address"), "edge_address", findings)
+        for seen, texts in ((errors, [*findings, *map(_sentence, plain_findings(given))]), (warnings, settings_warnings(own.k3s))):
+            for text in texts:
+                seen.setdefault(text, []).append(name)
+    for judged, seen in ((found.errors, errors), (found.warnings, warnings)):
+        for text, names in seen.items():
+            if text not in judged:
+                more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+                judged.append(f"{', '.join(names[:3])}{more}: {text}")
+
+
+def _kind(run: Preflight, name: str) -> str:
+    servers = run.settings.get("servers") or []
+    return "server" if not servers or name in servers else "agent"
+
+
 def _sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
@@ -307,16 +364,16 @@ def _reason(result: Result) -> str:
 
 
 def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge.Findings) -> None:
-    servers = run.settings.get("servers") or []
-    server = not servers or name in servers
+    kind = _kind(run, name)
+    server = kind == "server"
     if run.checks("system"):
         judge.judge_system(name, host, run.text("k3s_version"), is_true(run.settings.get("k3s_firewall", False)), found)
-        ports = cluster_ports(run.k3s, "server" if server else "agent", run.server_config)
+        ports = cluster_ports(run.k3s, kind, run.server_config)
         judge.judge_exposure(name, host, ports, (run.settings.get("node_ports") or {}).values(), found)
         if str(run.server_config.get("flannel-backend")) != "none":
             services = entries_of("service-cidr", run.server_config.get("service-cidr", "10.43.0.0/16"))
             judge.judge_networks(name, host, map(str, [*(read_list(run.settings.get("edge_pod_networks")) or ()), *services]), found)
-        judge.judge_kernel(name, host, own_config(run.k3s, "server" if server else "agent"), run.server_config, found)
+        judge.judge_kernel(name, host, own_config(run.k3s, kind), run.server_config, found)
     if run.checks("resources"):
         judge.judge_resources(name, host, server, found)
     # Whose ports they are only root sees; without it everything of K3s itself would be a finding.
@@ -324,24 +381,33 @@ def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge
         judge.judge_ports(name, host, run.purposes(server), found)
 
 
-def report(settings: Settings, gathered: Mapping[str, Result] | None = None, network: Result | None = None) -> dict[str, Any]:
+def report(
+    settings: Settings,
+    gathered: Mapping[str, Result] | None = None,
+    network: Result | None = None,
+    hostvars: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Return everything that would make a run fail, and what might.
 
     Args:
         settings: Values of the variables, as the role puts them together.
         gathered: Results of the module by name of the hosts that were looked at.
         network: Result of the module on the API host.
+        hostvars: The variables of all hosts.
 
     Returns:
         The lists `errors` and `warnings`, a sentence for each finding, and `unseen`, what no preflight can see.
     """
     run, found = read(settings), judge.Findings()
     _judge_settings(run, found)
+    runs = {name: _of_host(run, hostvars[name], _kind(run, name)) for name in gathered or {} if hostvars and name in hostvars}
+    if run.checks("variables"):
+        _judge_variables(run, runs, hostvars or {}, found)
     hosts: dict[str, Mapping[str, Any]] = {}
     for name, result in (gathered or {}).items():
         if result.get("host"):
             hosts[name] = result["host"]
-            _judge_host(name, result["host"], run, found)
+            _judge_host(name, result["host"], runs.get(name, run), found)
             continue
         kind = "cannot be reached" if result.get("unreachable") else "cannot be examined"
         reason = _reason(result)

@@ -307,6 +307,59 @@ def test_other_networks_may_be_those_of_hosts(config):
     assert judge({"k3s_server_config": config}, hosts, {"resolved": {}}) == ([], [])
 
 
+SERVERS = {"servers": ["edge1"], "hosts": ["edge1", "edge2", "edge3"]}
+
+
+def of_hosts(**variables):
+    """What is found where hosts have variables of their own."""
+    hosts = {name: gathered(hostname=name) for name in ("edge1", "edge2", "edge3")}
+    found = report({**SETTINGS, **SERVERS}, hosts, NETWORK, {name: variables.get(name, {}) for name in hosts})
+    return found["errors"], found["warnings"]
+
+
+def test_variables_of_each_host_are_judged():
+    taint, labels = {"node-taint": "a=b:NoSchedul"}, {"node-label": "edge"}
+    errors, warnings = of_hosts(
+        edge1={"k3s_agent_config": {"tls-san": "a"}},
+        edge2={
+            "edge_address": "203.0.113.7/24",
+            "k3s_agent_config": taint,
+            "k3s_server_config": {"nonsense": 1},
+            "host_ports_verify": "maybe",
+        },
+        edge3={"k3s_agent_config": {**taint, **labels, "kube-proxy-arg": "nodeport-addresses=10.0.0.0/8"}},
+    )
+    assert errors == [
+        "edge2, edge3: k3s_agent_config has 'a=b:NoSchedul' under 'node-taint': it must be a taint such as key=value:NoSchedule.",
+        "edge2: edge_address has '203.0.113.7/24': each entry must be an IP address or a DNS name.",
+        "edge2: host_ports_verify is 'maybe'; it must be true, false or auto.",
+        "edge3: k3s_agent_config has 'edge' under 'node-label': it must be a label such as key=value.",
+    ]
+    assert [warning.partition(" limits")[0] for warning in warnings] == ["edge3: k3s_agent_config"]
+
+
+def test_what_a_host_cannot_say_yet_is_left_to_its_role():
+    later = {"k3s_agent_config": {"node-label": ["{{ edge_wait_timeout }}"]}, "host_ports_verify": "{{ edge_live_progress }}"}
+    assert of_hosts(edge2=later) == ([], [])
+
+
+def test_what_all_hosts_have_is_said_once():
+    wrong = {"k3s_version": "latest", "edge_wait_timeout": 0}
+    hosts = {name: gathered(hostname=name) for name in ("edge1", "edge2", "edge3")}
+    errors = report({**SETTINGS, **SERVERS, "k3s_version": "latest", "plain": wrong}, hosts, NETWORK, dict.fromkeys(hosts, wrong))["errors"]
+    assert [error.partition(" is")[0] for error in errors] == ["k3s_version", "edge_wait_timeout"]
+
+
+def test_a_host_is_judged_by_its_own_configuration():
+    hosts = {
+        "edge1": gathered(listeners=[holder(6443, process="haproxy", unit="")]),
+        "edge2": gathered(hostname="edge2", listeners=[holder(6545, process="haproxy", unit=""), holder(6444, process="x", unit="")]),
+    }
+    variables = {"edge1": {"k3s_server_config": {"https-listen-port": 7443}}, "edge2": {"k3s_agent_config": {"lb-server-port": 6545}}}
+    errors = report({**SETTINGS, **SERVERS}, hosts, NETWORK, variables)["errors"]
+    assert [error.partition(",")[0] for error in errors] == ["edge2: port 6545 on 0.0.0.0"]
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
