@@ -91,7 +91,7 @@ def _limit_findings(groups: Groups, limit: str, api_host: str, scope: str) -> li
 def _named_api_host(groups: Groups, hostvars: HostVars, given: str) -> str:
     """Return `edge_api_host`, which group variables may define for the cluster's hosts only; by default the first server."""
     if given:
-        return given
+        return given.strip() if isinstance(given, str) else given
     members = [*(groups.get("server") or ()), *(groups.get("k3s_cluster") or ())]
     named = [str(hostvars[host].get("edge_api_host") or "") for host in members]
     return next((name for name in named if name), members[0] if members else "")

@@ -25,6 +25,18 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import 
 
 Settings = Mapping[str, Any]
 
+_PACKAGED_PARTS = ("coredns", "servicelb", "traefik", "local-storage", "metrics-server", "runtimes")
+_MEANT = {
+    **dict.fromkeys(("local-path", "local-path-provisioner", "storage"), "write 'local-storage'"),
+    **dict.fromkeys(("metrics", "metricsserver"), "write 'metrics-server'"),
+    **dict.fromkeys(("klipper", "klipper-lb", "svclb", "service-lb", "loadbalancer"), "write 'servicelb'"),
+    **dict.fromkeys(("ingress", "traefik-crd"), "write 'traefik'"),
+    **{
+        name: f"set disable-{name}: true in k3s_server_config"
+        for name in ("network-policy", "kube-proxy", "cloud-controller", "helm-controller", "scheduler")
+    },
+    "flannel": "set flannel-backend: none in k3s_server_config",
+}
 _TRUE = ("true", "t", "yes", "on", "1")
 # What K3s takes for pods and Services if its configuration does not say, by the family of the Node's first address.
 _DEFAULT_NETWORKS = {"cluster-cidr": ("10.42.0.0/16", "fd00:42::/56"), "service-cidr": ("10.43.0.0/16", "fd00:43::/112")}
@@ -299,6 +311,17 @@ def _endpoints_without_scheme(registries: Mapping[str, Any]) -> Sequence[str]:
     ]
 
 
+def _disabled_warnings(value: Any) -> list[str]:
+    """Return a sentence for each entry of k3s_disable by which people mean something else; manifests of their own may be there too."""
+    found = []
+    for entry in map(str, read_list(value) or ()):
+        name = entry.lower().replace("_", "-")
+        meant = f"write {name!r}" if name in _PACKAGED_PARTS else _MEANT.get(name)
+        if meant and entry not in _PACKAGED_PARTS:
+            found.append(f"k3s_disable has {entry!r}, which is no part that K3s packages ({', '.join(_PACKAGED_PARTS)}): {meant}.")
+    return found
+
+
 def settings_warnings(settings: Settings) -> list[str]:
     """Return what K3s accepts of the settings of k3s_plan and people may not mean, one sentence each."""
     found = []
@@ -321,4 +344,4 @@ def settings_warnings(settings: Settings) -> list[str]:
                 f"k3s_{kind}_config limits NodePorts to {networks} (nodeport-addresses): host ports answer only at addresses in them."
             )
     found += _endpoints_without_scheme(read_dict(settings.get("registries")) or {})
-    return found
+    return found + _disabled_warnings(settings.get("disable"))

@@ -127,7 +127,9 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _form("Local|Cluster", "Local or Cluster"): "istio_gateway_external_traffic_policy",
     _name: "cert_manager_namespace edge_instance edge_istio_namespace",
     _form(rf"{_LABEL}(\.{_LABEL})*", "a name of lower case letters, digits, '-' and '.'"): "istio_ingress_class",
-    _form(_PATH.pattern, "an absolute path"): "cert_manager_chart_dir edge_helm edge_tools_dir istio_chart_dir k3s_bin_dir",
+    _form(_PATH.pattern, "an absolute path"): "cert_manager_chart_dir edge_helm edge_tools_dir istio_chart_dir",
+    # A unit names it.
+    _form(r"/[\w./+@~-]*", "an absolute path of letters, digits and . _ / + @ ~ -"): "k3s_bin_dir",
     _form(rf"(~[\w.-]*)?{_PATH.pattern}", "an absolute path, or one in a home directory such as ~/.kube/config"): "edge_kubeconfig",
     _own_folder: "k3s_data_dir",
     _form(

@@ -149,7 +149,8 @@ class Preflight:
         version = self.text("k3s_version")
         if not self.checks("release") or self.text("airgap_dir") or release.VERSION_FORM.match(version) is None:
             return ""
-        return release.asset_url(self.text("k3s_release_url"), version, "").rstrip("/")
+        base = release.asset_url(self.text("k3s_release_url"), version, "").rstrip("/")
+        return base if base.lower().startswith(("http://", "https://")) else ""
 
     def purposes(self, server: bool) -> dict[int, str]:
         """Return which TCP ports of a host are needed, and for what."""

@@ -181,6 +181,11 @@ def test_keys_of_servers_are_no_matter_of_agents():
     [
         ({"servers": ["a", "b"]}, "there are 2 servers: etcd needs more than half of them"),
         ({"servers": ["a", "b", "c", "d"]}, "use an odd number."),
+        ({"disable": ["traefik", "local-path"]}, "k3s_disable has 'local-path', which is no part that K3s packages (coredns, servicelb,"),
+        ({"disable": "Traefik"}, "write 'traefik'."),
+        ({"disable": ["metrics_server"]}, "write 'metrics-server'."),
+        ({"disable": "servicelb, network-policy"}, "set disable-network-policy: true in k3s_server_config."),
+        ({"disable": ["flannel"]}, "set flannel-backend: none in k3s_server_config."),
         ({"server_config": {"disable-kube-proxy": True}}, "k3s_server_config has disable-kube-proxy"),
         ({"server_config": {"kube-proxy-arg": ["nodeport-addresses=10.0.0.0/8"]}}, "limits NodePorts to 10.0.0.0/8"),
         (
@@ -205,6 +210,8 @@ def test_what_may_surprise_is_a_warning(changes, said):
         {"server_config": {"kube-proxy-arg": ["nodeport-addresses=10.0.0.0/8,0.0.0.0/0"], "disable-kube-proxy": "false"}},
         {"registries": {"mirrors": {"docker.io": {"endpoint": ["https://r.example.com", "http://[2001:db8::1]:5000"]}}}},
         {"server_config": {"kube-proxy-arg": "nodeport-addresses=10.0.0.0/8,0.0.0.0/0"}},
+        {"disable": "traefik servicelb,metrics-server\nlocal-storage"},
+        {"disable": ["coredns", "my-manifest"]},
     ],
 )
 def test_what_is_usual_is_no_warning(changes):

@@ -729,7 +729,7 @@ def test_what_is_skipped_is_not_looked_at():
     assert {key: found[key] for key in (*looks, "release")} == {**{key: [] for key in looks}, "release": ""}
 
 
-@pytest.mark.parametrize("settings", [{"k3s_version": "bad"}, {"airgap_dir": "/x"}])
+@pytest.mark.parametrize("settings", [{"k3s_version": "bad"}, {"airgap_dir": "/x"}, {"k3s_release_url": "file:///srv/k3s"}])
 def test_a_release_is_not_fetched_in_vain(settings):
     assert plan({**SETTINGS, **settings})["release"] == ""
 
