@@ -24,7 +24,9 @@ def _value(environment: Mapping[Any, Any], name: str) -> str:
 def joined(environment: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return an environment whose C(NO_PROXY) is text, as which people also write a list."""
     return {
-        name: ",".join(map(str, value)) if str(name).lower() == "no_proxy" and isinstance(value, (list, tuple)) else value
+        name: ",".join(value)
+        if str(name).lower() == "no_proxy" and isinstance(value, (list, tuple)) and all(isinstance(entry, str) for entry in value)
+        else value
         for name, value in environment.items()
     }
 

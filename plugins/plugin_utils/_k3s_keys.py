@@ -205,6 +205,11 @@ def _key_finding(key: str, kind: str, variable: str, extra: Collection[str]) -> 
     )
 
 
+def is_nested(entry: Any) -> bool:
+    """Return whether an entry of a list is no text or number."""
+    return entry is None or isinstance(entry, (Mapping, list, tuple))
+
+
 def entries_of(key: str, value: Any) -> list[Any]:
     """Return the entries of a value as K3s finds them in its configuration."""
     if isinstance(value, (list, tuple)):
@@ -221,14 +226,12 @@ def as_read(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value_findings(variable: str, key: str, value: Any) -> list[str]:
-    fits, expected = _VALUES.get(key.removesuffix("+"), (lambda _text: True, ""))
+    fits, expected = _VALUES.get(key.removesuffix("+"), (lambda _text: True, "text"))
     findings = []
     for entry in entries_of(key, value):
-        if entry is None or isinstance(entry, (Mapping, list, tuple)):
-            what = "a secret" if key.removesuffix("+") in SECRET_KEYS else repr(entry)
-            findings.append(f"{variable} has {what} under {key!r}: each entry must be text such as name=value, and no list or dictionary.")
-        elif not fits(str(entry)):
-            findings.append(f"{variable} has {str(entry)!r} under {key!r}: it must be {expected}.")
+        if is_nested(entry) or not fits(str(entry)):
+            shown = "an entry that is no text" if key.removesuffix("+") in SECRET_KEYS else repr(entry if is_nested(entry) else str(entry))
+            findings.append(f"{variable} has {shown} under {key!r}: it must be {expected}.")
         elif key.removesuffix("+") == "node-label" and _KUBERNETES_LABEL.match(entry) and not _OWN_LABEL.match(entry):
             findings.append(
                 f"{variable} has {entry!r} under {key!r}: the kubelet refuses labels of kubernetes.io and k8s.io except those of "

@@ -19,7 +19,7 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import VERSION_FORM, VERSION_HELP
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.tokens import password
 from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import environment_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import as_read, config_findings, entries_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import as_read, config_findings, entries_of, is_nested
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import dict_finding, list_finding, read_dict, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import regex_problems
 
@@ -262,8 +262,10 @@ def settings_findings(settings: Settings, kind: str) -> list[str]:
     config = settings.get(f"{kind}_config") or {}
     found = config_findings(config, kind, [str(key) for key in extra or ()])
     for key, variable in (("extra_config_keys", "k3s_extra_config_keys"), ("disable", "k3s_disable")):
-        if read_list(settings.get(key)) is None:
+        entries = read_list(settings.get(key))
+        if entries is None:
             found.append(list_finding(settings[key], variable))
+        found += [f"{variable} has {entry!r}: each entry must be a name." for entry in entries or () if is_nested(entry)]
     version = str(settings["version"])
     if VERSION_FORM.match(version) is None:
         found.append(f"k3s_version is {version!r}: it must have the form {VERSION_HELP}.")

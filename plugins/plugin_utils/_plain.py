@@ -51,6 +51,8 @@ def _own_folder(fields: Fields, variable: str) -> None:
     value = str(fields.raw[variable])
     if not _PATH.fullmatch(value):
         fields.report(f"{variable} is {value!r}; it must be an absolute path")
+    elif re.match(r"(/var)?/(run|dev|proc|sys)/", value):
+        fields.report(f"{variable} is {value!r}, which a boot empties; it must be a folder of its own")
     elif refusal(value, here=False):
         fields.report(f"{variable} is {value!r}, but {refusal(value, here=False)}; it must be a folder of its own")
 
@@ -68,7 +70,7 @@ def _each(fits: Callable[[str], Any], expected: str) -> Callable[[Fields, str], 
         if entries is None:
             fields.report(list_finding(fields.raw[variable], variable))
         for entry in entries or ():
-            if isinstance(entry, (Mapping, list)) or not fits(str(entry)):
+            if not isinstance(entry, (str, int)) or not fits(str(entry)):
                 fields.report(f"{variable} has {entry!r}; each entry must be {expected}")
 
     return judge
@@ -94,7 +96,9 @@ def read_host_ports(value: Any, variable: str, close_nodeports: bool = False) ->
         HostPortsError: an entry cannot be.
     """
     entries = as_list(value, variable, dictionaries=True)
-    named = [{**entry, "sources": read_list(entry.get("sources"))} for entry in entries]
+    # What is no list must not become none, which is every client.
+    given = [(entry, entry.get("sources")) for entry in entries]
+    named = [{**entry, "sources": [sources] if read_list(sources) is None else read_list(sources)} for entry, sources in given]
     return parse(named, close_nodeports, prefix=variable.removesuffix("ports"))
 
 
@@ -139,7 +143,7 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
         r"(?i)https?://[^\s/]\S*|file:///\S*", "an address with its scheme, such as https://mirror.example.com/k3s"
     ): "api_client_helm_url k3s_release_url",
     # K3s joins by no other scheme.
-    _form(r"(?i)https://[^\s/]+/?", "an address with its scheme, https, such as https://lb.example.com:6443"): "k3s_server_url",
+    _form(r"(?i)https://[^\s/?#]+/?", "an address with its scheme, https, such as https://lb.example.com:6443"): "k3s_server_url",
     _form(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as v3.21.4"): "api_client_helm_version",
     _list: "cert_manager_used_issuers edge_host_addresses edge_hosts edge_server_hosts istio_ingress_users renewal_names",
     _each(lambda text: is_host(text.partition("%")[0]), "an IP address or a DNS name"): "host_ports_verify_addresses",

@@ -127,7 +127,8 @@ def networks(values: Iterable[Any], name: str) -> tuple[str, ...]:
     parts = (part for value in values for part in (isinstance(value, str) and re.split(r"[,\s]+", value.strip(", \n\t"))) or [value])
     for value in parts:
         try:
-            network = ipaddress.ip_network(str(value), strict=False)
+            # No rule takes the zone of a link-local address.
+            network = ipaddress.ip_network(str(value).replace("%", "/"), strict=False)
         except ValueError:
             raise HostPortsError(
                 f"{name} contains {value!r}; allowed are addresses and networks such as 192.0.2.0/24 or 2001:db8::/32"

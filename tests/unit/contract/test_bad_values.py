@@ -118,11 +118,23 @@ def test_the_preflight_asks_for_every_plain_variable():
     assert load(ROOT / "roles/preflight/vars/main.yml")["_preflight_plain_names"] == sorted(RULES)
 
 
+@pytest.mark.parametrize("value", ["/run/k3s", "/var/run/k3s/data", "/dev/shm/k3s"])
+def test_data_must_outlive_a_boot(value):
+    assert plain_findings({"k3s_data_dir": value}) == [f"k3s_data_dir is {value!r}, which a boot empties; it must be a folder of its own"]
+
+
+@pytest.mark.parametrize("sources", [5, {"a": 1}, True])
+def test_sources_that_cannot_be_read_are_not_every_client(sources):
+    (said,) = plain_findings({"host_ports_ports": [{"port": 80, "node_port": 30080, "sources": sources}]})
+    assert said.startswith("host_ports_ports[0].sources contains ")
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
         ("k3s_server_url", "http://lb.example.com:6443"),
         ("k3s_server_url", "https://lb.example.com:6443/v1"),
+        ("k3s_server_url", "https://lb.example.com:6443?a=b"),
         ("k3s_release_url", "ftp://mirror.example.com/k3s"),
         ("api_client_helm_url", "oci://mirror.example.com/helm"),
         ("istio_chart_repository", "git://example.com/charts"),

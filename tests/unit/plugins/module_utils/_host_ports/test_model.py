@@ -92,6 +92,10 @@ def test_sources_of_node_ports_mean_nothing_while_they_are_open():
             "ports[0].sources contains ''; allowed are addresses and networks such as 192.0.2.0/24 or 2001:db8::/32",
         ),
         (
+            [{"port": 80, "node_port": 30080, "sources": ["fe80::1%eth0"]}],
+            "ports[0].sources contains 'fe80::1%eth0'; allowed are addresses and networks such as 192.0.2.0/24 or 2001:db8::/32",
+        ),
+        (
             [{"port": 80, "node_port": 30080, "sources": ["office.example.com"]}],
             "ports[0].sources contains 'office.example.com'; allowed are addresses and networks such as 192.0.2.0/24 or 2001:db8::/32",
         ),
