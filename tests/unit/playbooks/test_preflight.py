@@ -39,6 +39,20 @@ def test_a_host_that_cannot_be_reached_is_a_finding_among_others(play):
     assert third.startswith("edge2: cannot be reached (")
 
 
+def test_servers_and_agents_may_have_variables_of_their_own(play):
+    agents = {"hosts": {"edge2": NOWHERE}, "vars": {"k3s_agent_config": {"node-label": "edge"}}}
+    later = {"k3s_registries": "{{ edge_environment }}", "host_ports_verify": "{{ edge_reset_k3s }}"}
+    servers = {"hosts": {"edge1": {**NOWHERE, **later}}, "vars": {"k3s_server_config": '{"selinux": "yes"}'}}
+    groups = {"k3s_cluster": {"children": {"agent": agents, "server": servers}}}
+    run = play("preflight.yml", groups, preflight_skip=f"{OF_THE_MACHINE}, dns, acme")
+    assert run.status != 0
+    said = [line for line in run.messages[-1].splitlines()[1:] if "cannot be reached" not in line]
+    assert [line.partition("k3s_")[2] for line in said] == [
+        "server_config has 'yes' under 'selinux': it must be true or false.",
+        "agent_config has 'edge' under 'node-label': it must be a label such as key=value.",
+    ]
+
+
 @pytest.mark.parametrize("given", [{}, {"ansible_become_password": "wrong"}])
 def test_a_password_that_sudo_does_not_take_is_a_finding_among_others(play, tmp_path, monkeypatch, given):
     sudo = tmp_path / "sudo"
