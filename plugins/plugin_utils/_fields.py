@@ -121,6 +121,9 @@ class Fields:
             return None
         return value
 
+    def object_name(self, key: str, required: bool = False) -> str | None:
+        return self._matching(key, _SERVICE, "it must have lower case letters, digits, '-' and '.' only", required)
+
     def duration(self, key: str) -> str | None:
         return self._matching(key, _DURATION, "it must be a duration such as 30s, 5m or 2160h")
 
