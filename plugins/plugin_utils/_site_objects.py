@@ -20,6 +20,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
     Site,
     merged_key,
 )
+from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import overlaps
 
 Object = dict[str, Any]
 
@@ -148,9 +149,9 @@ def _http_route(route: Route) -> Object:
     )
 
 
-def _routes_of(site: Site, port: int) -> Object:
+def _routes_of(site: Site, hosts: Sequence[str], port: int) -> Object:
     if site.tls.mode == "PASSTHROUGH":
-        match = [{"port": port, "sniHosts": list(site.hosts)}]
+        match = [{"port": port, "sniHosts": hosts}]
         return {"tls": [{"match": match, "route": _destination(route)} for route in site.routes]}
     return {"http": [_http_route(route) for route in site.routes]}
 
@@ -198,7 +199,9 @@ def virtual_services(
     """
     found = []
     for site in sites:
-        hosts = list(site.hosts)
+        # Istio refuses a VirtualService with a host beside a wildcard that has it, too.
+        wider = {host: [other for other in site.hosts if len(other) < len(host) and overlaps(other, host)] for host in site.hosts}
+        hosts = [host for host in site.hosts if not wider[host]]
         refused = list((misdirected or {}).get(site.name, ()))
         if site.routes and refused:
             # A host of its own in Envoy's table, so that neither letter case nor a port in the request passes by it.
@@ -207,7 +210,7 @@ def virtual_services(
                 spec = {"hosts": refused, "gateways": [f"{namespace}/{gateway}"], "http": [_REFUSAL]}
                 found.append(_object(ISTIO_API, "VirtualService", site.name + REFUSAL_SUFFIX + suffix, namespace, site.name, spec))
         if site.routes:
-            spec = {"hosts": hosts, "gateways": [f"{namespace}/{site.name}"], **_routes_of(site, port)}
+            spec = {"hosts": hosts, "gateways": [f"{namespace}/{site.name}"], **_routes_of(site, hosts, port)}
             found.append(_object(ISTIO_API, "VirtualService", site.name, namespace, site.name, spec))
         if site.redirect and http_gateway:
             spec = {
