@@ -18,6 +18,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._client_certificates
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETSENCRYPT, issuer_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import raw_rewrite_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS, Settings, asked_by, issuer_of, read_settings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
     CA_SUFFIX,
@@ -410,6 +411,7 @@ class Plan:
                 *_warnings(self.names.subjects),
                 *self._surprises(),
                 *rewrite_warnings(self.sites),
+                *raw_rewrite_warnings(self.settings.manifests["gateway_virtual_services"]),
                 *_reuse_warnings(self.names.subjects),
                 *self._open_to_issuer(),
                 *(text for text, sure in self._swallowed() if not sure),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
@@ -237,14 +238,38 @@ def route_policies(sites: Sequence[Site], namespace: str, selector: Raw, http_ga
         others: Namespaces whose objects may join; C(*) for all.
 
     Returns:
-        A policy and its binding; nothing where there is nothing to keep off, or more than an expression can hold.
+        A policy and its binding, or several of both where one cannot hold all names; nothing where there is nothing to keep off.
     """
+    portions = [] if "*" in others else _portions(sites, namespace)
+    return [
+        policy
+        for number, portion in enumerate(portions, 1)
+        for policy in _route_policy(portion, namespace, selector, http_gateway, others, f"-{number}" if number > 1 else "")
+    ]
+
+
+def _portions(sites: Sequence[Site], namespace: str) -> list[list[Site]]:
+    """Return the sites in portions whose names an expression can hold; one that has more hosts is in several of them."""
+    found: list[dict[str, tuple[Site, list[str]]]] = []
+    size = 0
+    for site in sites:
+        for host in site.hosts:
+            needed = len(json.dumps([f"{namespace}/{site.name}", host]))
+            if not found or size + needed > _LONGEST_EXPRESSION:
+                found.append({})
+                size = 0
+            found[-1].setdefault(site.name, (site, []))[1].append(host)
+            size += needed
+    return [[replace(site, hosts=tuple(hosts)) for site, hosts in portion.values()] for portion in found]
+
+
+def _route_policy(
+    sites: Sequence[Site], namespace: str, selector: Raw, http_gateway: str, others: Sequence[str], suffix: str
+) -> list[Object]:
     gateways = json.dumps([f"{namespace}/{site.name}" for site in sites if site.routes])
     hosts = json.dumps([host for site in sites for host in site.hosts])
     hosts_on_80 = json.dumps([host for site in sites if site.redirect and http_gateway for host in site.hosts])
-    if "*" in others or not sites or max(len(gateways), len(hosts)) > _LONGEST_EXPRESSION:
-        return []
-    name, at_80 = f"baremesh-edge-routes-{namespace}", json.dumps(f"{namespace}/{http_gateway}")
+    name, at_80 = f"baremesh-edge-routes-{namespace}{suffix}", json.dumps(f"{namespace}/{http_gateway}")
     none = "!has(object.spec.gateways) || !object.spec.gateways.exists(name, name"
     said = f"belong to namespace {namespace}; gateway_route_namespaces names other namespaces whose Gateways and VirtualServices may join"
     checks = {f"the Gateways of sites {said}": f"{none} in {gateways})"}

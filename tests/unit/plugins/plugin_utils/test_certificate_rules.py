@@ -87,6 +87,7 @@ MANY = [f"h{number}.example.com" for number in range(101)]
         (site(issuer="letsencrypt", **key(algorithm="RSA", size=8192)), ["private_key.size is 8192", "2048, 3072, 4096"]),
         (site(usages=["server-auth"]), ["usages[0] is 'server-auth'", "server auth"]),
         (site("bücher.example.com"), ["hosts has 'bücher.example.com'", "'xn--bcher-kva.example.com'"]),
+        (site("b\u00fccher\u3002example\u3002com"), ["'xn--bcher-kva.example.com'"]),
         (site("straße.example.com"), ["'xn--strae-oqa.example.com'"]),
         (site("*.Müller.example"), ["'*.xn--mller-kva.example'"]),
         (site(tls={"cipher_suites": ["ECDHE-RSA-AES256-GCM-SHA384"]}), ["tls.cipher_suites has ECDHE-RSA", "ECDSA"]),

@@ -578,6 +578,27 @@ def test_a_rewrite_that_makes_other_paths_is_warned_of(prefix, rewrite, said, ad
 
 
 @pytest.mark.parametrize(
+    ("paths", "rewrite", "said"),
+    [
+        ([{"prefix": "/api"}], "/", "replaces '/api' by '/', so /api/x becomes //x and /apikeys is taken too; write {prefix: /api/, "),
+        ([{"exact": "/api"}, {"prefix": "/api/"}], "/v1", "replaces '/api/' by '/v1', so /api/x becomes /v1x; write {prefix: /api/, "),
+        ([{"prefix": "/"}], "/app", "replaces '/' by '/app', so /x becomes /appx; write {prefix: /, rewrite: /app/}"),
+        ([{"prefix": "/api/"}, {"prefix": "/api"}], "/", None),
+        ([{"prefix": "/api/"}, {"exact": "/api"}], "/", None),
+        ([{"prefix": "/v1/rating"}], "/rating", None),
+        ([{"regex": "/api.*"}], "/", None),
+        ([{}], "/", None),
+        ([{"prefix": "/api"}], None, None),
+    ],
+)
+def test_a_raw_rewrite_that_makes_other_paths_is_warned_of(paths, rewrite, said):
+    rule = {"match": [{"uri": path} if path else {"port": 443} for path in paths], "route": [{"destination": {"host": "web"}}]}
+    rule |= {"rewrite": {"uri": rewrite}} if rewrite else {}
+    found = fine(gateway_virtual_services=[{"metadata": {"name": "x"}, "spec": {"hosts": ["a.b"], "http": [rule]}}])["warnings"]
+    assert [text.startswith(f"gateway_virtual_services (x): http[0] {said}") for text in found] == [True] * (said is not None)
+
+
+@pytest.mark.parametrize(
     ("match", "rewrite"), [("prefix: /api/", "/"), ("prefix: /api", "/v1"), ("prefix: /", "/"), ("exact: /api", "/"), ("regex: /x", "/")]
 )
 def test_rewrites_that_keep_slashes_pass(match, rewrite):
