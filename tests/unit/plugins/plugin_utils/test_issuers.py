@@ -147,6 +147,10 @@ CLOUDFLARE = {"cloudflare": {"apiTokenSecretRef": TOKEN}}
             ".dns01.cloudflare has apiTokenSecretRef and apiKeySecretRef; give",
         ),
         ({"dns01": {"rfc2136": {"nameserver": ""}}}, ".dns01.rfc2136 has no nameserver"),
+        (
+            {"dns01": {"rfc2136": {"nameserver": "192.0.2.53", "tsigAlgorithm": "hmac-sha256"}}},
+            ".dns01.rfc2136 has the tsigAlgorithm 'hmac-sha256'; allowed: HMACMD5, HMACSHA1",
+        ),
         ({"dns01": {"rfc2136": {"nameserver": "192.0.2.53", "tsigKeyName": "a"}}}, ".dns01.rfc2136 has one of tsigKeyName and"),
         (
             {"dns01": {"azureDNS": {"subscriptionID": "a", "resourceGroupName": "b", "tenantID": "c"}}},
