@@ -14,7 +14,12 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _certificate_
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
-from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import path_problems, regex_problems, unreachable
+from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import (
+    path_problems,
+    regex_problems,
+    rewrite_surprises,
+    unreachable,
+)
 
 TLS_VERSIONS = {"1.2": "TLSV1_2", "1.3": "TLSV1_3"}
 # Suites of TLS 1.2 that Istio passes on (pkg/config/security); those of TLS 1.3 cannot be chosen.
@@ -127,34 +132,17 @@ def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -
 
 
 def rewrite_warnings(sites: Sequence[Site]) -> list[str]:
-    """Return a sentence for each rewrite that makes other paths than people mean, since it replaces the text of the prefix."""
+    """Return a sentence for each rewrite that makes other paths than people mean."""
     return [
-        f"edge_sites ({site.name}): routes[{index}] replaces '{route.value}' by '{route.rewrite}', so {_beneath(route)}; write "
-        f"{{prefix: {_closed(route.value)}, rewrite: {_closed(route.rewrite)}}}"
-        + (f" and {{exact: {_bare(route.value)}, rewrite: {route.rewrite}}}" if route.value != "/" else "")
+        f"edge_sites ({site.name}): routes[{index}]{surprise}"
         for site in sites
         for index, route in enumerate(site.routes)
-        if route.match == "prefix" and route.rewrite and route.value.endswith("/") != route.rewrite.endswith("/")
+        for surprise in rewrite_surprises([(route.match or "", route.value)], route.rewrite)
     ]
 
 
-def _closed(path: str) -> str:
-    return path if path.endswith("/") else f"{path}/"
-
-
-def _bare(path: str) -> str:
-    return path.rstrip("/")
-
-
-def _beneath(route: Route) -> str:
-    """Return what becomes of a path beneath the prefix."""
-    path = f"{_closed(route.value)}x"
-    became = f"{path} becomes {route.rewrite}{path[len(route.value) :]}"
-    return became if route.value.endswith("/") else f"{became} and {route.value}keys is taken too"
-
-
 def _tls(fields: Fields) -> Tls:
-    at = fields.nested("tls") if "tls" in fields.raw else None
+    at = fields.nested("tls") if fields.raw.get("tls") is not None else None
     if at is None:
         return Tls()
     at.only(spec.TLS)
@@ -205,17 +193,18 @@ def asked_of(site: Site, private_key: Raw) -> rules.Asked:
 
 
 def _certificate(fields: Fields) -> dict[str, Any]:
-    at = fields.nested("certificate") if "certificate" in fields.raw else None
+    at = fields.nested("certificate") if fields.raw.get("certificate") is not None else None
     if at is None:
         return {}
     at.only(spec.CERTIFICATE)
-    key = at.nested("private_key") if "private_key" in at.raw else None
-    at.fits("Certificate.usages", at.raw.get("usages"))
+    key = at.nested("private_key") if at.raw.get("private_key") is not None else None
+    usages = at.texts("usages")
+    at.fits("Certificate.usages", usages)
     found = {
         "duration": at.duration("duration"),
         "renew_before": at.duration("renew_before"),
         "common_name": at.text("common_name"),
-        "usages": at.texts("usages"),
+        "usages": usages,
         "private_key": read_private_key(key) if key is not None else None,
     }
     return {name: value for name, value in found.items() if value}
@@ -225,10 +214,10 @@ def _issuer(fields: Fields, site_tls: Tls, issuers: Mapping[str, Issuer] | None)
     """Read C(issuer) and what it must agree with."""
     if site_tls.mode == "PASSTHROUGH" or site_tls.credential:
         reason = "tls.credential names a Secret of your own" if site_tls.credential else "PASSTHROUGH ends no TLS here"
-        if "issuer" in fields.raw:
+        if fields.raw.get("issuer"):
             fields.report(f"has an issuer, but {reason}; remove one of them")
         return None
-    issuer = fields.name("issuer", required=True)
+    issuer = fields.text("issuer", required=True)
     if issuer and issuers is not None and issuer not in issuers:
         fields.unknown("issuer", issuer, sorted(issuers), "issuers are letsencrypt, letsencrypt-staging and cert_manager_issuers")
     return issuer
@@ -343,7 +332,9 @@ def read_sites(
         The sites, and a sentence for everything that is wrong with them.
     """
     findings: list[str] = []
-    entries = dictionaries(sites, "edge_sites", findings, "sites", "a site is a dictionary with name, hosts, issuer and routes")
+    entries = dictionaries(
+        [] if sites is None else sites, "edge_sites", findings, "sites", "a site is a dictionary with name, hosts, issuer and routes"
+    )
     found = [_site(fields, issuers, cluster_domain, private_key or PRIVATE_KEY) for fields in entries]
     _between(found, findings)
     return found, findings

@@ -1086,7 +1086,8 @@ def test_what_an_acme_directory_takes(fields, meta):
 
 # --- what the API server and its webhooks say
 
-RAW_GATEWAY = {"metadata": {"name": "own", "labels": {"app.kubernetes.io/instance": "chart"}}, "spec": {"selector": {"istio": "ingress"}}}
+PLAIN = {"port": {"number": 8080, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
+RAW_GATEWAY = {"metadata": {"name": "own", "labels": {"app.kubernetes.io/instance": "chart"}}, "spec": {"servers": [PLAIN]}}
 RAW_CERTIFICATE = {
     "metadata": {"name": "mail", "namespace": "mail"},
     "spec": {"secretName": "mail", "dnsNames": ["mail.example.com"], "issuerRef": {"name": "lab", "kind": "ClusterIssuer"}},

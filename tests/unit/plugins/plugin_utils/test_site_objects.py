@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 
+import pytest
+
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import read_sites
 
@@ -161,3 +163,22 @@ def test_the_ca_of_clients_has_the_name_that_istio_looks_for():
     (secret,) = objects.ca_secrets(found, NS)
     assert secret["metadata"]["name"] == "mine-cacert"
     assert base64.b64decode(secret["data"]["ca.crt"]).decode() == PEM
+
+
+@pytest.mark.parametrize(
+    ("hosts", "routed"),
+    [
+        (["*.example.com", "www.example.com"], ["*.example.com"]),
+        (["www.example.com", "example.com", "*.example.com"], ["example.com", "*.example.com"]),
+        (["*.example.com", "*.a.example.com", "x.a.example.com"], ["*.example.com"]),
+        (["*.example.com", "wwwexample.com", "*.example.org"], ["*.example.com", "wwwexample.com", "*.example.org"]),
+    ],
+)
+@pytest.mark.parametrize("tls", [{"credential": "mine"}, {"mode": "PASSTHROUGH"}])
+def test_no_virtual_service_has_a_host_beside_a_wildcard_that_has_it(hosts, routed, tls):
+    route = {"service": "web.default", "port": 80}
+    found = parse_sites([{"name": "app", "hosts": hosts, "tls": tls, "routes": [route]}])
+    made = objects.virtual_services(found, "istio-ingress", "edge-http")
+    assert [service["spec"]["hosts"] for service in made] == [routed, routed]
+    assert made[0]["spec"].get("tls", [{"match": [{"sniHosts": routed}]}])[0]["match"][0]["sniHosts"] == routed
+    assert objects.gateways(found, "istio-ingress", {})[0]["spec"]["servers"][0]["hosts"] == hosts

@@ -95,6 +95,48 @@ def test_the_example_of_the_readme():
             "edge_sites[0] (app): hosts has '192.0.2.1'; an address is not a host name, and no certificate is issued for it here",
         ),
         (site(hosts=["App.example.com"]), "edge_sites[0] (app): hosts has 'App.example.com'; write 'app.example.com'"),
+        *(
+            (site(hosts=[host]), f"edge_sites[0] (app): hosts has '{host}'; write '{written}'")
+            for host, written in (
+                ("app.example.com.", "app.example.com"),
+                ("*.App.example.com.", "*.app.example.com"),
+                (" app.example.com", "app.example.com"),
+            )
+        ),
+        *(
+            (
+                site(hosts=[host]),
+                f"edge_sites[0] (app): hosts has '{host}'; an address is not a host name, and no certificate is issued for it here",
+            )
+            for host in ("2001:db8::1", "[2001:db8::1]", "*.192.0.2.1")
+        ),
+        (
+            site(hosts=["app.123"]),
+            "edge_sites[0] (app): hosts has 'app.123'; it must be a DNS name such as app.example.com or *.example.com",
+        ),
+        *(
+            (
+                site(issuer=given),
+                (
+                    f"edge_sites[0] (app): issuer is '{given}', which is not known; did you mean '{meant}'? Allowed: letsencrypt,"
+                    " letsencrypt-staging (issuers are letsencrypt, letsencrypt-staging and cert_manager_issuers)"
+                ),
+            )
+            for given, meant in (
+                ("LetsEncrypt", "letsencrypt"),
+                ("letsencrypt-production", "letsencrypt"),
+                ("letsencrypt-prod", "letsencrypt"),
+                ("letsencrypt_staging", "letsencrypt-staging"),
+            )
+        ),
+        (
+            site(tls={"mode": "passthrough"}),
+            (
+                "edge_sites[0].tls (app): mode is 'passthrough', which is not known; did you mean 'PASSTHROUGH'? Allowed: SIMPLE, MUTUAL,"
+                " OPTIONAL_MUTUAL, PASSTHROUGH"
+            ),
+        ),
+        (site(certificate={"usages": "server auth"}), "edge_sites[0].certificate (app): usages is 'server auth'; it must be a list"),
         (site(hosts=["a.example.com", "a.example.com"]), "edge_sites[0] (app): hosts has 'a.example.com' twice"),
         (without("issuer"), "edge_sites[0] (app): issuer is missing"),
         (
@@ -172,6 +214,18 @@ def test_the_example_of_the_readme():
 )
 def test_what_is_wrong_is_said_in_one_sentence(raw, expected):
     assert expected in findings(raw)
+
+
+def test_a_key_without_a_value_is_left_out():
+    empty = {"tls": None, "certificate": None, "redirect": None, "routes": None}
+    assert parsed(site(**empty)) == parsed(site(routes=[]))
+    assert parsed(site(certificate={"private_key": None, "usages": None}, tls={"mode": None})) == parsed(site())
+    assert parsed(site(issuer=None, tls={"credential": "mine"})) == parsed({**without("issuer"), "tls": {"credential": "mine"}})
+
+
+@pytest.mark.parametrize("nothing", [None, "", " \n", [], "[]"])
+def test_nothing_is_an_empty_list(nothing):
+    assert read_sites(nothing, known()) == ([], [])
 
 
 def test_all_findings_come_at_once_and_nothing_else():
