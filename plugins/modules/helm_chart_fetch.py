@@ -25,19 +25,9 @@ attributes:
     support: none
 options:
   charts:
-    description: The charts, of one version each.
-    type: list
-    elements: dict
+    description: Version of each chart, by the name of the chart. The V(v) at the beginning of a version makes no difference.
+    type: dict
     required: true
-    suboptions:
-      name:
-        description: Name of the chart.
-        type: str
-        required: true
-      version:
-        description: Its version, with or without the V(v) at its beginning.
-        type: str
-        required: true
   repository:
     description:
       - Address of the repository, the folder with its C(index.yaml), or V(oci://) and the folder of a registry.
@@ -74,9 +64,7 @@ EXAMPLES = r"""
 - name: Fetch the charts of Istio
   baremesh.edge.helm_chart_fetch:
     repository: https://istio-release.storage.googleapis.com/charts
-    charts:
-      - {name: base, version: 1.31.1}
-      - {name: istiod, version: 1.31.1}
+    charts: {base: 1.31.1, istiod: 1.31.1}
     dest: /opt/charts
   register: fetched
 
@@ -89,7 +77,7 @@ EXAMPLES = r"""
 - name: Fetch a chart from a mirror behind a password, by a digest that was checked before
   baremesh.edge.helm_chart_fetch:
     repository: "https://me:{{ mirror_password | urlencode }}@mirror.example.com/charts"
-    charts: [{name: cert-manager, version: v1.21.2}]
+    charts: {cert-manager: v1.21.2}
     sha256: {cert-manager: "{{ chart_digest }}"}
     dest: /opt/charts
 """
@@ -109,10 +97,9 @@ from ansible_collections.baremesh.edge.plugins.module_utils._net.charts import p
 
 def main() -> None:
     """Run the module."""
-    chart = {"name": {"type": "str", "required": True}, "version": {"type": "str", "required": True}}
     module = EdgeModule(
         argument_spec={
-            "charts": {"type": "list", "elements": "dict", "required": True, "options": chart},
+            "charts": {"type": "dict", "required": True},
             "repository": {"type": "str"},
             "folder": {"type": "path"},
             "dest": {"type": "path"},

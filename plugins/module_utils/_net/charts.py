@@ -11,7 +11,7 @@ import os
 import re
 import urllib.error
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
@@ -199,7 +199,6 @@ def place_charts(params: Mapping[str, Any], check_mode: bool) -> tuple[bool, dic
         FetchError: A chart or the index broke off, or does not fit on the disk.
         OSError: A file cannot be read or written.
     """
-    charts: Sequence[Mapping[str, str]] = params["charts"]
     pin_name, changed = params["pin_name"], False
     pins: dict[str, str] = {}
     paths: dict[str, str] = {}
@@ -208,23 +207,20 @@ def place_charts(params: Mapping[str, Any], check_mode: bool) -> tuple[bool, dic
         if digest is None:
             raise ChartError(f"{pin_name} has {given!r} for {name}: it must be the 64 hex digits of a SHA-256.")
         pins[name] = digest
+    charts = {str(name): str(version) for name, version in params["charts"].items()}
     if params["folder"]:
-        return False, {
-            chart["name"]: _from_folder(params["folder"], chart["name"], chart["version"], pins.get(chart["name"]), pin_name)
-            for chart in charts
-        }
-    pinned = all(chart["name"] in pins for chart in charts)
+        return False, {name: _from_folder(params["folder"], name, version, pins.get(name), pin_name) for name, version in charts.items()}
     kind = Registry if params["repository"].lower().startswith("oci://") else Repository
-    repository = kind(params["repository"], params["timeout"], params["ca_path"], pinned, pin_name)
-    for chart in charts:
-        name, pin = chart["name"], pins.get(chart["name"])
-        path = paths[name] = os.path.join(params["dest"], f"{name}-{chart['version']}.tgz")
+    repository = kind(params["repository"], params["timeout"], params["ca_path"], set(charts) <= set(pins), pin_name)
+    for name, version in charts.items():
+        pin = pins.get(name)
+        path = paths[name] = os.path.join(params["dest"], f"{name}-{version}.tgz")
         if pin and os.path.isfile(path) and sha256_file(path) == pin:
             continue
         changed = True
         if check_mode:
             continue
-        packed = repository.find(name, chart["version"])
+        packed = repository.find(name, version)
         with repository.open(packed.url) as stream:
             try:
                 fetch.place(stream, packed.url, f"{path}.part", path, 0o644, pin or packed.sha256)

@@ -95,8 +95,7 @@ def repository(serve):
 def place(ca, tmp_path):
     def place(repository="", version="1.31.1", check=False, **options):
         given = {"folder": None, "sha256": {}, "pin_name": "istio_chart_sha256", "ca_path": str(ca), "timeout": 5, "dest": str(place.dest)}
-        chart = {"name": "istiod", "version": version}
-        changed, paths = charts.place_charts({**given, "repository": repository, "charts": [chart], **options}, check)
+        changed, paths = charts.place_charts({**given, "repository": repository, "charts": {"istiod": version}, **options}, check)
         return changed, paths["istiod"]
 
     place.dest = tmp_path / "charts"

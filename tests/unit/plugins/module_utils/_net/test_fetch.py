@@ -180,7 +180,5 @@ def test_a_full_disk_is_named_whatever_is_fetched(tmp_path):
         def read(self, _size):
             raise OSError(errno.ENOSPC, "full")
 
-    with pytest.raises(
-        fetch.FetchError, match=rf"disk of {tmp_path}: enlarge it, or remove from it what is not needed\.$"
-    ):
+    with pytest.raises(fetch.FetchError, match=rf"disk of {tmp_path}: enlarge it, or remove from it what is not needed\.$"):
         fetch.place(Full(), "https://mirror/istiod.tgz", str(tmp_path / "part"), str(tmp_path / "file"), 0o644, None)
