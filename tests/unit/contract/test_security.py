@@ -78,8 +78,12 @@ def test_no_password_is_in_the_keyword_environment():
         "Install packages of the distribution": {
             "PYTHONPATH": "{{ _api_client_folder_of_environment.path }}",
             "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        },
+        "Install or upgrade the Helm release {{ _edge_helm_name }}": "{{ _edge_helm_environment }}",
     }
+    assert (
+        "selectattr('key', 'in', ['NO_PROXY', 'no_proxy'])" in load(ROOT / "roles/common/vars/main/artefacts.yml")["_edge_helm_environment"]
+    )
     assert [path.name for path in (ROOT / "playbooks").rglob("*.yml") if re.search(r"\benvironment:", path.read_text("utf-8"))] == []
 
 

@@ -171,7 +171,7 @@ def apply(watched, tmp_path):
             **given,
             "_edge_helm_found": {"pending": pending, "broken": [], "missing_namespaces": []},
             "_edge_helm_labels": {},
-            "edge_api_available": True,
+            "_edge_api_probe": {"available": True},
             "edge_helm": str(watched.tools / "helm"),
             "edge_kubeconfig": str(tmp_path / "kubeconfig"),
         }
@@ -257,6 +257,7 @@ def test_no_canary_leaves_a_fetch_of_charts(watched, apply, proxy):
     helm = watched.helm.read_text(encoding="utf-8")
     assert "istiod-1.31.1.tgz" in helm, "Helm was not asked to install the chart"
     assert C not in helm
+    assert "\nNO_PROXY=localhost,127.0.0.1," in helm, "the API is reached without a proxy"
     folder = Path(run.result("Create a folder for the charts")["path"])
     assert not folder.exists()
 
