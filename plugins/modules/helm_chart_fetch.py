@@ -18,6 +18,7 @@ extends_documentation_fragment:
   - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
   - baremesh.edge._downloads
+  - baremesh.edge._downloads.servers
 attributes:
   check_mode:
     details: Fetches nothing.
@@ -48,13 +49,6 @@ options:
     description: Name of the variable that gives O(sha256), for messages.
     type: str
     default: sha256
-  ca_path:
-    description: File with certificates to trust when fetching, beside those of the host's Python.
-    type: path
-  timeout:
-    description: Seconds that a connection may stand still.
-    type: int
-    default: 60
 seealso:
   - module: baremesh.edge.helm_release_check
   - module: kubernetes.core.helm
@@ -91,7 +85,7 @@ charts:
 """
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
-from ansible_collections.baremesh.edge.plugins.module_utils._module import ENVIRONMENT, EdgeModule
+from ansible_collections.baremesh.edge.plugins.module_utils._module import FETCHING, EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._net.charts import place_charts
 
 
@@ -105,9 +99,7 @@ def main() -> None:
             "dest": {"type": "path"},
             "sha256": {"type": "dict", "default": {}},
             "pin_name": {"type": "str", "default": "sha256"},
-            "ca_path": {"type": "path"},
-            "timeout": {"type": "int", "default": 60},
-            **ENVIRONMENT,
+            **FETCHING,
         },
         required_one_of=[("repository", "folder")],
         mutually_exclusive=[("repository", "folder")],
