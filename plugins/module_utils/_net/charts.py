@@ -75,19 +75,18 @@ class Repository:
         """Return where a chart lies. Raises FetchError and ChartError."""
         if self._entries is None:
             self._entries = self._read_index()
-        found = self._entries.get(name)
-        entries = [entry for entry in found if isinstance(entry, dict) and entry.get("urls")] if isinstance(found, list) else []
+        entries = [entry for entry in _listed(self._entries.get(name)) if _complete(entry)]
         # Helm takes 1.2.3 for v1.2.3 and the other way round, if there is no such version as it is written.
-        for same in (str, lambda text: str(text).removeprefix("v")):
+        for same in (str, lambda text: text.removeprefix("v")):
             for entry in entries:
-                if same(entry.get("version")) == same(version):
-                    return Packed(self._chart_url(entry["urls"]), digests.sha256(str(entry.get("digest"))))
-        others = ", ".join([str(entry.get("version")) for entry in entries][:5])
+                if same(entry["version"]) == same(version):
+                    digest = entry.get("digest")
+                    return Packed(self._chart_url(entry["urls"][0]), digests.sha256(digest) if isinstance(digest, str) else None)
+        others = ", ".join([entry["version"] for entry in entries][:5])
         has = f"it has {others}{' and others' if len(entries) > 5 else ''}" if others else "it has none of this chart"
         raise ChartError(f"{self.shown} has no version {version} of the chart {name}: {has}.")
 
-    def _chart_url(self, urls: Any) -> str:
-        given = str(urls[0] if isinstance(urls, list) else urls)
+    def _chart_url(self, given: str) -> str:
         url = urllib.parse.urlsplit(fetch.joined(self._below(""), given))
         own = urllib.parse.urlsplit(self.url)
         if url.scheme not in ("http", "https", own.scheme):
@@ -100,25 +99,40 @@ class Repository:
         return parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
 
     def _read_index(self) -> Mapping[str, Any]:
-        if yaml is None:
-            raise ChartError(f"The index of {self.shown} cannot be read: the Python library PyYAML is missing on this host.")
         url = self._below("index.yaml")
         with self.open(url) as stream:
-            text = fetch.read_text(stream, url, _MOST_INDEX)
-        # A mebibyte takes the loader in C a second and the other ten. Both leave versions as text.
-        loader, depth = getattr(yaml, "CBaseLoader", yaml.BaseLoader), 0
-        try:
-            for event in yaml.parse(text, loader):
-                depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-                if depth > _DEEPEST:
-                    raise ChartError(f"{digests.without_password(url)} cannot be read: it is nested deeper than {_DEEPEST} levels.")
-            index = yaml.load(text, loader)
-        except yaml.YAMLError as error:
-            raise ChartError(f"{digests.without_password(url)} cannot be read: {error}.") from error
-        entries = index.get("entries") if isinstance(index, dict) else None
-        if not isinstance(entries, dict):
-            raise ChartError(f"{digests.without_password(url)} does not have the form of an index of charts: it has no entries by name.")
-        return entries
+            return parse_index(fetch.read_text(stream, url, _MOST_INDEX), digests.without_password(url))
+
+
+def parse_index(text: str, source: str) -> Mapping[str, Any]:
+    """Return the charts of an index by name. Raises ChartError."""
+    if yaml is None:
+        raise ChartError(f"{source} cannot be read: the Python library PyYAML is missing on this host.")
+    # A mebibyte takes the loader in C a second and the other ten. Both leave versions as text.
+    loader, depth = getattr(yaml, "CBaseLoader", yaml.BaseLoader), 0
+    try:
+        for event in yaml.parse(text, loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise ChartError(f"{source} cannot be read: it is nested deeper than {_DEEPEST} levels.")
+        index = yaml.load(text, loader)
+    except yaml.YAMLError as error:
+        raise ChartError(f"{source} cannot be read: {error}.") from error
+    entries = index.get("entries") if isinstance(index, dict) else None
+    if not isinstance(entries, dict):
+        raise ChartError(f"{source} does not have the form of an index of charts: it has no entries by name.")
+    return entries
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _complete(entry: Any) -> bool:
+    """Return whether an entry of an index says which version lies where. Aliases of YAML can make what is not text here enormous."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("version"), str):
+        return False
+    return [isinstance(url, str) for url in _listed(entry.get("urls"))[:1]] == [True]
 
 
 class Registry(Repository):
@@ -131,8 +145,8 @@ class Registry(Repository):
         # A tag may not hold the sign that begins the build of a version.
         url = f"{base}/manifests/{version.replace('+', '_')}"
         with self.open(url, {"Accept": _MANIFEST}) as stream:
-            layers = _json(stream, url).get("layers")
-        for layer in layers if isinstance(layers, list) else ():
+            layers = _listed(_json(stream, url).get("layers"))
+        for layer in layers:
             digest = digests.sha256(str(layer.get("digest"))) if isinstance(layer, dict) else None
             if digest and layer.get("mediaType") == _CHART_LAYER:
                 return Packed(f"{base}/blobs/sha256:{digest}", digest)
@@ -160,7 +174,7 @@ class Registry(Repository):
 def _json(stream: Any, url: str) -> Mapping[str, Any]:
     try:
         answer = json.loads(fetch.read_text(stream, url))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ChartError(f"{digests.without_password(url)} is not JSON: {error}.") from error
     return answer if isinstance(answer, dict) else {}
 

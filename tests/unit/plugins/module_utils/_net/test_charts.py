@@ -211,6 +211,11 @@ def test_a_chart_that_is_cut_broke_off(repository, place):
     assert list(place.dest.iterdir()) == []
 
 
+#: Lists of lists by aliases, which are 10^9 words once they are written out.
+LISTS = [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 10)]
+BOMB = "\n".join(["a0: &a0 [lol]", *LISTS, "entries: {istiod: [{version: *a9, urls: [a]}, {version: 1.31.1, urls: *a9}]}"]).encode()
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -221,6 +226,7 @@ def test_a_chart_that_is_cut_broke_off(repository, place):
         ((200, {}, b"entries: [a, b]"), r"index.yaml does not have the form of an index of charts"),
         ((200, {}, b"a: b: c"), r"index.yaml cannot be read: mapping values are not allowed"),
         ((200, {}, b"[" * 100_000), r"index.yaml cannot be read: it is nested deeper than 100 levels\.$"),
+        ((200, {}, BOMB), r"it has none of this chart\.$"),
         ((403, {}, b""), r"index.yaml cannot be read: HTTP Error 403: Forbidden; check the address of the repository and the version\.$"),
         (index("file:///etc/passwd"), r"names the chart file:///etc/passwd, which is not on a web server\.$"),
         (index("nowhere.tgz"), r"/charts/nowhere.tgz cannot be read: HTTP Error 404"),
@@ -317,6 +323,7 @@ def test_no_password_goes_to_plain_http_for_a_token(registry, serve, place):
         (b"{}", r"/manifests/1.31.1 is not a Helm chart\."),
         (b'{"layers": [1, {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": "sha256:0"}]}', "is not a Helm chart"),
         (b"<html>", "/manifests/1.31.1 is not JSON"),
+        (b"[" * 100_000, "/manifests/1.31.1 is not JSON"),
     ],
 )
 def test_what_is_not_a_chart_in_a_registry(registry, place, manifest, said):
