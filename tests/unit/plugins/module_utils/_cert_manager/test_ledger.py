@@ -120,6 +120,17 @@ def test_a_claim_on_a_secret_ends_with_its_certificate_or_its_change():
     assert book["app"].walk.rivals == []
 
 
+def test_what_changes_its_owner_belongs_to_the_new_one_only():
+    book = Book()
+    book.take("Certificate", "snapshot", *(make.certificate(name, conditions=ISSUING) for name in ("app", "other")))
+    given = make.request()
+    book.take("CertificateRequest", "set", given)
+    given["metadata"]["ownerReferences"][0]["uid"] = "cert-other"
+    book.take("CertificateRequest", "set", given)
+    book.ledger.judge({"app", "other"}, 0.0, NOW)
+    assert (book["app"].walk.request, book["other"].walk.request["metadata"]["name"]) == (None, "app-1")
+
+
 def test_an_issuer_concerns_what_is_not_ready():
     book = a_ready_one()
     book.take("Certificate", "set", make.certificate("other", conditions=ISSUING))
