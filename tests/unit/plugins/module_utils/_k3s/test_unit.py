@@ -49,7 +49,7 @@ def journalctl(tmp_path, monkeypatch):
 def test_lines_of_a_journal_come_whole_and_its_process_ends_with_it(journalctl, cursor, since):
     pipe, asked = journalctl
     with unit.Journal("k3s.service", cursor) as journal:
-        with open(pipe, "wb", buffering=0) as writer:
+        with pipe.open("wb", buffering=0) as writer:
             writer.write(b"one\n\n  \ntw")
             journal.wait(0.1, 20)
             assert journal.lines == ["one"]
@@ -69,7 +69,7 @@ def test_lines_of_a_journal_come_whole_and_its_process_ends_with_it(journalctl, 
 
 def test_a_journal_that_is_left_ends_its_process(journalctl):
     pipe, _asked = journalctl
-    with unit.Journal("k3s.service", None) as journal, open(pipe, "wb"):
+    with unit.Journal("k3s.service", None) as journal, pipe.open("wb"):
         process = journal._process
         assert process.poll() is None
     assert process.returncode is not None
