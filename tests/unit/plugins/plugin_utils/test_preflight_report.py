@@ -1219,3 +1219,73 @@ PASSED_BY = "host_ports_ports limits 443 to sources, but every client reaches th
 def test_ways_past_the_sources_are_found_before_anything_is_installed(settings, found):
     findings = _preflight_report.read(with_plan({**SETTINGS, **settings})).findings
     assert [text.startswith(found) for text in findings] == ([True] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("system", "version", "tested"),
+    [
+        *(("debian", version, True) for version in ("12", "13")),
+        *(("ubuntu", version, True) for version in ("22.04", "24.04")),
+        *((system, version, True) for system in ("rhel", "rocky", "almalinux", "centos", "ol") for version in ("9", "9.6")),
+        ("debian", "11", False),
+        ("ubuntu", "20.04", False),
+        ("rocky", "8.10", False),
+        ("rocky", "10.0", False),
+        ("fedora", "9", False),
+        ("", "", False),
+    ],
+)
+def test_systems_that_are_tested_are_no_warning(system, version, tested):
+    errors, warnings = judge(hosts={"edge1": gathered(os={"id": system, "like": "", "version": version, "name": f"{system} {version}"})})
+    assert errors == []
+    assert len([warning for warning in warnings if "which is not tested" in warning]) == (not tested)
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "amd64", "aarch64", "arm64"])
+def test_architectures_with_releases_are_fine(machine):
+    assert judge(hosts={"edge1": gathered(machine=machine)}) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("servers", "field", "enough"),
+    [
+        (["edge1"], "memory_mib", 3600),
+        (["edge2"], "memory_mib", 480),
+        (["edge1"], "cores", 2),
+        (["edge2"], "cores", 1),
+        (["edge1"], "free_mib", 4096),
+        (["edge2"], "free_mib", 4096),
+    ],
+)
+def test_resources_are_enough_from_a_bound_on(servers, field, enough):
+    for value in (enough, enough - 1):
+        _errors, warnings = judge({"servers": servers}, hosts={"edge1": gathered(**{field: value})})
+        assert len([warning for warning in warnings if warning.startswith("edge1: has ")]) == (value < enough)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (0.0, 10.0, ""),
+        (0.0, 10.1, "edge2: its clock is 10 s ahead of that of edge1: "),
+        (0.0, -11.0, "edge2: its clock is 11 s behind that of edge1: "),
+        (-3.0, 8.0, "edge2: its clock is 11 s ahead of that of edge1: "),
+        (-8.0, 3.0, "edge1: its clock is 11 s behind that of edge2: "),
+        (None, 11.0, ""),
+    ],
+)
+def test_clocks_may_differ_by_the_given_seconds(first, second, said):
+    hosts = {"edge1": gathered(time_offset=first), "edge2": gathered(time_offset=second, hostname="edge2")}
+    errors, _warnings = judge(hosts=hosts)
+    clocks = [error for error in errors if "its clock" in error]
+    assert len(clocks) == bool(said)
+    assert all(error.startswith(said) for error in clocks)
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [("edge-1", True), ("edge1.example.com", True), ("EDGE1", True), ("-edge", False), ("edge-", False), ("a..b", False), ("", False)],
+)
+def test_names_of_hosts_become_names_of_nodes(name, fits):
+    errors, _warnings = judge(hosts={"edge1": gathered(hostname=name)})
+    assert len(errors) == (not fits)
