@@ -102,7 +102,7 @@ class Asked:
         renew_before: How long before its end it is renewed.
         common_name: Its common name.
         others: Kinds of names that it has beside DNS names, as their fields are called.
-        labels: Labels of the Certificate that are known, by which solvers may select it. None: not known.
+        labels: Labels of the Certificate, by which solvers may select it.
         words: Names of the fields where users write them.
     """
 
@@ -113,7 +113,7 @@ class Asked:
     renew_before: str | None = None
     common_name: str | None = None
     others: Sequence[str] = ()
-    labels: Mapping[str, Any] | None = None
+    labels: Mapping[str, Any] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
 
     def word(self, name: str) -> str:
@@ -170,15 +170,18 @@ def _time_problems(asked: Asked) -> Iterator[str]:
         yield f"{asked.word('renew_before')} is '{asked.renew_before}'; it must be less than {what}"
 
 
-def _solver_fits(solver: Mapping[str, Any], host: str, labels: Mapping[str, Any] | None) -> bool:
+def _solver_fits(solver: Mapping[str, Any], host: str, labels: Mapping[str, Any]) -> bool:
     if host.startswith("*.") and "dns01" not in solver:
         return False
     selector = solver.get("selector")
     if not isinstance(selector, Mapping):
         return True
     names, zones, selected = (selector.get(key) or () for key in ("dnsNames", "dnsZones", "matchLabels"))
+    zones = zones if isinstance(zones, (list, tuple)) else [zones]
     in_zone = any(f".{host.lower()}".endswith(f".{str(zone).lower().strip('.')}") for zone in zones)
-    labelled = labels is None or not isinstance(selected, Mapping) or all(labels.get(key) == value for key, value in selected.items())
+    own = selected.items() if isinstance(selected, Mapping) else ()
+    # The label of the installation is added when the objects are applied.
+    labelled = all(labels.get(key) == value for key, value in own if key != "baremesh.edge/instance")
     return (not names or host in names) and (not zones or in_zone) and labelled
 
 
@@ -190,6 +193,11 @@ def _solver_problems(asked: Asked, issuer: Issuer) -> Iterator[str]:
         elif issuer.solvers and not any(_solver_fits(solver, host, asked.labels) for solver in issuer.solvers):
             need = " with dns01" if host.startswith("*.") else ""
             yield f"{word} has '{host}', and no solver of issuer '{issuer.name}' fits it; add a solver{need} whose selector takes this name"
+
+
+@cache
+def _top_level_domains() -> frozenset[str]:
+    return frozenset(rule.rpartition(".")[2] for rule in _suffix_rules())
 
 
 @cache
@@ -291,6 +299,13 @@ def surprises(asked: Asked, issuer: Issuer | None) -> Iterator[str]:
         if redundant:
             yield f"{asked.word('hosts')} has '{redundant[0]}' beside a wildcard that covers it; public authorities refuse such orders"
         return
+    for host in asked.hosts:
+        domain = host.rpartition(".")[2].lower()
+        if domain not in _top_level_domains() and not _refused_name(host, asked.hosts, authority):
+            yield (
+                f"{asked.word('hosts')} has '{host}', and '{domain}' is not among the known top-level domains; {authority.name} issues for "
+                "public names only, use an issuer of type ca or selfsigned for others"
+            )
     hours = authority.lifetimes.get(str(issuer.acme.get("profile") or "classic"))
     before = seconds(asked.renew_before or "")
     if hours and before is not None and before >= hours * 3600:

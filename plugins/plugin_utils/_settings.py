@@ -18,8 +18,8 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import list_f
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import MOST_PROXIES
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import virtual_service_problems
 from ansible_collections.baremesh.edge.plugins.plugin_utils._schemas import is_of, judge, schema_of
-from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import ISTIO_API, LABELS
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import PRIVATE_KEY, read_private_key
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import ISTIO_API
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import LABELS, PRIVATE_KEY, read_private_key
 
 Object = dict[str, Any]
 

@@ -15,18 +15,18 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
     CA_SUFFIX,
+    LABELS,
     REDIRECT_SUFFIX,
     TLS_VERSIONS,
     Route,
     Site,
+    labels_of,
     merged_key,
 )
 from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import overlaps
 
 Object = dict[str, Any]
 
-# Objects with these labels, and no others, are deleted when their site is gone.
-LABELS = {"app.kubernetes.io/managed-by": "baremesh.edge", "app.kubernetes.io/component": "site"}
 # Secrets of certificates outlive their site by default, so they have a label of their own.
 ISSUED_COMPONENT = "site-certificate"
 ISTIO_API = "networking.istio.io/v1"
@@ -41,15 +41,11 @@ _LONGEST_EXPRESSION = 90000
 DEFAULT_USAGES = ["digital signature", "key encipherment", "server auth"]
 
 
-def _labels(site: str) -> dict[str, str]:
-    return {**LABELS, "app.kubernetes.io/instance": site}
-
-
 def _object(api_version: str, kind: str, name: str, namespace: str, site: str, spec: Object) -> Object:
     return {
         "apiVersion": api_version,
         "kind": kind,
-        "metadata": {"name": name, "namespace": namespace, "labels": _labels(site)},
+        "metadata": {"name": name, "namespace": namespace, "labels": labels_of(site)},
         "spec": spec,
     }
 
@@ -77,7 +73,7 @@ def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, priva
         own = site.certificate
         spec: Object = {
             "secretName": site.credential,
-            "secretTemplate": {"labels": {**_labels(site.name), "app.kubernetes.io/component": ISSUED_COMPONENT}},
+            "secretTemplate": {"labels": {**labels_of(site.name), "app.kubernetes.io/component": ISSUED_COMPONENT}},
             "dnsNames": list(site.hosts),
             "issuerRef": {
                 "group": "cert-manager.io",

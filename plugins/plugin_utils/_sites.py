@@ -21,6 +21,8 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import 
     unreachable,
 )
 
+# Objects with these labels, and no others, are deleted when their site is gone.
+LABELS = {"app.kubernetes.io/managed-by": "baremesh.edge", "app.kubernetes.io/component": "site"}
 TLS_VERSIONS = {"1.2": "TLSV1_2", "1.3": "TLSV1_3"}
 # Suites of TLS 1.2 that Istio passes on (pkg/config/security); those of TLS 1.3 cannot be chosen.
 CIPHER_SUITES = (
@@ -88,6 +90,11 @@ class Site:
         if self.tls.mode == "PASSTHROUGH":
             return None
         return self.tls.credential or self.name
+
+
+def labels_of(site: str) -> dict[str, str]:
+    """Return the labels of the objects of a site."""
+    return {**LABELS, "app.kubernetes.io/instance": site}
 
 
 def _judged(at: Fields, key: str) -> Raw | None:
@@ -188,6 +195,7 @@ def asked_of(site: Site, private_key: Raw) -> rules.Asked:
         duration=certificate.get("duration"),
         renew_before=certificate.get("renew_before"),
         common_name=certificate.get("common_name"),
+        labels=labels_of(site.name),
         words={**rules.SITE_WORDS, **({} if own else shared)},
     )
 

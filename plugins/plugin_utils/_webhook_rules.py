@@ -70,7 +70,8 @@ def gateway(spec: Raw) -> Iterator[str]:
     servers = spec.get("servers") or ()
     if not servers:
         yield "servers is missing or empty; a Gateway has one or more"
-    names, secure_hosts = Counter(), Counter()
+    names: Counter[Any] = Counter()
+    secure_hosts: Counter[Any] = Counter()
     for index, server in enumerate(servers):
         port = server.get("port") or {}
         names[port.get("name")] += 1

@@ -25,6 +25,12 @@ ISSUERS = [
         "server": "https://ca.corp/acme/directory",
         "solvers": [{"http01": {}}, {**DNS01, "selector": {"dnsZones": ["example.net"]}}],
     },
+    {"name": "chosen", "server": "https://ca.corp/acme/directory", "solvers": [{**DNS01, "selector": {"matchLabels": {"use": "dns"}}}]},
+    {
+        "name": "of-site",
+        "server": "https://ca.corp/acme/directory",
+        "solvers": [{**DNS01, "selector": {"matchLabels": {"app.kubernetes.io/instance": "app", "baremesh.edge/instance": "x"}}}],
+    },
     {"name": "named", "server": "https://ca.corp/acme/directory", "solvers": [{"http01": {}, "selector": {"dnsNames": ["a.example.com"]}}]},
 ]
 
@@ -75,6 +81,7 @@ MANY = [f"h{number}.example.com" for number in range(101)]
         (site("*.com", issuer="dns"), ["hosts has '*.com'"]),
         (site("*.co.jp", issuer="dns"), ["hosts has '*.co.jp'", "public suffix"]),
         (site("*.example.com", issuer="zones"), ["hosts has '*.example.com'", "no solver of issuer 'zones'", "dns01"]),
+        (site("b.example.com", issuer="chosen"), ["hosts has 'b.example.com'", "no solver of issuer 'chosen'"]),
         (site("b.example.com", issuer="named"), ["hosts has 'b.example.com'", "no solver of issuer 'named'"]),
         (site(*MANY, issuer="letsencrypt"), ["hosts has 101 names", "takes at most 100 in one certificate"]),
         (site("pr--12.example.com", issuer="letsencrypt"), ["hosts has 'pr--12.example.com'", "'pr--12' has '--' where names of other"]),
@@ -119,6 +126,7 @@ def test_sites_whose_certificate_cannot_be(given, telling):
         (raw("bücher.example.com", issuer="letsencrypt"), ["dnsNames has 'bücher.example.com'", "it must be a DNS name of letters"]),
         (raw("-a.example.com", issuer="zerossl"), ["dnsNames has '-a.example.com'", "it must be a DNS name of letters"]),
         (raw("*.example.com", issuer="zones"), ["dnsNames has '*.example.com'", "no solver"]),
+        (raw("a.example.com", issuer="of-site"), ["dnsNames has 'a.example.com'", "no solver"]),
         (raw("a.example.com", duration="90d"), ["duration is '90d'; it must be a duration in h, m and s, such as 2160h for 90 days"]),
         (raw("a.example.com", duration="2160"), ["duration is '2160'; it must be a duration"]),
         (raw("a.example.com", renewBefore="33%"), ["renewBefore is '33%'; it must be a duration"]),
@@ -160,6 +168,7 @@ def test_manifests_whose_certificate_cannot_be(given, telling):
         site("*.example.net", "a.example.com", issuer="zones"),
         site("*.sub.example.net", issuer="zones"),
         site("a.example.com", issuer="named"),
+        site("a.example.com", issuer="of-site"),
         site("example.co.uk", issuer="letsencrypt"),
         site("local.example.com", "test.example.org", "internal.example.net", issuer="letsencrypt"),
         site("xn--bcher-kva.example.com", issuer="letsencrypt"),
@@ -201,6 +210,8 @@ def test_an_issuer_of_another_group_or_kind_is_not_judged():
         (site(issuer="letsencrypt", renew_before="1100h"), ["certificate.renew_before is '1100h'", "45 days"]),
         (site(issuer="letsencrypt", duration="8760h"), ["certificate.duration is '8760h'", "live 2160 hours"]),
         (site("*.example.com", "www.example.com", issuer="step"), ["hosts has 'www.example.com'", "public authorities refuse"]),
+        (site("web.default.svc", issuer="letsencrypt"), ["hosts has 'web.default.svc'", "'svc' is not among the known top-level domains"]),
+        (site("app.intranet", issuer="zerossl"), ["hosts has 'app.intranet'", "ZeroSSL issues for public names only"]),
     ],
 )
 def test_what_works_otherwise_than_it_reads_is_a_warning(given, telling):
@@ -211,7 +222,7 @@ def test_what_works_otherwise_than_it_reads_is_a_warning(given, telling):
 
 
 @pytest.mark.parametrize(
-    "given", [site(issuer="letsencrypt", renew_before="720h"), site(issuer="ca", duration="8760h"), site(issuer="six-days")]
+    "given", [site(issuer="letsencrypt", renew_before="720h"), site(issuer="ca", duration="8760h"), site(issuer="six-days"), site("a.svc")]
 )
 def test_usual_times_are_no_surprise(given):
     assert plan(given)["warnings"] == []

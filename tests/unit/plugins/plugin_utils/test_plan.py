@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._kept_plan import http01_hosts
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS
-from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import LABELS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import LABELS
 
 NS = "istio-ingress"
 PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
