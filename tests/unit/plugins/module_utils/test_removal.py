@@ -177,17 +177,21 @@ def test_a_folder_that_becomes_a_link_meanwhile_leads_nowhere(folder, monkeypatc
     assert (folder / "others/b/file").read_text() == "theirs"
 
 
-def test_a_folder_that_is_moved_away_meanwhile_ends_the_removal(folder, monkeypatch):
+@pytest.mark.parametrize("sign", [1, -1], ids=["to a folder with a higher number", "to one with a lower number"])
+def test_a_folder_that_is_moved_away_meanwhile_ends_the_removal(folder, monkeypatch, sign):
     real = os.unlink
+    (folder / "third/b").mkdir(parents=True)
+    monkeypatch.setattr(_removal, "_identity", lambda opened: (0, sign * os.fstat(opened).st_ino))
 
     def unlink(name, **options):
         real(name, **options)
-        (folder / "own/a/b").rename(folder / "others/c")
+        (folder / "own/a/b").rename(folder / "third/c")
 
     monkeypatch.setattr(os, "unlink", unlink)
     with pytest.raises(_removal.RemovalError, match="was moved away meanwhile"):
         _removal.Removal().folder(str(folder / "own"))
-    assert (folder / "others/b/file").exists()
+    # Empty, and of the name that was entered.
+    assert (folder / "third/b").exists()
 
 
 def test_folders_deeper_than_a_process_may_have_open(tmp_path):
@@ -215,6 +219,25 @@ def test_paths_of_the_system_are_refused(path):
 )
 def test_folders_of_ones_own_are_not(path):
     assert _removal.refusal(path) == ""
+
+
+def test_a_link_is_judged_by_where_it_leads_on_this_host_only(tmp_path):
+    (tmp_path / "link").symlink_to("/usr")
+    assert _removal.refusal(f"{tmp_path}/link") == "/usr is a folder that the system or other programs use"
+    assert _removal.refusal(f"{tmp_path}/link", here=False) == ""
+    assert _removal.refusal("/usr", here=False)
+
+
+@pytest.mark.parametrize("mounts", [("1", "2"), ("2", "1")])
+def test_an_empty_folder_on_which_something_is_mounted_stays(tmp_path, monkeypatch, mounts):
+    (tmp_path / "empty").mkdir()
+    inner, outer = mounts
+    monkeypatch.setattr(_removal, "mount_of", lambda opened: inner if os.path.sameopenfile(opened, probe) else outer)
+    probe = os.open(tmp_path / "empty", os.O_RDONLY)
+    removal = _removal.Removal()
+    removal.empty(f"{tmp_path}/empty")
+    os.close(probe)
+    assert (removal.removed, (tmp_path / "empty").exists()) == ([], True)
 
 
 @pytest.mark.parametrize("path", ["/", "/usr", "/tmp", "/var/lib/"])

@@ -180,6 +180,12 @@ def test_primers_get_stale_at_once_when_their_process_is_gone():
             False,
             "ErrImagePull: x",
         ),
+        (
+            {"containerStatuses": [{"name": "istio-proxy", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]},
+            False,
+            "CrashLoopBackOff: container istio-proxy",
+        ),
+        ({"conditions": [make.condition("PodScheduled", "True", message="yes")]}, False, "its phase is unknown"),
         ({"phase": "Pending"}, False, "its phase is Pending"),
     ],
 )
