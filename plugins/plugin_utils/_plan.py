@@ -19,15 +19,9 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETSENCRYPT, issuer_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS, Settings, asked_by, issuer_of, read_settings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
-    CA_SUFFIX,
-    MUTUAL_MODES,
-    TLS_VERSIONS,
-    Site,
-    asked_of,
-    read_sites,
-    rewrite_warnings,
-)
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import rewrite_warnings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import MUTUAL_MODES, TLS_VERSIONS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import CA_SUFFIX, Site, asked_of, read_sites
 
 Object = dict[str, Any]
 
@@ -357,7 +351,7 @@ class Plan:
             "warnings": [
                 *_warnings(self.names.subjects),
                 *self._surprises(),
-                *rewrite_warnings(self.sites),
+                *(f"edge_sites ({site.name}): {text}" for site in self.sites for text in rewrite_warnings(site.routes)),
                 *_reuse_warnings(self.names.subjects),
                 *self._open_to_issuer(),
                 *(text for text, sure in self._swallowed() if not sure),

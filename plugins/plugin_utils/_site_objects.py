@@ -12,14 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
-    CA_SUFFIX,
-    REDIRECT_SUFFIX,
-    TLS_VERSIONS,
-    Route,
-    Site,
-    merged_key,
-)
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import TLS_VERSIONS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import CA_SUFFIX, REDIRECT_SUFFIX, Site, merged_key
 
 Object = dict[str, Any]
 

@@ -14,55 +14,18 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _certificate_
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
-from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import path_problems, regex_problems, unreachable
+from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import unreachable
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route, read_route
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import Tls, client_problems, read_tls, suite_problems
 
-TLS_VERSIONS = {"1.2": "TLSV1_2", "1.3": "TLSV1_3"}
-# Suites of TLS 1.2 that Istio passes on (pkg/config/security); those of TLS 1.3 cannot be chosen.
-CIPHER_SUITES = (
-    *("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"),
-    *("ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA"),
-    *("ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES256-SHA", "AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA"),
-    "DES-CBC3-SHA",
-)
 # The value of certificate_private_key in role certificate.
 PRIVATE_KEY: Raw = {"algorithm": "ECDSA", "size": 256, "rotation_policy": "Always"}
-# Modes in which clients show a certificate.
-MUTUAL_MODES = ("MUTUAL", "OPTIONAL_MUTUAL")
-MATCHES = ("prefix", "exact", "regex")
 # The Gateway of port 80 is shared by all sites and made by the role istio.
 RESERVED_NAMES = ("edge-http",)
 # Suffixes of what is made beside the objects that bear the site's own name.
 REDIRECT_SUFFIX = "-redirect"
 CA_SUFFIX = "-cacert"
 NAME_LIMIT = 63 - len(REDIRECT_SUFFIX)
-
-
-@dataclass(frozen=True)
-class Route:
-    """Where requests go. C(match) is the field that was given, or None for a route that takes all."""
-
-    match: str | None
-    value: str
-    service: str
-    port: int
-    rewrite: str | None = None
-    timeout: str | None = None
-    headers: Raw | None = None
-    retries: Raw | None = None
-
-
-@dataclass(frozen=True)
-class Tls:
-    """How a site ends TLS."""
-
-    mode: str = "SIMPLE"
-    credential: str | None = None
-    ca_certificate: str | None = None
-    client_ca: str | None = None
-    min_version: str | None = None
-    max_version: str | None = None
-    cipher_suites: tuple[str, ...] = ()
-    subject_alt_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,91 +46,6 @@ class Site:
         if self.tls.mode == "PASSTHROUGH":
             return None
         return self.tls.credential or self.name
-
-
-def _judged(at: Fields, key: str) -> Raw | None:
-    """Return a dictionary that goes into a VirtualService as it is."""
-    value = at.mapping(key)
-    at.fits(f"VirtualService.http.{key}", value)
-    return value
-
-
-def _timeout(at: Fields) -> str | None:
-    value = at.duration("timeout")
-    at.fits("VirtualService.http.timeout", value)
-    return value
-
-
-def _route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -> Route | None:
-    at = fields.nested(f"routes[{index}]")
-    if at is None:
-        return None
-    if passthrough:
-        at.only(("service", "port"), "with tls.mode PASSTHROUGH, since the gateway does not see the request")
-    else:
-        at.only(spec.ROUTE)
-    given = [match for match in MATCHES if match in at.raw]
-    if len(given) > 1:
-        at.report(f"has {' and '.join(given)}; a route is matched by one of {', '.join(MATCHES)}")
-    match = given[0] if given else None
-    value = (at.text if match == "regex" else at.path)(match, required=True) if match else ""
-    if match and value:
-        for problem in regex_problems(value) if match == "regex" else path_problems(match, value):
-            at.report(problem)
-    return Route(
-        match=match,
-        value=value or "",
-        service=at.service("service", cluster_domain) or "",
-        port=at.port("port") or 0,
-        rewrite=at.path("rewrite"),
-        timeout=_timeout(at),
-        headers=_judged(at, "headers"),
-        retries=_judged(at, "retries"),
-    )
-
-
-def rewrite_warnings(sites: Sequence[Site]) -> list[str]:
-    """Return a sentence for each rewrite that makes other paths than people mean, since it replaces the text of the prefix."""
-    return [
-        f"edge_sites ({site.name}): routes[{index}] replaces '{route.value}' by '{route.rewrite}', so {_beneath(route)}; write "
-        f"{{prefix: {_closed(route.value)}, rewrite: {_closed(route.rewrite)}}}"
-        + (f" and {{exact: {_bare(route.value)}, rewrite: {route.rewrite}}}" if route.value != "/" else "")
-        for site in sites
-        for index, route in enumerate(site.routes)
-        if route.match == "prefix" and route.rewrite and route.value.endswith("/") != route.rewrite.endswith("/")
-    ]
-
-
-def _closed(path: str) -> str:
-    return path if path.endswith("/") else f"{path}/"
-
-
-def _bare(path: str) -> str:
-    return path.rstrip("/")
-
-
-def _beneath(route: Route) -> str:
-    """Return what becomes of a path beneath the prefix."""
-    path = f"{_closed(route.value)}x"
-    became = f"{path} becomes {route.rewrite}{path[len(route.value) :]}"
-    return became if route.value.endswith("/") else f"{became} and {route.value}keys is taken too"
-
-
-def _tls(fields: Fields) -> Tls:
-    at = fields.nested("tls") if "tls" in fields.raw else None
-    if at is None:
-        return Tls()
-    at.only(spec.TLS)
-    return Tls(
-        mode=at.choice("mode", spec.TLS["mode"]["choices"]) or spec.TLS["mode"]["default"],
-        credential=at.name("credential"),
-        ca_certificate=at.pem_certificate("ca_certificate"),
-        client_ca=at.choice("client_ca", spec.TLS["client_ca"]["choices"]),
-        min_version=at.choice("min_version", spec.TLS["min_version"]["choices"]),
-        max_version=at.choice("max_version", spec.TLS["max_version"]["choices"]),
-        cipher_suites=tuple(at.texts("cipher_suites")),
-        subject_alt_names=tuple(at.texts("subject_alt_names")),
-    )
 
 
 def read_private_key(at: Fields) -> dict[str, Any]:
@@ -234,46 +112,6 @@ def _issuer(fields: Fields, site_tls: Tls, issuers: Mapping[str, Issuer] | None)
     return issuer
 
 
-def _suites(fields: Fields, site: Site, algorithm: str) -> None:
-    """Report versions and cipher suites with which no client, or none of TLS 1.2, can connect."""
-    tls = site.tls
-    if tls.min_version and tls.max_version and tls.min_version > tls.max_version:
-        fields.report(f"tls.min_version is '{tls.min_version}' and tls.max_version '{tls.max_version}'; no version is left between them")
-    for suite in tls.cipher_suites:
-        if suite not in CIPHER_SUITES:
-            fields.unknown("tls.cipher_suites", suite, CIPHER_SUITES, "suites of TLS 1.3 are always on")
-    known = [suite for suite in tls.cipher_suites if suite in CIPHER_SUITES]
-    for_rsa = algorithm == "RSA"
-    if known and site.issuer and tls.min_version != "1.3" and not any(("ECDSA" not in suite) == for_rsa for suite in known):
-        other = "ECDHE-RSA-..." if for_rsa else "ECDHE-ECDSA-..."
-        fields.report(
-            f"tls.cipher_suites has {', '.join(known)}, none of which fits a key of algorithm {algorithm}; "
-            f"add a suite {other}, or set certificate.private_key.algorithm"
-        )
-
-
-def _client_authority(fields: Fields, site: Site, issuer: Issuer | None) -> None:
-    """Report a site that would let in no client, or every one that may get a certificate of its issuer."""
-    tls = site.tls
-    if tls.mode not in MUTUAL_MODES:
-        for key in ("ca_certificate", "client_ca"):
-            if getattr(tls, key):
-                fields.report(f"tls.{key} is for {' and '.join(MUTUAL_MODES)}, tls.mode is {tls.mode}")
-    elif tls.ca_certificate and tls.client_ca:
-        fields.report("tls has ca_certificate and client_ca; remove one of them")
-    elif issuer and not tls.ca_certificate:
-        start = f"tls.mode is {tls.mode} without tls.ca_certificate, and"
-        if issuer.acme:
-            fields.report(f"{start} ACME issuer '{site.issuer}' puts no ca.crt into the Secret")
-        elif not tls.client_ca or not tls.subject_alt_names:
-            fields.report(
-                f"{start} everybody who may get a certificate of issuer '{site.issuer}' would be let in; give tls.ca_certificate, the "
-                "authority of your clients, or tls.client_ca: issuer with the names of clients in tls.subject_alt_names"
-            )
-    elif tls.client_ca and not site.issuer:
-        fields.report("tls.client_ca is 'issuer', and the site has no issuer; give tls.ca_certificate")
-
-
 def _agreement(fields: Fields, site: Site, issuers: Mapping[str, Issuer] | None, private_key: Raw) -> None:
     """Report fields that are fine alone and wrong together."""
     issuer = (issuers or {}).get(site.issuer or "")
@@ -281,8 +119,8 @@ def _agreement(fields: Fields, site: Site, issuers: Mapping[str, Issuer] | None,
     if site.issuer:
         for problem in rules.problems(asked, issuer):
             fields.report(problem)
-    _suites(fields, site, asked.algorithm)
-    _client_authority(fields, site, issuer)
+    for problem in (*suite_problems(site.tls, site.issuer, asked.algorithm), *client_problems(site.tls, site.issuer, issuer)):
+        fields.report(problem)
     if site.tls.mode == "PASSTHROUGH" and len(site.routes) != 1:
         fields.report(f"routes has {len(site.routes)} entries; PASSTHROUGH passes a host to exactly one service")
 
@@ -292,9 +130,9 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
     name = fields.name("name", required=True, limit=NAME_LIMIT) or ""
     if name in RESERVED_NAMES:
         fields.report(f"name is '{name}', which the collection uses itself")
-    site_tls = _tls(fields)
+    site_tls = read_tls(fields)
     passthrough = site_tls.mode == "PASSTHROUGH"
-    found = [_route(fields, index, cluster_domain, passthrough) for index in range(len(fields.sequence("routes")))]
+    found = [read_route(fields, index, cluster_domain, passthrough) for index in range(len(fields.sequence("routes")))]
     site = Site(
         name=name,
         hosts=tuple(fields.hosts("hosts")),
