@@ -97,7 +97,7 @@ def _site_subjects(sites: Sequence[Site]) -> list[Subject]:
             "site",
             list(site.hosts),
             site.tls.mode,
-            [site.credential] if site.credential else [],
+            list(site.credentials),
             site.issuer,
             _lowest_tls(site.tls.mode, site.tls.min_version),
         )
@@ -168,7 +168,10 @@ def _credentials(gateways: Iterable[Raw], names: _Names) -> list[Object]:
         secrets, mode = _secrets_of(tls), tls.get("mode", "SIMPLE")
         if not secrets:
             continue
-        entry = found.setdefault((mode, *secrets), {"name": secrets[0], "hosts": [], "mode": mode})
+        authority = str(tls.get("caCertCredentialName") or "")
+        entry = found.setdefault((mode, authority, *secrets), {"name": secrets[0], "hosts": [], "mode": mode})
+        if authority:
+            entry["ca_credential_name"] = authority
         if tls.get("credentialNames"):
             entry["credential_names"] = secrets
         for host in map(_bare, server.get("hosts") or []):
@@ -368,7 +371,9 @@ class Plan:
         """Return a sentence for each certificate that will not be as it reads."""
         issuers, raw = self.settings.issuers, self.settings.manifests["certificate_certificates"]
         asked = [
-            (f"edge_sites ({site.name})", asked_of(site, self.settings.private_key), issuers.get(site.issuer or "")) for site in self.sites
+            (f"edge_sites ({site.name})", certificate, issuers.get(site.issuer or ""))
+            for site in self.sites
+            for certificate in asked_of(site, self.settings.private_key)
         ]
         asked += [(f"certificate_certificates ({_key(c)[1]}).spec", asked_by(c), issuer_of(c, issuers)) for c in raw if c.get("spec")]
         return [f"{place}: {text}" for place, certificate, issuer in asked for text in surprises(certificate, issuer)]

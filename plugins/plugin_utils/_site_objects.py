@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import TLS_VERSIONS
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import CA_SUFFIX, REDIRECT_SUFFIX, Site, merged_key
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import CA_SUFFIX, REDIRECT_SUFFIX, Site, merged_key, own_key
 
 Object = dict[str, Any]
 
@@ -28,6 +28,7 @@ ACME_PATH = "/.well-known/acme-challenge/"
 REFUSAL_SUFFIX = ".misdirected"
 # Clients try again on a connection of its own; RFC 9110, section 15.5.20.
 _REFUSAL = {"match": [{"withoutHeaders": {":path": {"prefix": ACME_PATH}}}], "directResponse": {"status": 421}}
+HSTS = "Strict-Transport-Security"
 ADMISSION_API = "admissionregistration.k8s.io/v1"
 # Of an expression that the API server takes, with some room.
 _LONGEST_EXPRESSION = 90000
@@ -64,12 +65,10 @@ def _private_key(default: Raw, own: Raw) -> Object:
 def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, private_key: Raw) -> list[Object]:
     """Return a Certificate for each site whose certificate is issued here."""
     found = []
-    for site in sites:
-        if not site.issuer:
-            continue
+    for site, name, algorithm in [(each, *issued) for each in sites for issued in each.issued.items()]:
         own = site.certificate
         spec: Object = {
-            "secretName": site.credential,
+            "secretName": name,
             "secretTemplate": {"labels": {**_labels(site.name), "app.kubernetes.io/component": ISSUED_COMPONENT}},
             "dnsNames": list(site.hosts),
             "issuerRef": {
@@ -80,13 +79,13 @@ def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, priva
             "usages": list(own.get("usages") or DEFAULT_USAGES),
             **_set(
                 # The API server takes an empty one for null, and refuses that.
-                privateKey=_private_key(private_key, own.get("private_key") or {}),
+                privateKey=_private_key(private_key, own_key(site, algorithm)),
                 duration=own.get("duration"),
                 renewBefore=own.get("renew_before"),
                 commonName=own.get("common_name"),
             ),
         }
-        found.append(_object("cert-manager.io/v1", "Certificate", site.name, namespace, site.name, spec))
+        found.append(_object("cert-manager.io/v1", "Certificate", name, namespace, site.name, spec))
     return found
 
 
@@ -97,7 +96,8 @@ def ca_secrets(sites: Sequence[Site], namespace: str) -> list[Object]:
         if site.tls.ca_certificate and site.credential:
             secret = _object("v1", "Secret", site.credential + CA_SUFFIX, namespace, site.name, {})
             del secret["spec"]
-            found.append({**secret, "type": "Opaque", "data": {"ca.crt": _base64(site.tls.ca_certificate)}})
+            revoked = {"ca.crl": _base64(site.tls.crl)} if site.tls.crl else {}
+            found.append({**secret, "type": "Opaque", "data": {"ca.crt": _base64(site.tls.ca_certificate), **revoked}})
     return found
 
 
@@ -111,7 +111,10 @@ def gateways(sites: Sequence[Site], namespace: str, selector: Raw, port: int = 4
         passthrough = site.tls.mode == "PASSTHROUGH"
         tls = _set(
             mode=site.tls.mode,
-            credentialName=site.credential,
+            credentialName=site.credential if len(site.credentials) == 1 else None,
+            credentialNames=list(site.credentials) if len(site.credentials) > 1 else None,
+            # istiod takes a name for that of an authority by its end, and looks for the Secret without it, too.
+            caCertCredentialName=f"{site.tls.ca_secret.removesuffix(CA_SUFFIX)}{CA_SUFFIX}" if site.tls.ca_secret else None,
             minProtocolVersion=TLS_VERSIONS.get(site.tls.min_version or ""),
             maxProtocolVersion=TLS_VERSIONS.get(site.tls.max_version or ""),
             cipherSuites=list(site.tls.cipher_suites),
@@ -127,35 +130,47 @@ def gateways(sites: Sequence[Site], namespace: str, selector: Raw, port: int = 4
     return found
 
 
-def _destination(route: Route) -> list[Object]:
-    return [{"destination": {"host": route.service, "port": {"number": route.port}}}]
+def _destinations(route: Route) -> list[Object]:
+    return [
+        {"destination": destination.reference, **({} if destination.weight is None else {"weight": destination.weight})}
+        for destination in route.destinations
+    ]
 
 
-def _http_route(route: Route) -> Object:
-    match = [{"uri": {route.match: route.value}}] if route.match else None
-    return _set(
-        match=match,
-        rewrite={"uri": route.rewrite} if route.rewrite else None,
-        route=_destination(route),
-        timeout=route.timeout,
-        headers=dict(route.headers or {}),
-        retries=dict(route.retries or {}),
-    )
+def _http_route(site: Site, route: Route) -> Object:
+    fields = {**route.fields, "headers": _with_hsts(route.fields.get("headers") or {}, site.tls.hsts)}
+    return _set(match=[route.condition] if route.condition else None, route=_destinations(route), **fields)
+
+
+def _with_hsts(headers: Raw, value: str | None) -> Raw:
+    """Add what answers say of TLS, unless the route says it."""
+    answer = headers.get("response") or {}
+    if not value or HSTS.lower() in [str(name).lower() for key in ("set", "add") for name in answer.get(key) or {}]:
+        return headers
+    return {**headers, "response": {**answer, "set": {**(answer.get("set") or {}), HSTS: value}}}
 
 
 def _routes_of(site: Site, port: int) -> Object:
-    if site.tls.mode == "PASSTHROUGH":
-        match = [{"port": port, "sniHosts": list(site.hosts)}]
-        return {"tls": [{"match": match, "route": _destination(route)} for route in site.routes]}
-    return {"http": [_http_route(route) for route in site.routes]}
+    if site.tls.mode != "PASSTHROUGH":
+        return {"http": [_http_route(site, route) for route in site.routes]}
+    taken = {host for route in site.routes for host in route.hosts}
+    rest = [host for host in site.hosts if host not in taken]
+    return {
+        "tls": [{"match": [{"port": port, "sniHosts": list(route.hosts) or rest}], "route": _destinations(route)} for route in site.routes]
+    }
 
 
 def _matched(rule: Object, secure: bool) -> Object:
     """Return a rule of port 80 for requests that were, or were not, made over TLS, and never for a challenge."""
     forwarded = {"x-forwarded-proto": {"exact": "https"}}
     challenge = {":path": {"prefix": ACME_PATH}}
-    condition = {"headers": forwarded, "withoutHeaders": challenge} if secure else {"withoutHeaders": {**forwarded, **challenge}}
-    return {**rule, "match": [{**match, **condition} for match in rule.get("match") or [{}]]}
+    condition: Object = {"headers": forwarded, "withoutHeaders": challenge} if secure else {"withoutHeaders": {**forwarded, **challenge}}
+    return {
+        **rule,
+        "match": [
+            {**match, **{key: {**match.get(key, {}), **value} for key, value in condition.items()}} for match in rule.get("match") or [{}]
+        ],
+    }
 
 
 def _http_rules(site: Site, behind_proxy: bool) -> list[Object]:
@@ -170,7 +185,7 @@ def _http_rules(site: Site, behind_proxy: bool) -> list[Object]:
     redirect: Object = {"redirect": {"scheme": "https", "redirectCode": 301}}
     if not behind_proxy:
         return [redirect]
-    return [*(_matched(_http_route(route), secure=True) for route in site.routes), _matched(redirect, secure=False)]
+    return [*(_matched(_http_route(site, route), secure=True) for route in site.routes), _matched(redirect, secure=False)]
 
 
 def virtual_services(

@@ -15,8 +15,14 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import unreachable
-from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route, read_route
-from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import Tls, client_problems, read_tls, suite_problems
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route, name_problems, read_route
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import (
+    Tls,
+    client_problems,
+    credential_problems,
+    read_tls,
+    suite_problems,
+)
 
 # The value of certificate_private_key in role certificate.
 PRIVATE_KEY: Raw = {"algorithm": "ECDSA", "size": 256, "rotation_policy": "Always"}
@@ -41,11 +47,24 @@ class Site:
     certificate: Raw = field(default_factory=dict)
 
     @property
-    def credential(self) -> str | None:
-        """Name of the Secret that the gateway serves, None for TLS that only passes through."""
+    def issued(self) -> dict[str, str | None]:
+        """Return the certificates that are issued for it, and the algorithm of each where the site says it; the first has its name."""
+        if not self.issuer:
+            return {}
+        first, *others = self.tls.key_types or (None,)
+        return {self.name: first, **{f"{self.name}-{str(key_type).lower()}": key_type for key_type in others}}
+
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """Return the Secrets that the gateway serves, none for TLS that only passes through."""
         if self.tls.mode == "PASSTHROUGH":
-            return None
-        return self.tls.credential or self.name
+            return ()
+        return self.tls.credentials or tuple(self.issued) or (self.name,)
+
+    @property
+    def credential(self) -> str | None:
+        """Return the Secret beside which the authority of clients is."""
+        return next(iter(self.credentials), None)
 
 
 def read_private_key(at: Fields) -> dict[str, Any]:
@@ -66,10 +85,19 @@ def merged_key(default: Raw, own: Raw) -> dict[str, Any]:
     return {**inherited, **{name: value for name, value in own.items() if value}}
 
 
-def asked_of(site: Site, private_key: Raw) -> rules.Asked:
-    """Return the certificate that a site asks for; its key has the shared settings unless it has some of its own."""
-    own, certificate = site.certificate.get("private_key"), site.certificate
-    key = merged_key(private_key, own or {})
+def asked_of(site: Site, private_key: Raw) -> list[rules.Asked]:
+    """Return the certificates that a site asks for; their keys have the shared settings unless it has some of its own."""
+    return [_asked(site, own_key(site, algorithm), private_key) for algorithm in site.issued.values()]
+
+
+def own_key(site: Site, algorithm: str | None) -> Raw:
+    """Return what a site says of the key of a certificate, which may have a type of its own."""
+    own = site.certificate.get("private_key") or {}
+    return {**own, "algorithm": algorithm} if algorithm else own
+
+
+def _asked(site: Site, own: Raw, private_key: Raw) -> rules.Asked:
+    certificate, key = site.certificate, merged_key(private_key, own)
     shared = {"size": "certificate_private_key.size", "algorithm": "certificate_private_key.algorithm"}
     return rules.Asked(
         hosts=site.hosts,
@@ -101,8 +129,9 @@ def _certificate(fields: Fields) -> dict[str, Any]:
 
 def _issuer(fields: Fields, site_tls: Tls, issuers: Mapping[str, Issuer] | None) -> str | None:
     """Read C(issuer) and what it must agree with."""
-    if site_tls.mode == "PASSTHROUGH" or site_tls.credential:
-        reason = "tls.credential names a Secret of your own" if site_tls.credential else "PASSTHROUGH ends no TLS here"
+    if site_tls.mode == "PASSTHROUGH" or site_tls.credentials:
+        own = "Secrets" if len(site_tls.credentials) > 1 else "a Secret"
+        reason = f"tls.{site_tls.key} names {own} of your own" if site_tls.credentials else "PASSTHROUGH ends no TLS here"
         if "issuer" in fields.raw:
             fields.report(f"has an issuer, but {reason}; remove one of them")
         return None
@@ -115,14 +144,16 @@ def _issuer(fields: Fields, site_tls: Tls, issuers: Mapping[str, Issuer] | None)
 def _agreement(fields: Fields, site: Site, issuers: Mapping[str, Issuer] | None, private_key: Raw) -> None:
     """Report fields that are fine alone and wrong together."""
     issuer = (issuers or {}).get(site.issuer or "")
+    algorithm = (site.certificate.get("private_key") or {}).get("algorithm")
     asked = asked_of(site, private_key)
-    if site.issuer:
-        for problem in rules.problems(asked, issuer):
-            fields.report(problem)
-    for problem in (*suite_problems(site.tls, site.issuer, asked.algorithm), *client_problems(site.tls, site.issuer, issuer)):
+    found = [
+        *(problem for certificate in asked for problem in rules.problems(certificate, issuer)),
+        *suite_problems(site.tls, [certificate.algorithm for certificate in asked]),
+        *credential_problems(site.tls, algorithm),
+        *client_problems(site.tls, site.issuer, issuer),
+    ]
+    for problem in dict.fromkeys(found):
         fields.report(problem)
-    if site.tls.mode == "PASSTHROUGH" and len(site.routes) != 1:
-        fields.report(f"routes has {len(site.routes)} entries; PASSTHROUGH passes a host to exactly one service")
 
 
 def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: str, private_key: Raw) -> Site:
@@ -142,8 +173,11 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
         redirect=fields.boolean("redirect", spec.SITE["redirect"]["default"]),
         certificate=_certificate(fields),
     )
-    if all(route.service and route.port for route in site.routes):
-        for problem in unreachable([[{"uri": {route.match: route.value}} if route.match else {}] for route in site.routes], "routes"):
+    if passthrough:
+        for problem in name_problems(site.routes, site.hosts):
+            fields.report(problem)
+    elif all(route.answered for route in site.routes):
+        for problem in unreachable([[route.condition] for route in site.routes], "routes"):
             fields.report(problem)
     _agreement(fields, site, issuers, private_key)
     return site
@@ -152,6 +186,7 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
 def _between(sites: Sequence[Site], findings: list[str]) -> None:
     """Report what two sites cannot share."""
     made = {site.name + suffix: site.name for site in sites for suffix in (REDIRECT_SUFFIX, CA_SUFFIX)}
+    made |= {name: site.name for site in sites for name in site.issued if name != site.name}
     names: dict[str, int] = {}
     hosts: dict[str, str] = {}
     for index, site in enumerate(sites):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Raw = Mapping[str, Any]
@@ -20,6 +20,23 @@ _CERTIFICATES = ("credentialName", "credentialNames", "serverCertificate", "tlsC
 _VERSIONS = ("TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3")
 # What a rule of a VirtualService does with a request. It does one of these.
 _ANSWERS = ("route", "redirect", "directResponse", "delegate")
+# Parts of such a rule of which it has one at most, and of which it has one at least.
+_ALTERNATIVES = {"redirect": ("uri", "prefixRewrite"), "rewrite": ("uri", "uriRegexRewrite")}
+_NEEDED = {
+    "redirect": ("uri", "prefixRewrite", "authority", "scheme", "port", "derivePort"),
+    "rewrite": ("uri", "uriRegexRewrite", "authority"),
+}
+# Values that are allowed. With any other code Istio drops a redirect.
+_VALUES: dict[str, range | tuple[Any, ...]] = {
+    "redirect.redirectCode": (301, 302, 303, 307, 308),
+    "redirect.scheme": ("http", "https"),
+    "directResponse.status": range(200, 600),
+    "fault.abort.httpStatus": range(200, 600),
+    "fault.abort.percentage.value": range(101),
+    "fault.delay.percentage.value": range(101),
+    "mirrorPercentage.value": range(101),
+    "retries.attempts": range(2**31),
+}
 
 
 def _is_address(text: Any) -> bool:
@@ -70,6 +87,59 @@ def virtual_service(spec: Raw) -> Iterator[str]:
     """Yield what Istio refuses of a VirtualService that fits its schema."""
     yield from (f"hosts has '{host}'; it must be a name, '*' or an address" for host in spec.get("hosts") or () if re.search(r"\s|/", host))
     for index, route in enumerate(spec.get("http") or ()):
-        given = [key for key in _ANSWERS if route.get(key)]
-        if len(given) > 1:
-            yield f"http[{index}] has {' and '.join(given)}; only one of {', '.join(_ANSWERS)} is allowed"
+        yield from (f"http[{index}]{' ' if problem.startswith('has ') else '.'}{problem}" for problem in http_route(route))
+
+
+def http_route(route: Raw) -> Iterator[str]:
+    """Yield what Istio refuses of a rule that fits its schema."""
+    yield from _answers(route)
+    for part, keys in _ALTERNATIVES.items():
+        chosen = [key for key in keys if (route.get(part) or {}).get(key)]
+        if len(chosen) > 1:
+            yield f"{part} has {' and '.join(chosen)}; only one of them is allowed"
+    for part, keys in _NEEDED.items():
+        if route.get(part) is not None and not set(route[part]) & set(keys):
+            yield f"{part} changes nothing; give it one of {', '.join(keys)}"
+    retries = route.get("retries") or {}
+    if retries.get("attempts") == 0 and len(retries) > 1:
+        yield "retries.attempts is 0, so that nothing is tried again; remove the rest of retries"
+    yield from _numbers(route)
+    yield from _empty_conditions(route.get("match") or ())
+
+
+def _answers(route: Raw) -> Iterator[str]:
+    """Yield who cannot answer a request beside others."""
+    given = [key for key in _ANSWERS if route.get(key)]
+    if len(given) > 1:
+        yield f"has {' and '.join(given)}; only one of {', '.join(_ANSWERS)} is allowed"
+    for answer in ("redirect", "directResponse"):
+        beside = [key for key in ("fault", "rewrite") if answer in given and route.get(key)]
+        yield from (f"has {answer} and {key}; only one of them is allowed" for key in beside)
+    shares = route.get("route") or ()
+    if len(shares) > 1 and not any(entry.get("weight") for entry in shares):
+        yield f"route has {len(shares)} entries, none of which has a weight above 0"
+
+
+def _numbers(route: Raw) -> Iterator[str]:
+    """Yield which parts of a rule have a value that is not among the allowed ones."""
+    for path, allowed in _VALUES.items():
+        value: Any = route
+        for key in path.split("."):
+            value = (value or {}).get(key)
+        if value is None or value in allowed:
+            continue
+        if isinstance(allowed, tuple):
+            yield f"{path} is {value}; allowed: {', '.join(map(str, allowed))}"
+        elif not allowed.start <= value <= allowed[-1]:
+            yield f"{path} is {value}; it must be from {allowed.start} to {allowed[-1]}"
+
+
+def _empty_conditions(matches: Sequence[Raw]) -> Iterator[str]:
+    """Yield the conditions on a text that compare it with nothing."""
+    for match in matches:
+        texts = [(key, match.get(key)) for key in ("method", "scheme", "authority")]
+        texts += [
+            (f"{key}.{name}", text) for key in ("headers", "withoutHeaders", "queryParams") for name, text in (match.get(key) or {}).items()
+        ]
+        for place, text in texts:
+            yield from (f"match.{place} has an empty {kind}" for kind in ("prefix", "regex") if (text or {}).get(kind) == "")
