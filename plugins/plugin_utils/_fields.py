@@ -233,6 +233,9 @@ class Fields:
         if value is None:
             return None
         parts = value.split(".")
+        if _ADDRESS.fullmatch(value):
+            self.report(f"{key} is '{value}', an address; give it a name, and the address to external.addresses of backends")
+            return None
         if len(parts) == 1:
             self.report(f"{key} is '{value}'; its namespace is missing, write {value}.NAMESPACE")
             return None

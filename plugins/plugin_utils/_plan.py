@@ -245,7 +245,7 @@ class Plan:
             "gateway_virtual_services": objects.virtual_services(
                 sites, space, settings.http_gateway, settings.port, behind_proxy, self._misdirected()
             ),
-            "gateway_destination_rules": [],
+            "gateway_destination_rules": objects.destination_rules(sites, space),
         }
 
     def _policies(self) -> list[Object]:
@@ -295,7 +295,22 @@ class Plan:
                 for given in self.settings.manifests[variable]
                 if _key(given) in own
             ]
-        return found + [text for text, sure in self._swallowed() if sure] + self._bypassed()
+        return found + self._ruled_twice() + [text for text, sure in self._swallowed() if sure] + self._bypassed()
+
+    def _ruled_twice(self) -> list[str]:
+        """Return a sentence for each raw DestinationRule that is for the service of a site's; Istio takes parts of one of them."""
+        own = {rule["spec"]["host"]: rule for rule in self.site_objects["gateway_destination_rules"]}
+        found = []
+        for rule in self.settings.manifests["gateway_destination_rules"]:
+            host = str((rule.get("spec") or {}).get("host"))
+            full = host if "." in host else f"{host}.{_key(rule)[0]}.svc.{self.settings.cluster_domain}"
+            if full in own and _key(rule)[0] == self.settings.namespace and _key(rule) != _key(own[full]):
+                site = own[full]["metadata"]["labels"]["app.kubernetes.io/instance"]
+                found.append(
+                    f"gateway_destination_rules: '{_key(rule)[1]}' is for service '{full}', which backends of site '{site}' is for, too; "
+                    "remove one of them"
+                )
+        return found
 
     def nothing(self) -> list[str]:
         """Return a sentence where there is neither a site nor a raw manifest, so that a run would serve nothing."""
@@ -443,7 +458,7 @@ class Plan:
             "virtual_services": routes,
             "destination_rules": rules,
             # A route to a subset that no rule defines answers 503, so the rules come first.
-            "gateway_objects": [*rules, *gateways, *routes],
+            "gateway_objects": [*objects.service_entries(self.sites, self.settings.namespace), *rules, *gateways, *routes],
             "policies": self._policies(),
             "credentials": _credentials(gateways, self.names),
             "server_names": list(dict.fromkeys(name for subject in terminating for name in subject.server_names)),

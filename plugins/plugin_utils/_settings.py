@@ -46,6 +46,7 @@ MANIFESTS = {
 SPEC_RULES = {
     "Certificate": (webhooks.certificate,),
     "Gateway": (webhooks.gateway,),
+    "DestinationRule": (webhooks.destination_rule,),
     "VirtualService": (webhooks.virtual_service, virtual_service_problems),
 }
 # Whose schemas judge a kind.

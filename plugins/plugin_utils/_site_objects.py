@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends import Backend
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import TLS_VERSIONS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import CA_SUFFIX, REDIRECT_SUFFIX, Site, merged_key, own_key
@@ -32,6 +33,8 @@ HSTS = "Strict-Transport-Security"
 ADMISSION_API = "admissionregistration.k8s.io/v1"
 # Of an expression that the API server takes, with some room.
 _LONGEST_EXPRESSION = 90000
+# Of an object's name.
+_LONGEST_NAME = 253
 DEFAULT_USAGES = ["digital signature", "key encipherment", "server auth"]
 
 
@@ -130,6 +133,62 @@ def gateways(sites: Sequence[Site], namespace: str, selector: Raw, port: int = 4
     return found
 
 
+def _backends(sites: Sequence[Site]) -> Iterator[tuple[Site, Backend]]:
+    """Yield each backend once, with the first site that has it."""
+    seen: set[str] = set()
+    for site, backend in ((each, backend) for each in sites for backend in each.backends):
+        if backend.host not in seen:
+            seen.add(backend.host)
+            yield site, backend
+
+
+def _beside(kind: str, site: Site, backend: Backend, namespace: str, spec: Object) -> Object:
+    """Return an object on a service, which counts for the pods of this namespace only."""
+    name = f"{site.name}.{backend.host}"[:_LONGEST_NAME].rstrip("-.")
+    return _object(ISTIO_API, kind, name, namespace, site.name, {**spec, "exportTo": ["."]})
+
+
+def destination_rules(sites: Sequence[Site], namespace: str) -> list[Object]:
+    """Return how the gateway talks to the services of sites. It takes these before those in a service's own namespace."""
+    found = []
+    for site, backend in _backends(sites):
+        tls = backend.policy.get("tls") or {}
+        if backend.external and backend.external.tls:
+            # Otherwise the name that clients asked for would be sent, and no name would be checked.
+            names = {} if tls.get("insecureSkipVerify") else {"subjectAltNames": [backend.host]}
+            tls = {"mode": "SIMPLE", "sni": backend.host, **names, **tls}
+        policy = _set(**{**backend.policy, "tls": tls})
+        if policy or backend.subsets:
+            spec = {"host": backend.host, **_set(subsets=list(backend.subsets), trafficPolicy=policy)}
+            found.append(_beside("DestinationRule", site, backend, namespace, spec))
+    return found
+
+
+def service_entries(sites: Sequence[Site], namespace: str) -> list[Object]:
+    """Return the services of sites that are outside of the cluster."""
+    found = []
+    for site, backend in _backends(sites):
+        outside = backend.external
+        if outside:
+            passed = "TLS" if site.tls.mode == "PASSTHROUGH" else "HTTPS" if outside.tls else "HTTP"
+            spec = {
+                "hosts": [backend.host],
+                "location": "MESH_EXTERNAL",
+                "resolution": "STATIC" if outside.addresses else "DNS",
+                "ports": [{"number": outside.port, "name": f"{passed.lower()}-{outside.port}", "protocol": passed}],
+                **_set(endpoints=[{"address": address} for address in outside.addresses]),
+            }
+            found.append(_beside("ServiceEntry", site, backend, namespace, spec))
+    return found
+
+
+def _outside(site: Site, route: Route) -> Object:
+    """Return the name by which a server outside is asked, which knows its own only."""
+    hosts = {to.host for to in route.destinations}
+    outside = [backend.host for backend in site.backends if backend.external and {backend.host} == hosts]
+    return {"authority": outside[0]} if outside else {}
+
+
 def _destinations(route: Route) -> list[Object]:
     return [
         {"destination": destination.reference, **({} if destination.weight is None else {"weight": destination.weight})}
@@ -138,7 +197,11 @@ def _destinations(route: Route) -> list[Object]:
 
 
 def _http_route(site: Site, route: Route) -> Object:
-    fields = {**route.fields, "headers": _with_hsts(route.fields.get("headers") or {}, site.tls.hsts)}
+    fields = {
+        **route.fields,
+        "headers": _with_hsts(route.fields.get("headers") or {}, site.tls.hsts),
+        "rewrite": {**_outside(site, route), **(route.fields.get("rewrite") or {})},
+    }
     return _set(match=[route.condition] if route.condition else None, route=_destinations(route), **fields)
 
 

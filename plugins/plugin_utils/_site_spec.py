@@ -75,11 +75,26 @@ ROUTE: Options = {
     "mirror": {"type": "dict", "options": MIRROR},
     "fault": {"type": "dict"},
 }
+EXTERNAL: Options = {
+    "port": {"type": "int", "required": True},
+    "tls": {"type": "bool"},
+    "addresses": {"type": "list", "elements": "str"},
+}
+BACKEND: Options = {
+    "service": {"type": "str", "required": True},
+    "subsets": {"type": "list", "elements": "dict"},
+    "tls": {"type": "dict"},
+    "load_balancing": {"type": "raw"},
+    "outlier_detection": {"type": "dict"},
+    "connection_pool": {"type": "dict"},
+    "external": {"type": "dict", "options": EXTERNAL},
+}
 SITE: Options = {
     "name": {"type": "str", "required": True},
     "hosts": {"type": "list", "elements": "str", "required": True},
     "issuer": {"type": "str"},
     "routes": {"type": "list", "elements": "dict", "options": ROUTE},
+    "backends": {"type": "list", "elements": "dict", "options": BACKEND},
     "tls": {"type": "dict", "options": TLS},
     "redirect": {"type": "bool", "default": True},
     "certificate": {"type": "dict", "options": CERTIFICATE},

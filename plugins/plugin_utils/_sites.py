@@ -15,6 +15,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import unreachable
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends import Backend, backend_problems, read_backend, shared_problems
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route, name_problems, read_route
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import (
     Tls,
@@ -42,6 +43,7 @@ class Site:
     hosts: tuple[str, ...]
     issuer: str | None
     routes: tuple[Route, ...] = ()
+    backends: tuple[Backend, ...] = ()
     tls: Tls = field(default_factory=Tls)
     redirect: bool = True
     certificate: Raw = field(default_factory=dict)
@@ -151,6 +153,7 @@ def _agreement(fields: Fields, site: Site, issuers: Mapping[str, Issuer] | None,
         *suite_problems(site.tls, [certificate.algorithm for certificate in asked]),
         *credential_problems(site.tls, algorithm),
         *client_problems(site.tls, site.issuer, issuer),
+        *backend_problems(site.backends, site.routes),
     ]
     for problem in dict.fromkeys(found):
         fields.report(problem)
@@ -164,11 +167,13 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
     site_tls = read_tls(fields)
     passthrough = site_tls.mode == "PASSTHROUGH"
     found = [read_route(fields, index, cluster_domain, passthrough) for index in range(len(fields.sequence("routes")))]
+    backends = [read_backend(fields, index, cluster_domain) for index in range(len(fields.sequence("backends")))]
     site = Site(
         name=name,
         hosts=tuple(fields.hosts("hosts")),
         issuer=_issuer(fields, site_tls, issuers),
         routes=tuple(route for route in found if route is not None),
+        backends=tuple(backend for backend in backends if backend is not None),
         tls=site_tls,
         redirect=fields.boolean("redirect", spec.SITE["redirect"]["default"]),
         certificate=_certificate(fields),
@@ -199,6 +204,8 @@ def _between(sites: Sequence[Site], findings: list[str]) -> None:
             if host in hosts:
                 findings.append(f"edge_sites[{index}] ({site.name}): host '{host}' is already served by site '{hosts[host]}'")
             hosts.setdefault(host, site.name)
+    backends = [(site.name, backend) for site in sites for backend in site.backends]
+    findings += shared_problems(backends, [(site.name, route) for site in sites for route in site.routes])
 
 
 def read_sites(

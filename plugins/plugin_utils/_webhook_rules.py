@@ -17,6 +17,7 @@ _NAMES = ("commonName", "literalSubject", "dnsNames", "uris", "emailAddresses", 
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _HOST = re.compile(r"([-.*~a-z0-9]+/)?[-.*_a-zA-Z0-9]+")
 _CERTIFICATES = ("credentialName", "credentialNames", "serverCertificate", "tlsCertificates")
+_PAIR = ("clientCertificate", "privateKey")
 _VERSIONS = ("TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3")
 # What a rule of a VirtualService does with a request. It does one of these.
 _ANSWERS = ("route", "redirect", "directResponse", "delegate")
@@ -81,6 +82,18 @@ def gateway(spec: Raw) -> Iterator[str]:
         least, most = (tls.get(f"{end}ProtocolVersion") for end in ("min", "max"))
         if least in _VERSIONS and most in _VERSIONS and least > most:
             yield f"{place}.tls.minProtocolVersion is {least} and maxProtocolVersion {most}; no version is left between them"
+
+
+def destination_rule(spec: Raw) -> Iterator[str]:
+    """Yield what Istio refuses of a DestinationRule that fits its schema."""
+    names = [subset.get("name") for subset in spec.get("subsets") or ()]
+    yield from (f"subsets has '{name}' twice" for name in dict.fromkeys(names) if names.count(name) > 1)
+    tls = (spec.get("trafficPolicy") or {}).get("tls") or {}
+    files = [key for key in ("clientCertificate", "privateKey", "caCertificates", "caCrl") if tls.get(key)]
+    if tls.get("mode") == "MUTUAL" and not tls.get("credentialName"):
+        yield from (f"trafficPolicy.tls.{key} is missing for mode MUTUAL; or give credentialName" for key in _PAIR if key not in files)
+    if tls.get("mode") in ("SIMPLE", "MUTUAL") and tls.get("credentialName") and files:
+        yield f"trafficPolicy.tls has credentialName and {' and '.join(files)}; remove one of them"
 
 
 def virtual_service(spec: Raw) -> Iterator[str]:

@@ -62,7 +62,7 @@ def test_the_example_of_the_readme():
         (
             site(host=["a.example.com"]),
             (
-                "edge_sites[0] (app): key 'host' is not known; did you mean 'hosts'? Allowed: name, hosts, issuer, routes, tls,"
+                "edge_sites[0] (app): key 'host' is not known; did you mean 'hosts'? Allowed: name, hosts, issuer, routes, backends, tls,"
                 " redirect, certificate"
             ),
         ),
@@ -312,7 +312,10 @@ OPTIONS = [
         (("routes", 0), spec.ROUTE),
         (("routes", 0, "destinations", 0), spec.DESTINATION),
         (("routes", 0, "mirror"), spec.MIRROR),
+        (("backends", 0), spec.BACKEND),
+        (("backends", 0, "external"), spec.EXTERNAL),
         (("tls",), spec.TLS),
+        (("tls", "hsts"), spec.HSTS),
         (("certificate",), spec.CERTIFICATE),
         (("certificate", "private_key"), spec.PRIVATE_KEY),
     )
@@ -326,7 +329,8 @@ def test_every_field_is_read_with_its_type(path, name, option):
     """And with its choices: what the table of fields says is what the reader does."""
     for value in [WRONG[option["type"]], *(["none of these"] if "choices" in option else [])]:
         to = {"service": "web.default", "port": 80}
-        raw = site(routes=[{**to, "destinations": [dict(to)], "mirror": dict(to)}], tls={}, certificate={"private_key": {}})
+        raw = site(routes=[{**to, "destinations": [dict(to)], "mirror": dict(to)}], tls={"hsts": {}}, certificate={"private_key": {}})
+        raw["backends"] = [{"service": "a.example.org", "external": {"port": 80}}]
         at = raw
         for key in path:
             at = at[key]
