@@ -99,9 +99,9 @@ def backend_problems(backends: Sequence[Backend], routes: Sequence[Route]) -> It
             yield f"backends[{index}] is for service '{backend.host}' again; put both into one entry"
         elif backend.host and backend.host not in [*copied, *(to.host for to in used)]:
             yield f"backends[{index}] is for service '{backend.host}', to which no route of the site goes"
-        ports = {to.port for to in used if to.host == backend.host and backend.external and to.port != backend.external.port}
-        for port in sorted(ports) if backend.external and backend.external.port else ():
-            yield f"a route goes to port {port} of '{backend.host}', and backends[{index}].external.port is {backend.external.port}"
+        expected = backend.external.port if backend.external else 0
+        for port in sorted({to.port for to in used if to.host == backend.host and expected not in (0, to.port)}):
+            yield f"a route goes to port {port} of '{backend.host}', and backends[{index}].external.port is {expected}"
 
 
 def shared_problems(backends: Sequence[tuple[str, Backend]], routes: Sequence[tuple[str, Route]]) -> Iterator[str]:

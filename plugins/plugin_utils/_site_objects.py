@@ -76,7 +76,7 @@ def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, priva
             "dnsNames": list(site.hosts),
             "issuerRef": {
                 "group": "cert-manager.io",
-                "kind": issuer_kinds.get(site.issuer, "ClusterIssuer"),
+                "kind": issuer_kinds.get(site.issuer or "", "ClusterIssuer"),
                 "name": site.issuer,
             },
             "usages": list(own.get("usages") or DEFAULT_USAGES),

@@ -22,8 +22,8 @@ _VERSIONS = ("TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3")
 # What a rule of a VirtualService does with a request. It does one of these.
 _ANSWERS = ("route", "redirect", "directResponse", "delegate")
 # Parts of such a rule of which it has one at most, and of which it has one at least.
-_ALTERNATIVES = {"redirect": ("uri", "prefixRewrite"), "rewrite": ("uri", "uriRegexRewrite")}
-_NEEDED = {
+_ALTERNATIVES: dict[str, tuple[str, ...]] = {"redirect": ("uri", "prefixRewrite"), "rewrite": ("uri", "uriRegexRewrite")}
+_NEEDED: dict[str, tuple[str, ...]] = {
     "redirect": ("uri", "prefixRewrite", "authority", "scheme", "port", "derivePort"),
     "rewrite": ("uri", "uriRegexRewrite", "authority"),
 }
