@@ -91,7 +91,7 @@ class Route:
 
     @property
     def answered(self) -> bool:
-        """Return whether it is known who answers."""
+        """True where it is known who answers."""
         known = all(destination.host and destination.port for destination in self.destinations)
         return known and bool(self.destinations or {"redirect", "directResponse"} & set(self.fields))
 
