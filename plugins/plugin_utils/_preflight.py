@@ -36,6 +36,7 @@ _ORIGINS = {
     "Gateway": ("gateway_gateways", *_ISTIO),
     "VirtualService": ("gateway_virtual_services", *_ISTIO),
     "DestinationRule": ("gateway_destination_rules", *_ISTIO),
+    "ServiceEntry": ("edge_sites", *_ISTIO),
 }
 # Units of those who filter.
 _FILTERS = ("firewalld.service", "nftables.service", "netfilter-persistent.service", "iptables.service")
