@@ -225,6 +225,20 @@ def _problems(route: Route) -> Iterator[str]:
     yield from expression_problems({**conditions, "cors": route.fields.get("corsPolicy"), "rewrite": route.fields.get("rewrite")})
 
 
+def loop_problems(routes: Sequence[Route], hosts: Sequence[str]) -> Iterator[str]:
+    """Yield which redirects send clients to where they are, so that these ask again without end."""
+    for index, route in enumerate(routes):
+        redirect = route.fields.get("redirect") or {}
+        elsewhere = any(redirect.get(key) for key in ("uri", "prefixRewrite", "port", "derivePort")) or redirect.get("scheme") == "http"
+        chosen, authority = ":authority" in (route.conditions.get("headers") or {}), redirect.get("authority")
+        stays = authority in hosts and not chosen if authority else redirect.get("scheme") == "https"
+        if stays and not elsewhere:
+            yield (
+                f"routes[{index}].redirect sends clients to where they are; give it uri, prefixRewrite or port, an authority that is not "
+                "among the hosts of the site, or take requests for the others by with_headers: {':authority': NAME}"
+            )
+
+
 def name_problems(routes: Sequence[Route], hosts: Sequence[str]) -> Iterator[str]:
     """Yield which names of TLS that passes through go nowhere, or to two routes."""
     taken: dict[str, int] = {}

@@ -16,7 +16,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Field
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import unreachable
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends import Backend, backend_problems, read_backend, shared_problems
-from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route, name_problems, read_route
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route, loop_problems, name_problems, read_route
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import (
     Tls,
     client_problems,
@@ -182,7 +182,7 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
         for problem in name_problems(site.routes, site.hosts):
             fields.report(problem)
     elif all(route.answered for route in site.routes):
-        for problem in unreachable([[route.condition] for route in site.routes], "routes"):
+        for problem in (*unreachable([[route.condition] for route in site.routes], "routes"), *loop_problems(site.routes, site.hosts)):
             fields.report(problem)
     _agreement(fields, site, issuers, private_key)
     return site

@@ -250,6 +250,36 @@ def test_a_route_that_is_reached(earlier, later):
     assert plan({**WEB, **earlier}, {**WEB, **later})["findings"] == []
 
 
+BOTH = ["app.example.com", "www.example.com"]
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        {"redirect": {"scheme": "https"}},
+        {"redirect": {"authority": "app.example.com"}},
+        {"prefix": "/a", "redirect": {"authority": BOTH[1]}},
+    ],
+)
+def test_a_redirect_to_where_clients_are(route):
+    (found,) = plan(route, hosts=BOTH)["findings"]
+    assert found.startswith("edge_sites[0] (app): routes[0].redirect sends clients to where they are; give it uri, prefixRewrite or port")
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        {"redirect": {"authority": "other.example.com"}},
+        {"redirect": {"scheme": "http"}},
+        {"redirect": {"port": 8443}},
+        {"exact": "/a", "redirect": {"uri": "/b"}},
+        {"with_headers": {":authority": BOTH[1]}, "redirect": {"authority": BOTH[0]}},
+    ],
+)
+def test_a_redirect_to_somewhere_else(route):
+    assert plan(route, hosts=BOTH)["findings"] == []
+
+
 # --- TLS that passes through to several services, by the name in the handshake
 
 PASSED = {"tls": {"mode": "PASSTHROUGH"}, "hosts": ["db.example.com", "mail.example.com", "*.apps.example.com"], "issuer": None}
