@@ -147,7 +147,9 @@ def expression_problems(route: Mapping[str, Any], place: str = "") -> Iterator[s
     """Yield what is wrong with the regular expressions of a route; its fields may have other names than Istio's."""
     rewrite = (route.get("rewrite") or {}).get("uriRegexRewrite") or {}
     for where, expression in _expressions({**route, "rewrite": {"regex": rewrite.get("match")}}, place):
-        yield from (f"{where.lstrip('.')}: {problem}" for problem in regex_problems(expression))
+        # There '*' is no expression but stands for any value.
+        present = expression == "*" and "without" in where
+        yield from (f"{where.lstrip('.')}: {problem}" for problem in (() if present else regex_problems(expression)))
 
 
 def virtual_service_problems(spec: Mapping[str, Any]) -> Iterator[str]:

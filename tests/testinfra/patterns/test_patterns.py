@@ -64,7 +64,7 @@ def outside(host, folder):
     place(host, "machines.pem", authority.pem)
     for name, port in PORTS.items():
         files = "/root/old.pem /root/old.key" if name == "old" else ""
-        host.check_output(f"systemd-run --unit outside-{name} /usr/bin/python3 /root/outside.py {name} {port} {files}")
+        host.check_output(f"systemd-run --collect --unit outside-{name} /usr/bin/python3 /root/outside.py {name} {port} {files}")
     yield authority
     host.check_output(f"systemctl stop {' '.join(f'outside-{name}' for name in PORTS)}")
 
@@ -238,7 +238,7 @@ def test_a_server_outside_that_is_not_the_named_one_gets_nothing(host, curl, out
     _certificate, (pair, key) = outside.issue("impostor", hosts=["impostor.example.org"])
     place(host, "impostor.pem", pair.read_text(encoding="ascii"))
     place(host, "impostor.key", key.read_text(encoding="ascii"))
-    start = "systemctl stop outside-old; systemd-run --unit outside-old /usr/bin/python3 /root/outside.py old 8453"
+    start = "systemctl stop outside-old; systemd-run --collect --unit outside-old /usr/bin/python3 /root/outside.py old 8453"
     host.check_output(f"{start} /root/impostor.pem /root/impostor.key")
     try:
         watch(lambda: curl(SHOP, "/old/archive")[0] == 503 and "verify" in " ".join(curl(SHOP, "/old/archive")[2]).lower())

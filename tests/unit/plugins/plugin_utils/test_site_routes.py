@@ -42,6 +42,7 @@ def rule(route, **fields):
             {"headers": {"cookie": {"regex": "^(.*?;)?(user=jason)(;.*)?$"}}},
         ),
         ({"without_headers": {"authorization": {}}}, {"withoutHeaders": {"authorization": {}}}),
+        ({"without_headers": {"authorization": {"regex": "*"}}}, {"withoutHeaders": {"authorization": {"regex": "*"}}}),
         ({"query": {"Version": 2, "debug": {"prefix": "a"}}}, {"queryParams": {"Version": {"exact": "2"}, "debug": {"prefix": "a"}}}),
         ({"prefix": "/Api", "ignore_case": True}, {"uri": {"prefix": "/Api"}, "ignoreUriCase": True}),
         ({"exact": "/x", "ignore_case": "yes"}, {"uri": {"exact": "/x"}, "ignoreUriCase": True}),
