@@ -16,3 +16,14 @@ options:
     type: dict
     default: {}
 """
+
+    SERVERS = r"""
+options:
+  ca_path:
+    description: File with certificates to trust when fetching, beside those of the host's Python.
+    type: path
+  timeout:
+    description: Seconds that a connection may stand still.
+    type: int
+    default: 60
+"""

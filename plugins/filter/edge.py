@@ -24,6 +24,7 @@ _FILTERS = {
     "istio_gateway_releases": "_releases.istio_gateway_releases",
     "k3s_files": "_k3s_plan.k3s_files",
     "k3s_plan": "_k3s_plan.k3s_plan",
+    "plain_findings": "_plain.plain_findings",
     "preflight_plan": "_preflight_report.plan",
     "preflight_report": "_preflight_report.report",
     "printable": "_shown.printable",

@@ -15,6 +15,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._masking import Mask
 
 # Of modules that fetch something; as an option it is in no argument of a process, as the keyword of the same name is.
 ENVIRONMENT = {"environment": {"type": "dict", "default": {}, "no_log": True}}
+FETCHING = {**ENVIRONMENT, "ca_path": {"type": "path"}, "timeout": {"type": "int", "default": 60}}
 
 
 class EdgeModule(AnsibleModule):

@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
   - baremesh.edge._downloads
+  - baremesh.edge._downloads.servers
 attributes:
   check_mode:
     details: Fetches nothing. Without O(sha256) a file that is there counts as the right one.
@@ -43,13 +44,6 @@ options:
     description: Name of the variable that gives O(sha256), for messages.
     type: str
     default: sha256
-  ca_path:
-    description: File with certificates to trust when fetching, beside those of the host's Python.
-    type: path
-  timeout:
-    description: Seconds that a connection may stand still.
-    type: int
-    default: 60
 """
 
 EXAMPLES = r"""
@@ -74,7 +68,7 @@ sha256:
 """
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
-from ansible_collections.baremesh.edge.plugins.module_utils._module import ENVIRONMENT, EdgeModule
+from ansible_collections.baremesh.edge.plugins.module_utils._module import FETCHING, EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._net.fetch import download
 
 
@@ -87,9 +81,7 @@ def main() -> None:
             "sha256": {"type": "str"},
             "sums_url": {"type": "str"},
             "pin_name": {"type": "str", "default": "sha256"},
-            "ca_path": {"type": "path"},
-            "timeout": {"type": "int", "default": 60},
-            **ENVIRONMENT,
+            **FETCHING,
         },
         required_one_of=[("sha256", "sums_url")],
         supports_check_mode=True,

@@ -56,6 +56,7 @@ options:
     type: int
     default: 30
 seealso:
+  - module: baremesh.edge.helm_chart_fetch
   - module: kubernetes.core.helm
 """
 
@@ -71,13 +72,12 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ releases.broken }}"
 
-- name: Install or upgrade those that differ
+- name: Install or upgrade those that differ, from charts that helm_chart_fetch has put there
   kubernetes.core.helm:
     kubeconfig: /etc/rancher/k3s/k3s.yaml
     name: "{{ item.name }}"
     namespace: "{{ item.namespace }}"
-    chart_ref: "{{ item.chart }}"
-    chart_repo_url: https://istio-release.storage.googleapis.com/charts
+    chart_ref: "/opt/charts/{{ item.chart }}-{{ item.chart_version }}.tgz"
     chart_version: "{{ item.chart_version }}"
   loop: "{{ releases.pending }}"
 """

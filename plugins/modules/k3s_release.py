@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
   - baremesh.edge._downloads
+  - baremesh.edge._downloads.servers
 attributes:
   check_mode:
     details: Returns what would be placed. The checksum file is not fetched.
@@ -78,13 +79,6 @@ options:
     description: Whether to accept a downgrade or a step over a minor version.
     type: bool
     default: false
-  ca_path:
-    description: File with certificates to trust when fetching, beside those of the host's Python.
-    type: path
-  timeout:
-    description: Seconds that a connection may stand still.
-    type: int
-    default: 60
 """
 
 EXAMPLES = r"""
@@ -134,7 +128,7 @@ import platform
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.placer import Placer, place_release
-from ansible_collections.baremesh.edge.plugins.module_utils._module import ENVIRONMENT, EdgeModule
+from ansible_collections.baremesh.edge.plugins.module_utils._module import FETCHING, EdgeModule
 
 
 def main() -> None:
@@ -159,9 +153,7 @@ def main() -> None:
                 },
             },
             "allow_any_version_step": {"type": "bool", "default": False},
-            "ca_path": {"type": "path"},
-            "timeout": {"type": "int", "default": 60},
-            **ENVIRONMENT,
+            **FETCHING,
         },
         supports_check_mode=True,
     )

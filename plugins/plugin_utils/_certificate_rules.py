@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
 
 _SUFFIXES = Path(__file__).with_name("_public_suffixes.json")
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "ns": 0.000000001}
-_PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(h|ms|us|ns|m|s)")
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "\u00b5s": 0.000001, "\u03bcs": 0.000001, "ns": 0.000000001}
+_PART = re.compile(rf"([0-9]+\.?[0-9]*|\.[0-9]+)({'|'.join(sorted(_UNITS, key=len, reverse=True))})")
 # Limits of cert-manager's webhook: https://cert-manager.io/docs/usage/certificate/
 DEFAULT_DURATION = "2160h"
 _SHORTEST_DURATION, _SHORTEST_RENEWAL = "1h", "5m"
@@ -101,6 +101,7 @@ class Asked:
         duration: How long it shall live, None for cert-manager's default.
         renew_before: How long before its end it is renewed.
         common_name: Its common name.
+        others: Kinds of names that it has beside DNS names, as their fields are called.
         labels: Labels of the Certificate that are known, by which solvers may select it. None: not known.
         words: Names of the fields where users write them.
     """
@@ -111,6 +112,7 @@ class Asked:
     duration: str | None = None
     renew_before: str | None = None
     common_name: str | None = None
+    others: Sequence[str] = ()
     labels: Mapping[str, Any] | None = None
     words: Mapping[str, str] = field(default_factory=dict)
 
@@ -157,6 +159,9 @@ def key_problems(algorithm: str | None, size: int | None, word: str = "size") ->
 def _time_problems(asked: Asked) -> Iterator[str]:
     given = {"duration": asked.duration or DEFAULT_DURATION, "renew_before": asked.renew_before or ""}
     length, before = (seconds(text) for text in given.values())
+    for name, text in given.items():
+        if text and seconds(text) is None:
+            yield f"{asked.word(name)} is '{text}'; it must be a duration in h, m and s, such as 2160h for 90 days"
     for name, value, least in (("duration", length, _SHORTEST_DURATION), ("renew_before", before, _SHORTEST_RENEWAL)):
         if value is not None and value < (seconds(least) or 0):
             yield f"{asked.word(name)} is '{given[name]}'; cert-manager takes {least} or more"
@@ -213,6 +218,8 @@ def _refused_name(host: str, hosts: Sequence[str], authority: Authority) -> str 
     labels = bare.split(".")
     if len(bare) > authority.longest or len(labels) > authority.most_labels:
         return f"it has {len(labels)} labels and {len(bare)} characters; at most {authority.most_labels} and {authority.longest} are taken"
+    if labels[-1].isdecimal():
+        return "an address is not a DNS name"
     if not all(map(_LABEL.fullmatch, labels)):
         return "it must be a DNS name of letters, digits, '-' and '.'"
     reserved = next((label for label in labels if label[2:4] == "--" and not _is_punycode(label)), None)
@@ -236,6 +243,11 @@ def _authority_problems(asked: Asked, issuer: Issuer, authority: Authority) -> I
         reason = _refused_name(host, asked.hosts, authority)
         if reason:
             yield f"{asked.word('hosts')} has '{host}', and {who}: {reason}"
+    for kind in asked.others:
+        if kind != "ipAddresses":
+            yield f"{kind} is given, and {who}: public authorities certify DNS names only, use an issuer of type ca or selfsigned"
+        elif profile != "shortlived" and "shortlived" in authority.most_names:
+            yield f"{kind} is given, and {who}, which certifies addresses with profile shortlived only; set profile of the issuer"
     most = authority.most_names.get(profile, authority.most_names[""])
     if len(asked.hosts) > most:
         of_profile = f" with profile {profile}" if profile and profile in authority.most_names else ""

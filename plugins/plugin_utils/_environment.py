@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,30 @@ _ALWAYS_DIRECT = ("localhost", "127.0.0.1", "::1", ".svc")
 def _value(environment: Mapping[Any, Any], name: str) -> str:
     """Return a variable in either spelling."""
     return str(environment.get(name.upper()) or environment.get(name) or "")
+
+
+def has_proxy(environment: Mapping[Any, Any]) -> bool:
+    """Return whether an environment names a proxy."""
+    return any(_value(environment, name) for name in _PROXIES)
+
+
+def joined(environment: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return an environment whose C(NO_PROXY) is text, as which people also write a list."""
+    return {
+        name: ",".join(value)
+        if str(name).lower() == "no_proxy" and isinstance(value, (list, tuple)) and all(isinstance(entry, str) for entry in value)
+        else value
+        for name, value in environment.items()
+    }
+
+
+def environment_findings(value: Any, variable: str) -> list[str]:
+    """Return a sentence for each variable of an environment that cannot be one; values may be passwords and are not shown."""
+    return [
+        f"{variable} has {name!r}: a name must be of letters, digits and '_', and its value (which is not shown) text on one line."
+        for name, text in joined(read_dict(value) or {}).items()
+        if not re.fullmatch(r"[A-Za-z_]\w*", str(name)) or not isinstance(text, (str, int, float)) or "\n" in str(text)
+    ]
 
 
 def proxy_environment(environment: Any, direct: Iterable[Any] = ()) -> Any:
@@ -36,7 +61,8 @@ def proxy_environment(environment: Any, direct: Iterable[Any] = ()) -> Any:
     read = read_dict(environment) if environment else None
     if read is None:
         return environment
-    if not any(_value(read, name) for name in _PROXIES):
+    read = joined(read)
+    if not has_proxy(read):
         return read
     given = [entry for entry in _value(read, "no_proxy").replace(" ", ",").split(",") if entry]
     more = [str(entry) for text in direct for entry in (read_list(text) if isinstance(text, str) else [text]) or () if entry]

@@ -22,14 +22,19 @@ Raw = Mapping[str, Any]
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 # All for fullmatch: $ would let a line break at the end pass.
 _NAME = re.compile(_LABEL)
-_HOST = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})+")
+# The last label is no number, since clients take such a name for an address.
+_HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+(?!\d+\Z){_LABEL}")
 _SERVICE = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(h|m|s|ms))+")
-_ADDRESS = re.compile(r"[0-9.]+")
+_ADDRESS = re.compile(r"(\*\.)?[0-9.]*\.[0-9]+|[0-9a-fA-F:]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*")
+# The dots of RFC 3490.
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")
 _PATH = re.compile(r"/[^\x00-\x1f\x7f]*")
 _BLOCK = re.compile(r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----[^-]+(?:-----END (?P=label)-----)?")
 # What Envoy reads as authorities of clients.
 _CERTIFICATES = ("CERTIFICATE", "X509 CRL")
+# How people call an issuer that is no staging one.
+_SPELLING = re.compile(r"-(prod|production|live)$")
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
@@ -40,13 +45,13 @@ def _quoted(values: Iterable[str]) -> str:
 
 def entries_of(value: Any) -> list[Any] | None:
     """Return the entries of a list of dictionaries, or of text that is one in YAML or JSON, as AWX surveys send it; None for others."""
-    separated = isinstance(value, str) and not value.strip().startswith(BRACKETS)
+    separated = isinstance(value, str) and value.strip() and not value.strip().startswith(BRACKETS)
     return None if value is None or separated else read_list(value)
 
 
 def _ascii_name(host: str) -> str:
-    """Return a name with letters beyond ASCII as DNS holds it. Python's own codec would make another name of ß."""
-    labels = (unicodedata.normalize("NFC", label.lower()) for label in host.split("."))
+    """Return a name as DNS holds it. Python's own codec would make another name of ß."""
+    labels = (unicodedata.normalize("NFC", label.lower()) for label in _DOTS.split(host.removesuffix(".")))
     return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
 
 
@@ -74,8 +79,9 @@ class Fields:
 
     def unknown(self, key: str, value: str, allowed: Collection[str], note: str = "") -> None:
         """Note that O(value) is none of O(allowed), with the nearest one."""
-        near = difflib.get_close_matches(value, allowed, 1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
+        spelt = {name.lower(): name for name in allowed}
+        near = difflib.get_close_matches(_SPELLING.sub("", value.lower().replace("_", "-")), spelt, 1)
+        hint = f"did you mean '{spelt[near[0]]}'? " if near else ""
         self.report(f"{key} is '{value}', which is not known; {hint}Allowed: {_quoted(allowed)}{f' ({note})' if note else ''}")
 
     def only(self, allowed: Collection[str], note: str = "") -> None:
@@ -121,6 +127,9 @@ class Fields:
             return None
         return value
 
+    def object_name(self, key: str, required: bool = False) -> str | None:
+        return self._matching(key, _SERVICE, "it must have lower case letters, digits, '-' and '.' only", required)
+
     def duration(self, key: str) -> str | None:
         return self._matching(key, _DURATION, "it must be a duration such as 30s, 5m or 2160h")
 
@@ -135,9 +144,9 @@ class Fields:
         return value
 
     def boolean(self, key: str, default: bool) -> bool:
-        value = self.raw.get(key, default)
-        if isinstance(value, bool):
-            return value
+        value = self.raw.get(key)
+        if value is None or isinstance(value, bool):
+            return default if value is None else value
         # AWX surveys and -e send strings.
         if str(value).lower() in _TRUE + _FALSE:
             return str(value).lower() in _TRUE
@@ -200,17 +209,16 @@ class Fields:
         return found
 
     def _host_problem(self, value: str) -> str | None:
+        if _ADDRESS.fullmatch(value.strip("[]")):
+            return "an address is not a host name, and no certificate is issued for it here"
         if "/" in value or ":" in value:
             return "a host name has no scheme, port or path"
-        if _ADDRESS.fullmatch(value):
-            return "an address is not a host name, and no certificate is issued for it here"
-        if not value.isascii() and _HOST.fullmatch(_ascii_name(value)):
-            return f"write '{_ascii_name(value)}', which is its name in DNS"
-        if value != value.lower() and _HOST.fullmatch(value.lower()):
-            return f"write '{value.lower()}'"
-        if len(value) > 253 or not _HOST.fullmatch(value):
-            return "it must be a DNS name such as app.example.com or *.example.com"
-        return None
+        if len(value) <= 253 and _HOST.fullmatch(value):
+            return None
+        written = _ascii_name(value.strip())
+        if len(written) <= 253 and _HOST.fullmatch(written):
+            return f"write '{written}'" if value.isascii() else f"write '{written}', which is its name in DNS"
+        return "it must be a DNS name such as app.example.com or *.example.com"
 
     def hosts(self, key: str, required: bool = True) -> list[str]:
         found: list[str] = []

@@ -11,10 +11,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries, entries_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import issuer as issuer_problems
+from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import solver as solver_problems
 
 Object = dict[str, Any]
 
@@ -71,6 +74,24 @@ class Issuer:
         return any("http01" in solver for solver in self.solvers)
 
 
+def _host_of(server: str) -> str:
+    """Return the host of a URL, empty where it is none."""
+    try:
+        url = urlsplit(server)
+        port = url.port
+    except ValueError:
+        return ""
+    known = url.scheme in ("http", "https") and port != 0 and not re.search(r"\s", server)
+    return (url.hostname or "") if known else ""
+
+
+def _filled(solver: Any, shared: Sequence[Raw]) -> Any:
+    """Return a solver; http01 without a way is that of the solvers that all issuers share."""
+    if not isinstance(solver, Mapping) or "http01" not in solver or solver["http01"]:
+        return solver
+    return {**solver, "http01": next((each["http01"] for each in shared if each.get("http01")), {})}
+
+
 def _ca_bundle(at: Fields) -> str | None:
     """Return the CA in the form that cert-manager takes: Base64 of PEM."""
     found = at.pem_certificate("ca_bundle", base64_too=True)
@@ -79,24 +100,32 @@ def _ca_bundle(at: Fields) -> str | None:
 
 def _acme(at: Fields, name: str, email: str, default_solvers: Sequence[Raw], strict: bool | None) -> Object:
     server = at.text("server", required=True) or ""
-    if server and not re.fullmatch(r"https?://[^\s/]\S*", server):
+    host = _host_of(server)
+    if server and not host:
         at.report(f"server is {server!r}; it must be the URL of an ACME directory")
+    elif f".{host}".endswith(".letsencrypt.org") and server.lower() not in LETSENCRYPT.values():
+        at.report(f"server is {server!r}; the directories of Let's Encrypt are {' and '.join(LETSENCRYPT.values())}")
     contact = at.text("email") or email
-    if contact and not re.fullmatch(r"\S+@\S+", contact):
+    if contact and not re.fullmatch(r"[^\s:,]+@[^\s:,]+", contact):
         at.report(f"email is {contact!r}; it must be an address such as ops@example.com")
+    given, account = at.sequence("solvers"), at.mapping("external_account")
+    before = len(at.findings)
     if strict is not None:
-        at.fits("ClusterIssuer.acme.solvers", at.raw.get("solvers"), strict)
-        at.fits("ClusterIssuer.acme.externalAccountBinding", at.raw.get("external_account"), strict, "external_account")
-    solvers = at.sequence("solvers") or list(default_solvers)
+        at.fits("ClusterIssuer.acme.solvers", given, strict, "solvers")
+        at.fits("ClusterIssuer.acme.externalAccountBinding", account, strict, "external_account")
+    solvers = [_filled(solver, default_solvers) for solver in given or default_solvers]
     for index, solver in enumerate(solvers):
         if not isinstance(solver, Mapping) or not {"http01", "dns01"} & set(solver):
             at.report(f"solvers[{index}] is {solver!r}; a solver has http01 or dns01")
+        elif given and len(at.findings) == before:
+            for problem in solver_problems(solver):
+                at.report(f"solvers[{index}]{problem}")
     optional = {
         "email": contact,
         "caBundle": _ca_bundle(at),
         "preferredChain": at.text("preferred_chain"),
         "profile": at.text("profile"),
-        "externalAccountBinding": at.mapping("external_account"),
+        "externalAccountBinding": account,
     }
     return {
         "server": server,
@@ -117,11 +146,18 @@ def _spec(at: Fields, name: str, type_: str, email: str, default_solvers: Sequen
     if not spec:
         at.report("spec is missing; type raw takes the spec of an issuer as cert-manager documents it")
     elif strict is not None:
+        before = len(at.findings)
         at.fits("ClusterIssuer", spec, strict, "spec")
+        for problem in issuer_problems(spec) if len(at.findings) == before else ():
+            at.report(f"spec{problem}")
     return spec or {}
 
 
 def _issuer(at: Fields, email: str, solvers: Sequence[Raw], namespace: str, strict: bool | None) -> Issuer:
+    if "apiVersion" in at.raw:
+        name = (at.mapping("metadata") or {}).get("name") or at.raw.get("name") or "NAME"
+        at.report(f"is a manifest; write {{name: {name}, kind: {at.raw.get('kind') or KINDS[0]}, type: raw, spec: ...}} with its spec")
+        return Issuer(str(name), "raw", KINDS[0], None, {})
     type_ = at.choice("type", TYPES) or ("" if "type" in at.raw else "acme")
     if type_:
         at.only(("name", "type", "kind", "namespace", *_KEYS[type_]), f"for type {type_}")
@@ -158,6 +194,7 @@ def read_issuers(
         if issuer.name in found:
             findings.append(f"{fields.place}: name '{issuer.name}' is already that of another issuer")
         found[issuer.name] = issuer
+    found.pop("", None)
     for name, server in LETSENCRYPT.items():
         if name not in found:
             raw = {"name": name, "type": "acme", "server": server}

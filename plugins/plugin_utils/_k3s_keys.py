@@ -86,33 +86,84 @@ _PACKAGED = re.compile(r"(?:(disable|enable|no|skip|with|without)-)?(traefik|ser
 # No hint may suggest a key that stops or wipes part of a server, or all of its containers.
 _HARMFUL = re.compile(r"disable|cluster-reset|rootless|^docker$")
 
-# What YAML makes of an unquoted 0600, 0640, 0644 and 0660.
-_OCTAL = {384: "0600", 416: "0640", 420: "0644", 432: "0660"}
+# What YAML makes of unquoted modes such as 0600.
+_OCTAL = {int(mode, 8): mode for mode in ("0400", "0440", "0444", "0600", "0604", "0640", "0644", "0660", "0664", "0666")}
+
+# One letter, as on the command line. What reads the configuration here asks for the long names.
+_SHORT: Mapping[str, str] = {"d": "data-dir", "i": "node-ip", "l": "log", "o": "write-kubeconfig", "s": "server", "t": "token"}
+
+_SWITCHES = _words("""
+    debug alsologtostderr with-node-id protect-kernel-defaults selinux docker disable-default-registry-endpoint nonroot-devices
+    rootless prefer-bundled-bin enable-pprof disable-apiserver-lb
+    tls-san-security flannel-ipv6-masq flannel-external-ip cluster-init kine-tls
+    etcd-expose-metrics etcd-disable-snapshots etcd-snapshot-compress etcd-s3 etcd-s3-skip-ssl-verify etcd-s3-insecure
+    disable-scheduler disable-cloud-controller disable-kube-proxy disable-network-policy disable-helm-controller
+    embedded-registry supervisor-metrics secrets-encryption
+    disable-agent disable-apiserver disable-controller-manager disable-etcd
+""")
+
+# Keys whose text may hold several entries between commas. K3s takes the text of others as one.
+_MANY = _words("cluster-cidr service-cidr cluster-dns node-ip node-external-ip node-label node-taint tls-san")
+
+# Labels of Kubernetes's own domains that a kubelet may give itself; it does not start with others.
+_OWN_LABEL = re.compile(
+    r"((beta\.)?kubernetes\.io/(arch|os|instance-type|hostname)|topology\.kubernetes\.io/(zone|region)|"
+    r"failure-domain\.beta\.kubernetes\.io/(zone|region)|([^/=]+\.)?(kubelet|node)\.kubernetes\.io/[^=]*)="
+)
+_KUBERNETES_LABEL = re.compile(r"([^/=]+\.)?(kubernetes|k8s)\.io/")
+
+
+def _pattern(text: str) -> Callable[[str], Any]:
+    return re.compile(text, re.DOTALL).fullmatch
+
+
+def _is_plain_address(text: str) -> bool:
+    return is_address(text) and "%" not in text
 
 
 # What K3s or the kubelet takes as a value, by key: whether an entry of the value is right, and how that is said.
 _VALUES: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    # As Go reads them.
+    **dict.fromkeys(_SWITCHES, (_pattern("1|t|T|true|TRUE|True|0|f|F|false|FALSE|False"), "true or false")),
     **dict.fromkeys(
         _words("https-listen-port supervisor-port apiserver-port advertise-port lb-server-port"),
         (lambda text: text.isdecimal() and int(text) <= 65535, "a port up to 65535"),
     ),
-    **dict.fromkeys(_words("cluster-cidr service-cidr"), (lambda text: "/" in text and is_network(text), "a network such as 10.42.0.0/16")),
     **dict.fromkeys(
-        _words("cluster-dns node-ip node-external-ip bind-address advertise-address apiserver-bind-address"), (is_address, "an IP address")
+        _words("cluster-cidr service-cidr"),
+        (lambda text: is_network(text) and re.search(r"/\d{1,3}$", text), "a network such as 10.42.0.0/16"),
     ),
-    **dict.fromkeys(_words("etcd-snapshot-retention etcd-s3-retention"), (str.isdecimal, "a whole number")),
+    **dict.fromkeys(
+        _words("cluster-dns node-ip node-external-ip bind-address advertise-address apiserver-bind-address"),
+        (_is_plain_address, "an IP address"),
+    ),
+    **dict.fromkeys(_words("etcd-snapshot-retention etcd-s3-retention v"), (str.isdecimal, "a whole number")),
+    **dict.fromkeys(
+        _words("etcd-s3-timeout etcd-snapshot-reconcile-interval"),
+        (_pattern(r"0|(\d+(\.\d+)?(ns|us|ms|s|m|h))+"), "a duration such as 30s or 5m"),
+    ),
+    **dict.fromkeys(
+        (key for key in BOTH_KEYS | SERVER_KEYS if key.endswith("-arg")),
+        (_pattern(r"(--)?[A-Za-z0-9][\w.-]*\+?(=.*)?"), "a flag such as max-pods=200"),
+    ),
+    "egress-selector-mode": (_pattern("agent|cluster|pod|disabled"), "agent, cluster, pod or disabled"),
+    "etcd-s3-bucket-lookup-type": (_pattern("auto|dns|path"), "auto, dns or path"),
+    "etcd-snapshot-schedule-cron": (
+        _pattern(r"((CRON_)?TZ=\S+ +)?(@every \S+|@[a-z]+|\S+( +\S+){4})"),
+        "five fields such as 0 */12 * * *, or @daily",
+    ),
     # The old ones have a sentence of their own.
     "flannel-backend": (
-        re.compile(r"none|vxlan|host-gw|wireguard-native|tailscale|wireguard|ipsec").fullmatch,
+        _pattern("none|vxlan|host-gw|wireguard-native|tailscale|wireguard|ipsec"),
         "none, vxlan, host-gw or wireguard-native",
     ),
-    "node-label": (re.compile(r"[^\s=]+=\S*").fullmatch, "a label such as key=value"),
-    "node-name": (re.compile(r"(?i)[a-z0-9]([-.a-z0-9]*[a-z0-9])?").fullmatch, "a name of letters, digits, '-' and '.'"),
-    "node-taint": (
-        re.compile(r"[^\s=:]+(=[^\s=:]*)?:(NoSchedule|PreferNoSchedule|NoExecute)").fullmatch,
-        "a taint such as key=value:NoSchedule",
-    ),
-    "write-kubeconfig": (lambda text: text.startswith("/"), "an absolute path"),
+    "node-label": (_pattern(r"[^\s=]+=\S*"), "a label such as key=value"),
+    "node-name": (_pattern("(?i)[a-z0-9]([-.a-z0-9]*[a-z0-9])?"), "a name of letters, digits, '-' and '.'"),
+    "node-taint": (_pattern(r"[^\s=:]+(=[^\s=:]*)?:(NoSchedule|PreferNoSchedule|NoExecute)"), "a taint such as key=value:NoSchedule"),
+    "secrets-encryption-provider": (_pattern("aescbc|secretbox"), "aescbc or secretbox"),
+    "tls-san": (lambda text: is_address(text) or _pattern(r"[^\s/:]+")(text), "an address or a name, without scheme and port"),
+    "write-kubeconfig": (_pattern("/.*"), "an absolute path"),
+    "write-kubeconfig-mode": (_pattern("[0-7]{3,4}"), 'an octal mode such as "0640"'),
 }
 
 
@@ -124,10 +175,13 @@ def allowed_keys(kind: str) -> frozenset[str]:
 def _key_finding(key: str, kind: str, variable: str, extra: Collection[str]) -> str | None:
     allowed = allowed_keys(kind)
     plain = key.removesuffix("+")
+    extra = {name.lstrip("-").removesuffix("+") for name in extra}
     if plain in _OWNED and plain in allowed:
         return f"{variable} has the key {key!r}: the role sets it itself; use {_OWNED[plain]}."
     if plain in allowed or plain in extra:
         return None
+    if plain in _SHORT:
+        return f"{variable} has the key {key!r}: write its long name, {_SHORT[plain]!r}."
     if plain in _GONE:
         return f"{variable} has the key {key!r}, which K3s no longer has: use {_GONE[plain]} instead."
     packaged = _PACKAGED.fullmatch(plain.lower().replace("_", "-"))
@@ -151,6 +205,41 @@ def _key_finding(key: str, kind: str, variable: str, extra: Collection[str]) -> 
     )
 
 
+def is_nested(entry: Any) -> bool:
+    """Return whether an entry of a list is no text or number."""
+    return entry is None or isinstance(entry, (Mapping, list, tuple))
+
+
+def entries_of(key: str, value: Any) -> list[Any]:
+    """Return the entries of a value as K3s finds them in its configuration."""
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) and key.removesuffix("+") in _MANY else [value]
+
+
+def as_read(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration without the blanks after commas, at which K3s stumbles."""
+    return {
+        key: ",".join(entries_of(key, value)) if isinstance(value, str) and key.removesuffix("+") in _MANY else value
+        for key, value in config.items()
+    }
+
+
+def _value_findings(variable: str, key: str, value: Any) -> list[str]:
+    fits, expected = _VALUES.get(key.removesuffix("+"), (lambda _text: True, "text"))
+    findings = []
+    for entry in entries_of(key, value):
+        if is_nested(entry) or not fits(str(entry)):
+            shown = "an entry that is no text" if key.removesuffix("+") in SECRET_KEYS else repr(entry if is_nested(entry) else str(entry))
+            findings.append(f"{variable} has {shown} under {key!r}: it must be {expected}.")
+        elif key.removesuffix("+") == "node-label" and _KUBERNETES_LABEL.match(entry) and not _OWN_LABEL.match(entry):
+            findings.append(
+                f"{variable} has {entry!r} under {key!r}: the kubelet refuses labels of kubernetes.io and k8s.io except those of "
+                "node.kubernetes.io; use another prefix, or label the Node once it has joined."
+            )
+    return findings
+
+
 def config_findings(config: Any, kind: str, extra: Collection[str] = ()) -> list[str]:
     """Return what is wrong with C(k3s_server_config) or C(k3s_agent_config), one sentence each; extra keys are accepted, too."""
     variable = f"k3s_{kind}_config"
@@ -171,11 +260,7 @@ def config_findings(config: Any, kind: str, extra: Collection[str] = ()) -> list
                 f'{variable} has {config[key]} under {key!r}: quote the mode, as in "{_OCTAL[config[key]]}"; YAML read it as octal.'
             )
         else:
-            fits, expected = _VALUES.get(str(key).removesuffix("+"), (bool, ""))
-            value = config[key]
-            entries = map(str, value if isinstance(value, (list, tuple)) else str(value).split(","))
-            wrong = [entry for entry in entries if expected and not fits(entry.strip())]
-            findings += [f"{variable} has {entry!r} under {str(key)!r}: it must be {expected}." for entry in wrong]
+            findings += _value_findings(variable, str(key), config[key])
     backend = str(config.get("flannel-backend", ""))
     if backend in ("ipsec", "wireguard"):
         findings.append(f"{variable} has flannel-backend {backend!r}, which K3s no longer has: use 'wireguard-native' instead.")

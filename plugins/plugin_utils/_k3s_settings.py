@@ -18,13 +18,30 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import VERSION_FORM, VERSION_HELP
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.tokens import password
-from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import config_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import environment_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import as_read, config_findings, entries_of, is_nested
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import dict_finding, list_finding, read_dict, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import regex_problems
 
 Settings = Mapping[str, Any]
 
-_TRUE = ("true", "yes", "on", "1")
+_PACKAGED_PARTS = ("coredns", "servicelb", "traefik", "local-storage", "metrics-server", "runtimes")
+_MEANT = {
+    **dict.fromkeys(("local-path", "local-path-provisioner", "storage"), "write 'local-storage'"),
+    **dict.fromkeys(("metrics", "metricsserver"), "write 'metrics-server'"),
+    **dict.fromkeys(("klipper", "klipper-lb", "svclb", "service-lb", "loadbalancer"), "write 'servicelb'"),
+    **dict.fromkeys(("ingress", "traefik-crd"), "write 'traefik'"),
+    **{
+        name: f"set disable-{name}: true in k3s_server_config"
+        for name in ("network-policy", "kube-proxy", "cloud-controller", "helm-controller", "scheduler")
+    },
+    "flannel": "set flannel-backend: none in k3s_server_config",
+}
+_TRUE = ("true", "t", "yes", "on", "1")
+# What K3s takes for pods and Services if its configuration does not say, by the family of the Node's first address.
+_DEFAULT_NETWORKS = {"cluster-cidr": ("10.42.0.0/16", "fd00:42::/56"), "service-cidr": ("10.43.0.0/16", "fd00:43::/112")}
+# Kubernetes refuses more addresses for Services.
+_MOST_SERVICE_BITS = 20
 
 # Keys of registries.yaml, level by level. "*" stands for the name of a registry; where a level ends, its value has one of the _FORMS.
 _REGISTRIES: Mapping[str, Any] = {
@@ -80,7 +97,7 @@ def is_true(value: Any) -> bool:
 
 def own_config(settings: Settings, kind: str) -> dict[str, Any]:
     """Return the configuration that the user gives nodes of a kind, empty if it is not a dictionary."""
-    return dict(read_dict(settings.get(f"{kind}_config")) or {})
+    return as_read(read_dict(settings.get(f"{kind}_config")) or {})
 
 
 def with_etcd(settings: Settings) -> bool:
@@ -92,7 +109,7 @@ def with_etcd(settings: Settings) -> bool:
 
 def _flags(config: Settings, key: str) -> dict[str, str]:
     """Return the flags that a key like C(kube-apiserver-arg) gives a component."""
-    entries = [str(entry) for name in (key, f"{key}+") for entry in read_list(config.get(name)) or ()]
+    entries = [str(entry) for name in (key, f"{key}+") for entry in entries_of(name, config.get(name, []))]
     return dict(entry.lstrip("-").partition("=")[::2] for entry in entries)
 
 
@@ -104,6 +121,48 @@ def _port_range(text: str) -> tuple[int, int] | None:
     first, sign, second = int(match.group(1)), match.group(2), int(match.group(3) or 0)
     last = {"-": second, "+": first + second}.get(sign, first)
     return (first, last) if 0 < first <= last <= 65535 else None
+
+
+def _network_findings(config: Settings) -> list[str]:
+    """Return what is wrong with the networks of pods and Services beside each other; others judge each alone."""
+    given = {
+        key: [str(entry) for name in (key, f"{key}+") for entry in entries_of(name, config.get(name, []))]
+        for key in (*_DEFAULT_NETWORKS, "node-ip", "cluster-dns")
+    }
+    try:
+        found = {key: [ipaddress.ip_network(entry, strict=False) for entry in entries] for key, entries in given.items()}
+    except ValueError:
+        return []
+    nodes = {node.version for node in found["node-ip"]}
+    six = bool(found["node-ip"]) and found["node-ip"][0].version == 6
+    pods, services = (found[key] or [ipaddress.ip_network(defaults[six])] for key, defaults in _DEFAULT_NETWORKS.items())
+    names = [
+        f"{key} {', '.join(map(str, networks))}{'' if found[key] else ' (the default)'}"
+        for key, networks in zip(_DEFAULT_NETWORKS, (pods, services))
+    ]
+    both, families = f"k3s_server_config has {' and '.join(names)}", [{each.version for each in networks} for networks in (pods, services)]
+    # Where the configuration names no address, the host alone knows by which family K3s chooses.
+    known = (
+        bool(nodes) or all(found[key] for key in _DEFAULT_NETWORKS) or len(families[0] | families[1]) > len(families[0] & families[1]) > 0
+    )
+    sentences = []
+    if known and families[0] != families[1]:
+        sentences.append(f"{both}: both must be IPv4, IPv6 or one of each.")
+    if nodes and found["cluster-cidr"] and not families[0] <= nodes:
+        sentences.append(
+            f"k3s_server_config has {names[0]}, but node-ip {', '.join(given['node-ip'])}: it must have an address of each family."
+        )
+    if any(pod.overlaps(service) for pod in pods for service in services if pod.version == service.version):
+        sentences.append(f"{both}, which overlap: choose networks that do not.")
+    for service in services:
+        least = service.max_prefixlen - _MOST_SERVICE_BITS
+        if service.prefixlen < least:
+            sentences.append(f"k3s_server_config has service-cidr {service}: its prefix must be at least /{least}.")
+    return sentences + [
+        f"k3s_server_config has cluster-dns {dns.network_address}, which is not in {names[1]}: choose an address there, or remove the key."
+        for dns in found["cluster-dns"]
+        if (found["service-cidr"] or dns.version == 4) and not any(dns.version == each.version and each.overlaps(dns) for each in services)
+    ]
 
 
 def _server_findings(settings: Settings, config: Settings) -> list[str]:
@@ -123,6 +182,7 @@ def _server_findings(settings: Settings, config: Settings) -> list[str]:
                 for name, port in (settings.get("node_ports") or {}).items()
                 if str(port).isdecimal() and not ports[0] <= int(port) <= ports[1]
             ]
+    found += _network_findings(config)
     if config.get("agent-token") and password(str(config["agent-token"])) == password(str(settings.get("token") or "")):
         found.append(
             "k3s_server_config has agent-token with the value of k3s_token: give it another, or remove the key (the role makes one); "
@@ -202,8 +262,10 @@ def settings_findings(settings: Settings, kind: str) -> list[str]:
     config = settings.get(f"{kind}_config") or {}
     found = config_findings(config, kind, [str(key) for key in extra or ()])
     for key, variable in (("extra_config_keys", "k3s_extra_config_keys"), ("disable", "k3s_disable")):
-        if read_list(settings.get(key)) is None:
+        entries = read_list(settings.get(key))
+        if entries is None:
             found.append(list_finding(settings[key], variable))
+        found += [f"{variable} has {entry!r}: each entry must be a name." for entry in entries or () if is_nested(entry)]
     version = str(settings["version"])
     if VERSION_FORM.match(version) is None:
         found.append(f"k3s_version is {version!r}: it must have the form {VERSION_HELP}.")
@@ -221,16 +283,10 @@ def settings_findings(settings: Settings, kind: str) -> list[str]:
     ]
     if not settings.get("server_known", True):
         found.append(f"k3s_server_host is {settings['server_host']!r}: it must be a host of the inventory.")
-    environment = read_dict(settings.get("environment")) or {}
-    found += [
-        f"k3s_environment has {name!r}: a name must be of letters, digits and '_', and its value (which is not shown) text on one line."
-        for name, value in environment.items()
-        if not re.fullmatch(r"[A-Za-z_]\w*", str(name)) or not isinstance(value, _SCALAR) or "\n" in str(value)
-    ]
+    environment, variable = read_dict(settings.get("environment")) or {}, settings.get("environment_variable", "k3s_environment")
+    found += environment_findings(environment, variable)
     owned = {**_OWNED_ENVIRONMENT, **(_OWNED_ON_AGENTS if kind == "agent" else {})}
-    return found + [
-        f"k3s_environment has {name}, which the role decides itself: use {owned[name]}." for name in environment if name in owned
-    ]
+    return found + [f"{variable} has {name}, which the role decides itself: use {owned[name]}." for name in environment if name in owned]
 
 
 def _node_port_networks(config: Settings) -> str | None:
@@ -257,6 +313,17 @@ def _endpoints_without_scheme(registries: Mapping[str, Any]) -> Sequence[str]:
     ]
 
 
+def _disabled_warnings(value: Any) -> list[str]:
+    """Return a sentence for each entry of k3s_disable by which people mean something else; manifests of their own may be there too."""
+    found = []
+    for entry in map(str, read_list(value) or ()):
+        name = entry.lower().replace("_", "-")
+        meant = f"write {name!r}" if name in _PACKAGED_PARTS else _MEANT.get(name)
+        if meant and entry not in _PACKAGED_PARTS:
+            found.append(f"k3s_disable has {entry!r}, which is no part that K3s packages ({', '.join(_PACKAGED_PARTS)}): {meant}.")
+    return found
+
+
 def settings_warnings(settings: Settings) -> list[str]:
     """Return what K3s accepts of the settings of k3s_plan and people may not mean, one sentence each."""
     found = []
@@ -279,4 +346,4 @@ def settings_warnings(settings: Settings) -> list[str]:
                 f"k3s_{kind}_config limits NodePorts to {networks} (nodeport-addresses): host ports answer only at addresses in them."
             )
     found += _endpoints_without_scheme(read_dict(settings.get("registries")) or {})
-    return found
+    return found + _disabled_warnings(settings.get("disable"))

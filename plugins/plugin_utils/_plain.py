@@ -16,7 +16,7 @@ from jinja2.exceptions import UndefinedError
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPorts, HostPortsError, networks, parse
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import refusal
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_list, list_finding, read_dict, read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_list, is_host, is_network, list_finding, read_dict, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import gateway_releases
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
@@ -51,6 +51,8 @@ def _own_folder(fields: Fields, variable: str) -> None:
     value = str(fields.raw[variable])
     if not _PATH.fullmatch(value):
         fields.report(f"{variable} is {value!r}; it must be an absolute path")
+    elif re.match(r"(/var)?/(run|dev|proc|sys)/", value):
+        fields.report(f"{variable} is {value!r}, which a boot empties; it must be a folder of its own")
     elif refusal(value, here=False):
         fields.report(f"{variable} is {value!r}, but {refusal(value, here=False)}; it must be a folder of its own")
 
@@ -58,6 +60,20 @@ def _own_folder(fields: Fields, variable: str) -> None:
 def _list(fields: Fields, variable: str) -> None:
     if read_list(fields.raw[variable]) is None:
         fields.report(list_finding(fields.raw[variable], variable))
+
+
+def _each(fits: Callable[[str], Any], expected: str) -> Callable[[Fields, str], None]:
+    """Return a rule for lists whose entries must fit."""
+
+    def judge(fields: Fields, variable: str) -> None:
+        entries = read_list(fields.raw[variable])
+        if entries is None:
+            fields.report(list_finding(fields.raw[variable], variable))
+        for entry in entries or ():
+            if not isinstance(entry, (str, int)) or not fits(str(entry)):
+                fields.report(f"{variable} has {entry!r}; each entry must be {expected}")
+
+    return judge
 
 
 def _reader(read: Callable[[Any, str], Any]) -> Callable[[Fields, str], None]:
@@ -80,7 +96,9 @@ def read_host_ports(value: Any, variable: str, close_nodeports: bool = False) ->
         HostPortsError: an entry cannot be.
     """
     entries = as_list(value, variable, dictionaries=True)
-    named = [{**entry, "sources": read_list(entry.get("sources"))} for entry in entries]
+    # What is no list must not become none, which is every client.
+    given = [(entry, entry.get("sources")) for entry in entries]
+    named = [{**entry, "sources": [sources] if read_list(sources) is None else read_list(sources)} for entry, sources in given]
     return parse(named, close_nodeports, prefix=variable.removesuffix("ports"))
 
 
@@ -108,20 +126,32 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     "host_ports_filtered_elsewhere host_ports_firewall host_ports_refuse_held_ports istio_ingress_policy istio_remove_crds "
     "k3s_airgap_images k3s_allow_any_version_step k3s_firewall k3s_remove_node k3s_remove_node_identity k3s_wait preflight_serves_ipv6 "
     "renewal_http01_preflight report_fail",
-    _form(r"(?i)true|false|yes|no|auto", "true, false or auto"): "host_ports_verify",
+    _form(r"(?i)true|false|yes|no|on|off|1|0|auto", "true, false or auto"): "host_ports_verify",
     _form("nftables|iptables|loadbalancer|auto", "nftables, iptables, loadbalancer or auto"): "host_ports_backend",
     _form("Local|Cluster", "Local or Cluster"): "istio_gateway_external_traffic_policy",
     _name: "cert_manager_namespace edge_instance edge_istio_namespace",
     _form(rf"{_LABEL}(\.{_LABEL})*", "a name of lower case letters, digits, '-' and '.'"): "istio_ingress_class",
-    _form(_PATH.pattern, "an absolute path"): "cert_manager_chart_dir edge_helm edge_tools_dir istio_chart_dir k3s_bin_dir",
+    _form(_PATH.pattern, "an absolute path"): "cert_manager_chart_dir edge_helm edge_tools_dir istio_chart_dir",
+    # A unit names it.
+    _form(r"/[\w./+@~-]*", "an absolute path of letters, digits and . _ / + @ ~ -"): "k3s_bin_dir",
     _form(rf"(~[\w.-]*)?{_PATH.pattern}", "an absolute path, or one in a home directory such as ~/.kube/config"): "edge_kubeconfig",
     _own_folder: "k3s_data_dir",
     _form(
-        r"(?i)[a-z][a-z0-9+.-]*://[^\s/]\S*|file:///\S*", "an address with its scheme, such as https://mirror.example.com/k3s"
-    ): "api_client_helm_url cert_manager_chart_repository istio_chart_repository k3s_release_url k3s_server_url",
+        r"(?i)(https?|oci)://[^\s/]\S*|file:///\S*", "an address with its scheme, such as https://mirror.example.com/charts"
+    ): "cert_manager_chart_repository istio_chart_repository",
+    _form(
+        r"(?i)https?://[^\s/]\S*|file:///\S*", "an address with its scheme, such as https://mirror.example.com/k3s"
+    ): "api_client_helm_url k3s_release_url",
+    # K3s joins by no other scheme.
+    _form(r"(?i)https://[^\s/?#]+/?", "an address with its scheme, https, such as https://lb.example.com:6443"): "k3s_server_url",
     _form(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as v3.21.4"): "api_client_helm_version",
-    _list: "cert_manager_used_issuers edge_host_addresses edge_hosts edge_server_hosts host_ports_firewalld_zones host_ports_packages "
-    "host_ports_verify_addresses istio_ingress_users k3s_firewall_sources renewal_names",
+    _list: "cert_manager_used_issuers edge_host_addresses edge_hosts edge_server_hosts istio_ingress_users renewal_names",
+    _each(lambda text: is_host(text.partition("%")[0]), "an IP address or a DNS name"): "host_ports_verify_addresses",
+    _each(
+        lambda text: is_host(text.partition("%")[0]) or is_network(text), "an IP address, a network or a DNS name"
+    ): "k3s_firewall_sources",
+    _each(lambda text: text.isdecimal() and 1 <= int(text) <= 65535, "a TCP port from 1 to 65535"): "host_ports_pod_ports",
+    _each(re.compile(r"[\w.+:/-]+").fullmatch, "a name without blanks"): "host_ports_firewalld_zones host_ports_packages",
     _reader(lambda value, variable: networks(as_list(value, variable), variable)): "host_ports_nodeport_sources",
     _reader(read_host_ports): "host_ports_ports",
     _connections: "istio_connection_settings",

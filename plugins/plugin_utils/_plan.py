@@ -18,10 +18,12 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._client_certificates
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETSENCRYPT, issuer_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import raw_rewrite_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS, Settings, asked_by, issuer_of, read_settings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import rewrite_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import MUTUAL_MODES, TLS_VERSIONS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import CA_SUFFIX, Site, asked_of, read_sites
+from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import SECURE
 
 Object = dict[str, Any]
 
@@ -260,7 +262,10 @@ class Plan:
         raw, space = self.settings.manifests, self.settings.namespace
         subjects = [*_site_subjects(self.sites), *_gateway_subjects(raw["gateway_gateways"], self.settings)]
         routed = {
-            (name, host) for route in raw["gateway_virtual_services"] for name in gateways_of(route) for host in route["spec"]["hosts"]
+            (name, host)
+            for route in raw["gateway_virtual_services"]
+            for name in gateways_of(route)
+            for host in (route.get("spec") or {}).get("hosts") or ()
         }
         return {
             site.name: [host for host in covered(subjects, site) if (f"{space}/{site.name}", host) not in routed]
@@ -295,7 +300,56 @@ class Plan:
                 for given in self.settings.manifests[variable]
                 if _key(given) in own
             ]
-        return found + self._ruled_twice() + [text for text, sure in self._swallowed() if sure] + self._bypassed()
+        return [
+            *found,
+            *self._shared_secrets(),
+            *self._shared_ports(),
+            *self._ruled_twice(),
+            *(text for text, sure in self._swallowed() if sure),
+            *self._bypassed(),
+        ]
+
+    def _shared_secrets(self) -> list[str]:
+        """Return a sentence for each Secret that two Certificates write, each over what the other one wrote."""
+        writers: dict[tuple[str, str], list[str]] = {}
+        for certificate in self.all_of("certificate_certificates"):
+            space, name = _key(certificate)
+            if certificate.get("spec"):
+                writers.setdefault((space, certificate["spec"]["secretName"]), []).append(name)
+        return [
+            f"certificate_certificates: Certificates {' and '.join(names)} write the same Secret {space}/{secret}, and cert-manager "
+            "issues for none of them, or again and again; give each a spec.secretName of its own"
+            for (space, secret), names in writers.items()
+            if len(names) > 1
+        ]
+
+    def _shared_ports(self) -> list[str]:
+        """Return a sentence for each host with TLS that two Gateways have, and for each port with TLS and without."""
+        if not self.settings.manifests["gateway_gateways"]:
+            return []
+        hosts: dict[tuple[Any, ...], dict[str, None]] = {}
+        ports: dict[tuple[Any, ...], dict[bool, str]] = {}
+        for gateway in self._all_gateways():
+            spec, name = gateway.get("spec") or {}, full_name(gateway)
+            if dict(spec.get("selector") or self.settings.selector) != dict(self.settings.selector):
+                continue
+            for server in spec.get("servers") or ():
+                place = (server["port"]["number"], server.get("bind") or "")
+                secure = str(server["port"].get("protocol")).upper() in SECURE
+                ports.setdefault(place, {}).setdefault(secure, name)
+                for host in server["hosts"] if secure else ():
+                    hosts.setdefault((*place, _bare(str(host)).lower()), {})[name] = None
+        return [
+            f"gateway_gateways: Gateways {' and '.join(names)} have host '{host}' with TLS on port {port}, and Istio serves it by one of "
+            "them only, or by none; remove it from all but one"
+            for (port, _bind, host), names in hosts.items()
+            if len(names) > 1
+        ] + [
+            f"gateway_gateways: port {port} has TLS in Gateway {kinds[True]} and none in Gateway {kinds[False]}, and Istio leaves one "
+            "of them out; give each protocol a port of its own"
+            for (port, _bind), kinds in ports.items()
+            if len(kinds) > 1
+        ]
 
     def _ruled_twice(self) -> list[str]:
         """Return a sentence for each raw DestinationRule that is for the service of a site's; Istio takes parts of one of them."""
@@ -370,6 +424,7 @@ class Plan:
                 *_warnings(self.names.subjects),
                 *self._surprises(),
                 *(f"edge_sites ({site.name}): {text}" for site in self.sites for text in rewrite_warnings(site.routes)),
+                *raw_rewrite_warnings(self.settings.manifests["gateway_virtual_services"]),
                 *_reuse_warnings(self.names.subjects),
                 *self._open_to_issuer(),
                 *(text for text, sure in self._swallowed() if not sure),
@@ -436,7 +491,9 @@ class Plan:
     def _issuer_objects(self) -> list[Object]:
         """Return the issuers, without those that get the solver of role cert_manager, which is not known here."""
         made = issuer_objects(self.settings.issuers, [name for name in self.settings.issuers if name not in LETSENCRYPT], self.issuers)
-        return [each for each in made if {"http01": {}} not in (each["spec"].get("acme") or {}).get("solvers", ())]
+        return [
+            each for each in made if not any(solver.get("http01") == {} for solver in (each["spec"].get("acme") or {}).get("solvers", ()))
+        ]
 
     def applied(self) -> Object:
         """Return the objects to apply, and what must be served afterwards."""

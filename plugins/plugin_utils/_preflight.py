@@ -14,6 +14,8 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.existing import refusal
 from ansible_collections.baremesh.edge.plugins.module_utils._process import lives
 from ansible_collections.baremesh.edge.plugins.plugin_utils._held_ports import advice_about
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import entries_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import is_network
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import FIRST_WITHOUT_CGROUP_V1, minor_of
 
 Facts = Mapping[str, Any]
@@ -172,6 +174,19 @@ def judge_kernel(name: str, host: Facts, config: Facts, server_config: Facts, fo
         )
 
 
+def judge_networks(name: str, host: Facts, networks: Iterable[str], found: Findings) -> None:
+    """Warn of an address of a host in the networks of pods and Services, to which the host would route past its neighbours."""
+    inner = [ipaddress.ip_network(network, strict=False) for network in networks if is_network(network)]
+    for address in map(ipaddress.ip_address, host["addresses"]):
+        found_in = [str(network) for network in inner if address.version == network.version and address in network]
+        if found_in:
+            found.warn(
+                name,
+                f"its address {address} is in {found_in[0]}, a network of pods or Services",
+                "choose other networks by cluster-cidr and service-cidr in k3s_server_config and edge_pod_networks before K3s is installed",
+            )
+
+
 def judge_resources(name: str, host: Facts, server: bool, found: Findings) -> None:
     """Judge memory, cores and disk of a host; K3s also starts with less."""
     # A machine with 4 GiB reports a little less.
@@ -227,7 +242,20 @@ def judge_time(hosts: Mapping[str, Facts], allowed: float, found: Findings) -> N
 def judge_names(hosts: Mapping[str, Facts], found: Findings) -> None:
     """Judge host names: they become names of Nodes."""
     holders: dict[str, str] = {}
+    machines: dict[str, str] = {}
+    node_ips: dict[str, str] = {}
     for name, host in hosts.items():
+        first = machines.setdefault(host.get("identity") or name, name)
+        if first != name:
+            found.error(
+                name, f"is the same machine as {first}", "correct its ansible_host or ansible_port, or take it out of the inventory"
+            )
+            continue
+        for address in entries_of("node-ip", host.get("node_ip") or []):
+            first = node_ips.setdefault(str(address), name)
+            if first != name:
+                what = f"has the node-ip {address} of {first} in its configuration of K3s"
+                found.error(name, what, "give each host its own in its host variables, or leave node-ip out")
         node = str(host.get("node_name") or host["hostname"]).lower()
         if node in ("", "localhost", "localhost.localdomain"):
             found.error(

@@ -6,19 +6,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
+from ansible.errors import AnsibleError, AnsibleFilterError
+from jinja2.exceptions import UndefinedError
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model as host_ports
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_network as network_judge
-from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import proxy_environment
+from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import environment_findings, has_proxy, proxy_environment
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import entries_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import cluster_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_settings import (
     is_true,
@@ -36,31 +39,41 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
     read_dict,
     read_list,
 )
-from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import plain_findings, read_host_ports
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import RULES, plain_findings, read_host_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._runs import this_run
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import support_warning, version_findings
 
 Settings = Mapping[str, Any]
 Result = Mapping[str, Any]
 
-_AGENT_PORTS = {
-    6444: "K3s's load balancer",
-    10010: "containerd's streams",
-    10248: "the kubelet's health check",
-    10249: "kube-proxy's metrics",
-    10250: "the kubelet",
-    10256: "kube-proxy's health check",
-}
-_SERVER_PORTS = {
-    6443: "the Kubernetes API",
-    10257: "the controller manager",
-    10258: "the cloud controller",
-    10259: "the scheduler",
-}
+# TCP ports of a node: the port, what it is for, the key that moves it, and the keys that leave out what listens there.
+_AGENT_PORTS = (
+    (6444, "K3s's load balancer", "lb-server-port", ()),
+    (10010, "containerd's streams", "", ("docker", "container-runtime-endpoint")),
+    (10248, "the kubelet's health check", "", ()),
+    (10249, "kube-proxy's metrics", "", ("disable-kube-proxy",)),
+    (10250, "the kubelet", "", ()),
+    (10256, "kube-proxy's health check", "", ("disable-kube-proxy",)),
+)
+_SERVER_PORTS = (
+    (6443, "the Kubernetes API", "https-listen-port", ()),
+    (10257, "the controller manager", "", ("disable-controller-manager",)),
+    (10258, "the cloud controller", "", ("disable-cloud-controller",)),
+    (10259, "the scheduler", "", ("disable-scheduler",)),
+)
+# Variables of K3s that hosts may have of their own.
+_OF_HOSTS = tuple(
+    f"k3s_{name}"
+    for name in (
+        *("version", "server_config", "agent_config", "extra_config_keys", "disable", "registries", "environment"),
+        *("token", "image_archives"),
+    )
+)
 _BECOME = re.compile(
     r"\b(sudo|su|doas|become)\b.*password|password.*\b(sudo|su|doas|become)\b|password is required|waiting for become|^sorry, try again",
     re.IGNORECASE,
 )
+_OFF = ("false", "f", "0")
 _ETCD_PORTS = {2379: "etcd's clients", 2380: "etcd's members"}
 
 
@@ -102,6 +115,10 @@ class Preflight:
         """Return a setting as text, empty if there is none."""
         return str(self.settings.get(key) or "")
 
+    def dictionary(self, name: str) -> Mapping[str, Any]:
+        """Return a variable that is a dictionary, empty if it cannot be read."""
+        return read_dict((self.settings.get("dictionaries") or {}).get(name)) or {}
+
     @property
     def server_config(self) -> Mapping[str, Any]:
         """The configuration of K3s servers, empty if it is not a dictionary."""
@@ -110,12 +127,10 @@ class Preflight:
     @property
     def k3s(self) -> Mapping[str, Any]:
         """The settings of K3s by the names that its own role uses."""
-        names = (
-            *("version", "server_config", "agent_config", "extra_config_keys", "disable", "registries", "environment"),
-            *("token", "image_archives"),
-        )
         same = {key: self.settings.get(key) for key in ("servers", "cluster_domain", "node_ports")}
-        return {**same, **{name: self.settings.get(f"k3s_{name}") for name in names}}
+        own = (self.settings.get("dictionaries") or {}).get("k3s_environment")
+        same["environment_variable"] = "k3s_environment" if own else "edge_environment"
+        return {**same, **{name.removeprefix("k3s_"): self.settings.get(name) for name in _OF_HOSTS}}
 
     @property
     def objects(self) -> list[dict[str, Any]]:
@@ -138,15 +153,27 @@ class Preflight:
         version = self.text("k3s_version")
         if not self.checks("release") or self.text("airgap_dir") or release.VERSION_FORM.match(version) is None:
             return ""
-        return release.asset_url(self.text("k3s_release_url"), version, "").rstrip("/")
+        base = release.asset_url(self.text("k3s_release_url"), version, "").rstrip("/")
+        return base if base.lower().startswith(("http://", "https://")) else ""
 
     def purposes(self, server: bool) -> dict[int, str]:
         """Return which TCP ports of a host are needed, and for what."""
-        needed = dict(_AGENT_PORTS)
-        if server:
-            needed.update(_SERVER_PORTS)
-            if is_true(self.server_config.get("cluster-init", "")) or with_etcd(self.k3s):
-                needed.update(_ETCD_PORTS)
+        own = {"https-listen-port": "6443", **own_config(self.k3s, "server" if server else "agent")}
+        off = {key for key, value in own.items() if str(value) and str(value).lower() not in _OFF}
+        if is_true(self.server_config.get("disable-kube-proxy", "")):
+            off.add("disable-kube-proxy")
+        entries = () if server and "disable-agent" in off else _AGENT_PORTS
+        needed = {
+            int(own[key]) if str(own.get(key)).isdecimal() else port: purpose
+            for port, purpose, key, without in (*entries, *(_SERVER_PORTS if server else ()))
+            if not off.intersection(without)
+        }
+        if server and str(own["https-listen-port"]).isdecimal():
+            # The API server itself listens beside it; the load balancer is for agents.
+            needed.pop(6444, None)
+            needed[int(own["https-listen-port"]) + 1] = "the API server"
+        if server and (is_true(self.server_config.get("cluster-init", "")) or with_etcd(self.k3s)):
+            needed.update(_ETCD_PORTS)
         return {**needed, **dict.fromkeys(self.ports, "the sites")}
 
 
@@ -205,9 +232,13 @@ def read(settings: Settings) -> Preflight:
     # Unless given, they are those of the inventory, whose names need not be names in DNS.
     addresses = hosts if read_list(given) == hosts else address_list(given, "edge_addresses", findings)
     proxies = address_list(settings.get("edge_proxy_addresses"), "edge_proxy_addresses", findings)
-    network_list(settings.get("edge_pod_networks"), "edge_pod_networks", findings)
+    pods = settings.get("edge_pod_networks")
+    # Unless given, they are those of K3s's configuration, which is judged with the rest of it.
+    if pods != (read_dict(settings.get("k3s_server_config")) or {}).get("cluster-cidr"):
+        network_list(pods, "edge_pod_networks", findings)
     dictionaries = settings.get("dictionaries") or {}
     findings += [dict_finding(value, name) for name, value in dictionaries.items() if read_dict(value) is None]
+    findings += environment_findings(dictionaries.get("edge_environment"), "edge_environment")
     return Preflight(
         settings=settings,
         findings=[*own, *(findings if "variables" not in skip else [])],
@@ -242,11 +273,11 @@ def plan(settings: Settings) -> dict[str, Any]:
         "urls": urls,
         "release": run.release_base,
         "objects": run.objects,
-        "ports": sorted(run.purposes(server=True)) if run.checks("ports") else [],
+        "ports": sorted({*run.purposes(server=True), *run.purposes(server=False)}) if run.checks("ports") else [],
         "run": this_run(),
-        "node_config": {key: own[key] for key in ("node-name", "with-node-id") if key in own},
+        "node_config": {key: own[key] for key in ("node-name", "with-node-id", "node-ip") if key in own},
         "environment": proxy_environment(
-            read_dict((settings.get("dictionaries") or {}).get("edge_environment")) or {},
+            run.dictionary("edge_environment"),
             [*(read_list(settings.get("edge_host_addresses")) or ()), *(read_list(settings.get("edge_pod_networks")) or ())],
         ),
     }
@@ -275,6 +306,57 @@ def _judge_settings(run: Preflight, found: judge.Findings) -> None:
         found.warnings += [outdated] if outdated else []
 
 
+def _copied(value: Any) -> Any:
+    """Return a value with all templates in it replaced. Raises UndefinedError where one stands on defaults of a role."""
+    if isinstance(value, Mapping):
+        return {key: _copied(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_copied(entry) for entry in value]
+    # Old releases of Ansible return the template.
+    if "{{" in str(value):
+        raise UndefinedError
+    return value
+
+
+def _given(variables: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return those of some variables that a host has and that can be read without the defaults of roles."""
+    found = {}
+    for name in names:
+        if name in variables:
+            with contextlib.suppress(UndefinedError, AnsibleError):
+                found[name] = _copied(variables[name])
+    return found
+
+
+def _of_host(run: Preflight, variables: Mapping[str, Any], kind: str) -> Preflight:
+    """Return the settings as the variables of one host have them; servers and agents often have group variables of their own."""
+    # An agent knows the configuration of servers from the first of them.
+    names = (name for name in _OF_HOSTS if kind == "server" or name != "k3s_server_config")
+    return replace(run, settings={**run.settings, **_given(variables, names)})
+
+
+def _judge_variables(run: Preflight, runs: Mapping[str, Preflight], hostvars: Mapping[str, Any], found: judge.Findings) -> None:
+    """Judge what the variables of each host say beside those of the one that reports."""
+    errors: dict[str, list[str]] = {}
+    warnings: dict[str, list[str]] = {}
+    for name, own in runs.items():
+        given, findings = _given(hostvars[name], ("edge_address", *RULES)), settings_findings(own.k3s, _kind(run, name))
+        address_list(given.get("edge_address"), "edge_address", findings)
+        for seen, texts in ((errors, [*findings, *map(_sentence, plain_findings(given))]), (warnings, settings_warnings(own.k3s))):
+            for text in texts:
+                seen.setdefault(text, []).append(name)
+    for judged, seen in ((found.errors, errors), (found.warnings, warnings)):
+        for text, names in seen.items():
+            if text not in judged:
+                more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+                judged.append(f"{', '.join(names[:3])}{more}: {text}")
+
+
+def _kind(run: Preflight, name: str) -> str:
+    servers = run.settings.get("servers") or []
+    return "server" if not servers or name in servers else "agent"
+
+
 def _sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
@@ -287,13 +369,16 @@ def _reason(result: Result) -> str:
 
 
 def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge.Findings) -> None:
-    servers = run.settings.get("servers") or []
-    server = not servers or name in servers
+    kind = _kind(run, name)
+    server = kind == "server"
     if run.checks("system"):
         judge.judge_system(name, host, run.text("k3s_version"), is_true(run.settings.get("k3s_firewall", False)), found)
-        ports = cluster_ports(run.k3s, "server" if server else "agent", run.server_config)
+        ports = cluster_ports(run.k3s, kind, run.server_config)
         judge.judge_exposure(name, host, ports, (run.settings.get("node_ports") or {}).values(), found)
-        judge.judge_kernel(name, host, own_config(run.k3s, "server" if server else "agent"), run.server_config, found)
+        if str(run.server_config.get("flannel-backend")) != "none":
+            services = entries_of("service-cidr", run.server_config.get("service-cidr", "10.43.0.0/16"))
+            judge.judge_networks(name, host, map(str, [*(read_list(run.settings.get("edge_pod_networks")) or ()), *services]), found)
+        judge.judge_kernel(name, host, own_config(run.k3s, kind), run.server_config, found)
     if run.checks("resources"):
         judge.judge_resources(name, host, server, found)
     # Whose ports they are only root sees; without it everything of K3s itself would be a finding.
@@ -301,24 +386,33 @@ def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge
         judge.judge_ports(name, host, run.purposes(server), found)
 
 
-def report(settings: Settings, gathered: Mapping[str, Result] | None = None, network: Result | None = None) -> dict[str, Any]:
+def report(
+    settings: Settings,
+    gathered: Mapping[str, Result] | None = None,
+    network: Result | None = None,
+    hostvars: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Return everything that would make a run fail, and what might.
 
     Args:
         settings: Values of the variables, as the role puts them together.
         gathered: Results of the module by name of the hosts that were looked at.
         network: Result of the module on the API host.
+        hostvars: The variables of all hosts.
 
     Returns:
         The lists `errors` and `warnings`, a sentence for each finding, and `unseen`, what no preflight can see.
     """
     run, found = read(settings), judge.Findings()
     _judge_settings(run, found)
+    runs = {name: _of_host(run, hostvars[name], _kind(run, name)) for name in gathered or {} if hostvars and name in hostvars}
+    if run.checks("variables"):
+        _judge_variables(run, runs, hostvars or {}, found)
     hosts: dict[str, Mapping[str, Any]] = {}
     for name, result in (gathered or {}).items():
         if result.get("host"):
             hosts[name] = result["host"]
-            _judge_host(name, result["host"], run, found)
+            _judge_host(name, result["host"], runs.get(name, run), found)
             continue
         kind = "cannot be reached" if result.get("unreachable") else "cannot be examined"
         reason = _reason(result)
@@ -397,3 +491,15 @@ def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], netwo
         judge.judge_dry_run(run.settings.get("plan") or {}, network["dry_run"], versions, found)
     if run.checks("acme"):
         network_judge.judge_acme(where, run.acme, network.get("fetched") or {}, found)
+        _judge_way_out(where, run, found)
+
+
+def _judge_way_out(where: str, run: Preflight, found: judge.Findings) -> None:
+    """Judge whether cert-manager goes the way to ACME servers on which they were asked."""
+    environment, values = (run.dictionary(name) for name in ("edge_environment", "cert_manager_values"))
+    if run.acme and has_proxy(environment) and not values.get("https_proxy"):
+        found.warn(
+            where,
+            "ACME servers were asked through the proxy of edge_environment, which cert-manager's pods do not use",
+            "if they have no other way out, set https_proxy in cert_manager_values, and no_proxy to the networks of pods and Services",
+        )

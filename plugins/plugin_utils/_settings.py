@@ -46,9 +46,11 @@ MANIFESTS = {
 SPEC_RULES = {
     "Certificate": (webhooks.certificate,),
     "Gateway": (webhooks.gateway,),
-    "DestinationRule": (webhooks.destination_rule,),
     "VirtualService": (webhooks.virtual_service, virtual_service_problems),
+    "DestinationRule": (webhooks.destination_rule,),
 }
+# Versions with the same fields, in which older guides write what is applied in the present one.
+_OLDER = {ISTIO_API: ("networking.istio.io/v1beta1", "networking.istio.io/v1alpha3")}
 # Whose schemas judge a kind.
 _COMPONENTS = {"Certificate": "cert_manager", "Gateway": "istio", "VirtualService": "istio", "DestinationRule": "istio"}
 _LISTS = (
@@ -91,6 +93,7 @@ def asked_by(manifest: Raw) -> Asked:
         duration=spec.get("duration"),
         renew_before=spec.get("renewBefore"),
         common_name=spec.get("commonName"),
+        others=tuple(key for key in ("ipAddresses", "uris", "emailAddresses", "otherNames") if spec.get(key)),
         labels=(manifest.get("metadata") or {}).get("labels") or {},
         words=MANIFEST_WORDS,
     )
@@ -107,6 +110,7 @@ def issuer_of(manifest: Raw, issuers: Mapping[str, Issuer]) -> Issuer | None:
 def _manifest(fields: Fields, namespace: str, api_version: str, kind: str, strict: bool) -> Object | None:
     """Complete a raw manifest, and label it so that it can be deleted when it is no longer in the list."""
     fields.choice("kind", (kind,))
+    fields.choice("apiVersion", (api_version, *_OLDER.get(api_version, ())))
     fields.only(("apiVersion", "kind", "metadata", "spec", "status"), f"in a manifest of kind {kind}")
     before = len(fields.findings)
     spec = fields.nested("spec") if fields.raw.get("spec") is not None else Fields({}, f"{fields.place}.spec", fields.findings)
@@ -115,7 +119,8 @@ def _manifest(fields: Fields, namespace: str, api_version: str, kind: str, stric
             spec.report(problem)
     metadata = fields.nested("metadata") if "metadata" in fields.raw else Fields({}, f"{fields.place}.metadata", fields.findings)
     if metadata:
-        metadata.text("name", required=True)
+        metadata.object_name("name", required=True)
+        metadata.name("namespace")
     labels = metadata.mapping("labels") if metadata else None
     if metadata:
         texts = {key: metadata.raw[key] for key in ("labels", "annotations") if key in metadata.raw}
@@ -125,11 +130,12 @@ def _manifest(fields: Fields, namespace: str, api_version: str, kind: str, stric
         return None
     return {
         **fields.raw,
-        "apiVersion": fields.raw.get("apiVersion", api_version),
+        "apiVersion": api_version,
         "kind": kind,
         "metadata": {
             **metadata.raw,
-            "namespace": metadata.raw.get("namespace", namespace),
+            "name": metadata.text("name"),
+            "namespace": metadata.text("namespace") or namespace,
             "labels": {**(labels or {}), **LABELS},
         },
     }
@@ -173,7 +179,10 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
     key = given.nested("certificate_private_key") if "certificate_private_key" in given.raw else Fields(PRIVATE_KEY, "", findings)
     solvers = given.sequence("cert_manager_solvers") or [{"http01": {}}]
     strict = {component: is_of(component, given.text(f"{component}_version") or "") for component in ("istio", "cert_manager")}
+    before = len(findings)
     given.fits("ClusterIssuer.acme.solvers", solvers, strict["cert_manager"], "cert_manager_solvers")
+    for index, solver in enumerate(solvers if given.raw.get("cert_manager_solvers") and len(findings) == before else ()):
+        findings += [f"cert_manager_solvers[{index}]{problem}" for problem in webhooks.solver(solver)]
     issuers, issuer_findings = read_issuers(
         given.raw.get("cert_manager_issuers", []), given.text("edge_email") or "", solvers, namespace, strict=strict["cert_manager"]
     )

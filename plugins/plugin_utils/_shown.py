@@ -17,7 +17,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._masking import Mask
 SENTENCES = frozenset(
     ("findings", "join_findings", "warnings", "errors", "unseen", "lines", "problems", "failure", "notes", "left", "summary", "nothing")
 )
-ONLY_SENTENCES = frozenset(("artefact_findings", "gateway_restarts", "renewal_lines"))
+ONLY_SENTENCES = frozenset(("artefact_findings", "gateway_restarts", "plain_findings", "renewal_lines"))
 
 
 def shown(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
@@ -16,6 +17,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends impor
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import TLS_VERSIONS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import CA_SUFFIX, REDIRECT_SUFFIX, Site, merged_key, own_key
+from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import overlaps
 
 Object = dict[str, Any]
 
@@ -213,11 +215,11 @@ def _with_hsts(headers: Raw, value: str | None) -> Raw:
     return {**headers, "response": {**answer, "set": {**(answer.get("set") or {}), HSTS: value}}}
 
 
-def _routes_of(site: Site, port: int) -> Object:
+def _routes_of(site: Site, hosts: Sequence[str], port: int) -> Object:
     if site.tls.mode != "PASSTHROUGH":
         return {"http": [_http_route(site, route) for route in site.routes]}
     taken = {host for route in site.routes for host in route.hosts}
-    rest = [host for host in site.hosts if host not in taken]
+    rest = [host for host in hosts if host not in taken]
     return {
         "tls": [{"match": [{"port": port, "sniHosts": list(route.hosts) or rest}], "route": _destinations(route)} for route in site.routes]
     }
@@ -271,7 +273,9 @@ def virtual_services(
     """
     found = []
     for site in sites:
-        hosts = list(site.hosts)
+        # Istio refuses a VirtualService with a host beside a wildcard that has it, too.
+        wider = {host: [other for other in site.hosts if len(other) < len(host) and overlaps(other, host)] for host in site.hosts}
+        hosts = [host for host in site.hosts if not wider[host]]
         refused = list((misdirected or {}).get(site.name, ()))
         if site.routes and refused:
             # A host of its own in Envoy's table, so that neither letter case nor a port in the request passes by it.
@@ -280,7 +284,7 @@ def virtual_services(
                 spec = {"hosts": refused, "gateways": [f"{namespace}/{gateway}"], "http": [_REFUSAL]}
                 found.append(_object(ISTIO_API, "VirtualService", site.name + REFUSAL_SUFFIX + suffix, namespace, site.name, spec))
         if site.routes:
-            spec = {"hosts": hosts, "gateways": [f"{namespace}/{site.name}"], **_routes_of(site, port)}
+            spec = {"hosts": hosts, "gateways": [f"{namespace}/{site.name}"], **_routes_of(site, hosts, port)}
             found.append(_object(ISTIO_API, "VirtualService", site.name, namespace, site.name, spec))
         if site.redirect and http_gateway:
             spec = {
@@ -307,14 +311,38 @@ def route_policies(sites: Sequence[Site], namespace: str, selector: Raw, http_ga
         others: Namespaces whose objects may join; C(*) for all.
 
     Returns:
-        A policy and its binding; nothing where there is nothing to keep off, or more than an expression can hold.
+        A policy and its binding, or several of both where one cannot hold all names; nothing where there is nothing to keep off.
     """
+    portions = [] if "*" in others else _portions(sites, namespace)
+    return [
+        policy
+        for number, portion in enumerate(portions, 1)
+        for policy in _route_policy(portion, namespace, selector, http_gateway, others, f"-{number}" if number > 1 else "")
+    ]
+
+
+def _portions(sites: Sequence[Site], namespace: str) -> list[list[Site]]:
+    """Return the sites in portions whose names an expression can hold; one that has more hosts is in several of them."""
+    found: list[dict[str, tuple[Site, list[str]]]] = []
+    size = 0
+    for site in sites:
+        for host in site.hosts:
+            needed = len(json.dumps([f"{namespace}/{site.name}", host]))
+            if not found or size + needed > _LONGEST_EXPRESSION:
+                found.append({})
+                size = 0
+            found[-1].setdefault(site.name, (site, []))[1].append(host)
+            size += needed
+    return [[replace(site, hosts=tuple(hosts)) for site, hosts in portion.values()] for portion in found]
+
+
+def _route_policy(
+    sites: Sequence[Site], namespace: str, selector: Raw, http_gateway: str, others: Sequence[str], suffix: str
+) -> list[Object]:
     gateways = json.dumps([f"{namespace}/{site.name}" for site in sites if site.routes])
     hosts = json.dumps([host for site in sites for host in site.hosts])
     hosts_on_80 = json.dumps([host for site in sites if site.redirect and http_gateway for host in site.hosts])
-    if "*" in others or not sites or max(len(gateways), len(hosts)) > _LONGEST_EXPRESSION:
-        return []
-    name, at_80 = f"baremesh-edge-routes-{namespace}", json.dumps(f"{namespace}/{http_gateway}")
+    name, at_80 = f"baremesh-edge-routes-{namespace}{suffix}", json.dumps(f"{namespace}/{http_gateway}")
     none = "!has(object.spec.gateways) || !object.spec.gateways.exists(name, name"
     said = f"belong to namespace {namespace}; gateway_route_namespaces names other namespaces whose Gateways and VirtualServices may join"
     checks = {f"the Gateways of sites {said}": f"{none} in {gateways})"}

@@ -14,8 +14,13 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import matches
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw
-from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import expression_problems, path_problems, regex_problems
-from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import http_route
+from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import (
+    expression_problems,
+    path_problems,
+    regex_problems,
+    rewrite_surprises,
+)
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_route_rules import http_route
 
 # Fields that compare the path. A route has one of these at most.
 MATCHES = ("prefix", "exact", "regex")
@@ -262,26 +267,6 @@ def name_problems(routes: Sequence[Route], hosts: Sequence[str]) -> Iterator[str
 
 
 def rewrite_warnings(routes: Sequence[Route]) -> Iterator[str]:
-    """Yield a sentence for each rewrite that makes other paths than people mean, since it replaces the text of the prefix."""
+    """Yield a sentence for each rewrite that makes other paths than people mean."""
     for index, route in enumerate(routes):
-        if route.match == "prefix" and route.rewrite and route.value.endswith("/") != route.rewrite.endswith("/"):
-            yield (
-                f"routes[{index}] replaces '{route.value}' by '{route.rewrite}', so {_beneath(route)}; write "
-                f"{{prefix: {_closed(route.value)}, rewrite: {_closed(route.rewrite)}}}"
-                + (f" and {{exact: {_bare(route.value)}, rewrite: {route.rewrite}}}" if route.value != "/" else "")
-            )
-
-
-def _closed(path: str) -> str:
-    return path if path.endswith("/") else f"{path}/"
-
-
-def _bare(path: str) -> str:
-    return path.rstrip("/")
-
-
-def _beneath(route: Route) -> str:
-    """Return what becomes of a path beneath the prefix."""
-    path = f"{_closed(route.value)}x"
-    became = f"{path} becomes {route.rewrite}{path[len(route.value) :]}"
-    return became if route.value.endswith("/") else f"{became} and {route.value}keys is taken too"
+        yield from (f"routes[{index}]{surprise}" for surprise in rewrite_surprises([(route.match or "", route.value)], route.rewrite))

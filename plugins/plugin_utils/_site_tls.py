@@ -56,7 +56,7 @@ class Tls:
 
 def read_tls(fields: Fields) -> Tls:
     """Read O(tls)."""
-    at = fields.nested("tls") if "tls" in fields.raw else None
+    at = fields.nested("tls") if fields.raw.get("tls") is not None else None
     if at is None:
         return Tls()
     at.only(spec.TLS)

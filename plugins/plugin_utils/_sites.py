@@ -113,17 +113,18 @@ def _asked(site: Site, own: Raw, private_key: Raw) -> rules.Asked:
 
 
 def _certificate(fields: Fields) -> dict[str, Any]:
-    at = fields.nested("certificate") if "certificate" in fields.raw else None
+    at = fields.nested("certificate") if fields.raw.get("certificate") is not None else None
     if at is None:
         return {}
     at.only(spec.CERTIFICATE)
-    key = at.nested("private_key") if "private_key" in at.raw else None
-    at.fits("Certificate.usages", at.raw.get("usages"))
+    key = at.nested("private_key") if at.raw.get("private_key") is not None else None
+    usages = at.texts("usages")
+    at.fits("Certificate.usages", usages)
     found = {
         "duration": at.duration("duration"),
         "renew_before": at.duration("renew_before"),
         "common_name": at.text("common_name"),
-        "usages": at.texts("usages"),
+        "usages": usages,
         "private_key": read_private_key(key) if key is not None else None,
     }
     return {name: value for name, value in found.items() if value}
@@ -134,10 +135,10 @@ def _issuer(fields: Fields, site_tls: Tls, issuers: Mapping[str, Issuer] | None)
     if site_tls.mode == "PASSTHROUGH" or site_tls.credentials:
         own = "Secrets" if len(site_tls.credentials) > 1 else "a Secret"
         reason = f"tls.{site_tls.key} names {own} of your own" if site_tls.credentials else "PASSTHROUGH ends no TLS here"
-        if "issuer" in fields.raw:
+        if fields.raw.get("issuer"):
             fields.report(f"has an issuer, but {reason}; remove one of them")
         return None
-    issuer = fields.name("issuer", required=True)
+    issuer = fields.text("issuer", required=True)
     if issuer and issuers is not None and issuer not in issuers:
         fields.unknown("issuer", issuer, sorted(issuers), "issuers are letsencrypt, letsencrypt-staging and cert_manager_issuers")
     return issuer
@@ -223,7 +224,9 @@ def read_sites(
         The sites, and a sentence for everything that is wrong with them.
     """
     findings: list[str] = []
-    entries = dictionaries(sites, "edge_sites", findings, "sites", "a site is a dictionary with name, hosts, issuer and routes")
+    entries = dictionaries(
+        [] if sites is None else sites, "edge_sites", findings, "sites", "a site is a dictionary with name, hosts, issuer and routes"
+    )
     found = [_site(fields, issuers, cluster_domain, private_key or PRIVATE_KEY) for fields in entries]
     _between(found, findings)
     return found, findings

@@ -8,36 +8,34 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._schemas import schema_of
 
 Raw = Mapping[str, Any]
 
 _NAMES = ("commonName", "literalSubject", "dnsNames", "uris", "emailAddresses", "ipAddresses", "otherNames")
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
-_HOST = re.compile(r"([-.*~a-z0-9]+/)?[-.*_a-zA-Z0-9]+")
+_HOST = re.compile(r"([-.*~a-z0-9]+/)?(\*|\*?[-._a-zA-Z0-9]+)")
 _CERTIFICATES = ("credentialName", "credentialNames", "serverCertificate", "tlsCertificates")
-_PAIR = ("clientCertificate", "privateKey")
+SECURE = ("HTTPS", "TLS")
+_PROTOCOLS = (*SECURE, "HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTP_PROXY", "TCP", "MONGO", "REDIS", "MYSQL", "UDP", "HBONE")
 _VERSIONS = ("TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3")
 # What a rule of a VirtualService does with a request. It does one of these.
 _ANSWERS = ("route", "redirect", "directResponse", "delegate")
-# Parts of such a rule of which it has one at most, and of which it has one at least.
-_ALTERNATIVES: dict[str, tuple[str, ...]] = {"redirect": ("uri", "prefixRewrite"), "rewrite": ("uri", "uriRegexRewrite")}
-_NEEDED: dict[str, tuple[str, ...]] = {
-    "redirect": ("uri", "prefixRewrite", "authority", "scheme", "port", "derivePort"),
-    "rewrite": ("uri", "uriRegexRewrite", "authority"),
-}
-# Values that are allowed. With any other code Istio drops a redirect.
-_VALUES: dict[str, range | tuple[Any, ...]] = {
-    "redirect.redirectCode": (301, 302, 303, 307, 308),
-    "redirect.scheme": ("http", "https"),
-    "directResponse.status": range(200, 600),
-    "fault.abort.httpStatus": range(200, 600),
-    "fault.abort.percentage.value": range(101),
-    "fault.delay.percentage.value": range(101),
-    "mirrorPercentage.value": range(101),
-    "retries.attempts": range(2**31),
-}
+_SERVICE = "it must be the name of a Service, without scheme, port and path"
+_TSIG = ("HMACMD5", "HMACSHA1", "HMACSHA256", "HMACSHA512")
+# Numbers of a rule that the schema leaves open.
+_RANGES = (
+    ("redirect.redirectCode", 300, 399),
+    ("directResponse.status", 200, 599),
+    ("retries.attempts", 0, 2**31 - 1),
+    ("fault.abort.percentage.value", 0, 100),
+    ("fault.delay.percentage.value", 0, 100),
+    ("mirrorPercentage.value", 0, 100),
+)
 
 
 def _is_address(text: Any) -> bool:
@@ -68,91 +66,220 @@ def certificate(spec: Raw) -> Iterator[str]:
 
 
 def gateway(spec: Raw) -> Iterator[str]:
-    """Yield what Istio refuses of a Gateway that fits its schema."""
-    for index, server in enumerate(spec.get("servers") or ()):
-        place, tls = f"servers[{index}]", server.get("tls") or {}
-        yield from (
-            f"{place}.hosts has '{host}'; it must be a DNS name, '*' or NAMESPACE/NAME"
-            for host in server.get("hosts") or ()
-            if not _HOST.fullmatch(str(host))
-        )
-        mode = tls.get("mode")
-        if mode in ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL") and not any(tls.get(key) for key in _CERTIFICATES):
-            yield f"{place}.tls.mode is {mode}, and no certificate is named; give {place}.tls.credentialName"
-        least, most = (tls.get(f"{end}ProtocolVersion") for end in ("min", "max"))
-        if least in _VERSIONS and most in _VERSIONS and least > most:
-            yield f"{place}.tls.minProtocolVersion is {least} and maxProtocolVersion {most}; no version is left between them"
+    """Yield what Istio refuses of a Gateway that fits its schema, or leaves out."""
+    servers = spec.get("servers") or ()
+    if not servers:
+        yield "servers is missing or empty; a Gateway has one or more"
+    names, secure_hosts = Counter(), Counter()
+    for index, server in enumerate(servers):
+        port = server.get("port") or {}
+        names[port.get("name")] += 1
+        if str(port.get("protocol")).upper() in SECURE:
+            secure_hosts.update({(port.get("number"), server.get("bind"), host) for host in server.get("hosts") or ()})
+        yield from (f"servers[{index}]{problem}" for problem in (*_server_problems(server, port), *_tls_problems(server, port)))
+    yield from (f"servers has the port name '{name}' {many} times; each port has a name of its own" for name, many in _several(names))
+    yield from (f"servers has host '{host[2]}' {many} times on port {host[0]}; write it once" for host, many in _several(secure_hosts))
 
 
-def destination_rule(spec: Raw) -> Iterator[str]:
-    """Yield what Istio refuses of a DestinationRule that fits its schema."""
-    names = [subset.get("name") for subset in spec.get("subsets") or ()]
-    yield from (f"subsets has '{name}' twice" for name in dict.fromkeys(names) if names.count(name) > 1)
-    tls = (spec.get("trafficPolicy") or {}).get("tls") or {}
-    files = [key for key in ("clientCertificate", "privateKey", "caCertificates", "caCrl") if tls.get(key)]
-    if tls.get("mode") == "MUTUAL" and not tls.get("credentialName"):
-        yield from (f"trafficPolicy.tls.{key} is missing for mode MUTUAL; or give credentialName" for key in _PAIR if key not in files)
-    if tls.get("mode") in ("SIMPLE", "MUTUAL") and tls.get("credentialName") and files:
-        yield f"trafficPolicy.tls has credentialName and {' and '.join(files)}; remove one of them"
+def _several(counted: Mapping[Any, int]) -> Iterator[tuple[Any, int]]:
+    return ((name, many) for name, many in counted.items() if name and many > 1)
+
+
+def _server_problems(server: Raw, port: Raw) -> Iterator[str]:
+    bind, protocol, number = str(server.get("bind") or ""), str(port.get("protocol")), port.get("number")
+    if not server.get("hosts"):
+        yield ".hosts is empty; name the hosts, or '*' for all"
+    for host in server.get("hosts") or ():
+        bare = str(host).rpartition("/")[2]
+        if not _HOST.fullmatch(str(host)):
+            yield f".hosts has '{host}'; it must be a DNS name, '*' or NAMESPACE/NAME"
+        elif bare.rpartition(".")[2].isdecimal():
+            yield f".hosts has '{host}'; an address is not a host name, write '*' for requests to an address"
+        elif bare.endswith("."):
+            yield f".hosts has '{host}'; write '{str(host).rstrip('.')}', since clients leave out the dot at the end"
+    if protocol.upper() not in _PROTOCOLS:
+        yield f".port.protocol is '{protocol}'; allowed: {', '.join(_PROTOCOLS)}"
+    if isinstance(number, int) and not 1 <= number <= 65535 and not bind.startswith("unix://"):
+        yield f".port.number is {number}; it must be a number from 1 to 65535"
+    if bind and not bind.startswith("unix://") and not _is_address(bind):
+        yield f".bind is '{bind}'; it must be an IP address or unix://PATH"
+
+
+def _tls_problems(server: Raw, port: Raw) -> Iterator[str]:
+    tls, protocol = server.get("tls") or {}, str(port.get("protocol")).upper()
+    mode, given = tls.get("mode"), [key for key in _CERTIFICATES if tls.get(key)]
+    terminating = mode in ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
+    if protocol in SECURE and server.get("tls") is None:
+        yield f".port.protocol is {protocol}, and tls is missing; give tls.mode and tls.credentialName"
+    elif protocol in _PROTOCOLS and protocol not in SECURE and tls and (terminating or not protocol.startswith(("HTTP", "GRPC"))):
+        yield f".port.protocol is {protocol}, which has no TLS; write HTTPS, or remove tls"
+    elif terminating and not given:
+        yield f".tls.mode is {mode}, and no certificate is named; give tls.credentialName"
+    elif terminating and given == ["serverCertificate"] and not tls.get("privateKey"):
+        yield ".tls.serverCertificate is given without privateKey; give both, or credentialName"
+    elif given and (mode == "ISTIO_MUTUAL" or (not mode and protocol in SECURE)):
+        passes = "no mode, so that TLS passes; write mode: SIMPLE, or remove"
+        yield f".tls has {given[0]} and {'mode ISTIO_MUTUAL, which brings its own; remove' if mode else passes} {given[0]}"
+    yield from (
+        f".tls.{key} is '{name}'; Secrets are those of the namespace of the gateway pods, write the name alone"
+        for key in ("credentialName", "caCertCredentialName")
+        for name in [str(tls.get(key) or "")]
+        if "/" in name and "://" not in name
+    )
+    least, most = (tls.get(f"{end}ProtocolVersion") for end in ("min", "max"))
+    if least in _VERSIONS and most in _VERSIONS and least > most:
+        yield f".tls.minProtocolVersion is {least} and maxProtocolVersion {most}; no version is left between them"
+
+
+def overlaps(host: str, other: str) -> bool:
+    """Return whether Istio takes two hosts of a VirtualService for duplicates: one has the other's names, too."""
+    wide, narrow = sorted((host.lower(), other.lower()), key=len)
+    return wide == narrow or (wide.startswith("*") and narrow.endswith(wide[1:]))
 
 
 def virtual_service(spec: Raw) -> Iterator[str]:
     """Yield what Istio refuses of a VirtualService that fits its schema."""
-    yield from (f"hosts has '{host}'; it must be a name, '*' or an address" for host in spec.get("hosts") or () if re.search(r"\s|/", host))
+    hosts, gateways = [str(host) for host in spec.get("hosts") or ()], spec.get("gateways") or ()
+    yield from (f"hosts has '{host}'; it must be a name, '*' or an address" for host in hosts if _wrong_host(host))
+    yield from (
+        f"hosts has '{host}' and '{other}', which have names in common; remove one of them"
+        for index, host in enumerate(hosts)
+        for other in hosts[index + 1 :]
+        if overlaps(host, other)
+    )
+    if "*" in hosts and (not gateways or "mesh" in gateways):
+        yield "hosts has '*', and its routes are for the mesh too; give gateways without mesh, or name the hosts"
+    if gateways and not hosts:
+        yield "hosts is missing or empty; only a delegate has none, and it has no gateways"
+    if not any(spec.get(key) for key in ("http", "tls", "tcp")):
+        yield "it has no routes; one of http, tls, tcp must be given"
+    yield from (f"{key} is '{host}'; {_SERVICE}" for key, host in _targets(spec) if _wrong_host(host))
+    if "*" in (spec.get("exportTo") or ()) and len(spec["exportTo"]) > 1:
+        yield "exportTo has '*' beside others; write '*' alone"
     for index, route in enumerate(spec.get("http") or ()):
-        yield from (f"http[{index}]{' ' if problem.startswith('has ') else '.'}{problem}" for problem in http_route(route))
+        yield from (f"http[{index}]{problem}" for problem in _http_problems(route))
+    for index, route in enumerate(spec.get("tls") or ()):
+        if not route.get("route"):
+            yield f"tls[{index}].route is missing; name a destination"
+        for name in (name for match in route.get("match") or () for name in match.get("sniHosts") or ()):
+            if not any(name == host or (host.startswith("*") and name.endswith(host[1:])) for host in hosts):
+                yield f"tls[{index}].match has the SNI host '{name}', which hosts does not have; add it there"
 
 
-def http_route(route: Raw) -> Iterator[str]:
-    """Yield what Istio refuses of a rule that fits its schema."""
-    yield from _answers(route)
-    for part, keys in _ALTERNATIVES.items():
-        chosen = [key for key in keys if (route.get(part) or {}).get(key)]
-        if len(chosen) > 1:
-            yield f"{part} has {' and '.join(chosen)}; only one of them is allowed"
-    for part, keys in _NEEDED.items():
-        if route.get(part) is not None and not set(route[part]) & set(keys):
-            yield f"{part} changes nothing; give it one of {', '.join(keys)}"
-    retries = route.get("retries") or {}
-    if retries.get("attempts") == 0 and len(retries) > 1:
-        yield "retries.attempts is 0, so that nothing is tried again; remove the rest of retries"
-    yield from _numbers(route)
-    yield from _empty_conditions(route.get("match") or ())
+def _wrong_host(host: Any) -> bool:
+    return bool(re.search(r"\s|/|.\*", str(host)) or (":" in str(host) and not _is_address(host)))
 
 
-def _answers(route: Raw) -> Iterator[str]:
-    """Yield who cannot answer a request beside others."""
-    given = [key for key in _ANSWERS if route.get(key)]
+def _targets(spec: Raw) -> Iterator[tuple[str, str]]:
+    """Yield the host of each destination, and where it is."""
+    for kind in ("http", "tls", "tcp"):
+        for index, route in enumerate(spec.get(kind) or ()):
+            for number, target in enumerate(route.get("route") or ()):
+                yield f"{kind}[{index}].route[{number}].destination.host", ((target or {}).get("destination") or {}).get("host") or ""
+
+
+def _http_problems(route: Raw) -> Iterator[str]:
+    given = [key for key in _ANSWERS if route.get(key) or (key != "route" and route.get(key) is not None)]
     if len(given) > 1:
-        yield f"has {' and '.join(given)}; only one of {', '.join(_ANSWERS)} is allowed"
-    for answer in ("redirect", "directResponse"):
-        beside = [key for key in ("fault", "rewrite") if answer in given and route.get(key)]
-        yield from (f"has {answer} and {key}; only one of them is allowed" for key in beside)
-    shares = route.get("route") or ()
-    if len(shares) > 1 and not any(entry.get("weight") for entry in shares):
-        yield f"route has {len(shares)} entries, none of which has a weight above 0"
-
-
-def _numbers(route: Raw) -> Iterator[str]:
-    """Yield which parts of a rule have a value that is not among the allowed ones."""
-    for path, allowed in _VALUES.items():
+        yield f" has {' and '.join(given)}; only one of {', '.join(_ANSWERS)} is allowed"
+    elif not given:
+        yield f" does nothing with its requests; one of {', '.join(_ANSWERS)} must be given"
+    weights = [target.get("weight") or 0 for target in route.get("route") or ()]
+    if min(weights, default=0) < 0 or (len(weights) > 1 and not any(weights)):
+        yield f".route has the weights {', '.join(map(str, weights))}; none may be negative, and one must be more than 0"
+    redirect, rewrite = route.get("redirect"), route.get("rewrite") or {}
+    if redirect is not None and not any(redirect.get(key) for key in ("uri", "authority", "scheme", "port", "derivePort")):
+        yield ".redirect leads to the same place; give uri, authority, scheme or port"
+    if rewrite.get("uri") and rewrite.get("uriRegexRewrite"):
+        yield ".rewrite has uri and uriRegexRewrite; only one of them is allowed"
+    for path, least, most in _RANGES:
         value: Any = route
         for key in path.split("."):
-            value = (value or {}).get(key)
-        if value is None or value in allowed:
-            continue
-        if isinstance(allowed, tuple):
-            yield f"{path} is {value}; allowed: {', '.join(map(str, allowed))}"
-        elif not allowed.start <= value <= allowed[-1]:
-            yield f"{path} is {value}; it must be from {allowed.start} to {allowed[-1]}"
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, (int, float)) and value and not least <= value <= most:
+            yield f".{path} is {value}; it must be from {least} to {most}"
 
 
-def _empty_conditions(matches: Sequence[Raw]) -> Iterator[str]:
-    """Yield the conditions on a text that compare it with nothing."""
-    for match in matches:
-        texts = [(key, match.get(key)) for key in ("method", "scheme", "authority")]
-        texts += [
-            (f"{key}.{name}", text) for key in ("headers", "withoutHeaders", "queryParams") for name, text in (match.get(key) or {}).items()
-        ]
-        for place, text in texts:
-            yield from (f"match.{place} has an empty {kind}" for kind in ("prefix", "regex") if (text or {}).get(kind) == "")
+def destination_rule(spec: Raw) -> Iterator[str]:
+    """Yield what Istio refuses of a DestinationRule that fits its schema."""
+    if _wrong_host(spec.get("host") or ""):
+        yield f"host is '{spec['host']}'; {_SERVICE}"
+    names = Counter(subset.get("name") for subset in spec.get("subsets") or ())
+    yield from (f"subsets has the name '{name}' {many} times; each subset has a name of its own" for name, many in _several(names))
+    for place, policy in (("", spec), *((f"subsets[{index}].", subset) for index, subset in enumerate(spec.get("subsets") or ()))):
+        tls = (policy.get("trafficPolicy") or {}).get("tls") or {}
+        if tls.get("mode") == "MUTUAL" and not (tls.get("credentialName") or (tls.get("clientCertificate") and tls.get("privateKey"))):
+            yield f"{place}trafficPolicy.tls.mode is MUTUAL, and no client certificate is named; give credentialName, or files"
+        files = [key for key in ("clientCertificate", "privateKey", "caCertificates", "caCrl") if tls.get(key)]
+        if tls.get("mode") in ("SIMPLE", "MUTUAL") and tls.get("credentialName") and files:
+            yield f"{place}trafficPolicy.tls has credentialName and {' and '.join(files)}; remove one of them"
+
+
+def solver(spec: Raw) -> Iterator[str]:
+    """Yield what cert-manager refuses of a solver that fits its schema."""
+    kinds = [key for key in ("http01", "dns01") if key in spec]
+    if len(kinds) > 1:
+        yield " has http01 and dns01; cert-manager takes one of them in a solver, make two solvers of it"
+    http01, dns01 = (spec.get(key) or {} for key in ("http01", "dns01"))
+    if not isinstance(http01, Mapping) or not isinstance(dns01, Mapping):
+        return
+    ways = [key for key in ("ingress", "gatewayHTTPRoute") if http01.get(key) is not None]
+    if len(ways) > 1:
+        yield ".http01 has ingress and gatewayHTTPRoute; only one of them is allowed"
+    ingress = http01.get("ingress") or {}
+    named = [key for key in ("ingressClassName", "class", "name") if ingress.get(key)]
+    if len(named) > 1:
+        yield f".http01.ingress has {' and '.join(named)}; only one of them is allowed"
+    if ingress.get("serviceType") not in (None, "", "ClusterIP", "NodePort"):
+        yield f".http01.ingress.serviceType is '{ingress['serviceType']}'; allowed: ClusterIP, NodePort"
+    if "dns01" in spec:
+        known = sorted(set(schema_of("ClusterIssuer.acme.solvers.dns01")["properties"]) - {"cnameStrategy"})
+        providers = [key for key in dns01 if key != "cnameStrategy" and dns01[key] is not None]
+        if len(providers) != 1:
+            has = " and ".join(providers) or "no provider"
+            yield f".dns01 has {has}; it takes one of {', '.join(known)}"
+        for provider, needed in _PROVIDERS:
+            fields = dns01.get(provider)
+            if isinstance(fields, Mapping):
+                yield from (f".dns01.{provider} {problem}" for problem in needed(fields))
+
+
+def _cloudflare(fields: Raw) -> Iterator[str]:
+    given = [key for key in ("apiTokenSecretRef", "apiKeySecretRef") if fields.get(key)]
+    if len(given) != 1:
+        yield f"has {' and '.join(given) or 'no token'}; give apiTokenSecretRef, or apiKeySecretRef with email"
+    elif given == ["apiKeySecretRef"] and not fields.get("email"):
+        yield "has apiKeySecretRef without email; give it, or an API token in apiTokenSecretRef"
+
+
+def _rfc2136(fields: Raw) -> Iterator[str]:
+    if not fields.get("nameserver"):
+        yield "has no nameserver; give its address, such as 192.0.2.53:53"
+    if str(fields.get("tsigAlgorithm") or _TSIG[0]).upper() not in _TSIG:
+        yield f"has the tsigAlgorithm '{fields['tsigAlgorithm']}'; allowed: {', '.join(_TSIG)}"
+    if bool(fields.get("tsigKeyName")) != bool((fields.get("tsigSecretSecretRef") or {}).get("name")):
+        yield "has one of tsigKeyName and tsigSecretSecretRef; give both, or none"
+
+
+def _azure(fields: Raw) -> Iterator[str]:
+    login = [key for key in ("clientID", "clientSecretSecretRef", "tenantID") if fields.get(key)]
+    if 0 < len(login) < 3 or (login and fields.get("managedIdentity")):
+        yield f"has {', '.join(login)}; give all of clientID, clientSecretSecretRef, tenantID, or managedIdentity alone"
+    yield from (f"has no {key}; it is needed" for key in ("subscriptionID", "resourceGroupName") if not fields.get(key))
+
+
+_PROVIDERS: tuple[tuple[str, Callable[[Raw], Iterator[str]]], ...] = (
+    ("cloudflare", _cloudflare),
+    ("rfc2136", _rfc2136),
+    ("azureDNS", _azure),
+)
+
+
+def issuer(spec: Raw) -> Iterator[str]:
+    """Yield what cert-manager refuses of an issuer that fits its schema."""
+    given = [key for key in ("acme", "ca", "selfSigned", "vault", "venafi") if spec.get(key) is not None]
+    if len(given) > 1:
+        yield f" has {' and '.join(given)}; an issuer is one of them"
+    solvers = (spec.get("acme") or {}).get("solvers") if isinstance(spec.get("acme"), Mapping) else ()
+    for index, each in enumerate(solvers if isinstance(solvers, (list, tuple)) else ()):
+        yield from (f".acme.solvers[{index}]{problem}" for problem in solver(each) if isinstance(each, Mapping))

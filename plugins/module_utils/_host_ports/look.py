@@ -16,7 +16,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.host imp
 
 Result = dict[str, Any]
 
-_VERIFY = {"auto": "auto", "true": "always", "yes": "always", "false": "never", "no": "never"}
+_VERIFY = {"auto": "auto", **dict.fromkeys(("true", "yes", "on", "1"), "always"), **dict.fromkeys(("false", "no", "off", "0"), "never")}
 
 
 def verify_of(value: str, prefix: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -122,9 +123,12 @@ def networks(values: Iterable[Any], name: str) -> tuple[str, ...]:
         HostPortsError: an entry is neither an address nor a network.
     """
     found: dict[int, list[Any]] = {4: [], 6: []}
-    for value in values:
+    # A text may hold several, as a survey sends them.
+    parts = (part for value in values for part in (isinstance(value, str) and re.split(r"[,\s]+", value.strip(", \n\t"))) or [value])
+    for value in parts:
         try:
-            network = ipaddress.ip_network(str(value).strip(), strict=False)
+            # No rule takes the zone of a link-local address.
+            network = ipaddress.ip_network(str(value).replace("%", "/"), strict=False)
         except ValueError:
             raise HostPortsError(
                 f"{name} contains {value!r}; allowed are addresses and networks such as 192.0.2.0/24 or 2001:db8::/32"
@@ -151,6 +155,10 @@ def _target_key(raw: Mapping[str, Any], where: str) -> str:
 
 
 def _entry(raw: Mapping[str, Any], where: str) -> HostPort:
+    known = OPTIONS["ports"]["options"]
+    unknown = [str(key) for key in raw if key not in known]
+    if unknown:
+        raise HostPortsError(f"{where} has the key {', '.join(map(repr, unknown))}; allowed are {', '.join(known)} (TCP is all there is)")
     port = port_number(raw.get("port"), f"{where}.port")
     key = _target_key(raw, where)
     target = port_number(raw[key], f"{where}.{key}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import redirects
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.nat_rule import Conditions, Own, Rule, Table
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.nat_rule import Conditions, Own, Rule, Table, of_clients
 
 _REWRITES = ("DNAT", "REDIRECT", "NETMAP")
 #: Matches whose conditions are all read below.
@@ -88,7 +88,8 @@ _CONDITIONS: dict[str, Callable[[Conditions, str, bool], None]] = {
     **dict.fromkeys(
         ("--ctstate", "--state"), lambda conditions, value, negated: conditions.add("NEW" in value.split(","), negated=negated)
     ),
-    **dict.fromkeys(("-s", "--sport", "--sports", "--src-range", "--src-type"), lambda conditions, _value, _negated: conditions.unknown()),
+    **dict.fromkeys(("--sport", "--sports"), lambda conditions, value, negated: conditions.add(*of_clients(_ports(value)), negated)),
+    **dict.fromkeys(("-s", "--src-range", "--src-type"), lambda conditions, _value, _negated: conditions.unknown()),
     "-m": lambda conditions, value, _negated: None if value in _KNOWN_MATCHES else conditions.unknown(),
 }
 

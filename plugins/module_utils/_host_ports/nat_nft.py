@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import rules
-from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.nat_rule import Conditions, Own, Rule, Table
+from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.nat_rule import Conditions, Own, Rule, Table, of_clients
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.text import value_text
 
 _KUBE_PROXY, _CNI_PORTMAP = "kube-proxy", "cni_hostport"
@@ -21,6 +21,8 @@ _KUBE_PROXY, _CNI_PORTMAP = "kube-proxy", "cni_hostport"
 _KINDS = {
     "tcp dport": "port",
     "th dport": "port",
+    "tcp sport": "source",
+    "th sport": "source",
     "ip daddr": "address",
     "ip6 daddr": "address",
     "ip protocol": "protocol",
@@ -90,6 +92,8 @@ class _Ruleset:
         fits, always = True, False
         if kind == "address":
             fits, always = bool(self._within(member)[1]), False
+        elif kind == "source" and isinstance(low, int):
+            fits, always = of_clients([(low, high)])
         elif kind == "input":
             fits = member != "lo"
         elif kind in _OUR_VALUE:
@@ -105,7 +109,7 @@ class _Ruleset:
     def add_match(self, match: Mapping[str, Any], place: tuple[str, str], conditions: Conditions) -> None:
         """Add the condition of a match."""
         left, operator, members = match["left"], match["op"], self.members(match["right"], place)
-        if operator in _COMPARISONS and _kind(left) == "port" and isinstance(match["right"], int):
+        if operator in _COMPARISONS and _kind(left) in ("port", "source") and isinstance(match["right"], int):
             low, high = _COMPARISONS[operator]
             bounds = [low, match["right"] + high] if operator.startswith("<") else [match["right"] + low, high]
             members, operator = [{"range": bounds}], "=="

@@ -46,6 +46,15 @@ class Table:
     hooks: dict[str, bool]
 
 
+def of_clients(ranges: Iterable[tuple[int, int]]) -> tuple[bool, bool]:
+    """Return whether clients connect from source ports in these ranges, and whether all do.
+
+    They choose a port above 1023 anew each time, so a single one stands for no client.
+    """
+    pairs = list(ranges)
+    return any(last > max(first, 1023) for first, last in pairs), any(first <= 1024 and last == 65535 for first, last in pairs)
+
+
 class Own:
     """The ports that are asked for, and the addresses of this host."""
 

@@ -28,13 +28,15 @@ _TRUSTED = "trusted"
 def addresses(sources: Iterable[str]) -> list[str]:
     """Return the addresses and networks that some sources stand for; a name that has no address is left out."""
     found: dict[str, None] = {}
-    for source in sources:
+    # No rule takes the zone of a link-local address.
+    for source in (given.partition("%")[0] for given in sources):
         try:
             found[str(ipaddress.ip_network(source, strict=False) if "/" in source else ipaddress.ip_address(source))] = None
         except ValueError:
             try:
-                found.update(dict.fromkeys(str(entry[4][0]) for entry in socket.getaddrinfo(source, None, type=socket.SOCK_STREAM)))
-            except OSError:
+                answers = socket.getaddrinfo(source, None, type=socket.SOCK_STREAM)
+                found.update(dict.fromkeys(str(answer[4][0]).partition("%")[0] for answer in answers))
+            except (OSError, UnicodeError):
                 continue
     return [address for address in found if not ipaddress.ip_network(address).is_loopback]
 

@@ -137,7 +137,7 @@ class Placer:
         if self._sums is None:
             source = self._source(self.arch.sums)
             with self._open(source) as stream:
-                self._sums = fetch.read_sums(stream, source)
+                self._sums = fetch.read_text(stream, source)
         digest = digests.checksum_of(self._sums, name)
         if digest is None:
             raise release.ReleaseError(

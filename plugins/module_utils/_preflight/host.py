@@ -28,6 +28,15 @@ def os_release(root: Path) -> dict[str, str]:
     }
 
 
+def identity(root: Path) -> str:
+    """Return what two inventory names of one machine have in common, and two machines or containers have not; empty if unknown."""
+    boot = read(root / "proc/sys/kernel/random/boot_id").strip()
+    try:
+        return f"{boot}/{os.stat(root / 'proc/self/ns/net').st_ino}" if boot else ""
+    except OSError:
+        return ""
+
+
 def cgroups(root: Path) -> dict[str, Any]:
     """Return the version of the control groups that the kubelet will find, and which resources can be controlled."""
     unified = read(root / "sys/fs/cgroup/cgroup.controllers").split()

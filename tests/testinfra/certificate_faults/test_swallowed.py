@@ -17,6 +17,7 @@ LATE = {"name": "late", "hosts": ["late.example.com"], "issuer": "lab", "routes"
 CHALLENGE = "/.well-known/acme-challenge/token"
 PARTS = ("--tags", "preflight,cert_manager,certificate")
 ELSEWHERE = {"from": [{"source": {"ipBlocks": ["192.0.2.0/24"]}}]}
+CHALLENGES = {"to": [{"operation": {"paths": ["/.well-known/*"]}}]}
 
 
 def redirect(hosts):
@@ -33,13 +34,17 @@ def gateway(name, hosts):
     }
 
 
-def policy(name):
+def policy(name, namespace, action, rule):
     return {
         "apiVersion": "security.istio.io/v1",
         "kind": "AuthorizationPolicy",
-        "metadata": {"name": name, "namespace": "istio-ingress"},
-        "spec": {"selector": {"matchLabels": {"istio": "ingress"}}, "action": "ALLOW", "rules": [ELSEWHERE]},
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"selector": {"matchLabels": {"istio": "ingress"}}, "action": action, "rules": [rule]},
     }
+
+
+OFFICE = policy("office-only", "istio-ingress", "ALLOW", ELSEWHERE)
+HIDDEN = policy("no-well-known", "istio-system", "DENY", CHALLENGES)
 
 
 def status(address):
@@ -73,11 +78,14 @@ def standing(cluster, manifest, answer):
     ("answer", "manifest", "words"),
     [
         ("301", gateway("older", ["late.example.com"]), ["Gateway certificate-faults/older", "httpsRedirect"]),
-        ("403", policy("office-only"), ["AuthorizationPolicy istio-ingress/office-only"]),
+        ("403", OFFICE, ["AuthorizationPolicy istio-ingress/office-only"]),
+        ("403", HIDDEN, ["AuthorizationPolicy istio-system/no-well-known"]),
     ],
-    ids=["gateway", "policy"],
+    ids=["gateway", "allow", "deny"],
 )
 def test_the_object_is_named_and_nothing_is_ordered(cluster, site, answer, manifest, words):
+    # A certificate that is there needs no challenge.
+    cluster.kubectl("delete", "certificate,secret", "late", "--ignore-not-found", namespace="istio-ingress")
     with standing(cluster, manifest, answer):
         result = runs.run({"edge_sites": [site, LATE]}, *PARTS)
     assert result.status != 0
@@ -86,3 +94,19 @@ def test_the_object_is_named_and_nothing_is_ordered(cluster, site, answer, manif
     first = failure.message.splitlines()[0]
     assert all(word in first for word in ["late.example.com", answer, *words]), failure.message
     assert "late" not in cluster.kubectl("get", "certificates", "--output", "name", namespace="istio-ingress")
+
+
+@pytest.mark.parametrize(("manifest", "name"), [(OFFICE, "istio-ingress/office-only"), (HIDDEN, "istio-system/no-well-known")])
+def test_a_renewal_is_not_asked_for(cluster, site, manifest, name):
+    def orders():
+        return cluster.kubectl("get", "certificaterequests", "--output", "name", namespace="istio-ingress")
+
+    before = orders()
+    with standing(cluster, manifest, "403"):
+        result = runs.run({"renewal_names": [site["name"]]}, playbook=runs.ROOT / "playbooks/renew.yml")
+    assert result.status != 0
+    (failure,) = result.failures
+    assert all(word in failure.message.splitlines()[0] for word in [site["hosts"][0], "403", f"AuthorizationPolicy {name}"]), (
+        failure.message
+    )
+    assert orders() == before

@@ -118,6 +118,33 @@ def test_the_preflight_asks_for_every_plain_variable():
     assert load(ROOT / "roles/preflight/vars/main.yml")["_preflight_plain_names"] == sorted(RULES)
 
 
+@pytest.mark.parametrize("value", ["/run/k3s", "/var/run/k3s/data", "/dev/shm/k3s"])
+def test_data_must_outlive_a_boot(value):
+    assert plain_findings({"k3s_data_dir": value}) == [f"k3s_data_dir is {value!r}, which a boot empties; it must be a folder of its own"]
+
+
+@pytest.mark.parametrize("sources", [5, {"a": 1}, True])
+def test_sources_that_cannot_be_read_are_not_every_client(sources):
+    (said,) = plain_findings({"host_ports_ports": [{"port": 80, "node_port": 30080, "sources": sources}]})
+    assert said.startswith("host_ports_ports[0].sources contains ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("k3s_server_url", "http://lb.example.com:6443"),
+        ("k3s_server_url", "https://lb.example.com:6443/v1"),
+        ("k3s_server_url", "https://lb.example.com:6443?a=b"),
+        ("k3s_release_url", "ftp://mirror.example.com/k3s"),
+        ("api_client_helm_url", "oci://mirror.example.com/helm"),
+        ("istio_chart_repository", "git://example.com/charts"),
+    ],
+)
+def test_an_address_has_a_scheme_that_its_reader_knows(variable, value):
+    (said,) = plain_findings({variable: value})
+    assert said.startswith(f"{variable} is {value!r}; it must be an address with its scheme")
+
+
 @pytest.mark.parametrize("value", ["/", "//", "/var/lib/", "/usr/../etc", "/home/alice"])
 def test_k3s_has_a_data_folder_of_its_own(value):
     assert plain_findings({"k3s_data_dir": value})[0].startswith(f"k3s_data_dir is '{value}', but /")
@@ -143,6 +170,14 @@ def test_k3s_has_a_data_folder_of_its_own(value):
         {"istio_connection_settings": "{profile: SIDECAR}", "istio_ingress_policy": "no", "host_ports_filtered_elsewhere": "yes"},
         {"istio_ingress_gateway": "{name: istio-ingress, replicas: 2}", "preflight_serves_ipv6": "no", "preflight_max_clock_skew": "2.5"},
         {"api_client_helm_version": "v3.22.0-rc.1", "k3s_firewall_sources": "", "renewal_names": "app, api", "k3s_wait": "yes"},
+        {"host_ports_verify": "on", "host_ports_pod_ports": "80, 8443", "host_ports_verify_addresses": ["::1", "edge1.example.com"]},
+        {
+            "k3s_firewall_sources": ["10.0.0.0/8", "edge1", "fe80::1%eth0"],
+            "host_ports_firewalld_zones": "public,dmz_1",
+            "host_ports_packages": [],
+        },
+        {"k3s_server_url": "https://lb.example.com", "api_client_helm_url": "https://user:word@mirror.example.com:8443/helm/"},
+        {"host_ports_ports": "[{port: 80, node_port: 30080, sources: '10.0.0.0/8 192.0.2.1'}]"},
         {"istio_chart_repository": "oci://registry.example.com/charts", "api_client_helm_url": "file:///srv/mirror/helm"},
     ],
 )

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import http.server
+import json
 import os
 import sys
 import threading
@@ -83,6 +87,7 @@ class Arguments(threading.Thread):
         self.found = set()
         self.samples = 0
         self.ended = threading.Event()
+        Arguments.running = self
 
     def run(self):
         while not self.ended.wait(0.02):
@@ -153,10 +158,33 @@ def test_no_canary_leaves_a_check_of_k3s(watched, kind):
     assert "********" in str(result["diff"]), "the files are there, their values hidden"
 
 
-def test_no_canary_leaves_helm(watched, tmp_path):
+@pytest.fixture
+def apply(watched, tmp_path):
+    """A function that lets role common apply Helm releases."""
+    (tmp_path / "kubeconfig").write_text("{apiVersion: v1, kind: Config}", encoding="utf-8")
+
+    def apply(given):
+        pending = [
+            {"name": release["name"], "action": "install", "differences": ["is missing"]} for release in given["_edge_helm_releases"]
+        ]
+        apply.variables = {
+            **given,
+            "_edge_helm_found": {"pending": pending, "broken": [], "missing_namespaces": []},
+            "_edge_helm_labels": {},
+            "_edge_api_probe": {"available": True},
+            "edge_helm": str(watched.tools / "helm"),
+            "edge_kubeconfig": str(tmp_path / "kubeconfig"),
+        }
+        role = {"name": "baremesh.edge.common", "tasks_from": "helm_apply"}
+        apply.tasks = {"tasks": [{"name": "Apply", "ansible.builtin.include_role": role}]}
+        return watched(apply.tasks, **apply.variables)
+
+    return apply
+
+
+def test_no_canary_leaves_helm(watched, apply, tmp_path):
     """Values of charts are given to Helm by a file, and what it answers is quoted without its secrets."""
     (tmp_path / "istiod-1.31.1.tgz").write_bytes(b"")
-    (tmp_path / "kubeconfig").write_text("{apiVersion: v1, kind: Config}", encoding="utf-8")
     release = {
         "name": "istiod",
         "namespace": "istio-system",
@@ -166,17 +194,127 @@ def test_no_canary_leaves_helm(watched, tmp_path):
     }
     given = {
         "_edge_helm_charts": {"repository": "", "dir": str(tmp_path), "sha256": {}, "pin": "istio_chart_sha256"},
-        "_edge_helm_found": {"pending": [release], "broken": [], "missing_namespaces": []},
-        "_edge_helm_labels": {},
         "_edge_helm_releases": [release],
-        "edge_api_available": True,
         "edge_environment": {},
-        "edge_helm": str(watched.tools / "helm"),
-        "edge_kubeconfig": str(tmp_path / "kubeconfig"),
     }
-    role = {"name": "baremesh.edge.common", "tasks_from": "helm_apply"}
-    run = watched({"tasks": [{"name": "Apply", "ansible.builtin.include_role": role}]}, **given)
+    run = apply(given)
     assert run.status != 0
     said = run.result("Stop where Helm has failed")["msg"]
     assert 'looks like "https://********@charts.example.com" is not a valid chart repository' in said.replace("\\", "")
     assert C not in watched.helm.read_text(encoding="utf-8")
+
+
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """A proxy and, behind it, a chart repository; each has a password. It answers when the arguments of all processes were read again."""
+
+    def do_GET(self):
+        known = [self.headers.get(name) for name in ("Proxy-Authorization", "Authorization")]
+        self.server.asked.append((self.path, *(base64.b64decode((each or "").rpartition(" ")[2]).decode() for each in known)))
+        before = Arguments.running.samples
+        while Arguments.running.samples < before + 3 and not Arguments.running.ended.wait(0.01):
+            pass
+        index = {"entries": {"istiod": [{"version": "1.31.1", "urls": ["istiod-1.31.1.tgz"]}]}}
+        body = json.dumps(index).encode() if self.path.endswith("index.yaml") else b"istiod"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def proxy():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    server.asked = []
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_no_canary_leaves_a_fetch_of_charts(watched, apply, proxy):
+    """The passwords of the repository and of the proxy reach these two and no one else, Helm included."""
+    release = {"name": "istiod", "namespace": "istio-system", "chart": "istiod", "chart_version": "1.31.1", "values": {}}
+    run = apply(
+        {
+            "_edge_helm_charts": {
+                "repository": f"http://me:{C}-charts@charts.example.com/istio",
+                "dir": "",
+                "sha256": {"istiod": hashlib.sha256(b"istiod").hexdigest()},
+                "pin": "istio_chart_sha256",
+            },
+            "_edge_helm_releases": [release],
+            "edge_environment": {"HTTP_PROXY": f"http://you:{C}-proxy@127.0.0.1:{proxy.server_port}"},
+        }
+    )
+    assert proxy.asked == [
+        (f"http://charts.example.com/istio/{name}", f"you:{C}-proxy", f"me:{C}-charts") for name in ("index.yaml", "istiod-1.31.1.tgz")
+    ]
+    helm = watched.helm.read_text(encoding="utf-8")
+    assert "istiod-1.31.1.tgz" in helm, "Helm was not asked to install the chart"
+    assert C not in helm
+    assert "\nNO_PROXY=localhost,127.0.0.1," in helm, "the API is reached without a proxy"
+    folder = Path(run.result("Create a folder for the charts")["path"])
+    assert not folder.exists()
+
+
+def test_a_run_says_which_release_helm_installs(apply, play, tmp_path):
+    """Each by a task of its own: in a loop with C(no_log) Ansible shows no label."""
+    release = {"namespace": "istio-system", "chart": "istiod", "chart_version": "1.31.1", "values": SECRETS["istio_istiod_values"]}
+    given = {
+        "_edge_helm_charts": {"repository": "", "dir": str(tmp_path), "sha256": {}, "pin": "istio_chart_sha256"},
+        "_edge_helm_releases": [{"name": name, **release} for name in ("istiod", "istiod-canary")],
+        "edge_environment": {},
+    }
+    (tmp_path / "istiod-1.31.1.tgz").write_bytes(b"")
+    assert "Install or upgrade the Helm release istiod" in str(apply(given).results())
+    groups = {"all": {"hosts": {"localhost": {**COMMON, **apply.variables}}}}
+    checked = play([{"hosts": "localhost", "gather_facts": False, **apply.tasks}], groups, "--check")
+    checked = checked.result("Show what Helm would install or upgrade")
+    assert [result["msg"] for result in checked["results"]] == [
+        "Would install istiod: is missing",
+        "Would install istiod-canary: is missing",
+    ]
+
+
+MANAGER = """#!/usr/bin/python
+import json, os, subprocess
+from ansible.module_utils.basic import AnsibleModule
+module = AnsibleModule({"name": {"type": "list"}, "state": {}, "update_cache": {"type": "bool"}})
+seen = {name: os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "GITHUB_TOKEN", "PYTHONPATH")}
+child = subprocess.check_output(["printenv", "HTTPS_PROXY"], text=True)
+with open(os.environ["CANARY_MANAGER"], "w") as file:
+    json.dump({"names": module.params["name"], "seen": seen, "child": child}, file)
+module.exit_json(changed=True)
+"""
+
+
+def test_no_canary_leaves_the_package_manager(watched, tmp_path, monkeypatch):
+    """It and what it starts get the proxy's password all the same."""
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "canary_manager.py").write_text(MANAGER, encoding="utf-8")
+    monkeypatch.setenv("ANSIBLE_LIBRARY", str(tmp_path / "library"))
+    monkeypatch.setenv("CANARY_MANAGER", str(tmp_path / "seen.json"))
+    probe = {"missing_libraries": ["yaml"], "helm_ready": True, "problems": [], "architecture": "amd64"}
+    facts = {"cacheable": True, "os_family": "Canary", "pkg_mgr": "ansible.legacy.canary_manager"}
+    run = watched(
+        {
+            "tasks": [
+                {"name": "Facts", "ansible.builtin.set_fact": facts},
+                {"name": "Install", "ansible.builtin.include_role": {"name": "baremesh.edge.api_client", "tasks_from": "install"}},
+            ]
+        },
+        _edge_api_probe=probe,
+        api_client_packages={"Canary": {"yaml": "python3-yaml"}},
+        **dict.fromkeys(ADDRESSES, ""),
+    )
+    assert run.messages == []
+    found = json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))
+    assert found["names"] == ["python3-yaml"]
+    assert found["seen"] == {**PROXY, "https_proxy": PROXY["HTTPS_PROXY"], "PYTHONPATH": None}
+    assert found["child"].strip() == PROXY["HTTPS_PROXY"]
+    assert not Path(run.result("Create a folder for the environment")["path"]).exists()

@@ -124,3 +124,22 @@ def test_another_strategy_of_the_controller_does_not_matter(play, monkeypatch):
     assert run.messages == [f"The inventory has no group k3s_cluster and server; {NEEDED}groups that are there: master, node."]
     run = play("status.yml", ALONE, "--check", edge_kubeconfig="/nonexistent")
     assert run.status == 0, run.output
+
+
+@pytest.mark.parametrize(
+    ("config", "networks"),
+    [
+        ({"cluster-cidr": "10.52.0.0/16, fd52::/56"}, ["10.52.0.0/16", "fd52::/56", "10.43.0.0/16"]),
+        ("{cluster-cidr: [10.52.0.0/16], service-cidr: 10.53.0.0/16}", ["10.52.0.0/16", "10.53.0.0/16"]),
+        ({}, ["10.42.0.0/16", "10.43.0.0/16"]),
+    ],
+)
+def test_networks_follow_the_configuration_of_servers(play, config, networks):
+    """Agents too open their firewalls for these, and for no others."""
+    groups = {
+        "server": {"hosts": {"edge1": {}}, "vars": {"k3s_server_config": config}},
+        "agent": {"hosts": {"edge2": {"ansible_connection": "local"}}},
+    }
+    show = {"name": "Show", "ansible.builtin.debug": {"msg": "{{ _edge_cluster_networks }}"}}
+    content = [{"hosts": "agent", "gather_facts": False, "roles": ["baremesh.edge.common"], "tasks": [show]}]
+    assert play(content, groups, edge_server_hosts=["edge1"]).result("Show")["msg"] == networks

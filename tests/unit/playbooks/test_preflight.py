@@ -39,6 +39,20 @@ def test_a_host_that_cannot_be_reached_is_a_finding_among_others(play):
     assert third.startswith("edge2: cannot be reached (")
 
 
+def test_servers_and_agents_may_have_variables_of_their_own(play):
+    agents = {"hosts": {"edge2": NOWHERE}, "vars": {"k3s_agent_config": {"node-label": "edge"}}}
+    later = {"k3s_registries": "{{ edge_environment }}", "host_ports_verify": "{{ edge_reset_k3s }}"}
+    servers = {"hosts": {"edge1": {**NOWHERE, **later}}, "vars": {"k3s_server_config": '{"selinux": "yes"}'}}
+    groups = {"k3s_cluster": {"children": {"agent": agents, "server": servers}}}
+    run = play("preflight.yml", groups, preflight_skip=f"{OF_THE_MACHINE}, dns, acme")
+    assert run.status != 0
+    said = [line for line in run.messages[-1].splitlines()[1:] if "cannot be reached" not in line]
+    assert [line.partition("k3s_")[2] for line in said] == [
+        "server_config has 'yes' under 'selinux': it must be true or false.",
+        "agent_config has 'edge' under 'node-label': it must be a label such as key=value.",
+    ]
+
+
 @pytest.mark.parametrize("given", [{}, {"ansible_become_password": "wrong"}])
 def test_a_password_that_sudo_does_not_take_is_a_finding_among_others(play, tmp_path, monkeypatch, given):
     sudo = tmp_path / "sudo"
@@ -91,6 +105,35 @@ def test_an_api_host_that_cannot_be_reached_is_a_finding(play):
     assert run.status != 0
     assert "db1: cannot look at DNS and ACME servers (" in run.messages[0]
     assert run.messages[0].startswith("1 finding(s)")
+
+
+@pytest.mark.parametrize("api_host", ["edge1", "localhost"])
+def test_acme_servers_are_asked_through_the_proxy(play, api_host):
+    """Also where the host that talks to the API is none of the hosts."""
+    asked = []
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_arguments):
+            pass
+
+        def do_CONNECT(self):
+            asked.append(self.path)
+            self.send_error(403)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        run = play(
+            "preflight.yml",
+            cluster(),
+            edge_api_host=api_host,
+            edge_environment={"HTTPS_PROXY": f"http://127.0.0.1:{proxy.server_address[1]}"},
+            edge_sites=[{**OWN, "issuer": "away"}],
+            cert_manager_issuers=[{"name": "away", "type": "acme", "server": "https://acme.example.com/dir", "email": "ops@example.com"}],
+            preflight_skip=f"{OF_THE_MACHINE}, dns, dry_run",
+        )
+        proxy.shutdown()
+    assert "acme.example.com:443" in asked
+    assert "the ACME server https://acme.example.com/dir of issuer away does not answer (" in run.messages[0]
 
 
 def test_a_limit_leaves_out_hosts(play):

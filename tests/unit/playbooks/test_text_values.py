@@ -139,6 +139,9 @@ def test_a_role_takes_all_of_its_variables_as_text(play, role):
     ("role", "variable", "value", "said"),
     [
         ("host_ports", "host_ports_ports", "80, 443", "host_ports_ports[0] is '80': it must be a dictionary."),
+        # Ranges, where no preflight came before the role.
+        ("certificate", "certificate_wait_timeout", "-5", "certificate_wait_timeout is '-5'; it must be a number from 1 to 86400"),
+        ("cert_manager", "cert_manager_wait_timeout", 0, "cert_manager_wait_timeout is '0'; it must be a number from 1 to 86400"),
         ("certificate", "certificate_private_key", "RSA", "certificate_private_key is 'RSA'; it must be a dictionary"),
         ("preflight", "istio_istiod_values", "many", "istio_istiod_values is 'many': it must be a dictionary, or text that is one in YAML"),
         ("preflight", "edge_environment", "http://me:secret@proxy", "edge_environment cannot be read (its value may hold passwords"),

@@ -29,7 +29,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio import config
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import causes as k3s_causes
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import existing, leftovers, unit
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import kubeconfig
-from ansible_collections.baremesh.edge.plugins.module_utils._net import proxy_protocol, tls
+from ansible_collections.baremesh.edge.plugins.module_utils._net import charts, proxy_protocol, tls
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa, runs
 from ansible_collections.baremesh.edge.plugins.module_utils._workload import helm_releases
 
@@ -314,6 +314,27 @@ def test_a_helm_release():
 def test_a_packed_helm_release():
     text = packed(RELEASE)["data"]["release"]
     fuzz(lambda data: helm_releases.decode({**SECRET, "data": {"release": data}}), changed_text([text]), ValueError)
+
+
+INDEX = """entries:
+  istiod:
+    - {version: 1.30.0, urls: [istiod-1.30.0.tgz]}
+    - version: 1.31.1
+      urls:
+        - https://charts.example.com/istiod-1.31.1.tgz
+      digest: "sha256:00"
+"""
+
+
+def found_chart(text):
+    repository = charts.Repository("https://me:x@charts.example.com/a?b=c", 1, None, False, "x")
+    repository._entries = charts.parse_index(text, "index.yaml")
+    return repository.find("istiod", "1.31.1")
+
+
+def test_an_index_of_charts():
+    assert found_chart(INDEX).url == "https://me:x@charts.example.com/istiod-1.31.1.tgz"
+    fuzz(found_chart, changed_text([INDEX]), ValueError)
 
 
 def test_pem():

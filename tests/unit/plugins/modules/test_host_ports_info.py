@@ -87,7 +87,7 @@ def test_all_findings_are_named_at_once(host):
     assert [part in result["msg"] for part in said] == [True, True, True]
 
 
-@pytest.mark.parametrize("word", [True, False, "auto", "yes", "No", "TRUE"])
+@pytest.mark.parametrize("word", [True, False, "auto", "yes", "No", "TRUE", "on", "Off", "1", 0])
 def test_words_of_a_survey_are_understood(host, word):
     assert run(host, verify=word)["failed"] is False
 

@@ -34,6 +34,7 @@ class Mirror:
     def __init__(self):
         self.files = {}
         self.fetched = []
+        self.options = []
         self.publish(VERSION, BINARY)
         self.files["https://example.com/more.tar"] = MORE
 
@@ -45,7 +46,8 @@ class Mirror:
             sums or f"{digest(IMAGES)}  k3s-airgap-images-amd64.tar.zst\n{digest(binary)}  k3s\n"
         ).encode()
 
-    def open(self, url, **_options):
+    def open(self, url, **options):
+        self.options.append(options)
         self.fetched.append(url.rsplit("/", 1)[1])
         if url not in self.files:
             raise urllib.error.HTTPError(url, 404, "Not Found", {}, None)
@@ -214,8 +216,8 @@ def test_a_broken_note_is_no_note(host):
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (errno.ENOSPC, "does not fit on the disk of {folder}: enlarge it, or remove from it what is not K3s's."),
-        (errno.EDQUOT, "does not fit on the disk of {folder}: enlarge it, or remove from it what is not K3s's."),
+        (errno.ENOSPC, "does not fit on the disk of {folder}: enlarge it, or remove from it what is not needed."),
+        (errno.EDQUOT, "does not fit on the disk of {folder}: enlarge it, or remove from it what is not needed."),
         (errno.ECONNRESET, "broke off: [Errno 104] Connection reset by peer; run again."),
     ],
 )
@@ -326,7 +328,6 @@ def test_a_local_folder_is_compared_with_the_pin_too(host, tmp_path):
 
 def test_the_record_that_all_may_read_has_no_password(host):
     secret = URL.replace("//", "//me:hush@")
-    host.mirror.files = {url.replace(URL, secret): content for url, content in host.mirror.files.items()}
     assert host.place(url=secret)["changed"]
     assert "hush" not in (host.state / "release.json").read_text()
     fetched = list(host.mirror.fetched)
@@ -343,3 +344,42 @@ def test_the_environment_of_downloads_is_no_result(host, monkeypatch):
     assert seen[0] == given["HTTPS_PROXY"]
     assert "hush" not in json.dumps(result)
     assert result["binary"].endswith("/k3s"), "what is no password stays"
+
+
+def test_another_release_in_the_same_local_folder_is_placed(host, tmp_path):
+    """The folder's name says nothing of what is in it."""
+    folder = tmp_path / "release"
+    folder.mkdir()
+    for version, binary in ((VERSION, BINARY), ("v1.34.5+k3s1", b"newer")):
+        (folder / "k3s").write_bytes(binary)
+        (folder / "sha256sum-amd64.txt").write_text(f"{digest(binary)}  k3s\n")
+        result = host.place(local_dir=str(folder), version=version)
+        assert (result["changed"], result["restart_needed"]) == (True, True)
+        assert (host.bin_dir / "k3s").read_bytes() == binary
+
+
+def test_the_same_version_from_another_place_is_asked_for_its_checksums(host, tmp_path):
+    host.place()
+    host.mirror.fetched.clear()
+    assert "k3s_airgap_dir must hold the files of" in host.place(local_dir=str(tmp_path))["msg"]
+
+
+@pytest.mark.parametrize("left", ["file", "link", "locked"])
+def test_what_a_killed_run_left_is_in_nobodys_way(host, tmp_path, left):
+    host.bin_dir.mkdir()
+    part, other = host.bin_dir / ".k3s.baremesh-part", tmp_path / "other"
+    other.write_text("other")
+    if left == "link":
+        part.symlink_to(other)
+    else:
+        part.write_text("half")
+        part.chmod(0o400 if left == "locked" else 0o600)
+    assert host.place()["changed"]
+    assert (host.bin_dir / "k3s").read_bytes() == BINARY
+    assert (other.read_text(), part.exists()) == ("other", False)
+
+
+def test_downloads_trust_the_given_authority_and_follow_no_redirect_unseen(host):
+    host.place(ca_path="/etc/ssl/mirror.pem", airgap_images=True)
+    assert len(host.mirror.options) == 3
+    assert {(options["ca_path"], options["follow_redirects"]) for options in host.mirror.options} == {("/etc/ssl/mirror.pem", "none")}

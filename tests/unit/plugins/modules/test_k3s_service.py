@@ -48,6 +48,8 @@ class FakeHost:
         self.starts = 0
         #: What comes of a start after a while.
         self.comes_up = True
+        #: Whether the former process still runs when systemctl has returned.
+        self.lingers = False
         self.node_problem = None
         #: What the unit has logged since it was started.
         self.logged = []
@@ -64,7 +66,8 @@ class FakeHost:
             return 0, "".join(f"{line}\n" for line in self.logged), ""
         if "--no-block" in argv:
             self.starts += 1
-            self.state.update(ActiveState="activating", SubState="start")
+            if not self.lingers:
+                self.state.update(ActiveState="activating", SubState="start")
             if self.comes_up:
                 self.clock.at(self.clock.now + 3, self.up)
         return 0, "", ""
@@ -377,6 +380,42 @@ def test_a_unit_that_ends_again_and_again_is_not_waited_for(host):
     result = host.ensure()
     assert "ends again and again; its last complaint: something new" in result["msg"]
     assert result["elapsed"] < 20
+
+
+@pytest.mark.parametrize("failed", [{"ActiveState": "failed", "SubState": "failed"}, {"NRestarts": "3"}])
+def test_a_unit_that_failed_is_not_waited_for(host, failed):
+    host.comes_up = False
+    host.clock.at(5, lambda: host.state.update(failed))
+    result = host.ensure()
+    assert "ends again and again" in result["msg"]
+    assert 5 <= result["elapsed"] < 8
+
+
+def test_restarts_before_a_start_do_not_count(host):
+    """A start that systemd is asked for begins to count anew."""
+    host.state["NRestarts"] = "7"
+    host.clock.at(1, lambda: host.state.update(NRestarts="0"))
+    host.clock.at(2, lambda: host.state.update(NRestarts="2"))
+    assert not host.ensure()["failed"]
+
+
+def test_a_failed_unit_is_reset_before_it_is_started(host):
+    host.state.update(ActiveState="failed", SubState="failed")
+    assert not host.ensure()["failed"]
+    assert host.commands.index("systemctl reset-failed -- k3s.service") < host.commands.index("systemctl --no-block start -- k3s.service")
+
+
+def test_a_process_that_has_not_ended_yet_is_not_the_restarted_one(host):
+    host.ensure()
+    host.config.write_text("a: 2\n")
+    host.lingers = True
+    before = host.clock.now
+    result = host.ensure()
+    assert (result["action"], result["failed"]) == ("restart", False)
+    assert host.clock.now - before >= 3
+    host.config.write_text("a: 3\n")
+    host.comes_up = False
+    assert "at the end of the time allowed" in host.ensure(timeout=10)["msg"]
 
 
 def test_a_unit_that_dies_while_its_node_is_waited_for_is_told_by_its_reason(host):

@@ -87,6 +87,7 @@ MANY = [f"h{number}.example.com" for number in range(101)]
         (site(issuer="letsencrypt", **key(algorithm="RSA", size=8192)), ["private_key.size is 8192", "2048, 3072, 4096"]),
         (site(usages=["server-auth"]), ["usages[0] is 'server-auth'", "server auth"]),
         (site("bücher.example.com"), ["hosts has 'bücher.example.com'", "'xn--bcher-kva.example.com'"]),
+        (site("b\u00fccher\u3002example\u3002com"), ["'xn--bcher-kva.example.com'"]),
         (site("straße.example.com"), ["'xn--strae-oqa.example.com'"]),
         (site("*.Müller.example"), ["'*.xn--mller-kva.example'"]),
         (site(tls={"cipher_suites": ["ECDHE-RSA-AES256-GCM-SHA384"]}), ["tls.cipher_suites has ECDHE-RSA", "ECDSA"]),
@@ -118,6 +119,14 @@ def test_sites_whose_certificate_cannot_be(given, telling):
         (raw("bücher.example.com", issuer="letsencrypt"), ["dnsNames has 'bücher.example.com'", "it must be a DNS name of letters"]),
         (raw("-a.example.com", issuer="zerossl"), ["dnsNames has '-a.example.com'", "it must be a DNS name of letters"]),
         (raw("*.example.com", issuer="zones"), ["dnsNames has '*.example.com'", "no solver"]),
+        (raw("a.example.com", duration="90d"), ["duration is '90d'; it must be a duration in h, m and s, such as 2160h for 90 days"]),
+        (raw("a.example.com", duration="2160"), ["duration is '2160'; it must be a duration"]),
+        (raw("a.example.com", renewBefore="33%"), ["renewBefore is '33%'; it must be a duration"]),
+        (raw("a.example.com", renewBefore="-1h"), ["renewBefore is '-1h'; it must be a duration"]),
+        (raw("192.0.2.1", issuer="letsencrypt"), ["dnsNames has '192.0.2.1'", "an address is not a DNS name"]),
+        (raw("a.example.com", issuer="letsencrypt", ipAddresses=["203.0.113.7"]), ["ipAddresses is given", "profile shortlived only"]),
+        (raw("a.example.com", issuer="letsencrypt", uris=["spiffe://a/b"]), ["uris is given", "DNS names only"]),
+        (raw("a.example.com", issuer="zerossl", emailAddresses=["a@example.com"]), ["emailAddresses is given", "DNS names only"]),
     ],
 )
 def test_manifests_whose_certificate_cannot_be(given, telling):
@@ -221,3 +230,17 @@ def test_durations_are_read_as_go_reads_them(text, expected):
 )
 def test_public_suffixes(name, expected):
     assert is_public_suffix(name) is expected
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        raw("a.example.com", issuer="six-days", ipAddresses=["203.0.113.7"]),
+        raw("a.example.com", ipAddresses=["192.0.2.1"], uris=["spiffe://a/b"], emailAddresses=["a@example.com"]),
+        raw("a.example.com", issuer="step", uris=["spiffe://a/b"]),
+        raw("a.example.com", duration="2160h0m0s", renewBefore="1800000000\u00b5s"),
+        raw("10", "10.example.com", duration="1h30m"),
+    ],
+)
+def test_manifests_that_pass(given):
+    assert plan(certificate_certificates=[given])["findings"] == []

@@ -333,11 +333,22 @@ def test_where_all_may_join_there_is_no_policy(sites, variables):
     assert policy(*sites, **variables) == []
 
 
-def test_more_sites_than_an_expression_can_hold_are_served_without_it(monkeypatch):
+def test_more_names_than_an_expression_can_hold_are_kept_by_several_policies(monkeypatch):
     sites = [site(f"site-{number}", f"{number}.example.com") for number in range(10)]
+    sites.append(site("many", *[f"h{number}.example.com" for number in range(9)]))
     assert len(policy(*sites)) == 2
     monkeypatch.setattr(_site_objects, "_LONGEST_EXPRESSION", 200)
-    assert policy(*sites) == []
+    made = policy(*sites)
+    policies, bindings = made[::2], made[1::2]
+    names = [each["metadata"]["name"] for each in policies]
+    assert names == [binding["spec"]["policyName"] for binding in bindings] == list(dict.fromkeys(names))
+    assert len(names) > 2
+    expressions = [[check["expression"] for check in each["spec"]["validations"]] for each in policies]
+    assert max(len(name) for three in expressions for name in three) < 500
+    joins, on_80, hosts = ("".join(found) for found in zip(*expressions))
+    for each in sites:
+        assert f'"{NS}/{each["name"]}"' in joins
+        assert all(f'"{host}"' in hosts and f'"{host}"' in on_80 for host in each["hosts"])
 
 
 LABEL = st.sampled_from(["a", "b", "*"])

@@ -23,6 +23,7 @@ ALWAYS = "localhost,127.0.0.1,::1,.svc"
             f".corp,10.0.0.0/8,{ALWAYS},10.42.0.0/16,2001:db8::/56",
         ),
         ({"ALL_PROXY": "socks5://p:1080", "no_proxy": "localhost"}, [], "localhost,127.0.0.1,::1,.svc"),
+        ({"https_proxy": PROXY, "NO_PROXY": [".corp", "10.0.0.0/8"]}, ["192.0.2.10"], f".corp,10.0.0.0/8,{ALWAYS},192.0.2.10"),
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": "*"}, ["192.0.2.10"], "*"),
     ],
 )
@@ -30,6 +31,10 @@ def test_what_is_near_goes_past_the_proxy(given, direct, no_proxy):
     found = proxy_environment(given, direct)
     assert found["NO_PROXY"] == found["no_proxy"] == no_proxy
     assert found == proxy_environment(found, direct), "a completed one is complete"
+
+
+def test_a_list_becomes_text_without_a_proxy_too():
+    assert proxy_environment({"no_proxy": [".corp", "192.0.2.1"]}) == {"no_proxy": ".corp,192.0.2.1"}
 
 
 def test_both_spellings_are_set():

@@ -41,6 +41,11 @@ def test_another_host_may_talk_to_the_api(name):
     assert chosen(hostvars={"edge1": {"edge_api_host": name}}) == {"findings": [], "name": name, "local": False}
 
 
+def test_blanks_of_a_survey_are_no_part_of_a_name():
+    assert chosen(name=" edge2\n") == {"findings": [], "name": "edge2", "local": False}
+    assert chosen(name="localhost ")["local"] is True
+
+
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1"])
 @pytest.mark.parametrize("groups", [HOSTS, {"all": [], "ungrouped": []}])
 def test_the_controller_need_not_be_in_the_inventory(name, groups):

@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import issuer_objects, read_issuers, secret_objects
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 
 KEY = "-----BEGIN EC PRIVATE KEY-----\naHVudGVyMg==\n-----END EC PRIVATE KEY-----\n"
 PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 HTTP01 = [{"http01": {"ingress": {"ingressClassName": "istio"}}}]
 LAB = {"name": "lab", "type": "acme", "server": "https://acme.example.com/dir"}
+MANIFEST = {"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "metadata": {"name": "lab"}, "spec": {"selfSigned": {}}}
 
 
 def objects(*issuers, used=()):
@@ -80,6 +83,33 @@ def test_other_types():
             "cert_manager_issuers[0] (lab): ca_bundle is neither a certificate in PEM form nor Base64 of one",
         ),
         (dict(LAB, solvers=[{"http": {}}]), "cert_manager_issuers[0] (lab): solvers[0] is {'http': {}}; a solver has http01 or dns01"),
+        (
+            dict(LAB, email="mailto:ops@example.com"),
+            "cert_manager_issuers[0] (lab): email is 'mailto:ops@example.com'; it must be an address",
+        ),
+        (
+            dict(LAB, server="https://[::1/dir"),
+            "cert_manager_issuers[0] (lab): server is 'https://[::1/dir'; it must be the URL of an ACME",
+        ),
+        (dict(LAB, server="https://ca.corp:x/dir"), "cert_manager_issuers[0] (lab): server is 'https://ca.corp:x/dir'; it must be the URL"),
+        (dict(LAB, server="https://a.b/dir "), "cert_manager_issuers[0] (lab): server is 'https://a.b/dir '; it must be the URL"),
+        *(
+            (
+                dict(LAB, server=server),
+                f"cert_manager_issuers[0] (lab): server is '{server}'; the directories of Let's Encrypt are https://",
+            )
+            for server in (
+                "https://acme-v01.api.letsencrypt.org/directory",
+                "https://acme-v02.api.letsencrypt.org",
+                "https://acme-staging-v02.api.letsencrypt.org/directory/",
+                "http://acme-v02.api.letsencrypt.org/directory",
+            )
+        ),
+        (MANIFEST, "cert_manager_issuers[0]: is a manifest; write {name: lab, kind: Issuer, type: raw, spec: ...} with its spec"),
+        (
+            {**MANIFEST, "name": "x", "metadata": {}},
+            "cert_manager_issuers[0] (x): is a manifest; write {name: x, kind: Issuer, type: raw, spec: ...}",
+        ),
         (dict(LAB, namespace="x"), "cert_manager_issuers[0] (lab): has a namespace, which is for kind Issuer; a ClusterIssuer has none"),
         ({"name": "ca", "type": "ca"}, "cert_manager_issuers[0] (ca): secret is missing"),
         (
@@ -93,6 +123,78 @@ def test_what_is_wrong_is_said_in_one_sentence(raw, expected):
     findings = read_issuers([raw])[1]
     assert len(findings) == 1
     assert findings[0].startswith(expected)
+
+
+TOKEN = {"name": "dns", "key": "token"}
+CLOUDFLARE = {"cloudflare": {"apiTokenSecretRef": TOKEN}}
+
+
+@pytest.mark.parametrize(
+    ("solver", "said"),
+    [
+        ({"http01": {"ingress": {}}, "dns01": CLOUDFLARE}, " has http01 and dns01; cert-manager takes one of them in a solver"),
+        ({"http01": {}, "dns01": CLOUDFLARE}, " has http01 and dns01; cert-manager takes one of them in a solver"),
+        ({"dns01": {**CLOUDFLARE, "route53": {"region": "eu-west-1"}}}, ".dns01 has cloudflare and route53; it takes one of acmeDNS"),
+        ({"dns01": {}}, ".dns01 has no provider; it takes one of acmeDNS"),
+        ({"dns01": {"cnameStrategy": "Follow"}}, ".dns01 has no provider; it takes one of acmeDNS"),
+        ({"http01": {"ingress": {}, "gatewayHTTPRoute": {}}}, ".http01 has ingress and gatewayHTTPRoute; only one of them"),
+        ({"http01": {"ingress": {"class": "a", "ingressClassName": "a"}}}, ".http01.ingress has ingressClassName and class; only one"),
+        ({"http01": {"ingress": {"serviceType": "LoadBalancer"}}}, ".http01.ingress.serviceType is 'LoadBalancer'; allowed: ClusterIP"),
+        ({"dns01": {"cloudflare": {"email": "a@b.c"}}}, ".dns01.cloudflare has no token; give apiTokenSecretRef"),
+        ({"dns01": {"cloudflare": {"apiKeySecretRef": TOKEN}}}, ".dns01.cloudflare has apiKeySecretRef without email"),
+        (
+            {"dns01": {"cloudflare": {"email": "a@b.c", "apiKeySecretRef": TOKEN, "apiTokenSecretRef": TOKEN}}},
+            ".dns01.cloudflare has apiTokenSecretRef and apiKeySecretRef; give",
+        ),
+        ({"dns01": {"rfc2136": {"nameserver": ""}}}, ".dns01.rfc2136 has no nameserver"),
+        (
+            {"dns01": {"rfc2136": {"nameserver": "192.0.2.53", "tsigAlgorithm": "hmac-sha256"}}},
+            ".dns01.rfc2136 has the tsigAlgorithm 'hmac-sha256'; allowed: HMACMD5, HMACSHA1",
+        ),
+        ({"dns01": {"rfc2136": {"nameserver": "192.0.2.53", "tsigKeyName": "a"}}}, ".dns01.rfc2136 has one of tsigKeyName and"),
+        (
+            {"dns01": {"azureDNS": {"subscriptionID": "a", "resourceGroupName": "b", "tenantID": "c"}}},
+            ".dns01.azureDNS has tenantID; give all",
+        ),
+        ({"dns01": {"azureDNS": {"subscriptionID": "", "resourceGroupName": "b"}}}, ".dns01.azureDNS has no subscriptionID"),
+    ],
+)
+def test_a_solver_that_cert_manager_refuses(solver, said):
+    raw = {"acme": {"server": "https://a.b/dir", "privateKeySecretRef": {"name": "a"}, "solvers": [solver]}}
+    for issuer, place in (
+        (dict(LAB, solvers=[solver]), "solvers[0]"),
+        ({"name": "lab", "type": "raw", "spec": raw}, "spec.acme.solvers[0]"),
+    ):
+        assert [text.startswith(f"cert_manager_issuers[0] (lab): {place}{said}") for text in read_issuers([issuer], strict=True)[1]] == [
+            True
+        ]
+    (found,) = make_plan([], {"cert_manager_solvers": [solver]})["findings"]
+    assert found.startswith(f"cert_manager_solvers[0]{said}")
+
+
+@pytest.mark.parametrize(
+    "solver",
+    [
+        {"http01": None},
+        {"http01": {"ingress": {"name": "web"}}, "selector": {"dnsZones": ["example.com"]}},
+        {"http01": {"gatewayHTTPRoute": {"parentRefs": [{"kind": "Gateway", "name": "a"}]}}},
+        {"dns01": {"cnameStrategy": "Follow", "route53": {}}},
+        {"dns01": {"cloudflare": {"email": "a@b.c", "apiKeySecretRef": TOKEN}}},
+        {"dns01": {"rfc2136": {"nameserver": "ns1.example.com:53", "tsigKeyName": "a", "tsigSecretSecretRef": TOKEN}}},
+        {"dns01": {"azureDNS": {"subscriptionID": "a", "resourceGroupName": "b", "managedIdentity": {"clientID": "c"}}}},
+    ],
+)
+def test_solvers_that_pass(solver):
+    assert read_issuers([dict(LAB, solvers=[solver])], strict=True)[1] == []
+    assert read_issuers([dict(LAB, solvers=json.dumps([solver]))], strict=True)[1] == []
+
+
+def test_a_solver_without_a_way_takes_the_shared_one():
+    shared = [{"dns01": CLOUDFLARE}, {"http01": {"ingress": {"ingressClassName": "istio"}}}]
+    selector = {"dnsZones": ["example.com"]}
+    found, findings = read_issuers([dict(LAB, solvers=[{"http01": {}, "selector": selector}, {"dns01": CLOUDFLARE}])], solvers=shared)
+    assert findings == []
+    assert found["lab"].solvers == [{**shared[1], "selector": selector}, {"dns01": CLOUDFLARE}]
 
 
 @pytest.mark.parametrize("acme", ["x", {"solvers": "x"}, {"solvers": [5]}, {"solvers": [{"http01": {}}, 5]}])
@@ -125,7 +227,7 @@ def test_two_issuers_with_one_name():
 
 def test_what_sites_need_to_know_of_an_issuer():
     dns = dict(LAB, name="dns", solvers=[{"dns01": {"cloudflare": {}}}])
-    both = dict(LAB, name="both", solvers=[{"dns01": {}}, {"http01": {}}])
+    both = dict(LAB, name="both", solvers=[{"dns01": {"cloudflare": {"apiTokenSecretRef": {"name": "a", "key": "b"}}}}, {"http01": {}}])
     found, _findings = read_issuers([LAB, dns, both, {"name": "own", "type": "selfsigned"}], solvers=HTTP01)
     assert {name: (issuer.http01, issuer.http01_only) for name, issuer in found.items()} == {
         "lab": (True, True),

@@ -21,6 +21,24 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _k3s_keys as 
         ({"node-taint": "CriticalAddonsOnly=true:NoExecute,a:NoSchedule", "node-label+": ["a.b/c=", "d=e=f"]}, "server"),
         ({"node-name": "Edge-1.example.com", "flannel-backend": "host-gw", "etcd-snapshot-retention": 0}, "server"),
         ({"write-kubeconfig-mode": 644, "bind-address": "::", "lb-server-port": "6444"}, "server"),
+        # What Go reads as true or false, from YAML, a template or a survey.
+        ({"cluster-init": True, "selinux": "true", "debug": "False", "docker": 0, "etcd-s3": "T", "secrets-encryption": "1"}, "server"),
+        ({"with-node-id": "true", "disable-apiserver-lb": "False", "protect-kernel-defaults": [True]}, "agent"),
+        # Flags of components, in every form.
+        ({"kubelet-arg": "eviction-hard=memory.available<200Mi,nodefs.available<10%", "kube-proxy-arg+": ["--v=2"]}, "server"),
+        ({"kube-apiserver-arg": ["feature-gates=A=true,B=false", "anonymous-auth", "audit-webhook-mode+=batch"]}, "server"),
+        ({"kubelet-arg": ["node-labels=a=b,c=d", "config=/a b/kubelet.yaml", "system-reserved=cpu=500m,memory=1Gi"]}, "agent"),
+        ({"etcd-arg": ["quota-backend-bytes=8589934592"], "kube-cloud-controller-manager-arg": "v=2"}, "server"),
+        ({"node-label": "a=b, c=d", "node-taint": "a=b:NoSchedule, c:NoExecute", "tls-san": "a.example.com, 192.0.2.1"}, "server"),
+        ({"tls-san": ["2001:db8::1", "*.example.com", "k3s_lb", "edge1"], "egress-selector-mode": "disabled"}, "server"),
+        ({"node-label": ["node.kubernetes.io/pool=edge", "topology.kubernetes.io/zone=a", "kubernetes.io/os=linux"]}, "agent"),
+        ({"node-label": ["svccontroller.k3s.cattle.io/enablelb=true", "a.node.kubernetes.io/b=c", "mykubernetes.io/a=b"]}, "agent"),
+        ({"etcd-snapshot-schedule-cron": "0 */12 * * *", "etcd-s3-timeout": "5m0s", "v": 4, "write-kubeconfig-mode": "0640"}, "server"),
+        (
+            {"etcd-snapshot-schedule-cron": "@daily", "etcd-snapshot-reconcile-interval": "90s", "etcd-s3-bucket-lookup-type": "path"},
+            "server",
+        ),
+        ({"etcd-snapshot-schedule-cron": "TZ=Europe/Berlin 30 1,13 * * 1-5", "secrets-encryption-provider": "secretbox"}, "server"),
         ({}, "server"),
     ],
 )
@@ -65,6 +83,48 @@ def test_known_keys_are_fine(config, kind):
         ({"node-taint": ["a=b:NoSchedul"]}, "server", "has 'a=b:NoSchedul' under 'node-taint': it must be a taint such as"),
         ({"write-kubeconfig": "k3s.yaml"}, "server", "has 'k3s.yaml' under 'write-kubeconfig': it must be an absolute path."),
         ({"flannel-backend": "wireguard"}, "server", "use 'wireguard-native'"),
+        ({"cluster-init": "yes"}, "server", "has 'yes' under 'cluster-init': it must be true or false."),
+        ({"selinux": "enforcing"}, "agent", "has 'enforcing' under 'selinux': it must be true or false."),
+        ({"disable-kube-proxy": ""}, "server", "has '' under 'disable-kube-proxy': it must be true or false."),
+        ({"secrets-encryption": "on"}, "server", "has 'on' under 'secrets-encryption': it must be true or false."),
+        (
+            {"kubelet-arg": [{"max-pods": 200}]},
+            "agent",
+            "has {'max-pods': 200} under 'kubelet-arg': it must be a flag such as max-pods=200.",
+        ),
+        ({"node-label": [{"zone": "a"}]}, "agent", "has {'zone': 'a'} under 'node-label': it must be a label such as key=value."),
+        ({"tls-san": [["a"]]}, "server", "has ['a'] under 'tls-san': it must be an address or a name"),
+        ({"token": [{"word": "hush"}]}, "server", "has an entry that is no text under 'token': it must be text."),
+        ({"kubelet-arg": ["max-pods: 200"]}, "server", "has 'max-pods: 200' under 'kubelet-arg': it must be a flag such as max-pods=200."),
+        ({"kube-apiserver-arg": "-v=2"}, "server", "has '-v=2' under 'kube-apiserver-arg': it must be a flag such as"),
+        ({"kube-proxy-arg": ["proxy-mode ipvs"]}, "agent", "has 'proxy-mode ipvs' under 'kube-proxy-arg': it must be a flag"),
+        (
+            {"tls-san": "https://k3s.example.com"},
+            "server",
+            "has 'https://k3s.example.com' under 'tls-san': it must be an address or a name",
+        ),
+        ({"tls-san": ["k3s.example.com:6443"]}, "server", "has 'k3s.example.com:6443' under 'tls-san': it must be an address or a name"),
+        ({"node-ip": "fe80::1%eth0"}, "agent", "has 'fe80::1%eth0' under 'node-ip': it must be an IP address."),
+        ({"cluster-cidr": "10.42.0.0/255.255.0.0"}, "server", "has '10.42.0.0/255.255.0.0' under 'cluster-cidr': it must be a network"),
+        ({"etcd-s3-timeout": 600}, "server", "has '600' under 'etcd-s3-timeout': it must be a duration such as 30s or 5m."),
+        ({"etcd-snapshot-schedule-cron": "0 0 2 * * *"}, "server", "under 'etcd-snapshot-schedule-cron': it must be five fields such as"),
+        (
+            {"egress-selector-mode": "none"},
+            "server",
+            "has 'none' under 'egress-selector-mode': it must be agent, cluster, pod or disabled.",
+        ),
+        ({"v": "debug"}, "agent", "has 'debug' under 'v': it must be a whole number."),
+        (
+            {"write-kubeconfig-mode": "u=rw"},
+            "server",
+            "has 'u=rw' under 'write-kubeconfig-mode': it must be an octal mode such as \"0640\".",
+        ),
+        ({"node-label": ["node-role.kubernetes.io/worker=true"]}, "agent", "the kubelet refuses labels of kubernetes.io and k8s.io except"),
+        ({"node-label": "kubernetes.io/role=edge"}, "server", "the kubelet refuses labels of kubernetes.io and k8s.io except"),
+        ({"node-label": "x.k8s.io/a=b"}, "agent", "has 'x.k8s.io/a=b' under 'node-label': the kubelet refuses labels"),
+        ({"t": "hush"}, "server", "has the key 't': write its long name, 'token'."),
+        ({"i": "192.0.2.1"}, "agent", "has the key 'i': write its long name, 'node-ip'."),
+        ({"--tls-san": "a"}, "server", "did you mean 'tls-san'?"),
         (["tls-san"], "server", "k3s_server_config is ['tls-san']: it must be a dictionary"),
     ],
 )
@@ -79,6 +139,7 @@ def test_keys_of_a_newer_release_are_accepted_by_name():
     config = {"brand-new-arg+": ["a"], "another": 1}
     assert len(keys.config_findings(config, "server", ["brand-new-arg"])) == 1
     assert keys.config_findings(config, "server", ["brand-new-arg", "another"]) == []
+    assert keys.config_findings(config, "server", ["--brand-new-arg", "another+"]) == [], "as the help of K3s writes them"
 
 
 def test_a_key_of_the_role_stays_the_roles():
@@ -94,7 +155,7 @@ def test_secret_keys_are_keys():
     assert keys.allowed_keys("server") >= keys.SECRET_KEYS
 
 
-@pytest.mark.parametrize(("mode", "quoted"), [(0o600, "0600"), (0o640, "0640"), (0o644, "0644")])
+@pytest.mark.parametrize(("mode", "quoted"), [(0o600, "0600"), (0o640, "0640"), (0o644, "0644"), (0o400, "0400"), (0o660, "0660")])
 def test_a_mode_that_yaml_read_as_octal(mode, quoted):
     (finding,) = keys.config_findings({"write-kubeconfig-mode": mode}, "server")
     assert finding.endswith(f'quote the mode, as in "{quoted}"; YAML read it as octal.')

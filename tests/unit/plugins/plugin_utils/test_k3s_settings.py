@@ -30,6 +30,42 @@ def found(kind="server", **changes):
         ({"server_config": {"kube-apiserver-arg": ["service-node-port-range=31000-32000"]}}, "edge_http_node_port is 30080"),
         ({"server_config": {"kube-apiserver-arg+": "service-node-port-range=30000+99"}}, "edge_https_node_port is 30443"),
         ({"server_config": {"service-node-port-range": "50000-40000"}}, "it must have the form 30000-32767."),
+        (
+            {"server_config": {"cluster-cidr": "10.42.0.0/16,2001:db8:42::/56"}},
+            "has cluster-cidr 10.42.0.0/16, 2001:db8:42::/56 and service-cidr 10.43.0.0/16 (the default): both must be IPv4, IPv6 or",
+        ),
+        (
+            {"server_config": {"cluster-cidr": "2001:db8:42::/56", "service-cidr": "10.96.0.0/12"}},
+            "both must be IPv4, IPv6 or one of each.",
+        ),
+        (
+            {
+                "server_config": {
+                    "node-ip": "192.0.2.1",
+                    "cluster-cidr": ["10.42.0.0/16", "fd00::/56"],
+                    "service-cidr": "10.43.0.0/16,fd01::/112",
+                }
+            },
+            "but node-ip 192.0.2.1: it must have an address of each family.",
+        ),
+        (
+            {"server_config": {"cluster-cidr": "10.43.0.0/16"}},
+            "and service-cidr 10.43.0.0/16 (the default), which overlap: choose networks",
+        ),
+        (
+            {"server_config": {"service-cidr": "10.42.128.0/17"}},
+            "has cluster-cidr 10.42.0.0/16 (the default) and service-cidr 10.42.128.0/17",
+        ),
+        ({"server_config": {"service-cidr": "10.0.0.0/8", "cluster-cidr": "172.16.0.0/16"}}, "its prefix must be at least /12."),
+        (
+            {"server_config": {"cluster-cidr": "fd00:42::/56", "service-cidr": "fd00:43::/64", "node-ip": "fd00::1"}},
+            "has service-cidr fd00:43::/64: its prefix must be at least /108.",
+        ),
+        (
+            {"server_config": {"service-cidr": "10.53.0.0/16", "cluster-dns": "10.43.0.10"}},
+            "has cluster-dns 10.43.0.10, which is not in service-cidr 10.53.0.0/16: choose an address there, or remove the key.",
+        ),
+        ({"server_config": {"cluster-dns": "10.96.0.10"}}, "which is not in service-cidr 10.43.0.0/16 (the default)"),
         ({"server_config": {"cluster-init": False}, "servers": THREE}, "other servers cannot join SQLite."),
         ({"registries": {"mirror": {"docker.io": {}}}}, "k3s_registries has the key 'mirror', which K3s ignores: did you mean 'mirrors'?"),
         ({"registries": {"mirrors": {"docker.io": {"endpoints": []}}}}, "k3s_registries.mirrors.docker.io has the key 'endpoints'"),
@@ -66,6 +102,9 @@ def found(kind="server", **changes):
         ({"image_archives": [{"url": "https://m/i.tar"}]}, "k3s_image_archives[0].checksum is None: it must be sha256: and 64 hex digits."),
         ({"image_archives": [{"url": "/i.tar", "checksum": "a" * 64}]}, "k3s_image_archives[0].url is '/i.tar': it must be an address"),
         ({"token": "K10abc::server:hush"}, "k3s_token cannot be a token (its value is not shown): it must be a password, or K10<hash"),
+        ({"disable": ["traefik", {"servicelb": True}]}, "k3s_disable has {'servicelb': True}: each entry must be a name."),
+        ({"extra_config_keys": [None]}, "k3s_extra_config_keys has None: each entry must be a name."),
+        ({"environment": {"NO_PROXY": [{"a": "hush"}]}}, "k3s_environment has 'NO_PROXY': a name must be of letters"),
         ({"token": ["hush"]}, "k3s_token cannot be a token (its value is not shown)"),
         ({"server_config": {"token": "K10hush"}}, "k3s_server_config.token cannot be a token (its value is not shown)"),
         ({"server_host": "edge9", "server_known": False}, "k3s_server_host is 'edge9': it must be a host of the inventory."),
@@ -104,6 +143,13 @@ def test_what_would_not_work_is_one_sentence(changes, said):
         {},
         {"server_config": {"cluster-domain": "corp.local"}, "cluster_domain": "corp.local"},
         {"server_config": {"service-node-port-range": "80-32767"}},
+        {"server_config": {"cluster-cidr": "10.42.0.0/16, 2001:db8:42::/56", "service-cidr": "10.43.0.0/16, 2001:db8:43::/112"}},
+        {"server_config": {"cluster-cidr": "2001:db8:42::/56"}},
+        {"server_config": {"node-ip": "2001:db8::1", "cluster-cidr": "2001:db8:42::/56"}},
+        {"server_config": {"node-ip": "192.0.2.1,2001:db8::1", "cluster-cidr+": ["10.52.0.0/16"], "cluster-dns": "10.43.0.53"}},
+        {"server_config": {"cluster-cidr": "10.0.0.0/15", "service-cidr": "10.96.0.0/12", "cluster-dns": ["10.96.0.10"]}},
+        {"server_config": {"cluster-dns": "fd00:43::a"}},
+        {"environment": {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": ["10.0.0.0/8", ".example.com"]}},
         {"server_config": {"service-node-port-range": "30000+2767", "cluster-init": True}},
         {"server_config": {"kube-apiserver-arg": ["service-node-port-range=30000-32767", "v=2"]}},
         {"server_config": {"cluster-init": False, "datastore-endpoint": "postgres://db"}, "servers": THREE},
@@ -138,8 +184,17 @@ def test_keys_of_servers_are_no_matter_of_agents():
     [
         ({"servers": ["a", "b"]}, "there are 2 servers: etcd needs more than half of them"),
         ({"servers": ["a", "b", "c", "d"]}, "use an odd number."),
+        ({"disable": ["traefik", "local-path"]}, "k3s_disable has 'local-path', which is no part that K3s packages (coredns, servicelb,"),
+        ({"disable": "Traefik"}, "write 'traefik'."),
+        ({"disable": ["metrics_server"]}, "write 'metrics-server'."),
+        ({"disable": "servicelb, network-policy"}, "set disable-network-policy: true in k3s_server_config."),
+        ({"disable": ["flannel"]}, "set flannel-backend: none in k3s_server_config."),
         ({"server_config": {"disable-kube-proxy": True}}, "k3s_server_config has disable-kube-proxy"),
         ({"server_config": {"kube-proxy-arg": ["nodeport-addresses=10.0.0.0/8"]}}, "limits NodePorts to 10.0.0.0/8"),
+        (
+            {"server_config": {"kube-proxy-arg": "nodeport-addresses=10.0.0.0/8,192.0.2.0/24"}},
+            "limits NodePorts to 10.0.0.0/8,192.0.2.0/24",
+        ),
         ({"agent_config": {"kube-proxy-arg": ["--nodeport-addresses=primary"]}}, "k3s_agent_config limits NodePorts to primary"),
         ({"registries": {"mirrors": {"docker.io": {"endpoint": ["r.example.com"]}}}}, "write https://r.example.com or the address"),
     ],
@@ -157,6 +212,9 @@ def test_what_may_surprise_is_a_warning(changes, said):
         {"servers": ["a", "b"], "server_config": {"datastore-endpoint": "mysql://db"}},
         {"server_config": {"kube-proxy-arg": ["nodeport-addresses=10.0.0.0/8,0.0.0.0/0"], "disable-kube-proxy": "false"}},
         {"registries": {"mirrors": {"docker.io": {"endpoint": ["https://r.example.com", "http://[2001:db8::1]:5000"]}}}},
+        {"server_config": {"kube-proxy-arg": "nodeport-addresses=10.0.0.0/8,0.0.0.0/0"}},
+        {"disable": "traefik servicelb,metrics-server\nlocal-storage"},
+        {"disable": ["coredns", "my-manifest"]},
     ],
 )
 def test_what_is_usual_is_no_warning(changes):

@@ -27,7 +27,8 @@ PASSING = {
     "routes": [{"service": "db.data", "port": 5432}],
 }
 PORT = {"number": 443, "name": "https", "protocol": "HTTPS"}
-PLAIN = {"port": {**PORT, "number": 80}, "hosts": ["a.b"]}
+PLAIN = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["a.b"]}
+GONE = {"directResponse": {"status": 410}}
 LAB = {"name": "lab", "type": "selfsigned"}
 ASKED = {"server_name": "app.example.com", "lowest_tls": "1.2"}
 WILDCARD = {"name": "all", "hosts": ["*.example.com"], "issuer": "lab", "routes": [ROUTE]}
@@ -289,7 +290,7 @@ def test_names_that_an_acme_server_must_reach():
 def test_a_wildcard_is_allowed_where_all_issuers_use_dns01():
     wildcard = SITE | {"hosts": ["*.example.com"]}
     assert len(plan(wildcard)["findings"]) == 1
-    found = fine(wildcard, cert_manager_solvers=[{"dns01": {"cloudflare": {}}}])
+    found = fine(wildcard, cert_manager_solvers=[{"dns01": {"cloudflare": {"apiTokenSecretRef": {"name": "a", "key": "b"}}}}])
     assert found["http01_issuers"] == []
 
 
@@ -304,7 +305,11 @@ def test_issuers_that_prove_names_by_http01():
 
 
 def test_hosts_whose_next_order_is_proved_by_http01():
-    dns = {"name": "both", "server": "https://acme.example.com/dir", "solvers": [{"http01": {}}, {"dns01": {}}]}
+    dns = {
+        "name": "both",
+        "server": "https://acme.example.com/dir",
+        "solvers": [{"http01": {}}, {"dns01": {"cloudflare": {"apiTokenSecretRef": {"name": "a", "key": "b"}}}}],
+    }
     mixed = {"name": "mixed", "hosts": ["m.example.com", "*.m.example.com"], "issuer": "both"}
     found = fine(SITE, mixed, WILDCARD, cert_manager_issuers=[LAB, dns])
     assert http01_hosts(found, ["app", "mixed", "all"]) == ["app.example.com", "m.example.com"]
@@ -366,7 +371,7 @@ def test_credentials_of_gateways():
 def test_credentials_of_raw_gateways():
     servers = [
         {"port": PORT, "hosts": ["default/a.example.com"], "tls": {"mode": "SIMPLE", "credentialNames": ["rsa", "ecdsa"]}},
-        {"port": PORT, "hosts": ["b.example.com"], "tls": {"mode": "PASSTHROUGH"}},
+        {"port": {**PORT, "name": "pass"}, "hosts": ["b.example.com"], "tls": {"mode": "PASSTHROUGH"}},
         {"hosts": ["*"], "port": {"number": 80, "name": "http", "protocol": "HTTP"}},
     ]
     assert fine(gateway_gateways=[{"metadata": {"name": "x"}, "spec": {"servers": servers}}])["credentials"] == [
@@ -434,7 +439,7 @@ def test_a_gateway_that_passes_all_hosts_on_is_warned_of():
         gateway(None, "a.b", mode="ISTIO_MUTUAL"),
         {
             "metadata": {"name": "x"},
-            "spec": {"selector": {"istio": "ingress"}, "servers": [{"port": {**PORT, "number": 80}, "hosts": ["a.b"]}]},
+            "spec": {"selector": {"istio": "ingress"}, "servers": [PLAIN]},
         },
     ],
 )
@@ -472,8 +477,9 @@ def test_who_brings_manifests_has_all_of_them_asked():
 # --- challenges
 
 GUIDE_HOSTS = ["www.example.com", "api.example.com"]
-OPEN = {"metadata": {"name": "shop", "namespace": "shop"}, "spec": {"hosts": GUIDE_HOSTS, "gateways": [f"{NS}/guide"], "http": [{}]}}
-PREFIXED = {"hosts": ["www.example.com"], "gateways": [f"{NS}/edge-http"], "http": [{"match": [{"uri": {"prefix": "/.well-known/"}}]}]}
+WELL_KNOWN = [{"uri": {"prefix": "/.well-known/"}}]
+OPEN = {"metadata": {"name": "shop", "namespace": "shop"}, "spec": {"hosts": GUIDE_HOSTS, "gateways": [f"{NS}/guide"], "http": [GONE]}}
+PREFIXED = {"hosts": ["www.example.com"], "gateways": [f"{NS}/edge-http"], "http": [{"match": WELL_KNOWN, **GONE}]}
 NO_RENEWAL = "so HTTP-01 challenges for {} do not reach cert-manager's solver and the certificate can never be renewed; "
 
 
@@ -534,13 +540,17 @@ def test_redirects_that_take_no_challenge_pass(certificates, gateways, routes):
 @pytest.mark.parametrize("proxies", [0, 1])
 def test_what_sites_make_leaves_challenges_to_the_solver(proxies):
     """A raw manifest beside them lets the plan look at all of them."""
-    other = {"metadata": {"name": "x"}, "spec": {"hosts": ["other.example.com"], "gateways": [f"{NS}/edge-http"], "http": [{}]}}
+    other = {"metadata": {"name": "x"}, "spec": {"hosts": ["other.example.com"], "gateways": [f"{NS}/edge-http"], "http": [GONE]}}
     routes = [ROUTE | {"prefix": "/.well-known"}, ROUTE]
     fine(SITE | {"routes": routes}, gateway_virtual_services=[other], edge_trusted_proxies=proxies, edge_proxy_addresses=["192.0.2.9"])
 
 
 def test_an_issuer_that_may_prove_names_by_dns_is_only_warned_of():
-    both = {"name": "both", "server": "https://acme.example.com/dir", "solvers": [{"http01": {}}, {"dns01": {}}]}
+    both = {
+        "name": "both",
+        "server": "https://acme.example.com/dir",
+        "solvers": [{"http01": {}}, {"dns01": {"cloudflare": {"apiTokenSecretRef": {"name": "a", "key": "b"}}}}],
+    }
     raw = [certificate("guide", "guide-tls", *GUIDE_HOSTS, issuer="both")]
     (found,) = fine(cert_manager_issuers=[both], certificate_certificates=raw, gateway_gateways=[guide(*GUIDE_HOSTS)])["warnings"]
     assert NO_RENEWAL.format(", ".join(GUIDE_HOSTS)) in found
@@ -565,6 +575,27 @@ def test_an_issuer_that_may_prove_names_by_dns_is_only_warned_of():
 def test_a_rewrite_that_makes_other_paths_is_warned_of(prefix, rewrite, said, advice):
     (found,) = fine(SITE | {"routes": [ROUTE | {"prefix": prefix, "rewrite": rewrite}]})["warnings"]
     assert found == f"edge_sites (app): routes[0] replaces '{prefix}' by '{rewrite}', so {said}; {advice}"
+
+
+@pytest.mark.parametrize(
+    ("paths", "rewrite", "said"),
+    [
+        ([{"prefix": "/api"}], "/", "replaces '/api' by '/', so /api/x becomes //x and /apikeys is taken too; write {prefix: /api/, "),
+        ([{"exact": "/api"}, {"prefix": "/api/"}], "/v1", "replaces '/api/' by '/v1', so /api/x becomes /v1x; write {prefix: /api/, "),
+        ([{"prefix": "/"}], "/app", "replaces '/' by '/app', so /x becomes /appx; write {prefix: /, rewrite: /app/}"),
+        ([{"prefix": "/api/"}, {"prefix": "/api"}], "/", None),
+        ([{"prefix": "/api/"}, {"exact": "/api"}], "/", None),
+        ([{"prefix": "/v1/rating"}], "/rating", None),
+        ([{"regex": "/api.*"}], "/", None),
+        ([{}], "/", None),
+        ([{"prefix": "/api"}], None, None),
+    ],
+)
+def test_a_raw_rewrite_that_makes_other_paths_is_warned_of(paths, rewrite, said):
+    rule = {"match": [{"uri": path} if path else {"port": 443} for path in paths], "route": [{"destination": {"host": "web"}}]}
+    rule |= {"rewrite": {"uri": rewrite}} if rewrite else {}
+    found = fine(gateway_virtual_services=[{"metadata": {"name": "x"}, "spec": {"hosts": ["a.b"], "http": [rule]}}])["warnings"]
+    assert [text.startswith(f"gateway_virtual_services (x): http[0] {said}") for text in found] == [True] * (said is not None)
 
 
 @pytest.mark.parametrize(
@@ -624,3 +655,118 @@ def test_sites_with_certificates_of_their_own_pass(sites):
 def test_no_manifest_makes_it_crash(variable, raw):
     found = _plan.make_plan([SITE], {variable: [raw]})
     assert all(isinstance(text, str) for text in found["findings"])
+
+
+# --- what objects take from each other
+
+
+@pytest.mark.parametrize(
+    ("sites", "certificates", "said"),
+    [
+        (
+            [],
+            [certificate("a", "tls", "a.example.com"), certificate("b", "tls", "b.example.com")],
+            "a and b write the same Secret {NS}/tls",
+        ),
+        ([SITE], [certificate("b", "app", "b.example.com")], f"app and b write the same Secret {NS}/app"),
+        ([SITE], [certificate("b", "app", "app.example.com", issuer="lab")], f"app and b write the same Secret {NS}/app"),
+    ],
+)
+def test_two_certificates_with_one_secret_are_refused(sites, certificates, said):
+    (found,) = plan(*sites, certificate_certificates=certificates)["findings"]
+    assert found.startswith(f"certificate_certificates: Certificates {said.replace('{NS}', NS)}, and cert-manager")
+
+
+def test_certificates_with_secrets_of_their_own_pass():
+    other = certificate("c", "app", "c.example.com")
+    other["metadata"]["namespace"] = "web"
+    fine(SITE, OWN, certificate_certificates=[certificate("b", "mine", "own.example.com"), other])
+
+
+def plain(*hosts, number=443, **port):
+    port = {"number": number, "name": "http", "protocol": "HTTP"} | port
+    spec = {"selector": {"istio": "ingress"}, "servers": [{"port": port, "hosts": list(hosts)}]}
+    return {"metadata": {"name": "plain"}, "spec": spec}
+
+
+TWICE = "Gateways {} have host '{}' with TLS on port 443, and Istio serves it by one of them only"
+MIXED = "port {} has TLS in Gateway {} and none in Gateway {}, and Istio leaves one of them out"
+
+
+@pytest.mark.parametrize(
+    ("sites", "gateways", "said"),
+    [
+        ([SITE], [gateway("c", "app.example.com")], TWICE.format(f"{NS}/app and {NS}/raw", "app.example.com")),
+        ([SITE], [gateway("c", "web/App.example.com")], TWICE.format(f"{NS}/app and {NS}/raw", "app.example.com")),
+        ([PASSING], [gateway("c", "db.example.com")], TWICE.format(f"{NS}/db and {NS}/raw", "db.example.com")),
+        ([], [gateway("c", "*"), gateway("d", "*", name="two")], TWICE.format(f"{NS}/raw and {NS}/two", "*")),
+        ([SITE], [plain("b.example.com")], MIXED.format(443, f"{NS}/app", f"{NS}/plain")),
+        ([], [gateway("c", "a.b"), plain("b.example.com", protocol="TCP")], MIXED.format(443, f"{NS}/raw", f"{NS}/plain")),
+        ([], [gateway("c", "a.b", port=80)], MIXED.format(80, f"{NS}/raw", f"{NS}/edge-http")),
+    ],
+)
+def test_what_gateways_take_from_each_other_is_refused(sites, gateways, said):
+    (found,) = plan(*sites, gateway_gateways=gateways)["findings"]
+    assert found.startswith(f"gateway_gateways: {said}")
+
+
+@pytest.mark.parametrize(
+    ("sites", "gateways"),
+    [
+        ([SITE], [gateway("c", "app.example.com", selector={"istio": "inside"})]),
+        ([SITE], [gateway("c", "app.example.com", port=8443)]),
+        (
+            [SITE],
+            [gateway("c", "b.example.com"), plain("app.example.com", number=80), plain("*", number=8080) | {"metadata": {"name": "o"}}],
+        ),
+        ([SITE], [plain("b.example.com", number=81)]),
+        ([], [plain("b.example.com")]),
+    ],
+)
+def test_gateways_side_by_side_pass(sites, gateways):
+    fine(*sites, gateway_gateways=gateways)
+
+
+def test_a_route_without_hosts_is_a_delegate():
+    other = {"metadata": {"name": "x"}, "spec": {"http": [GONE]}}
+    fine(WILDCARD, gateway_virtual_services=[other])
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha3"])
+def test_manifests_of_older_guides_are_applied_in_the_present_version(version):
+    found = fine(gateway_gateways=[{**gateway("c", "a.b"), "apiVersion": f"networking.istio.io/{version}", "kind": "Gateway"}])
+    assert [each["apiVersion"] for each in found["gateways"]] == ["networking.istio.io/v1"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "change", "said"),
+    [
+        (
+            "gateway_gateways",
+            {"apiVersion": "networking.istio.io/v1alpha1"},
+            ": apiVersion is 'networking.istio.io/v1alpha1', which is not",
+        ),
+        (
+            "gateway_gateways",
+            {"apiVersion": "gateway.networking.k8s.io/v1"},
+            ": apiVersion is 'gateway.networking.k8s.io/v1', which is not",
+        ),
+        (
+            "certificate_certificates",
+            {"apiVersion": "cert-manager.io/v1alpha2"},
+            ": apiVersion is 'cert-manager.io/v1alpha2', which is not",
+        ),
+        ("gateway_gateways", {"metadata": {"name": "App_TLS"}}, ".metadata: name is 'App_TLS'; it must have lower case letters"),
+        ("certificate_certificates", {"metadata": {"name": "*.a.b"}}, ".metadata: name is '*.a.b'; it must have lower case letters"),
+        ("gateway_gateways", {"metadata": {"name": "a", "namespace": "Web"}}, ".metadata: namespace is 'Web'; it must be a DNS label"),
+    ],
+)
+def test_manifests_that_no_api_takes(variable, change, said):
+    raw = gateway("c", "a.b") if variable == "gateway_gateways" else certificate("a", "b", "a.example.com")
+    (found,) = plan(**{variable: [{**raw, **change}]})["findings"]
+    assert found.startswith(f"{variable}[0]{said}")
+
+
+def test_numbers_may_name_manifests():
+    raw = {**gateway("c", "a.b"), "metadata": {"name": 1, "namespace": None}}
+    assert fine(gateway_gateways=[raw])["gateways"][0]["metadata"] == {"name": "1", "namespace": NS, "labels": LABELS}

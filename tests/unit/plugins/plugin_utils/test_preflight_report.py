@@ -233,6 +233,161 @@ def test_ports_of_the_api_must_be_free_on_servers_only():
 
 
 @pytest.mark.parametrize(
+    ("config", "held", "free"),
+    [
+        ({"https-listen-port": 7443}, [7443, 7444], [6443, 6444]),
+        ({"https-listen-port": "8443"}, [8443], [6443]),
+        ({"disable-cloud-controller": True}, [10257], [10258]),
+        ({"disable-kube-proxy": "true", "disable-scheduler": 1}, [10250], [10249, 10256, 10259]),
+        ({"disable-kube-proxy": "false", "docker": False}, [10249, 10010], []),
+        ({"docker": True}, [10250], [10010]),
+        ({"disable-agent": True}, [6443, 6444], [10248, 10250, 10010]),
+    ],
+)
+def test_ports_that_are_needed_follow_from_the_configuration(config, held, free):
+    for port in (*held, *free):
+        listener = holder(port, process="haproxy", unit="haproxy.service")
+        errors, _warnings = judge({"k3s_server_config": config, "servers": ["edge1"]}, {"edge1": gathered(listeners=[listener])})
+        assert bool(errors) == (port in held), port
+    assert set(held) <= set(plan({**SETTINGS, "k3s_server_config": config})["ports"])
+
+
+def test_an_agent_may_move_its_load_balancer():
+    changed = {"servers": ["edge1"], "k3s_agent_config": {"lb-server-port": 6545}}
+    for port, wrong in ((6545, True), (6444, False)):
+        hosts = {"edge2": gathered(listeners=[holder(port, process="haproxy", unit="")])}
+        assert bool(judge(changed, hosts)[0]) == wrong
+    assert 6545 in plan({**SETTINGS, **changed})["ports"]
+
+
+def test_two_names_of_one_machine_are_named():
+    hosts = {
+        "edge1": gathered(identity="a/1"),
+        "edge2": gathered(fetched={}, identity="a/1"),
+        "edge3": gathered(hostname="c", identity="a/2"),
+    }
+    assert judge(hosts=hosts)[0] == [
+        "edge2: is the same machine as edge1: correct its ansible_host or ansible_port, or take it out of the inventory."
+    ]
+
+
+@pytest.mark.parametrize("address", ["192.0.2.10", ["192.0.2.10"], "192.0.2.99, 192.0.2.10"])
+def test_an_address_of_a_node_is_that_of_one_host(address):
+    hosts = {"edge1": gathered(node_ip="192.0.2.10"), "edge2": gathered(fetched={}, hostname="edge2", node_ip=address)}
+    (error,) = judge(hosts=hosts)[0]
+    assert error == (
+        "edge2: has the node-ip 192.0.2.10 of edge1 in its configuration of K3s: give each host its own in its host variables, "
+        "or leave node-ip out."
+    )
+    hosts["edge2"]["host"]["node_ip"] = "192.0.2.11,2001:db8::11"
+    assert judge(hosts=hosts)[0] == []
+    assert plan({**SETTINGS, "servers": ["edge1"], "host": "edge1", "k3s_server_config": {"node-ip": "192.0.2.10"}})["node_config"] == {
+        "node-ip": "192.0.2.10"
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "address", "network"),
+    [
+        ({}, "10.42.3.7", "10.42.0.0/16"),
+        ({}, "10.43.200.1", "10.43.0.0/16"),
+        ({"k3s_server_config": {"service-cidr": "10.96.0.0/12"}}, "10.100.0.7", "10.96.0.0/12"),
+        ({"edge_pod_networks": "10.42.0.0/16, 2001:db8::/56"}, "2001:db8::7", "2001:db8::/56"),
+    ],
+)
+def test_a_host_inside_the_networks_of_the_cluster_is_a_warning(settings, address, network):
+    errors, (warning,) = judge(settings, {"edge1": gathered(addresses=["192.0.2.10", address])}, {"resolved": {}})
+    assert errors == []
+    assert warning.startswith(f"edge1: its address {address} is in {network}, a network of pods or Services: choose other networks")
+
+
+@pytest.mark.parametrize("config", [{"flannel-backend": "none"}, {"service-cidr": "10.53.0.0/16"}])
+def test_other_networks_may_be_those_of_hosts(config):
+    hosts = {"edge1": gathered(addresses=["192.0.2.10", "10.43.0.7"])}
+    assert judge({"k3s_server_config": config}, hosts, {"resolved": {}}) == ([], [])
+
+
+SERVERS = {"servers": ["edge1"], "hosts": ["edge1", "edge2", "edge3"]}
+
+
+def of_hosts(**variables):
+    """What is found where hosts have variables of their own."""
+    hosts = {name: gathered(hostname=name) for name in ("edge1", "edge2", "edge3")}
+    found = report({**SETTINGS, **SERVERS}, hosts, NETWORK, {name: variables.get(name, {}) for name in hosts})
+    return found["errors"], found["warnings"]
+
+
+def test_variables_of_each_host_are_judged():
+    taint, labels = {"node-taint": "a=b:NoSchedul"}, {"node-label": "edge"}
+    errors, warnings = of_hosts(
+        edge1={"k3s_agent_config": {"tls-san": "a"}},
+        edge2={
+            "edge_address": "203.0.113.7/24",
+            "k3s_agent_config": taint,
+            "k3s_server_config": {"nonsense": 1},
+            "host_ports_verify": "maybe",
+        },
+        edge3={"k3s_agent_config": {**taint, **labels, "kube-proxy-arg": "nodeport-addresses=10.0.0.0/8"}},
+    )
+    assert errors == [
+        "edge2, edge3: k3s_agent_config has 'a=b:NoSchedul' under 'node-taint': it must be a taint such as key=value:NoSchedule.",
+        "edge2: edge_address has '203.0.113.7/24': each entry must be an IP address or a DNS name.",
+        "edge2: host_ports_verify is 'maybe'; it must be true, false or auto.",
+        "edge3: k3s_agent_config has 'edge' under 'node-label': it must be a label such as key=value.",
+    ]
+    assert [warning.partition(" limits")[0] for warning in warnings] == ["edge3: k3s_agent_config"]
+
+
+def test_what_a_host_cannot_say_yet_is_left_to_its_role():
+    later = {"k3s_agent_config": {"node-label": ["{{ edge_wait_timeout }}"]}, "host_ports_verify": "{{ edge_live_progress }}"}
+    assert of_hosts(edge2=later) == ([], [])
+
+
+def test_what_all_hosts_have_is_said_once():
+    wrong = {"k3s_version": "latest", "edge_wait_timeout": 0}
+    hosts = {name: gathered(hostname=name) for name in ("edge1", "edge2", "edge3")}
+    errors = report({**SETTINGS, **SERVERS, "k3s_version": "latest", "plain": wrong}, hosts, NETWORK, dict.fromkeys(hosts, wrong))["errors"]
+    assert [error.partition(" is")[0] for error in errors] == ["k3s_version", "edge_wait_timeout"]
+
+
+def test_a_host_is_judged_by_its_own_configuration():
+    hosts = {
+        "edge1": gathered(listeners=[holder(6443, process="haproxy", unit="")]),
+        "edge2": gathered(hostname="edge2", listeners=[holder(6545, process="haproxy", unit=""), holder(6444, process="x", unit="")]),
+    }
+    variables = {"edge1": {"k3s_server_config": {"https-listen-port": 7443}}, "edge2": {"k3s_agent_config": {"lb-server-port": 6545}}}
+    errors = report({**SETTINGS, **SERVERS}, hosts, NETWORK, variables)["errors"]
+    assert [error.partition(",")[0] for error in errors] == ["edge2: port 6545 on 0.0.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"edge_environment": {"HTTPS PROXY": "hush"}}, "edge_environment has 'HTTPS PROXY': a name must be of letters"),
+        ({"edge_environment": {"HTTPS_PROXY": {"a": "hush"}}}, "edge_environment has 'HTTPS_PROXY': a name must be of letters"),
+        ({"edge_environment": {"HTTPS_PROXY": None}}, "edge_environment has 'HTTPS_PROXY': a name must be of letters"),
+        ({"edge_environment": {"K3S_DATA_DIR": "/x"}}, "edge_environment has K3S_DATA_DIR, which the role decides itself"),
+        ({"k3s_environment": {"K3S_DATA_DIR": "/x"}}, "k3s_environment has K3S_DATA_DIR, which the role decides itself"),
+    ],
+)
+def test_an_environment_is_judged_under_the_name_that_people_gave_it(given, said):
+    used = given.get("k3s_environment") or given["edge_environment"]
+    (error,) = judge({"dictionaries": {"edge_environment": {}, **given}, "k3s_environment": used})[0]
+    assert error.startswith(said)
+    assert "hush" not in error
+
+
+@pytest.mark.parametrize("given", [{"NO_PROXY": ["10.0.0.0/8", ".example.com"], "https_proxy": "http://p:3128"}, {"SSL_CERT_FILE": "/x"}])
+def test_an_environment_may_hold_what_people_have(given):
+    assert judge({"dictionaries": {"edge_environment": given}, "k3s_environment": given}) == ([], [])
+
+
+def test_networks_of_pods_that_come_from_the_configuration_are_judged_once():
+    (error,) = judge({"k3s_server_config": {"cluster-cidr": "ten"}, "edge_pod_networks": "ten"})[0]
+    assert error.startswith("k3s_server_config has 'ten' under 'cluster-cidr'")
+
+
+@pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"os": {"id": "alpine", "version": "3.20", "name": "Alpine", "like": ""}}, "runs Alpine, which is not tested"),
@@ -574,7 +729,7 @@ def test_what_is_skipped_is_not_looked_at():
     assert {key: found[key] for key in (*looks, "release")} == {**{key: [] for key in looks}, "release": ""}
 
 
-@pytest.mark.parametrize("settings", [{"k3s_version": "bad"}, {"airgap_dir": "/x"}])
+@pytest.mark.parametrize("settings", [{"k3s_version": "bad"}, {"airgap_dir": "/x"}, {"k3s_release_url": "file:///srv/k3s"}])
 def test_a_release_is_not_fetched_in_vain(settings):
     assert plan({**SETTINGS, **settings})["release"] == ""
 
@@ -585,6 +740,27 @@ def test_only_issuers_that_sites_use_are_asked():
     assert plan({**SETTINGS, "sites": [{**SITE, "issuer": "letsencrypt"}]})["urls"][0]["url"].startswith(
         "https://acme-v02.api.letsencrypt.org"
     )
+
+
+@pytest.mark.parametrize(
+    ("environment", "values", "warned"),
+    [
+        ({"HTTPS_PROXY": "http://proxy.example.com:3128"}, {}, True),
+        ("{https_proxy: http://me:hush@proxy.example.com:3128}", {"replicaCount": 2}, True),
+        ({"HTTPS_PROXY": "http://proxy.example.com:3128"}, "{https_proxy: http://proxy.example.com:3128}", False),
+        ({"NO_PROXY": "*", "LANG": "C"}, {}, False),
+        ({}, {}, False),
+        ("", "", False),
+    ],
+)
+def test_a_proxy_that_cert_manager_does_not_use_is_a_warning(environment, values, warned):
+    settings = {"dictionaries": {"edge_environment": environment, "cert_manager_values": values}}
+    errors, warnings = judge(settings)
+    assert errors == []
+    assert ["cert_manager_values" in text for text in warnings] == [True] * warned
+    assert "hush" not in "".join(warnings)
+    for other in ({"skip": ["acme"]}, {"issuers": [{"name": "lab", "type": "selfsigned"}]}):
+        assert judge({**settings, **other}) == ([], [])
 
 
 def test_wildcards_are_not_looked_up():
@@ -910,7 +1086,8 @@ def test_what_an_acme_directory_takes(fields, meta):
 
 # --- what the API server and its webhooks say
 
-RAW_GATEWAY = {"metadata": {"name": "own", "labels": {"app.kubernetes.io/instance": "chart"}}, "spec": {"selector": {"istio": "ingress"}}}
+PLAIN = {"port": {"number": 8080, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
+RAW_GATEWAY = {"metadata": {"name": "own", "labels": {"app.kubernetes.io/instance": "chart"}}, "spec": {"servers": [PLAIN]}}
 RAW_CERTIFICATE = {
     "metadata": {"name": "mail", "namespace": "mail"},
     "spec": {"secretName": "mail", "dnsNames": ["mail.example.com"], "issuerRef": {"name": "lab", "kind": "ClusterIssuer"}},
@@ -1064,3 +1241,73 @@ PASSED_BY = "host_ports_ports limits 443 to sources, but every client reaches th
 def test_ways_past_the_sources_are_found_before_anything_is_installed(settings, found):
     findings = _preflight_report.read(with_plan({**SETTINGS, **settings})).findings
     assert [text.startswith(found) for text in findings] == ([True] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("system", "version", "tested"),
+    [
+        *(("debian", version, True) for version in ("12", "13")),
+        *(("ubuntu", version, True) for version in ("22.04", "24.04")),
+        *((system, version, True) for system in ("rhel", "rocky", "almalinux", "centos", "ol") for version in ("9", "9.6")),
+        ("debian", "11", False),
+        ("ubuntu", "20.04", False),
+        ("rocky", "8.10", False),
+        ("rocky", "10.0", False),
+        ("fedora", "9", False),
+        ("", "", False),
+    ],
+)
+def test_systems_that_are_tested_are_no_warning(system, version, tested):
+    errors, warnings = judge(hosts={"edge1": gathered(os={"id": system, "like": "", "version": version, "name": f"{system} {version}"})})
+    assert errors == []
+    assert len([warning for warning in warnings if "which is not tested" in warning]) == (not tested)
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "amd64", "aarch64", "arm64"])
+def test_architectures_with_releases_are_fine(machine):
+    assert judge(hosts={"edge1": gathered(machine=machine)}) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("servers", "field", "enough"),
+    [
+        (["edge1"], "memory_mib", 3600),
+        (["edge2"], "memory_mib", 480),
+        (["edge1"], "cores", 2),
+        (["edge2"], "cores", 1),
+        (["edge1"], "free_mib", 4096),
+        (["edge2"], "free_mib", 4096),
+    ],
+)
+def test_resources_are_enough_from_a_bound_on(servers, field, enough):
+    for value in (enough, enough - 1):
+        _errors, warnings = judge({"servers": servers}, hosts={"edge1": gathered(**{field: value})})
+        assert len([warning for warning in warnings if warning.startswith("edge1: has ")]) == (value < enough)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (0.0, 10.0, ""),
+        (0.0, 10.1, "edge2: its clock is 10 s ahead of that of edge1: "),
+        (0.0, -11.0, "edge2: its clock is 11 s behind that of edge1: "),
+        (-3.0, 8.0, "edge2: its clock is 11 s ahead of that of edge1: "),
+        (-8.0, 3.0, "edge1: its clock is 11 s behind that of edge2: "),
+        (None, 11.0, ""),
+    ],
+)
+def test_clocks_may_differ_by_the_given_seconds(first, second, said):
+    hosts = {"edge1": gathered(time_offset=first), "edge2": gathered(time_offset=second, hostname="edge2")}
+    errors, _warnings = judge(hosts=hosts)
+    clocks = [error for error in errors if "its clock" in error]
+    assert len(clocks) == bool(said)
+    assert all(error.startswith(said) for error in clocks)
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [("edge-1", True), ("edge1.example.com", True), ("EDGE1", True), ("-edge", False), ("edge-", False), ("a..b", False), ("", False)],
+)
+def test_names_of_hosts_become_names_of_nodes(name, fits):
+    errors, _warnings = judge(hosts={"edge1": gathered(hostname=name)})
+    assert len(errors) == (not fits)

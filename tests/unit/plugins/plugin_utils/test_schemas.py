@@ -23,6 +23,9 @@ def manifest(spec, **metadata):
     return {"metadata": {"name": "x", **metadata}, "spec": spec}
 
 
+PLAIN = {"number": 80, "name": "http", "protocol": "HTTP"}
+
+
 def gateway(**server):
     return {"gateway_gateways": [manifest({"servers": [{"port": PORT, "hosts": ["a.example.com"], **server}]})]}
 
@@ -157,9 +160,13 @@ AFFINITY = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution"
         gateway(tls={"mode": "SIMPLE", "credentialName": "x", "minProtocolVersion": "TLSV1_2", "cipherSuites": ["AES128-SHA"]}),
         gateway(tls={"httpsRedirect": True}, port={"number": 80, "name": "http", "protocol": "HTTP"}),
         gateway(tls={"mode": "SIMPLE", "credentialNames": ["rsa", "ecdsa"]}),
-        gateway(tls=None, name="first", bind="127.0.0.1"),
-        gateway(port={**PORT, "number": 443.0}),
-        {"gateway_gateways": [{"apiVersion": "networking.istio.io/v1beta1", "kind": "Gateway", **manifest({"servers": []})}]},
+        gateway(tls=None, name="first", bind="127.0.0.1", port=PLAIN),
+        gateway(port={**PLAIN, "number": 80.0}),
+        {
+            "gateway_gateways": [
+                {"apiVersion": "networking.istio.io/v1beta1", "kind": "Gateway", **gateway(port=PLAIN)["gateway_gateways"][0]}
+            ]
+        },
         routes(match=[{"uri": {"prefix": "/api"}, "headers": {"x": {"exact": "1"}}}], timeout="5s", retries={"attempts": 3}),
         routes(rewrite={"uri": "/"}, corsPolicy={"allowOrigins": [{"regex": ".*"}], "allowMethods": ["GET"], "maxAge": "24h"}),
         routes(fault={"delay": {"fixedDelay": "5s", "percentage": {"value": 0.1}}}, mirror={"host": "b"}),
@@ -178,7 +185,7 @@ AFFINITY = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution"
         issuer({"http01": {"ingress": {"ingressClassName": "istio"}}}, {"dns01": {"cloudflare": TOKEN}, "selector": {"dnsZones": ["a.b"]}}),
         issuer({"http01": {"ingress": {"podTemplate": {"spec": {"nodeSelector": {"a": "b"}, "affinity": AFFINITY}}}}}),
         issuer({"dns01": {"webhook": {"groupName": "acme.example", "solverName": "x", "config": {"any": {"thing": [1, None]}}}}}),
-        issuer({"dns01": {"rfc2136": {"nameserver": "192.0.2.53", "tsigKeyName": "k"}}}),
+        issuer({"dns01": {"rfc2136": {"nameserver": "192.0.2.53"}}}),
         issuer({"dns01": {"route53": {"region": "eu-central-1"}}}),
         issuer({"http01": {}}, external_account={"keyID": "x", "keySecretRef": {"name": "eab", "key": "secret"}}),
         raw_issuer(selfSigned={}),

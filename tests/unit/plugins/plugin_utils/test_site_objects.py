@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 
+import pytest
+
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import read_sites
 
@@ -161,3 +163,63 @@ def test_the_ca_of_clients_has_the_name_that_istio_looks_for():
     (secret,) = objects.ca_secrets(found, NS)
     assert secret["metadata"]["name"] == "mine-cacert"
     assert base64.b64decode(secret["data"]["ca.crt"]).decode() == PEM
+
+
+@pytest.mark.parametrize(
+    ("hosts", "routed"),
+    [
+        (["*.example.com", "www.example.com"], ["*.example.com"]),
+        (["www.example.com", "example.com", "*.example.com"], ["example.com", "*.example.com"]),
+        (["*.example.com", "*.a.example.com", "x.a.example.com"], ["*.example.com"]),
+        (["*.example.com", "wwwexample.com", "*.example.org"], ["*.example.com", "wwwexample.com", "*.example.org"]),
+    ],
+)
+@pytest.mark.parametrize("tls", [{"credential": "mine"}, {"mode": "PASSTHROUGH"}])
+def test_no_virtual_service_has_a_host_beside_a_wildcard_that_has_it(hosts, routed, tls):
+    route = {"service": "web.default", "port": 80}
+    found = parse_sites([{"name": "app", "hosts": hosts, "tls": tls, "routes": [route]}])
+    made = objects.virtual_services(found, "istio-ingress", "edge-http")
+    assert [service["spec"]["hosts"] for service in made] == [routed, routed]
+    assert made[0]["spec"].get("tls", [{"match": [{"sniHosts": routed}]}])[0]["match"][0]["sniHosts"] == routed
+    assert objects.gateways(found, "istio-ingress", {})[0]["spec"]["servers"][0]["hosts"] == hosts
+
+
+def test_everything_that_a_site_says_of_tls_gets_into_its_server():
+    """Without the names of clients each certificate of the authority would be let in."""
+    tls = {
+        "mode": "MUTUAL",
+        "ca_certificate": PEM,
+        "min_version": "1.2",
+        "max_version": "1.3",
+        "cipher_suites": ["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"],
+        "subject_alt_names": ["client.example.com", "spiffe://example.com/ns/a/sa/b"],
+    }
+    (gateway,) = objects.gateways(sites(tls=tls), NS, {}, port=8443)
+    (server,) = gateway["spec"]["servers"]
+    assert server["port"] == {"number": 8443, "name": "https", "protocol": "HTTPS"}
+    assert server["tls"] == {
+        "mode": "MUTUAL",
+        "credentialName": "app",
+        "minProtocolVersion": "TLSV1_2",
+        "maxProtocolVersion": "TLSV1_3",
+        "cipherSuites": tls["cipher_suites"],
+        "subjectAltNames": tls["subject_alt_names"],
+    }
+
+
+def test_everything_that_a_site_says_of_its_certificate_gets_into_it():
+    given = {"common_name": "app.example.com", "usages": ["server auth", "client auth"]}
+    (found,) = objects.certificates(sites(certificate=given), NS, {}, {})
+    assert (found["spec"]["commonName"], found["spec"]["usages"]) == ("app.example.com", given["usages"])
+    assert found["spec"]["issuerRef"]["kind"] == "ClusterIssuer"
+    (plain,) = objects.certificates(sites(), NS, {}, {})
+    assert plain["spec"]["usages"] == ["digital signature", "key encipherment", "server auth"]
+    assert plain["spec"].keys().isdisjoint({"commonName", "duration", "renewBefore"})
+
+
+def test_a_secret_with_the_authority_is_made_only_for_one_that_is_given():
+    (secret,) = objects.ca_secrets(sites(tls={"mode": "MUTUAL", "ca_certificate": PEM}), NS)
+    assert (secret["metadata"]["name"], secret["metadata"]["namespace"], secret["type"]) == ("app-cacert", NS, "Opaque")
+    assert "spec" not in secret
+    assert objects.ca_secrets(sites(), NS) == []
+    assert objects.ca_secrets(own(credential="mine"), NS) == []

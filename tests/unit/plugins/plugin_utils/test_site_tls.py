@@ -176,4 +176,4 @@ def test_one_sentence_for_what_cannot_be(tls, fields, said):
 def test_no_site_has_the_name_of_another_ones_second_certificate():
     site = {"name": "app", "hosts": ["app.example.com"], "issuer": "inside", "tls": {"key_types": ["ECDSA", "RSA"]}}
     found = site_plan([site, {"name": "app-rsa", "hosts": ["b.example.com"], "issuer": "inside"}], {"cert_manager_issuers": [CA]})
-    assert found["findings"] == ["edge_sites[1]: name 'app-rsa' is that of an object made for site 'app'"]
+    assert found["findings"][0] == "edge_sites[1]: name 'app-rsa' is that of an object made for site 'app'"

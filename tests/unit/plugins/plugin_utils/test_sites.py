@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import read_sites
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import merged_key, read_sites
 
 WEB = {"prefix": "/", "service": "web.default", "port": 3000}
 
@@ -95,6 +95,48 @@ def test_the_example_of_the_readme():
             "edge_sites[0] (app): hosts has '192.0.2.1'; an address is not a host name, and no certificate is issued for it here",
         ),
         (site(hosts=["App.example.com"]), "edge_sites[0] (app): hosts has 'App.example.com'; write 'app.example.com'"),
+        *(
+            (site(hosts=[host]), f"edge_sites[0] (app): hosts has '{host}'; write '{written}'")
+            for host, written in (
+                ("app.example.com.", "app.example.com"),
+                ("*.App.example.com.", "*.app.example.com"),
+                (" app.example.com", "app.example.com"),
+            )
+        ),
+        *(
+            (
+                site(hosts=[host]),
+                f"edge_sites[0] (app): hosts has '{host}'; an address is not a host name, and no certificate is issued for it here",
+            )
+            for host in ("2001:db8::1", "[2001:db8::1]", "*.192.0.2.1")
+        ),
+        (
+            site(hosts=["app.123"]),
+            "edge_sites[0] (app): hosts has 'app.123'; it must be a DNS name such as app.example.com or *.example.com",
+        ),
+        *(
+            (
+                site(issuer=given),
+                (
+                    f"edge_sites[0] (app): issuer is '{given}', which is not known; did you mean '{meant}'? Allowed: letsencrypt,"
+                    " letsencrypt-staging (issuers are letsencrypt, letsencrypt-staging and cert_manager_issuers)"
+                ),
+            )
+            for given, meant in (
+                ("LetsEncrypt", "letsencrypt"),
+                ("letsencrypt-production", "letsencrypt"),
+                ("letsencrypt-prod", "letsencrypt"),
+                ("letsencrypt_staging", "letsencrypt-staging"),
+            )
+        ),
+        (
+            site(tls={"mode": "passthrough"}),
+            (
+                "edge_sites[0].tls (app): mode is 'passthrough', which is not known; did you mean 'PASSTHROUGH'? Allowed: SIMPLE, MUTUAL,"
+                " OPTIONAL_MUTUAL, PASSTHROUGH"
+            ),
+        ),
+        (site(certificate={"usages": "server auth"}), "edge_sites[0].certificate (app): usages is 'server auth'; it must be a list"),
         (site(hosts=["a.example.com", "a.example.com"]), "edge_sites[0] (app): hosts has 'a.example.com' twice"),
         (without("issuer"), "edge_sites[0] (app): issuer is missing"),
         (
@@ -172,6 +214,18 @@ def test_the_example_of_the_readme():
 )
 def test_what_is_wrong_is_said_in_one_sentence(raw, expected):
     assert expected in findings(raw)
+
+
+def test_a_key_without_a_value_is_left_out():
+    empty = {"tls": None, "certificate": None, "redirect": None, "routes": None}
+    assert parsed(site(**empty)) == parsed(site(routes=[]))
+    assert parsed(site(certificate={"private_key": None, "usages": None}, tls={"mode": None})) == parsed(site())
+    assert parsed(site(issuer=None, tls={"credential": "mine"})) == parsed({**without("issuer"), "tls": {"credential": "mine"}})
+
+
+@pytest.mark.parametrize("nothing", [None, "", " \n", [], "[]"])
+def test_nothing_is_an_empty_list(nothing):
+    assert read_sites(nothing, known()) == ([], [])
 
 
 def test_all_findings_come_at_once_and_nothing_else():
@@ -442,7 +496,69 @@ def test_a_route_behind_a_regular_expression_that_takes_all_of_it(earlier, later
         ({"regex": "/.*"}, {}),
         ({"exact": "/api"}, {"prefix": "/api"}),
         ({"prefix": "/api/"}, {"exact": "/api"}),
+        ({"exact": "/api"}, {"prefix": "/api/v1"}),
+        ({"exact": "/api"}, {"exact": "/api/v1"}),
+        ({"prefix": "/api/v1"}, {"prefix": "/api"}),
+        ({"prefix": "/api"}, {"regex": "/api/.*"}),
+        ({"prefix": "/api"}, {}),
     ],
 )
 def test_a_route_behind_one_that_leaves_it_something(earlier, later):
     assert findings(site(routes=[dict(service="a.b", port=80, **match) for match in (earlier, later)])) == []
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ({"prefix": "/"}, {"exact": "/api"}),
+        ({"prefix": "/"}, {"regex": "/api.*"}),
+        ({"prefix": "/"}, {}),
+        ({}, {"prefix": "/"}),
+        ({"prefix": "/api"}, {"prefix": "/api/v1"}),
+        ({"prefix": "/api"}, {"exact": "/apix"}),
+        ({"exact": "/api"}, {"exact": "/api"}),
+    ],
+)
+def test_a_route_behind_one_that_leaves_it_nothing(earlier, later):
+    (found,) = findings(site(routes=[dict(service="a.b", port=80, **match) for match in (earlier, later)]))
+    assert "routes[1] " in found
+    assert "is never reached, routes[0] " in found
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "refused"), [("1.2", "1.3", False), ("1.3", "1.3", False), ("1.2", "1.2", False), ("1.3", "1.2", True)]
+)
+def test_versions_of_tls_must_leave_one(low, high, refused):
+    found = findings(site(tls={"min_version": low, "max_version": high}))
+    assert found == ["edge_sites[0] (app): tls.min_version is '1.3' and tls.max_version '1.2'; no version is left between them"] * refused
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "suites", "low", "refused"),
+    [
+        ("ECDSA", ["ECDHE-RSA-AES256-GCM-SHA384"], None, True),
+        ("RSA", ["ECDHE-ECDSA-AES256-GCM-SHA384"], "1.2", True),
+        ("ECDSA", ["ECDHE-RSA-AES256-GCM-SHA384"], "1.3", False),
+        ("ECDSA", ["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"], None, False),
+        ("RSA", ["ECDHE-RSA-AES256-GCM-SHA384"], None, False),
+        ("RSA", [], None, False),
+    ],
+)
+def test_cipher_suites_must_fit_the_key(algorithm, suites, low, refused):
+    tls = {"cipher_suites": suites, **({"min_version": low} if low else {})}
+    found = findings(site(tls=tls, certificate={"private_key": {"algorithm": algorithm}}))
+    assert len(found) == refused
+    assert all(f"none of which fits a key of algorithm {algorithm}" in text for text in found)
+
+
+@pytest.mark.parametrize(
+    ("default", "own", "merged"),
+    [
+        ({"algorithm": "ECDSA", "size": 256}, {"algorithm": "RSA"}, {"algorithm": "RSA"}),
+        ({"algorithm": "ECDSA", "size": 256}, {"algorithm": "ECDSA"}, {"algorithm": "ECDSA", "size": 256}),
+        ({"algorithm": "ECDSA", "size": 256}, {"size": 384, "algorithm": None}, {"algorithm": "ECDSA", "size": 384}),
+        ({"algorithm": "ECDSA", "size": 256}, {"algorithm": "RSA", "size": 4096}, {"algorithm": "RSA", "size": 4096}),
+    ],
+)
+def test_another_algorithm_inherits_no_size(default, own, merged):
+    assert merged_key(default, own) == merged

@@ -9,7 +9,12 @@ import pytest
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 
 HTTPS = {"port": {"number": 443, "name": "https", "protocol": "HTTPS"}, "hosts": ["app.example.com"]}
+CERTIFICATE = {"mode": "SIMPLE", "credentialName": "x"}
 TO = {"route": [{"destination": {"host": "web.default.svc.cluster.local"}}]}
+
+
+def to(host, **fields):
+    return {"destination": {"host": host}, **fields}
 
 
 def findings(variable, spec):
@@ -25,8 +30,26 @@ def gateway(hosts=("app.example.com",), **tls):
     return "gateway_gateways", {"selector": {"istio": "ingress"}, "servers": [{**HTTPS, "hosts": list(hosts), "tls": tls}]}
 
 
-def routes(*http, hosts=("app.example.com",)):
-    return "gateway_virtual_services", {"hosts": list(hosts), "http": list(http)}
+def server(tls=None, name="https", protocol="HTTPS", number=443, hosts=("app.example.com",), **fields):
+    found = {"port": {"number": number, "name": name, "protocol": protocol}, "hosts": list(hosts), **fields}
+    return found if tls is None else {**found, "tls": tls}
+
+
+def servers(*given):
+    return "gateway_gateways", {"selector": {"istio": "ingress"}, "servers": list(given)}
+
+
+def routes(*http, hosts=("app.example.com",), **spec):
+    found = {"hosts": list(hosts), "http": list(http), **spec}
+    return "gateway_virtual_services", {key: value for key, value in found.items() if value}
+
+
+def sni(*names, hosts=("app.example.com",), **route):
+    return "gateway_virtual_services", {"hosts": list(hosts), "tls": [{"match": [{"port": 443, "sniHosts": list(names)}], **route}]}
+
+
+def rule(**spec):
+    return "gateway_destination_rules", {"host": "web.default.svc.cluster.local", **spec}
 
 
 @pytest.mark.parametrize(
@@ -54,6 +77,72 @@ def routes(*http, hosts=("app.example.com",)):
         (routes(TO, hosts=["https://app.example.com"]), "hosts has 'https://app.example.com'; it must be a name"),
         (routes({**TO, "redirect": {"uri": "/x"}}), "http[0] has route and redirect; only one of route, redirect"),
         (routes({**TO, "directResponse": {"status": 503}}), "http[0] has route and directResponse; only one of"),
+        (servers(), "servers is missing or empty"),
+        (servers(server()), "servers[0].port.protocol is HTTPS, and tls is missing; give tls.mode and tls.credentialName"),
+        (servers(server(CERTIFICATE, protocol="SSL")), "servers[0].port.protocol is 'SSL'; allowed: HTTPS, TLS, HTTP"),
+        (servers(server(CERTIFICATE, protocol="HTTP", number=80)), "servers[0].port.protocol is HTTP, which has no TLS; write HTTPS"),
+        (servers(server(CERTIFICATE, protocol="MONGO")), "servers[0].port.protocol is MONGO, which has no TLS; write HTTPS"),
+        (servers(server({"credentialName": "x"})), "servers[0].tls has credentialName and no mode, so that TLS passes; write mode: SIMPLE"),
+        (servers(server({"mode": "ISTIO_MUTUAL", "credentialName": "x"})), "servers[0].tls has credentialName and mode ISTIO_MUTUAL"),
+        (
+            servers(server({"mode": "SIMPLE", "serverCertificate": "/a"})),
+            "servers[0].tls.serverCertificate is given without privateKey",
+        ),
+        (servers(server({**CERTIFICATE, "credentialName": "web/x"})), "servers[0].tls.credentialName is 'web/x'; Secrets are those of"),
+        (servers(server(CERTIFICATE, number=0)), "servers[0].port.number is 0; it must be a number from 1 to 65535"),
+        (servers(server(CERTIFICATE, number=70000)), "servers[0].port.number is 70000; it must be a number from 1 to 65535"),
+        (servers(server(CERTIFICATE, bind="localhost")), "servers[0].bind is 'localhost'; it must be an IP address or unix://PATH"),
+        (servers(server(CERTIFICATE, hosts=[])), "servers[0].hosts is empty"),
+        (servers(server(CERTIFICATE, hosts=["a.*.com"])), "servers[0].hosts has 'a.*.com'; it must be a DNS name"),
+        (servers(server(CERTIFICATE, hosts=["192.0.2.1"])), "servers[0].hosts has '192.0.2.1'; an address is not a host name"),
+        (
+            servers(server(CERTIFICATE, hosts=["web/a.example.com."])),
+            "servers[0].hosts has 'web/a.example.com.'; write 'web/a.example.com'",
+        ),
+        (
+            servers(server(CERTIFICATE), server(CERTIFICATE, hosts=["b.example.com"])),
+            "servers has the port name 'https' 2 times; each port has a name of its own",
+        ),
+        (
+            servers(server(CERTIFICATE), server(CERTIFICATE, name="again")),
+            "servers has host 'app.example.com' 2 times on port 443; write it once",
+        ),
+        (routes(TO, hosts=["app.example.com:443"]), "hosts has 'app.example.com:443'; it must be a name"),
+        (routes(TO, hosts=["a.*.com"]), "hosts has 'a.*.com'; it must be a name"),
+        (routes(TO, hosts=["a.b", "a.b"]), "hosts has 'a.b' and 'a.b', which have names in common; remove one"),
+        (routes(TO, hosts=["www.a.b", "*.a.b"]), "hosts has 'www.a.b' and '*.a.b', which have names in common; remove one"),
+        (routes(TO, hosts=["*"]), "hosts has '*', and its routes are for the mesh too; give gateways without mesh"),
+        (routes(TO, hosts=["*"], gateways=["mesh", "edge"]), "hosts has '*', and its routes are for the mesh too"),
+        (routes(TO, hosts=[], gateways=["edge"]), "hosts is missing or empty; only a delegate has none"),
+        (routes(gateways=["edge"]), "it has no routes; one of http, tls, tcp must be given"),
+        (routes({"match": [{"uri": {"prefix": "/a"}}]}), "http[0] does nothing with its requests; one of route, redirect"),
+        (routes({"rewrite": {"uri": "/a"}, "route": []}), "http[0] does nothing with its requests; one of route, redirect"),
+        (routes({"route": [to("http://web")]}), "http[0].route[0].destination.host is 'http://web'; it must be the name of a Service"),
+        (routes({"route": [to("web.default:80")]}), "http[0].route[0].destination.host is 'web.default:80'; it must be the name"),
+        (routes({"route": [to("a", weight=0), to("b", weight=0)]}), "http[0].route has the weights 0, 0; none may be negative"),
+        (routes({"route": [to("a", weight=-1), to("b", weight=2)]}), "http[0].route has the weights -1, 2; none may be negative"),
+        (routes({"redirect": {}}), "http[0].redirect leads to the same place; give uri, authority, scheme or port"),
+        (routes({"redirect": {"uri": "/a", "redirectCode": 200}}), "http[0].redirect.redirectCode is 200; it must be from 300 to 399"),
+        (routes({"directResponse": {"status": 999}}), "http[0].directResponse.status is 999; it must be from 200 to 599"),
+        (routes({**TO, "retries": {"attempts": -1}}), "http[0].retries.attempts is -1; it must be from 0 to"),
+        (
+            routes({**TO, "fault": {"abort": {"httpStatus": 500, "percentage": {"value": 150}}}}),
+            "http[0].fault.abort.percentage.value is 150; it must be from 0 to 100",
+        ),
+        (
+            routes({**TO, "rewrite": {"uri": "/a", "uriRegexRewrite": {"match": "a", "rewrite": "b"}}}),
+            "http[0].rewrite has uri and uriRegexRewrite; only one of them",
+        ),
+        (routes(TO, exportTo=["*", "web"]), "exportTo has '*' beside others; write '*' alone"),
+        (sni("b.example.com", **TO), "tls[0].match has the SNI host 'b.example.com', which hosts does not have; add it there"),
+        (sni("app.example.com"), "tls[0].route is missing; name a destination"),
+        (rule(host="web:80"), "host is 'web:80'; it must be the name of a Service"),
+        (rule(subsets=[{"name": "a"}, {"name": "a"}]), "subsets has the name 'a' 2 times; each subset has a name of its own"),
+        (rule(trafficPolicy={"tls": {"mode": "MUTUAL"}}), "trafficPolicy.tls.mode is MUTUAL, and no client certificate is named"),
+        (
+            rule(subsets=[{"name": "a", "trafficPolicy": {"tls": {"mode": "MUTUAL", "clientCertificate": "/a.crt"}}}]),
+            "subsets[0].trafficPolicy.tls.mode is MUTUAL, and no client certificate is named",
+        ),
     ],
 )
 def test_what_a_webhook_refuses_is_said_before_there_is_one(manifest, said):
@@ -74,8 +163,26 @@ def test_what_a_webhook_refuses_is_said_before_there_is_one(manifest, said):
         gateway(["*.example.com"], mode="SIMPLE", serverCertificate="/a.crt", privateKey="/a.key", minProtocolVersion="TLS_AUTO"),
         gateway(mode="ISTIO_MUTUAL"),
         gateway(mode="AUTO_PASSTHROUGH"),
-        routes({"delegate": {"name": "team", "namespace": "team"}}, hosts=["*"]),
+        routes({"delegate": {"name": "team", "namespace": "team"}}, hosts=["*"], gateways=["edge"]),
         routes({"directResponse": {"status": 503}}, hosts=["192.0.2.1", "2001:db8::1", "web"]),
+        servers(server({"httpsRedirect": True}, name="http", protocol="HTTP", number=80, hosts=["*"]), server(CERTIFICATE)),
+        servers(server({"mode": "PASSTHROUGH"}, protocol="tls"), server(CERTIFICATE, name="own", hosts=["b.example.com"])),
+        servers(server(name="tcp", protocol="TCP", number=3306, hosts=["*"]), server(name="grpc", protocol="GRPC-Web", number=8080)),
+        servers(server({**CERTIFICATE, "credentialName": "kubernetes://x"}, bind="127.0.0.1"), server(CERTIFICATE, "b", number=8443)),
+        servers(server(CERTIFICATE), server({**CERTIFICATE, "mode": "MUTUAL"}, "web", hosts=["web/*.example.com"])),
+        # Names without TLS may have several servers.
+        servers(server(name="a", protocol="HTTP", number=80), server(name="b", protocol="HTTP", number=80)),
+        routes(TO, gateways=["edge", "mesh"], exportTo=["."]),
+        routes(TO, hosts=["a.example.com", "b.example.com", "*.example.org", "example.org"], gateways=["web/edge"]),
+        routes({"route": [to("a", weight=90), to("b.default", weight=10)]}),
+        routes({"redirect": {"port": 8443, "redirectCode": 308}, "match": [{"port": 80}]}, {"redirect": {"scheme": "https"}}),
+        routes({**TO, "retries": {"attempts": 0}, "fault": {"delay": {"fixedDelay": "1s", "percentage": {"value": 0.1}}}}),
+        # A delegate has neither hosts nor gateways.
+        routes(TO, hosts=[]),
+        sni("b.example.com", "*.example.com", hosts=["*.example.com"], **TO),
+        ("gateway_virtual_services", {"hosts": ["*"], "gateways": ["edge"], "tcp": [{"match": [{"port": 3306}], **TO}]}),
+        rule(trafficPolicy={"tls": {"mode": "MUTUAL", "credentialName": "x"}}, subsets=[{"name": "a"}, {"name": "b"}]),
+        rule(host="*.example.com", trafficPolicy={"tls": {"mode": "MUTUAL", "clientCertificate": "/a", "privateKey": "/b"}}),
     ],
 )
 def test_what_no_webhook_refuses_passes(manifest):

@@ -217,3 +217,90 @@ def test_the_same_words_of_an_http01_self_check_may_heal():
 )
 def test_advice_about_challenges(reason, helps):
     assert helps in advice(f"Challenge app.example.com: {reason}")
+
+
+def challenges(*shown):
+    return [make.challenge(dns_name=f"{name}.example.com", **state) for name, state in shown]
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        ([("a", {"reason": "slow"}), ("b", {"state": "invalid", "reason": "no such host"})], "b.example.com: no such host"),
+        ([("a", {}), ("b", {"reason": "slow"})], "b.example.com: slow"),
+        ([("a", {"state": "valid", "reason": "Successfully authorized domain"}), ("b", {"reason": "slow"})], "b.example.com: slow"),
+        ([("a", {"state": "valid", "reason": "Successfully authorized domain"}), ("b", {})], "b.example.com: it is pending"),
+        ([("a", {"reason": "one"}), ("b", {"reason": "two"})], "a.example.com: one"),
+        ([("a", {"reason": "one"}), ("b", {"state": "expired"})], "b.example.com: it is expired"),
+        ([("a", {"state": "valid"}), ("b", {"state": ""})], "b.example.com: it is presented"),
+        ([("a", {"state": "", "presented": False})], "a.example.com: it is not yet presented"),
+    ],
+)
+def test_of_several_challenges_the_one_that_says_most_is_named(shown, text):
+    found = cause_of(make.certificate(conditions=ISSUING), make.request(), make.order(), *challenges(*shown))
+    assert found.text == f"Challenge {text}"
+    assert found.final is text.endswith(("no such host", "expired"))
+
+
+FAILED = approved(make.condition("Ready", "False", "Failed", "boom"))
+ISSUED = approved(make.condition("Ready", "True", "Issued", "Certificate fetched from issuer successfully"))
+
+
+def test_the_request_of_a_renewal_hides_that_of_the_certificate_in_use():
+    renewed = make.certificate(conditions=ISSUING, revision=1)
+    requests = make.request(conditions=ISSUED), make.request(revision=2, conditions=FAILED)
+    assert cause_of(renewed, make.cluster_issuer(), *requests).text == "CertificateRequest app-2: boom"
+    assert cause_of(renewed, make.cluster_issuer(), *reversed(requests)).text == "CertificateRequest app-2: boom"
+
+
+def test_of_two_requests_for_one_revision_the_younger_counts():
+    older, younger = make.request(name="app-z"), make.request(name="app-a", conditions=FAILED)
+    younger["metadata"]["creationTimestamp"] = make.stamp(NOW + 1)
+    assert cause_of(make.certificate(conditions=ISSUING), make.cluster_issuer(), older, younger).text == "CertificateRequest app-a: boom"
+
+
+def test_requests_of_other_revisions_are_no_present_attempt():
+    found = cause_of(make.certificate(conditions=ISSUING, revision=3), make.cluster_issuer(), make.request(conditions=FAILED))
+    assert found.text == "it is not ready"
+
+
+@pytest.mark.parametrize(
+    ("message", "final"),
+    [("500 urn:ietf:params:acme:error:serverInternal: x", False), ("403 urn:ietf:params:acme:error:unauthorized: x", True)],
+)
+def test_only_what_an_acme_server_refuses_is_final(message, final):
+    issuer = make.cluster_issuer(ready="False", reason="ErrRegisterACMEAccount", message=f"Failed to register ACME account: {message}")
+    assert cause_of(make.certificate(conditions=ISSUING), issuer).final is final
+
+
+@pytest.mark.parametrize(
+    ("authorization", "unsolved"),
+    [
+        ({"initialState": "pending"}, True),
+        ({"initialState": "pending", "wildcard": True}, True),
+        ({"initialState": "valid"}, False),
+        ({"initialState": "pending", "challenges": []}, False),
+    ],
+)
+def test_a_name_that_is_proved_already_needs_no_solver(authorization, unsolved):
+    entry = {"identifier": "app.example.com", "challenges": [{"type": "http-01"}], **authorization}
+    found = cause_of(make.certificate(conditions=ISSUING), make.request(), make.order(authorizations=[entry]))
+    name = "*.app.example.com" if "wildcard" in authorization else "app.example.com"
+    assert found.text == f"Order app-1-1234: {f'no solver of ClusterIssuer letsencrypt fits {name}' if unsolved else 'it is pending'}"
+
+
+@pytest.mark.parametrize(
+    ("group", "text"), [("cert-manager.io", "ClusterIssuer letsencrypt does not exist"), ("awspca.example.com", "it is not ready")]
+)
+def test_an_issuer_of_another_group_is_not_looked_for(group, text):
+    certificate = make.certificate(conditions=ISSUING)
+    certificate["spec"]["issuerRef"]["group"] = group
+    assert cause_of(certificate).text == text
+
+
+@pytest.mark.parametrize(("namespace", "text"), [(make.NS, "it is not ready"), ("elsewhere", "Issuer letsencrypt does not exist")])
+def test_an_issuer_of_another_namespace_is_another(namespace, text):
+    certificate = make.certificate(conditions=ISSUING)
+    certificate["spec"]["issuerRef"]["kind"] = "Issuer"
+    issuer = make.cluster_issuer() | {"kind": "Issuer", "metadata": {"name": "letsencrypt", "namespace": namespace, "uid": "i"}}
+    assert cause_of(certificate, issuer).text == text

@@ -61,6 +61,25 @@ def test_ufw_knows_its_own_rules_by_their_comment():
     assert ufw_with(ADDED).ours() == [("route", "allow", "to", "10.42.0.0/16")]
 
 
+@pytest.mark.parametrize("comment", ["web", "baremesh.edge", "baremesh.edge host_ports, by hand", "not baremesh.edge host_ports", ""])
+def test_rules_with_another_comment_are_not_its_own(comment):
+    assert ufw_with(f"ufw allow 443/tcp comment '{comment}'\n").ours() == []
+
+
+def test_a_failure_of_ufw_is_one_sentence_with_the_way_out():
+    def run(arguments):
+        return (0, "", "") if arguments[1] == "show" else (1, "", "ERROR: problem running\niptables: no\n")
+
+    with pytest.raises(firewalld.FirewallError, match=r"^`ufw allow 80/tcp comment .*` fails: ERROR: problem running.*; do this$"):
+        ufw.Ufw("/usr/sbin/ufw", run, COMMENT, "; do this").add(("allow", "80/tcp"))
+
+
+@pytest.mark.parametrize(("says", "active"), [("Status: active\n", True), ("Status: inactive\n", False), ("", False)])
+def test_ufw_filters_only_where_it_says_so(says, active):
+    assert ufw.Ufw("/usr/sbin/ufw", lambda arguments: (0, says if arguments[1] == "status" else "", ""), COMMENT).is_active() is active
+    assert not ufw.Ufw("", lambda _unused: (0, "Status: active", ""), COMMENT).is_active()
+
+
 @pytest.mark.parametrize("action", ["deny", "reject", "limit"])
 def test_a_contrary_rule_of_ufw_is_not_overwritten(action):
     with pytest.raises(firewalld.FirewallError, match=rf"`ufw {action} 80/tcp`.*host_ports_firewall"):

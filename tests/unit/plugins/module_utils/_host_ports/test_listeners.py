@@ -90,7 +90,9 @@ def test_this_very_process_is_found():
 
 
 def test_own_addresses_are_addresses_of_this_host():
-    for address in listeners.own_addresses():
+    found = listeners.own_addresses()
+    assert found
+    for address in found:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.bind((address, 0))

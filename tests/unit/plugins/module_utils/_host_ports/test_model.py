@@ -44,6 +44,7 @@ def test_sources_of_one_family_close_the_other():
         (["10.0.0.7/24"], ("10.0.0.0/24",)),
         (["192.0.2.1/32", "192.0.2.1"], ("192.0.2.1",)),
         (["2001:DB8::1", "10.0.0.0/8", "10.1.0.0/16"], ("10.0.0.0/8", "2001:db8::1")),
+        (["10.0.0.0/8 192.0.2.1", " 2001:db8::/32,\n192.0.2.2 "], ("10.0.0.0/8", "192.0.2.1", "192.0.2.2", "2001:db8::/32")),
     ],
 )
 def test_networks_have_one_spelling(given, canonical):
@@ -73,6 +74,31 @@ def test_sources_of_node_ports_mean_nothing_while_they_are_open():
         (ports((80, 30080), (80, 30081)), "ports[1].port is 80, which ports names twice; allowed is one entry a port"),
         (ports((80, 80)), "ports[0].node_port is 80, its own port; allowed is the NodePort of a Service, for example 30080"),
         (ports((80, 443), (443, 30443)), "ports sends port 80 to 443, a port of the list itself; allowed are NodePorts of Services"),
+        (
+            [{"port": 80, "node_port": 30080, "source": "10.0.0.0/8"}],
+            "ports[0] has the key 'source'; allowed are port, node_port, target_port, sources (TCP is all there is)",
+        ),
+        (
+            [{"port": 53, "node_port": 30053, "protocol": "UDP", "name": "dns"}],
+            "ports[0] has the key 'protocol', 'name'; allowed are port, node_port, target_port, sources (TCP is all there is)",
+        ),
+        (
+            [{"port": 80, "nodePort": 30080}],
+            "ports[0] has the key 'nodePort'; allowed are port, node_port, target_port, sources (TCP is all there is)",
+        ),
+        # Nothing may become everybody.
+        (
+            [{"port": 80, "node_port": 30080, "sources": [""]}],
+            "ports[0].sources contains ''; allowed are addresses and networks such as 192.0.2.0/24 or 2001:db8::/32",
+        ),
+        (
+            [{"port": 80, "node_port": 30080, "sources": ["fe80::1%eth0"]}],
+            "ports[0].sources contains 'fe80::1%eth0'; allowed are addresses and networks such as 192.0.2.0/24 or 2001:db8::/32",
+        ),
+        (
+            [{"port": 80, "node_port": 30080, "sources": ["office.example.com"]}],
+            "ports[0].sources contains 'office.example.com'; allowed are addresses and networks such as 192.0.2.0/24 or 2001:db8::/32",
+        ),
         (
             [{"port": 80, "node_port": 30080, "sources": ["10.0.0.0/33"]}],
             "ports[0].sources contains '10.0.0.0/33'; allowed are addresses and networks such as 192.0.2.0/24 or 2001:db8::/32",

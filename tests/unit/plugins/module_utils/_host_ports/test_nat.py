@@ -136,6 +136,15 @@ def test_what_is_not_about_connections_to_this_port_is_none_of_our_business(line
         ("-A PREROUTING -s 10.0.0.0/8 -p tcp -m tcp --dport 443 -j ACCEPT\n" + DMZ, [80, 443]),
         ("-A PREROUTING -j EXCEPT\n-A EXCEPT -p tcp -m tcp --dport 80 -j ACCEPT\n" + DMZ, [443]),
         ("-A PREROUTING -j EXCEPT\n-A EXCEPT -p tcp -m tcp --dport 80 -j RETURN\n" + DMZ, [80, 443]),
+        # Clients choose a source port above 1023.
+        ("-A PREROUTING -p tcp -m tcp --sport 443 -j REDIRECT --to-ports 8080", []),
+        ("-A PREROUTING -p tcp -m tcp --sport 1:1023 --dport 80 -j REDIRECT --to-ports 8080", []),
+        ("-A PREROUTING -p tcp -m multiport --sports 53,1194 -j DNAT --to-destination 10.0.0.1", []),
+        ("-A PREROUTING -p tcp -m tcp --sport 1024:65535 --dport 80 -j REDIRECT --to-ports 8080", [80]),
+        ("-A PREROUTING -p tcp -m tcp ! --sport 443 -j DNAT --to-destination 10.0.0.1", [80, 443]),
+        ("-A PREROUTING -p tcp -m multiport --sports 40000:50000 --dport 443 -j DNAT --to-destination 10.0.0.1", [443]),
+        ("-A PREROUTING -p tcp -m tcp --sport 1024: --dport 443 -j ACCEPT\n" + DMZ, [80]),
+        ("-A PREROUTING -p tcp -m tcp --sport 22 --dport 443 -j ACCEPT\n" + DMZ, [80, 443]),
         (":PREROUTING ACCEPT [0:0]\n-A GONE -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.1", []),
     ],
 )

@@ -23,10 +23,10 @@ def ruleset(table, hook, *expressions, kind="nat"):
     return json.dumps({"nftables": [chain, *({"rule": {**place, "chain": "first", "expr": expr}} for expr in expressions)]})
 
 
-def match(left, right):
+def match(left, right, operator="=="):
     protocol, _space, field = left.partition(" ")
     key = {"payload": {"protocol": protocol, "field": field}} if field else {"meta": {"key": left}}
-    return {"match": {"op": "==", "left": key, "right": right}}
+    return {"match": {"op": operator, "left": key, "right": right}}
 
 
 @pytest.mark.parametrize("text", FOREIGN)
@@ -40,6 +40,23 @@ def test_the_rule_is_named_with_its_table():
     assert [str(claim) for claim in nat.claims("", [443], HERE, json.dumps(FOREIGN[text]["ruleset"]))] == [
         "port 443 is served by the rule `... redirect to :8443` in chain prerouting of nft's table ip mine"
     ]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "ports"),
+    [
+        ([match("tcp sport", 443)], []),
+        ([match("th sport", {"set": [53, 1194]}), match("tcp dport", 80)], []),
+        ([match("tcp sport", {"range": [1, 1023]}), match("tcp dport", 80)], []),
+        ([match("tcp sport", 1024, "<"), match("tcp dport", 80)], []),
+        ([match("tcp sport", {"range": [1024, 65535]}), match("tcp dport", 80)], [80]),
+        ([match("tcp sport", 1023, ">"), match("tcp dport", 80)], [80]),
+        ([match("tcp sport", 443, "!="), match("tcp dport", 80)], [80]),
+    ],
+)
+def test_clients_choose_a_source_port_above_1023(conditions, ports):
+    text = ruleset("mine", "prerouting", [*conditions, {"redirect": {"port": 8080}}])
+    assert [claim.port for claim in nat.claims("", [80, 443], HERE, text)] == ports
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ import random
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +36,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import
     primer_gateway,
     service_ports,
 )
-from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import FORWARD_FAILED, REFUSED, RESET
+from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import FORWARD_FAILED, REFUSED, RESET, SERVED, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import TlsError
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW
@@ -228,3 +230,20 @@ def test_a_certificate_need_not_cover_all_hosts(hosts):
     assert credential.server_names[0] == "edge-check.invalid"
     (cause,) = secret_causes(Credential("app", (*hosts, "b.example.com")), make.NS, {"app": make.secret()}, NOW)
     assert cause.text.endswith("is for app.example.com, not for b.example.com")
+
+
+@pytest.mark.parametrize(
+    ("expected", "state", "detail"), [(["1001"], SERVED, ""), (["5", "6"], OTHER_SERIAL, "5 or 6"), ([], OTHER_SERIAL, "none")]
+)
+def test_a_certificate_is_served_only_if_its_serial_is_known(expected, state, detail):
+    certificate = x509.load_pem_x509_certificate(make.cert_pem()).public_bytes(serialization.Encoding.DER)
+    seen = Seen(gateway_pod({}), Credential("app", ("app.example.com",)), "app.example.com")
+    seen.take(Probe(SERVED, certificate), expected)
+    assert (seen.state, seen.serial) == (state, "1001")
+    assert seen.detail == (f"it serves serial 1001, the Secret holds {detail}" if detail else "")
+
+
+def test_a_certificate_that_is_none_is_no_certificate():
+    seen = Seen(gateway_pod({}), Credential("app", ("app.example.com",)), "app.example.com")
+    seen.take(Probe(SERVED, b"x"), ["1001"])
+    assert (seen.state, seen.serial) == (RESET, None)

@@ -665,3 +665,77 @@ def test_a_wildcard_is_asked_for_by_a_name_that_it_covers(world):
 
 B = Credential("b", ("b.example.com",))
 BY_NAME = {"app.example.com": {}, "b.example.com": {"names": ("b.example.com",), "serial": 5}}
+
+
+def test_gateways_of_users_are_never_swept(world):
+    """They have no deadline, as a primer of a dead run may."""
+    users = {"metadata": {"name": "site", "namespace": NS, "labels": {"app": "site"}}, "spec": {"selector": {"istio": "ingress"}}}
+    world.api.apply(kinds.GATEWAYS, users)
+    world.api.apply(kinds.GATEWAYS, primer_left_by("dead", NOW - 3600))
+    world.prober.answer("listener", served())
+    assert world.wait().found["swept"] == ["dead"]
+    assert [g["metadata"]["name"] for g in world.primers()] == ["site"]
+
+
+def test_a_primer_lives_as_long_as_its_wait_and_the_time_to_remove_it(world):
+    """Until then no other run may sweep it."""
+    made = []
+    world.prober.handshake = lambda pod, port, *rest: made.extend(world.primers()) or (Probe(REFUSED) if port == 443 else served())
+    assert world.wait(timeout=60).good
+    annotations = made[-1]["metadata"]["annotations"]
+    assert annotations[DEADLINE] == make.stamp(NOW + 60 + 10)
+    assert annotations[OWNER] == own_identity()
+
+
+def test_a_creation_whose_answer_was_lost_is_found_done(world):
+    plain, lost = world.api.request, []
+
+    def request(method, path, *rest):
+        found = plain(method, path, *rest)
+        if method == "POST" and path.endswith("/gateways"):
+            lost.append(path)
+            return status(503, "ServiceUnavailable", "lost") if len(lost) == 1 else status(409, "AlreadyExists", "it exists")
+        return found
+
+    world.api.request = request
+    world.prober.answer("primer", served())
+    assert world.wait().good
+    assert len(lost) == 2
+    assert world.primers() == []
+
+
+def test_a_removal_is_tried_again_and_what_stays_is_a_warning(world):
+    plain, answers = world.api.request, [status(503, "ServiceUnavailable", "busy")]
+    world.api.request = lambda method, *rest: answers.pop() if method == "DELETE" and answers else plain(method, *rest)
+    world.prober.answer("primer", served())
+    outcome = world.wait()
+    assert (outcome.good, outcome.warnings, world.primers()) == (True, [], [])
+    answers.extend([status(403, "Forbidden", "no right to delete")])
+    world.prober.script.clear()
+    world.prober.answer("primer", served())
+    outcome = world.wait()
+    (left,) = world.primers()
+    assert outcome.good
+    assert outcome.warnings[0].startswith(f"Primer Gateway {NS}/{left['metadata']['name']} is left over, the next run sweeps it: ")
+
+
+def test_a_pod_that_is_replaced_meanwhile_is_asked_no_more(world):
+    def replace():
+        world.api.remove(kinds.PODS, NS, "gw-a")
+        world.pod("gw-b")
+
+    world.prober.answer("primer", Probe(FORWARD_FAILED, detail="pod gw-a not found"))
+    world.prober.answer("primer", served(), pod="gw-b")
+    world.clock.at(0.05, replace)
+    outcome = world.wait()
+    assert outcome.good
+    assert [p["pod"] for p in outcome.result()["pods"]] == ["gw-b"]
+
+
+def test_what_the_listener_served_before_is_no_answer_of_the_primer(world):
+    """The listener's certificate is another one, and so is its answer: only the primer's counts."""
+    world.prober.answer("listener", served(serial=0x77))
+    world.prober.answer("primer", Probe(REFUSED))
+    outcome = world.wait(timeout=5)
+    assert "does not listen for app.example.com" in first_line(outcome)
+    assert {where for _pod, where, _name in world.prober.asked} == {"listener", "primer"}

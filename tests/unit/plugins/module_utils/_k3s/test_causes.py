@@ -88,6 +88,30 @@ def test_ordinary_noise_is_no_cause(line):
     assert causes.explain([line]) is None
 
 
+FURTHER = [
+    ("Error: unknown flag: --no-such", "gives a Kubernetes component the flag 'no-such'"),
+    (f'{TIME} level=fatal msg="starting kubernetes: token must not be empty"', "the join token is malformed (token must not be empty)"),
+    (f'{TIME} level=fatal msg="ETCD join failed: duplicate node name found, please use a unique name"', "set another node-name"),
+    (f'{TIME} level=fatal msg="bootstrap data already found and encrypted with different token"', "give the old k3s_token"),
+    ('E1121 run.go:72] "command failed" err="kubelet is configured to not run on a host using cgroup v1"', "boot the host with cgroup v2"),
+    (f'{TIME} level=fatal msg="unable to select an IP: no default routes found in /proc/net/route"', "the host has no default route (no"),
+    (f'{TIME} level=fatal msg="unable to find default route: none"', "the host has no default route (unable to find default route: none)"),
+    ('E1121 "failed to pull images" err="write /x: no space left on device"', "the disk is full (images"),
+    (
+        f'{TIME} level=error msg="Failed to validate connection to cluster at https://a:6443: CA cert validation failed: x509: unknown"',
+        "the server cannot be reached or its CA is not trusted (x509: unknown): check k3s_server_url",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), FURTHER)
+def test_further_causes(line, said):
+    found = causes.explain([line])
+    assert found is not None
+    assert said in found.text
+    assert (found.outlook == "grace") is bool(found.patience)
+
+
 WAITING = f'{TIME} level=info msg="Waiting to retrieve agent configuration; server is not ready: '
 BALANCER = f'{TIME} level=error msg="Failed to validate connection to cluster at https://127.0.0.1:6444: failed to get CA certs: Get '
 

@@ -134,3 +134,16 @@ def test_names_become_addresses_and_loopback_is_no_peer(monkeypatch):
 
     monkeypatch.setattr(firewall.socket, "getaddrinfo", look_up)
     assert firewall.addresses(["edge1", "self", "none", "192.0.2.10", "10.0.0.7/24"]) == ["192.0.2.10", "10.0.0.0/24"]
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [("fe80::1%eth0", ["fe80::1"]), ("neighbour", ["fe80::2"]), ("a" * 70 + ".example.com", []), ("..", [])],
+)
+def test_a_link_local_address_has_no_zone_in_a_rule(monkeypatch, source, found):
+    look_up = firewall.socket.getaddrinfo
+    answer = [(0, 0, 0, "", ("fe80::2%3", 0, 0, 3))]
+    monkeypatch.setattr(
+        firewall.socket, "getaddrinfo", lambda name, *args, **kw: answer if name == "neighbour" else look_up(name, *args, **kw)
+    )
+    assert firewall.addresses([source]) == found

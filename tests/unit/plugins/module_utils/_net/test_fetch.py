@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import http.server
 import ssl
@@ -126,7 +127,7 @@ def test_no_password_is_repeated():
 
 def test_a_list_that_is_cut_broke_off(servers):
     with fetch.open_file(servers.https + "/cut", 5, servers.ca) as stream, pytest.raises(fetch.FetchError, match="broke off: 96 bytes are"):
-        fetch.read_sums(stream, servers.https + "/cut")
+        fetch.read_text(stream, servers.https + "/cut")
 
 
 @pytest.mark.parametrize("error", [http.client.IncompleteRead(b"fi", 2), ConnectionResetError("reset"), ssl.SSLError("bad record")])
@@ -140,5 +141,44 @@ def test_a_body_that_breaks_off_is_one_sentence(error, tmp_path):
     with pytest.raises(fetch.FetchError, match=r"https://mirror/k3s broke off: .*; run again"):
         fetch.place(Broken(), "https://mirror/k3s", str(tmp_path / "part"), str(tmp_path / "file"), 0o644, "0" * 64)
     with pytest.raises(fetch.FetchError, match="https://mirror/sums broke off"):
-        fetch.read_sums(Broken(), "https://mirror/sums")
+        fetch.read_text(Broken(), "https://mirror/sums")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("base", "target", "url"),
+    [
+        ("https://me:pw@a.example.com/x/", "b.tgz", "https://me:pw@a.example.com/x/b.tgz"),
+        ("https://me:pw@a.example.com/x/", "https://A.example.com/b.tgz", "https://me:pw@a.example.com/b.tgz"),
+        ("https://me:pw@a.example.com/x/", "//a.example.com/b.tgz", "https://me:pw@a.example.com/b.tgz"),
+        ("https://me:pw@a.example.com/x/", "http://a.example.com/b.tgz", "http://a.example.com/b.tgz"),
+        ("https://me:pw@a.example.com/x/", "https://a.example.com:8443/b.tgz", "https://a.example.com:8443/b.tgz"),
+        ("https://me:pw@a.example.com/x/", "https://b.example.com/b.tgz", "https://b.example.com/b.tgz"),
+        ("https://me:pw@a.example.com/x/", "https://you:own@a.example.com/b.tgz", "https://you:own@a.example.com/b.tgz"),
+        ("https://a.example.com/x/", "https://b.example.com/b.tgz?c=d", "https://b.example.com/b.tgz?c=d"),
+    ],
+)
+def test_a_password_goes_along_to_its_own_server_only(base, target, url):
+    assert fetch.joined(base, target) == url
+
+
+def test_a_server_that_asks_for_digest_authentication_is_asked_in_its_way(monkeypatch):
+    asked = []
+
+    def open_url(url, force_basic_auth=False, url_username="", url_password="", **_options):
+        asked.append((url, url_username, url_password, force_basic_auth))
+        if force_basic_auth:
+            raise urllib.error.HTTPError(url, 401, "Unauthorized", {"www-authenticate": 'Digest realm="mirror"'}, None)
+
+    monkeypatch.setattr(fetch, "open_url", open_url)
+    fetch.open_file("https://me:p%40ss@mirror/k3s", 5)
+    assert asked == [("https://mirror/k3s", "me", "p@ss", True), ("https://mirror/k3s", "me", "p@ss", False)]
+
+
+def test_a_full_disk_is_named_whatever_is_fetched(tmp_path):
+    class Full:
+        def read(self, _size):
+            raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(fetch.FetchError, match=rf"disk of {tmp_path}: enlarge it, or remove from it what is not needed\.$"):
+        fetch.place(Full(), "https://mirror/istiod.tgz", str(tmp_path / "part"), str(tmp_path / "file"), 0o644, None)

@@ -130,3 +130,15 @@ def test_the_policy_for_k3s(tmp_path, policy):
         (tmp_path / policy).parent.mkdir(parents=True)
         (tmp_path / policy).touch()
     assert host.selinux(tmp_path) == {"enforcing": True, "policy": policy is not None}
+
+
+def test_two_names_of_one_machine_are_one_identity(root):
+    folder = root("proc/sys/kernel/random/boot_id", "0a-1b\n")
+    assert host.identity(folder) == ""
+    root("proc/self/ns/net", "")
+    assert host.identity(folder) == host.identity(folder)
+    assert host.identity(folder).startswith("0a-1b/")
+
+
+def test_an_unknown_machine_is_no_other(tmp_path):
+    assert host.identity(tmp_path) == ""
