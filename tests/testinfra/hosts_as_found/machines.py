@@ -9,6 +9,8 @@ import subprocess
 
 import runs
 
+CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)"
+
 
 class Machine:
     """A host of a lab."""
@@ -32,3 +34,7 @@ class Machine:
     def write(self, path, text, mode="644"):
         """Write a file."""
         self.shell(f"mkdir -p $(dirname {path}) && cat > {path} && chmod {mode} {path}", text)
+
+    def reaches(self, address, port):
+        """Return whether a connection to a port of an address is accepted."""
+        return self.status(f"python3 -c '{CONNECT}' {address} {port}")[0] == 0

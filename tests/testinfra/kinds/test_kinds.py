@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import pytest
 import runs
+import visits
 
 WEB = [{"service": "web.default", "port": 3000}]
 API = [{"service": "kubernetes.default", "port": 443}]
@@ -139,14 +141,48 @@ def test_what_is_no_longer_defined_is_deleted(host, run, variables, site):
     assert secrets & {"wild", "raw"} == set()
 
 
-@pytest.mark.matrix
-def test_raw_manifests_alone_are_served(run, variables):
-    """People bring their manifests and define no site."""
+@pytest.fixture
+def raw(variables):
+    """Manifests of one's own and no site: a server for one name, and one for every name whose certificate is for a wildcard."""
     route = {"route": [{"destination": {"host": "web.default.svc.cluster.local", "port": {"number": 3000}}}]}
-    spec = {"hosts": ["raw.example.com"], "gateways": ["raw"], "http": [route]}
-    raw = {**variables, **RAW, "edge_sites": [], "gateway_virtual_services": [{"metadata": {"name": "raw"}, "spec": spec}]}
+    star = copy.deepcopy(RAW)
+    star["certificate_certificates"][0]["metadata"]["name"] = star["gateway_gateways"][0]["metadata"]["name"] = "star"
+    star["certificate_certificates"][0]["spec"] |= {"secretName": "star-tls", "dnsNames": ["*.star.example.com"]}
+    star["gateway_gateways"][0]["spec"]["servers"][0] |= {"hosts": ["*"], "tls": {"mode": "SIMPLE", "credentialName": "star-tls"}}
+    hosts = {"raw": "raw.example.com", "star": "*.star.example.com"}
+    services = [
+        {"metadata": {"name": name}, "spec": {"hosts": [host], "gateways": [name], "http": [route]}} for name, host in hosts.items()
+    ]
+    both = {key: [*RAW[key], *star[key]] for key in RAW}
+    return {**variables, **both, "edge_sites": [], "gateway_virtual_services": services}
+
+
+@pytest.mark.matrix
+def test_raw_manifests_alone_are_served(raw, address, site):
+    """People bring their manifests and define no site."""
     alone = runs.run(raw)
     assert alone.failures == []
     assert alone.status == 0, alone.output[-4000:]
-    assert list(summary(alone)) == ["raw"]
-    assert summary(alone)["raw"][0] == "raw: served: https://raw.example.com/"
+    found = summary(alone)
+    assert found.keys() == {"raw", "star"}
+    assert found["raw"][0] == "raw: served: https://raw.example.com/"
+    assert found["star"][0].startswith("star: served: https://")
+    for name in ("raw.example.com", "any.star.example.com"):
+        assert visits.status_of(address, {"hosts": [name]})[0] == 200, name
+    again = runs.run(raw)
+    assert (again.status, again.changed) == (0, 0), again.output[-4000:]
+
+
+@pytest.mark.matrix
+def test_the_controller_talks_to_the_api(host, raw, address, tmp_path, monkeypatch):
+    """As no host of the inventory, with its own Python, and with tools in a folder of the user's."""
+    path = tmp_path / "kubeconfig"
+    path.write_text(host.check_output("cat /etc/rancher/k3s/k3s.yaml").replace("127.0.0.1", address), encoding="utf-8")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    api = {"edge_api_host": "localhost", "edge_kubeconfig": str(path)}
+    first = runs.run({**raw, **api})
+    assert first.failures == []
+    assert (tmp_path / "baremesh-edge/bin/helm").exists()
+    assert summary(first).keys() == {"raw", "star"}
+    again = runs.run({**raw, **api})
+    assert (again.status, again.changed) == (0, 0), again.output[-4000:]

@@ -91,3 +91,13 @@ def test_no_private_key_is_committed():
     """A key is made where it is needed. The words of its frame alone are no key: what follows them must be one."""
     key = re.compile(r"-----BEGIN ([A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40}")
     assert [str(path.relative_to(ROOT)) for path in tracked() if key.search(path.read_text(encoding="utf-8", errors="replace"))] == []
+
+
+def test_the_mutation_run_finds_its_files_tests_and_lines():
+    """A file that moved would leave the run unseen, and a line that changed would count as a hole."""
+    plan = load(ROOT / "tests/mutation.yml")
+    named = [*plan["files"], *(test for tests in plan["files"].values() for test in tests)]
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    stale = [entry["line"] for entry in plan["equivalent"] if entry["line"] not in (ROOT / entry["file"]).read_text(encoding="utf-8")]
+    assert stale == []
+    assert all(entry["reason"] and entry["file"] in plan["files"] for entry in plan["equivalent"])

@@ -27,6 +27,9 @@ def run(monkeypatch, module, check=False, **arguments):
         raise ModuleEnd(dict(result, failed=False), False)
 
     def fail_json(_self, msg, *, invocation=None, **result):
+        # An error that prints as a tuple has the words that a test looks for, too.
+        assert isinstance(msg, str)
+        assert not msg.startswith("('"), msg
         raise ModuleEnd(dict(result, msg=msg, failed=True), True)
 
     arguments = dict(arguments, _ansible_check_mode=check, _ansible_remote_tmp=tempfile.gettempdir(), _ansible_keep_remote_files=False)

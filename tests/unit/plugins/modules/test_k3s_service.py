@@ -391,12 +391,13 @@ def test_a_unit_that_failed_is_not_waited_for(host, failed):
     assert 5 <= result["elapsed"] < 8
 
 
-def test_restarts_before_a_start_do_not_count(host):
-    """A start that systemd is asked for begins to count anew."""
+@pytest.mark.parametrize(("restarts", "failed"), [("2", False), ("3", True)])
+def test_restarts_before_a_start_do_not_count(host, restarts, failed):
+    """With a start systemd begins to count anew."""
     host.state["NRestarts"] = "7"
     host.clock.at(1, lambda: host.state.update(NRestarts="0"))
-    host.clock.at(2, lambda: host.state.update(NRestarts="2"))
-    assert not host.ensure()["failed"]
+    host.clock.at(2, lambda: host.state.update(NRestarts=restarts))
+    assert bool(host.ensure()["failed"]) is failed
 
 
 def test_a_failed_unit_is_reset_before_it_is_started(host):

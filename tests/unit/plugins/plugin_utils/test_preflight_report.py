@@ -379,7 +379,7 @@ def test_an_environment_is_judged_under_the_name_that_people_gave_it(given, said
 
 @pytest.mark.parametrize("given", [{"NO_PROXY": ["10.0.0.0/8", ".example.com"], "https_proxy": "http://p:3128"}, {"SSL_CERT_FILE": "/x"}])
 def test_an_environment_may_hold_what_people_have(given):
-    assert judge({"dictionaries": {"edge_environment": given}, "k3s_environment": given}) == ([], [])
+    assert judge({"dictionaries": {"edge_environment": given}, "k3s_environment": given, "sites": []}) == ([], [])
 
 
 def test_networks_of_pods_that_come_from_the_configuration_are_judged_once():
