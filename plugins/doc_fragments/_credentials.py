@@ -36,6 +36,11 @@ options:
         type: list
         elements: str
         default: []
+      ca_credential_name:
+        description:
+          - The C(caCertCredentialName) of the Gateway, where the authority of clients is in a Secret of its own.
+          - Istio takes it for that of an authority if it ends in C(-cacert). The Secret may have the name without this end.
+        type: str
   namespace:
     description: Namespace of the gateway pods. Istio serves Secrets of that namespace only.
     type: str

@@ -138,6 +138,12 @@ dry_run:
     charts:
       description: Versions of the charts that Helm has installed in the cluster. Empty where nothing is refused.
       type: dict
+    shared:
+      description:
+        - DestinationRules of others that are for the same C(host) as one of O(objects), in the same C(namespace).
+        - C(name) is that of the object, C(other) that of the DestinationRule.
+      type: list
+      elements: dict
     reason:
       description: Why the API could not be asked, empty if it was.
       type: str

@@ -20,6 +20,8 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 # How sure a server is of its clients; others ask for no certificate, or for one that clients may leave out.
 _ASKS = {"OPTIONAL_MUTUAL": 1, "MUTUAL": 2, "ISTIO_MUTUAL": 2, "PASSTHROUGH": 2, "AUTO_PASSTHROUGH": 2}
 _JUDGED = ("MUTUAL", "OPTIONAL_MUTUAL")
+# The only header that clients do not choose: the gateway writes it, or a proxy in front.
+_PROXIED = "x-forwarded-proto"
 # What a condition may hold that a client cannot choose.
 _PLACE = ("name", "port", "gateways", "authority")
 
@@ -64,7 +66,7 @@ def _destinations(service: Raw, server: _Server, host: str, cluster_domain: str)
             conditions = [match for match in rule.get("match") or [{}] if _place_fits(match, server, space)]
             conditions = [match for match in conditions if not match.get("authority") or holds(match["authority"], asked)]
             names = [str((entry.get("destination") or {}).get("host")) for entry in rule.get("route") or []]
-            if any(not match.get("headers") for match in conditions):
+            if any(_PROXIED not in (match.get("headers") or {}) for match in conditions):
                 found |= {name if "." in name else f"{name}.{space}.svc.{cluster_domain}" for name in names}
             if any(set(match) <= set(_PLACE) for match in conditions):
                 break

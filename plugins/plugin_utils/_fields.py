@@ -188,6 +188,17 @@ class Fields:
                 self.report(f"{key} has {value!r}; its entries must be text")
         return found
 
+    def names(self, key: str) -> list[str]:
+        """Return names of objects, each of which is there once."""
+        found: list[str] = []
+        for value in self.texts(key):
+            name = Fields({key: value}, self.place, self.findings, self.title).name(key)
+            if name in found:
+                self.report(f"{key} has '{name}' twice")
+            elif name:
+                found.append(name)
+        return found
+
     def mapping(self, key: str) -> Raw | None:
         value = self.raw.get(key)
         if value is None:
@@ -209,9 +220,9 @@ class Fields:
             return f"write '{written}'" if value.isascii() else f"write '{written}', which is its name in DNS"
         return "it must be a DNS name such as app.example.com or *.example.com"
 
-    def hosts(self, key: str) -> list[str]:
+    def hosts(self, key: str, required: bool = True) -> list[str]:
         found: list[str] = []
-        for value in self.sequence(key, required=True):
+        for value in self.sequence(key, required):
             problem = self._host_problem(str(value)) if isinstance(value, str) else "it must be a DNS name"
             if problem:
                 self.report(f"{key} has {str(value)!r}; {problem}")
@@ -230,6 +241,9 @@ class Fields:
         if value is None:
             return None
         parts = value.split(".")
+        if _ADDRESS.fullmatch(value):
+            self.report(f"{key} is '{value}', an address; give it a name, and the address to external.addresses of backends")
+            return None
         if len(parts) == 1:
             self.report(f"{key} is '{value}'; its namespace is missing, write {value}.NAMESPACE")
             return None
@@ -239,8 +253,8 @@ class Fields:
             return f"{value}.{cluster_domain}"
         return value
 
-    def pem_certificate(self, key: str, base64_too: bool = False) -> str | None:
-        """Return the certificates at O(key) without what stands around them; what the value is instead is never shown."""
+    def pem_certificate(self, key: str, base64_too: bool = False, label: str = "CERTIFICATE") -> str | None:
+        """Return the certificates, or what else O(label) names, at O(key) without what stands around them; other values are never shown."""
         value = self.text(key)
         if value is None:
             return None
@@ -251,8 +265,9 @@ class Fields:
         labels = set(blocks.values())
         if "PRIVATE KEY" in value:
             self.report(f"{key} holds a private key, which everyone who reads certificates would see; leave only the CERTIFICATE blocks")
-        elif "CERTIFICATE" not in labels or not all(block.endswith(f"-----END {label}-----") for block, label in blocks.items()):
-            expected = "neither a certificate in PEM form nor Base64 of one" if base64_too else "not a certificate in PEM form"
+        elif label not in labels or not all(block.endswith(f"-----END {label}-----") for block, label in blocks.items()):
+            what = "a certificate" if label == "CERTIFICATE" else "a list of revoked certificates (X509 CRL)"
+            expected = f"neither {what} in PEM form nor Base64 of one" if base64_too else f"not {what} in PEM form"
             self.report(f"{key} is {expected}")
         elif labels - set(_CERTIFICATES):
             self.report(f"{key} has a block {min(labels - set(_CERTIFICATES))}; allowed are blocks {' and '.join(_CERTIFICATES)}")

@@ -20,15 +20,9 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import raw_rewrite_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS, Settings, asked_by, issuer_of, read_settings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
-    CA_SUFFIX,
-    MUTUAL_MODES,
-    TLS_VERSIONS,
-    Site,
-    asked_of,
-    read_sites,
-    rewrite_warnings,
-)
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import rewrite_warnings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import MUTUAL_MODES, TLS_VERSIONS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import CA_SUFFIX, Site, asked_of, read_sites
 from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import SECURE
 
 Object = dict[str, Any]
@@ -105,7 +99,7 @@ def _site_subjects(sites: Sequence[Site]) -> list[Subject]:
             "site",
             list(site.hosts),
             site.tls.mode,
-            [site.credential] if site.credential else [],
+            list(site.credentials),
             site.issuer,
             _lowest_tls(site.tls.mode, site.tls.min_version),
         )
@@ -176,7 +170,10 @@ def _credentials(gateways: Iterable[Raw], names: _Names) -> list[Object]:
         secrets, mode = _secrets_of(tls), tls.get("mode", "SIMPLE")
         if not secrets:
             continue
-        entry = found.setdefault((mode, *secrets), {"name": secrets[0], "hosts": [], "mode": mode})
+        authority = str(tls.get("caCertCredentialName") or "")
+        entry = found.setdefault((mode, authority, *secrets), {"name": secrets[0], "hosts": [], "mode": mode})
+        if authority:
+            entry["ca_credential_name"] = authority
         if tls.get("credentialNames"):
             entry["credential_names"] = secrets
         for host in map(_bare, server.get("hosts") or []):
@@ -250,7 +247,7 @@ class Plan:
             "gateway_virtual_services": objects.virtual_services(
                 sites, space, settings.http_gateway, settings.port, behind_proxy, self._misdirected()
             ),
-            "gateway_destination_rules": [],
+            "gateway_destination_rules": objects.destination_rules(sites, space),
         }
 
     def _policies(self) -> list[Object]:
@@ -307,6 +304,7 @@ class Plan:
             *found,
             *self._shared_secrets(),
             *self._shared_ports(),
+            *self._ruled_twice(),
             *(text for text, sure in self._swallowed() if sure),
             *self._bypassed(),
         ]
@@ -352,6 +350,21 @@ class Plan:
             for (port, _bind), kinds in ports.items()
             if len(kinds) > 1
         ]
+
+    def _ruled_twice(self) -> list[str]:
+        """Return a sentence for each raw DestinationRule that is for the service of a site's; Istio takes parts of one of them."""
+        own = {rule["spec"]["host"]: rule for rule in self.site_objects["gateway_destination_rules"]}
+        found = []
+        for rule in self.settings.manifests["gateway_destination_rules"]:
+            host = str((rule.get("spec") or {}).get("host"))
+            full = host if "." in host else f"{host}.{_key(rule)[0]}.svc.{self.settings.cluster_domain}"
+            if full in own and _key(rule)[0] == self.settings.namespace and _key(rule) != _key(own[full]):
+                site = own[full]["metadata"]["labels"]["app.kubernetes.io/instance"]
+                found.append(
+                    f"gateway_destination_rules: '{_key(rule)[1]}' is for service '{full}', which backends of site '{site}' is for, too; "
+                    "remove one of them"
+                )
+        return found
 
     def nothing(self) -> list[str]:
         """Return a sentence where there is neither a site nor a raw manifest, so that a run would serve nothing."""
@@ -410,7 +423,7 @@ class Plan:
             "warnings": [
                 *_warnings(self.names.subjects),
                 *self._surprises(),
-                *rewrite_warnings(self.sites),
+                *(f"edge_sites ({site.name}): {text}" for site in self.sites for text in rewrite_warnings(site.routes)),
                 *raw_rewrite_warnings(self.settings.manifests["gateway_virtual_services"]),
                 *_reuse_warnings(self.names.subjects),
                 *self._open_to_issuer(),
@@ -428,7 +441,9 @@ class Plan:
         """Return a sentence for each certificate that will not be as it reads."""
         issuers, raw = self.settings.issuers, self.settings.manifests["certificate_certificates"]
         asked = [
-            (f"edge_sites ({site.name})", asked_of(site, self.settings.private_key), issuers.get(site.issuer or "")) for site in self.sites
+            (f"edge_sites ({site.name})", certificate, issuers.get(site.issuer or ""))
+            for site in self.sites
+            for certificate in asked_of(site, self.settings.private_key)
         ]
         asked += [(f"certificate_certificates ({_key(c)[1]}).spec", asked_by(c), issuer_of(c, issuers)) for c in raw if c.get("spec")]
         return [f"{place}: {text}" for place, certificate, issuer in asked for text in surprises(certificate, issuer)]
@@ -500,7 +515,7 @@ class Plan:
             "virtual_services": routes,
             "destination_rules": rules,
             # A route to a subset that no rule defines answers 503, so the rules come first.
-            "gateway_objects": [*rules, *gateways, *routes],
+            "gateway_objects": [*objects.service_entries(self.sites, self.settings.namespace), *rules, *gateways, *routes],
             "policies": self._policies(),
             "credentials": _credentials(gateways, self.names),
             "server_names": list(dict.fromkeys(name for subject in terminating for name in subject.server_names)),

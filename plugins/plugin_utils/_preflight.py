@@ -38,6 +38,7 @@ _ORIGINS = {
     "Gateway": ("gateway_gateways", *_ISTIO),
     "VirtualService": ("gateway_virtual_services", *_ISTIO),
     "DestinationRule": ("gateway_destination_rules", *_ISTIO),
+    "ServiceEntry": ("edge_sites", *_ISTIO),
 }
 # Units of those who filter.
 _FILTERS = ("firewalld.service", "nftables.service", "netfilter-persistent.service", "iptables.service")
@@ -299,7 +300,7 @@ def judge_dry_run(plan: Facts, seen: Facts, versions: Mapping[str, str], found: 
 
     Args:
         plan: The plan of the sites.
-        seen: C(refused) objects and installed C(charts), as C(preflight_info) returns them.
+        seen: C(refused) objects, installed C(charts) and C(shared) DestinationRules, as C(preflight_info) returns them.
         versions: Versions that the run installs, by component. The webhooks of another one do not decide.
         found: Where findings go.
     """
@@ -320,3 +321,10 @@ def judge_dry_run(plan: Facts, seen: Facts, versions: Mapping[str, str], found: 
             found.warnings.append(f"{text} {component}_version is {versions[component]}, and {other[0]}, which runs there, has judged it.")
         else:
             found.errors.append(text)
+    for each in seen.get("shared") or ():
+        site = made.get(("DestinationRule", each["name"]))
+        place = f"edge_sites ({site})" if site in sites else f"gateway_destination_rules ({each['name']})"
+        found.errors.append(
+            f"{place}: DestinationRule {each['namespace']}/{each['other']}, which others made, is for service '{each['host']}', too, and "
+            "Istio takes parts of both. Delete it, and put what it says into backends of the site; or leave the service out of backends."
+        )

@@ -22,6 +22,8 @@ _LITERAL = re.compile(r"\\Q.*?(?:\\E|$)|\\[^1-9]|\[\^?\]?(?:\\.|[^\]\\])*\]")
 _NOT_REGEX = ("unterminated", "unbalanced", "missing", "nothing to repeat", "multiple repeat", "bad character range", "min repeat")
 # What does not narrow a match.
 _NO_CONDITION = ("uri", "name", "ignoreUriCase")
+# Conditions that compare a text, and those that compare several by name.
+_TEXTS, _EACH = ("method", "scheme", "authority"), ("headers", "queryParams")
 
 
 def regex_problems(value: str) -> Iterator[str]:
@@ -107,10 +109,23 @@ def _takes_path(earlier: tuple[str, str] | None, later: tuple[str, str] | None) 
     return False
 
 
+def _takes_text(earlier: Match, later: Match | None) -> bool:
+    """Return whether a condition on a header, a parameter or the method holds wherever a later one does."""
+    return later is not None and _takes_path(next(iter(earlier.items()), None), next(iter(later.items()), None))
+
+
 def _takes(earlier: Match, later: Match) -> bool:
     """Return whether a match takes every request that a later one is for."""
-    if any(later.get(key) != value for key, value in earlier.items() if key not in _NO_CONDITION):
-        return False
+    for key, value in earlier.items():
+        other = later.get(key)
+        if key in _EACH:
+            taken = all(_takes_text(text or {}, (other or {}).get(name)) for name, text in (value or {}).items())
+        elif key in _TEXTS:
+            taken = _takes_text(value or {}, other)
+        else:
+            taken = key in _NO_CONDITION or other == value
+        if not taken:
+            return False
     path = _path(earlier)
     return _takes_path(path, _path(later)) and (path is None or bool(earlier.get("ignoreUriCase")) >= bool(later.get("ignoreUriCase")))
 
@@ -136,8 +151,13 @@ def unreachable(routes: Sequence[Sequence[Match]], word: str) -> Iterator[str]:
         if first:
             yield (
                 f"{word}[{later}] ({_shown(matches[0], False)}) is never reached, "
-                f"{word}[{first[0]}] ({_shown(first[1], True)}) takes its requests; put the longer path first"
+                f"{word}[{first[0]}] ({_shown(first[1], True)}) takes its requests; put the {_narrower(first[1], matches[0])} first"
             )
+
+
+def _narrower(earlier: Match, later: Match) -> str:
+    same = _path(earlier) == _path(later) and set(later) - set(_NO_CONDITION)
+    return "one with more conditions" if same else "longer path"
 
 
 def _expressions(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -154,14 +174,20 @@ def _expressions(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from _expressions(entry, f"{path}[{index}]")
 
 
+def expression_problems(route: Mapping[str, Any], place: str = "") -> Iterator[str]:
+    """Yield what is wrong with the regular expressions of a route; its fields may have other names than Istio's."""
+    rewrite = (route.get("rewrite") or {}).get("uriRegexRewrite") or {}
+    for where, expression in _expressions({**route, "rewrite": {"regex": rewrite.get("match")}}, place):
+        # There '*' is no expression but stands for any value.
+        present = expression == "*" and "without" in where
+        yield from (f"{where.lstrip('.')}: {problem}" for problem in (() if present else regex_problems(expression)))
+
+
 def virtual_service_problems(spec: Mapping[str, Any]) -> Iterator[str]:
     """Yield a sentence for each thing that is wrong with the HTTP routes of a VirtualService that fits its schema."""
     routes = [route if isinstance(route, Mapping) else {} for route in spec.get("http") or ()]
     for index, route in enumerate(routes):
-        rewrite = (route.get("rewrite") or {}).get("uriRegexRewrite") or {}
-        judged = {"match": route.get("match"), "corsPolicy": route.get("corsPolicy"), "rewrite": {"regex": rewrite.get("match")}}
-        for place, expression in _expressions(judged, f"http[{index}]"):
-            yield from (f"{place}: {problem}" for problem in regex_problems(expression))
+        yield from expression_problems({key: route.get(key) for key in ("match", "corsPolicy", "rewrite")}, f"http[{index}]")
         for number, match in enumerate(route.get("match") or ()):
             for kind, value in ((match or {}).get("uri") or {}).items():
                 problems = path_problems(kind, value) if kind in ("prefix", "exact") and value else ()

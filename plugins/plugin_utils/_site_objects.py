@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends import Backend
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import TLS_VERSIONS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
     CA_SUFFIX,
     LABELS,
     REDIRECT_SUFFIX,
-    TLS_VERSIONS,
-    Route,
     Site,
     labels_of,
     merged_key,
+    own_key,
 )
 from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import overlaps
 
@@ -35,9 +37,12 @@ ACME_PATH = "/.well-known/acme-challenge/"
 REFUSAL_SUFFIX = ".misdirected"
 # Clients try again on a connection of its own; RFC 9110, section 15.5.20.
 _REFUSAL = {"match": [{"withoutHeaders": {":path": {"prefix": ACME_PATH}}}], "directResponse": {"status": 421}}
+HSTS = "Strict-Transport-Security"
 ADMISSION_API = "admissionregistration.k8s.io/v1"
 # Of an expression that the API server takes, with some room.
 _LONGEST_EXPRESSION = 90000
+# Of an object's name.
+_LONGEST_NAME = 253
 DEFAULT_USAGES = ["digital signature", "key encipherment", "server auth"]
 
 
@@ -67,29 +72,27 @@ def _private_key(default: Raw, own: Raw) -> Object:
 def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, private_key: Raw) -> list[Object]:
     """Return a Certificate for each site whose certificate is issued here."""
     found = []
-    for site in sites:
-        if not site.issuer:
-            continue
+    for site, name, algorithm in [(each, *issued) for each in sites for issued in each.issued.items()]:
         own = site.certificate
         spec: Object = {
-            "secretName": site.credential,
+            "secretName": name,
             "secretTemplate": {"labels": {**labels_of(site.name), "app.kubernetes.io/component": ISSUED_COMPONENT}},
             "dnsNames": list(site.hosts),
             "issuerRef": {
                 "group": "cert-manager.io",
-                "kind": issuer_kinds.get(site.issuer, "ClusterIssuer"),
+                "kind": issuer_kinds.get(site.issuer or "", "ClusterIssuer"),
                 "name": site.issuer,
             },
             "usages": list(own.get("usages") or DEFAULT_USAGES),
             **_set(
                 # The API server takes an empty one for null, and refuses that.
-                privateKey=_private_key(private_key, own.get("private_key") or {}),
+                privateKey=_private_key(private_key, own_key(site, algorithm)),
                 duration=own.get("duration"),
                 renewBefore=own.get("renew_before"),
                 commonName=own.get("common_name"),
             ),
         }
-        found.append(_object("cert-manager.io/v1", "Certificate", site.name, namespace, site.name, spec))
+        found.append(_object("cert-manager.io/v1", "Certificate", name, namespace, site.name, spec))
     return found
 
 
@@ -100,7 +103,8 @@ def ca_secrets(sites: Sequence[Site], namespace: str) -> list[Object]:
         if site.tls.ca_certificate and site.credential:
             secret = _object("v1", "Secret", site.credential + CA_SUFFIX, namespace, site.name, {})
             del secret["spec"]
-            found.append({**secret, "type": "Opaque", "data": {"ca.crt": _base64(site.tls.ca_certificate)}})
+            revoked = {"ca.crl": _base64(site.tls.crl)} if site.tls.crl else {}
+            found.append({**secret, "type": "Opaque", "data": {"ca.crt": _base64(site.tls.ca_certificate), **revoked}})
     return found
 
 
@@ -114,7 +118,10 @@ def gateways(sites: Sequence[Site], namespace: str, selector: Raw, port: int = 4
         passthrough = site.tls.mode == "PASSTHROUGH"
         tls = _set(
             mode=site.tls.mode,
-            credentialName=site.credential,
+            credentialName=site.credential if len(site.credentials) == 1 else None,
+            credentialNames=list(site.credentials) if len(site.credentials) > 1 else None,
+            # istiod takes a name for that of an authority by its end, and looks for the Secret without it, too.
+            caCertCredentialName=f"{site.tls.ca_secret.removesuffix(CA_SUFFIX)}{CA_SUFFIX}" if site.tls.ca_secret else None,
             minProtocolVersion=TLS_VERSIONS.get(site.tls.min_version or ""),
             maxProtocolVersion=TLS_VERSIONS.get(site.tls.max_version or ""),
             cipherSuites=list(site.tls.cipher_suites),
@@ -130,35 +137,107 @@ def gateways(sites: Sequence[Site], namespace: str, selector: Raw, port: int = 4
     return found
 
 
-def _destination(route: Route) -> list[Object]:
-    return [{"destination": {"host": route.service, "port": {"number": route.port}}}]
+def _backends(sites: Sequence[Site]) -> Iterator[tuple[Site, Backend]]:
+    """Yield each backend once, with the first site that has it."""
+    seen: set[str] = set()
+    for site, backend in ((each, backend) for each in sites for backend in each.backends):
+        if backend.host not in seen:
+            seen.add(backend.host)
+            yield site, backend
 
 
-def _http_route(route: Route) -> Object:
-    match = [{"uri": {route.match: route.value}}] if route.match else None
-    return _set(
-        match=match,
-        rewrite={"uri": route.rewrite} if route.rewrite else None,
-        route=_destination(route),
-        timeout=route.timeout,
-        headers=dict(route.headers or {}),
-        retries=dict(route.retries or {}),
-    )
+def _beside(kind: str, site: Site, backend: Backend, namespace: str, spec: Object) -> Object:
+    """Return an object on a service, which counts for the pods of this namespace only."""
+    name = f"{site.name}.{backend.host}"[:_LONGEST_NAME].rstrip("-.")
+    return _object(ISTIO_API, kind, name, namespace, site.name, {**spec, "exportTo": ["."]})
+
+
+def destination_rules(sites: Sequence[Site], namespace: str) -> list[Object]:
+    """Return how the gateway talks to the services of sites. It takes these before those in a service's own namespace."""
+    found = []
+    for site, backend in _backends(sites):
+        tls = backend.policy.get("tls") or {}
+        if backend.external and backend.external.tls:
+            # Otherwise the name that clients asked for would be sent, and no name would be checked.
+            names = {} if tls.get("insecureSkipVerify") else {"subjectAltNames": [backend.host]}
+            tls = {"mode": "SIMPLE", "sni": backend.host, **names, **tls}
+        policy = _set(**{**backend.policy, "tls": tls})
+        if policy or backend.subsets:
+            spec = {"host": backend.host, **_set(subsets=list(backend.subsets), trafficPolicy=policy)}
+            found.append(_beside("DestinationRule", site, backend, namespace, spec))
+    return found
+
+
+def service_entries(sites: Sequence[Site], namespace: str) -> list[Object]:
+    """Return the services of sites that are outside of the cluster."""
+    found = []
+    for site, backend in _backends(sites):
+        outside = backend.external
+        if outside:
+            passed = "TLS" if site.tls.mode == "PASSTHROUGH" else "HTTPS" if outside.tls else "HTTP"
+            spec = {
+                "hosts": [backend.host],
+                "location": "MESH_EXTERNAL",
+                "resolution": "STATIC" if outside.addresses else "DNS",
+                "ports": [{"number": outside.port, "name": f"{passed.lower()}-{outside.port}", "protocol": passed}],
+                **_set(endpoints=[{"address": address} for address in outside.addresses]),
+            }
+            found.append(_beside("ServiceEntry", site, backend, namespace, spec))
+    return found
+
+
+def _outside(site: Site, route: Route) -> Object:
+    """Return the name by which a server outside is asked, which knows its own only."""
+    hosts = {to.host for to in route.destinations}
+    outside = [backend.host for backend in site.backends if backend.external and {backend.host} == hosts]
+    return {"authority": outside[0]} if outside else {}
+
+
+def _destinations(route: Route) -> list[Object]:
+    return [
+        {"destination": destination.reference, **({} if destination.weight is None else {"weight": destination.weight})}
+        for destination in route.destinations
+    ]
+
+
+def _http_route(site: Site, route: Route) -> Object:
+    fields = {
+        **route.fields,
+        "headers": _with_hsts(route.fields.get("headers") or {}, site.tls.hsts),
+        "rewrite": {**_outside(site, route), **(route.fields.get("rewrite") or {})},
+    }
+    return _set(match=[route.condition] if route.condition else None, route=_destinations(route), **fields)
+
+
+def _with_hsts(headers: Raw, value: str | None) -> Raw:
+    """Add what answers say of TLS, unless the route says it."""
+    answer = headers.get("response") or {}
+    if not value or HSTS.lower() in [str(name).lower() for key in ("set", "add") for name in answer.get(key) or {}]:
+        return headers
+    return {**headers, "response": {**answer, "set": {**(answer.get("set") or {}), HSTS: value}}}
 
 
 def _routes_of(site: Site, hosts: Sequence[str], port: int) -> Object:
-    if site.tls.mode == "PASSTHROUGH":
-        match = [{"port": port, "sniHosts": hosts}]
-        return {"tls": [{"match": match, "route": _destination(route)} for route in site.routes]}
-    return {"http": [_http_route(route) for route in site.routes]}
+    if site.tls.mode != "PASSTHROUGH":
+        return {"http": [_http_route(site, route) for route in site.routes]}
+    taken = {host for route in site.routes for host in route.hosts}
+    rest = [host for host in hosts if host not in taken]
+    return {
+        "tls": [{"match": [{"port": port, "sniHosts": list(route.hosts) or rest}], "route": _destinations(route)} for route in site.routes]
+    }
 
 
 def _matched(rule: Object, secure: bool) -> Object:
     """Return a rule of port 80 for requests that were, or were not, made over TLS, and never for a challenge."""
     forwarded = {"x-forwarded-proto": {"exact": "https"}}
     challenge = {":path": {"prefix": ACME_PATH}}
-    condition = {"headers": forwarded, "withoutHeaders": challenge} if secure else {"withoutHeaders": {**forwarded, **challenge}}
-    return {**rule, "match": [{**match, **condition} for match in rule.get("match") or [{}]]}
+    condition: Object = {"headers": forwarded, "withoutHeaders": challenge} if secure else {"withoutHeaders": {**forwarded, **challenge}}
+    return {
+        **rule,
+        "match": [
+            {**match, **{key: {**match.get(key, {}), **value} for key, value in condition.items()}} for match in rule.get("match") or [{}]
+        ],
+    }
 
 
 def _http_rules(site: Site, behind_proxy: bool) -> list[Object]:
@@ -173,7 +252,7 @@ def _http_rules(site: Site, behind_proxy: bool) -> list[Object]:
     redirect: Object = {"redirect": {"scheme": "https", "redirectCode": 301}}
     if not behind_proxy:
         return [redirect]
-    return [*(_matched(_http_route(route), secure=True) for route in site.routes), _matched(redirect, secure=False)]
+    return [*(_matched(_http_route(site, route), secure=True) for route in site.routes), _matched(redirect, secure=False)]
 
 
 def virtual_services(

@@ -25,32 +25,76 @@ CERTIFICATE: Options = {
     "usages": {"type": "list", "elements": "str"},
     "private_key": {"type": "dict", "options": PRIVATE_KEY},
 }
+HSTS: Options = {
+    "max_age": {"type": "int", "default": 31536000},
+    "include_subdomains": {"type": "bool", "default": False},
+    "preload": {"type": "bool", "default": False},
+}
 TLS: Options = {
     "mode": {"type": "str", "choices": ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", "PASSTHROUGH"], "default": "SIMPLE"},
     "credential": {"type": "str"},
+    "credentials": {"type": "list", "elements": "str"},
+    "key_types": {"type": "list", "elements": "str", "choices": ["ECDSA", "RSA"]},
     "ca_certificate": {"type": "str"},
+    "ca_secret": {"type": "str"},
+    "crl": {"type": "str"},
     "client_ca": {"type": "str", "choices": ["issuer"]},
     "min_version": {"type": "str", "choices": ["1.2", "1.3"]},
     "max_version": {"type": "str", "choices": ["1.2", "1.3"]},
     "cipher_suites": {"type": "list", "elements": "str"},
     "subject_alt_names": {"type": "list", "elements": "str"},
+    "hsts": {"type": "dict", "options": HSTS},
 }
+_SERVICE: Options = {
+    "service": {"type": "str", "required": True},
+    "port": {"type": "int", "required": True},
+    "subset": {"type": "str"},
+}
+DESTINATION: Options = {**_SERVICE, "weight": {"type": "int"}}
+MIRROR: Options = {**_SERVICE, "percentage": {"type": "float"}}
 ROUTE: Options = {
     "prefix": {"type": "str"},
     "exact": {"type": "str"},
     "regex": {"type": "str"},
-    "service": {"type": "str", "required": True},
-    "port": {"type": "int", "required": True},
-    "rewrite": {"type": "str"},
+    "ignore_case": {"type": "bool", "default": False},
+    "method": {"type": "raw"},
+    "with_headers": {"type": "dict"},
+    "without_headers": {"type": "dict"},
+    "query": {"type": "dict"},
+    "hosts": {"type": "list", "elements": "str"},
+    "service": {"type": "str"},
+    "port": {"type": "int"},
+    "destinations": {"type": "list", "elements": "dict", "options": DESTINATION},
+    "redirect": {"type": "dict"},
+    "direct_response": {"type": "dict"},
+    "rewrite": {"type": "raw"},
     "timeout": {"type": "str"},
     "headers": {"type": "dict"},
     "retries": {"type": "dict"},
+    "cors": {"type": "dict"},
+    "mirror": {"type": "dict", "options": MIRROR},
+    "fault": {"type": "dict"},
+}
+EXTERNAL: Options = {
+    "port": {"type": "int", "required": True},
+    "tls": {"type": "bool"},
+    "addresses": {"type": "list", "elements": "str"},
+}
+BACKEND: Options = {
+    "service": {"type": "str", "required": True},
+    "subsets": {"type": "list", "elements": "dict"},
+    "tls": {"type": "dict"},
+    "load_balancing": {"type": "raw"},
+    "outlier_detection": {"type": "dict"},
+    "connection_pool": {"type": "dict"},
+    "external": {"type": "dict", "options": EXTERNAL},
 }
 SITE: Options = {
     "name": {"type": "str", "required": True},
     "hosts": {"type": "list", "elements": "str", "required": True},
     "issuer": {"type": "str"},
     "routes": {"type": "list", "elements": "dict", "options": ROUTE},
+    "backends": {"type": "list", "elements": "dict", "options": BACKEND},
     "tls": {"type": "dict", "options": TLS},
     "redirect": {"type": "bool", "default": True},
     "certificate": {"type": "dict", "options": CERTIFICATE},

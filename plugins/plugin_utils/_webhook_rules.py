@@ -211,6 +211,9 @@ def destination_rule(spec: Raw) -> Iterator[str]:
         tls = (policy.get("trafficPolicy") or {}).get("tls") or {}
         if tls.get("mode") == "MUTUAL" and not (tls.get("credentialName") or (tls.get("clientCertificate") and tls.get("privateKey"))):
             yield f"{place}trafficPolicy.tls.mode is MUTUAL, and no client certificate is named; give credentialName, or files"
+        files = [key for key in ("clientCertificate", "privateKey", "caCertificates", "caCrl") if tls.get(key)]
+        if tls.get("mode") in ("SIMPLE", "MUTUAL") and tls.get("credentialName") and files:
+            yield f"{place}trafficPolicy.tls has credentialName and {' and '.join(files)}; remove one of them"
 
 
 def solver(spec: Raw) -> Iterator[str]:

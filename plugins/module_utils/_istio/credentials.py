@@ -38,6 +38,7 @@ class Credential:
     hosts: tuple[str, ...]
     mode: str = "SIMPLE"
     credential_names: tuple[str, ...] = ()
+    ca_credential_name: str | None = None
 
     @property
     def secret_names(self) -> tuple[str, ...]:
@@ -47,7 +48,7 @@ class Credential:
     @property
     def ca_name(self) -> str | None:
         """The Secret with the authority for client certificates, in the mutual modes."""
-        return self.secret_names[0] + CA_SUFFIX if self.mode in MUTUAL_MODES else None
+        return (self.ca_credential_name or self.secret_names[0] + CA_SUFFIX) if self.mode in MUTUAL_MODES else None
 
     @property
     def server_names(self) -> tuple[str, ...]:
@@ -119,7 +120,7 @@ def _ca_problems(credential: Credential, namespace: str, secrets: Mapping[str, M
     """In the mutual modes the authority comes from X-cacert, or from a CA key in X itself."""
     if credential.ca_name is None:
         return []
-    own = credential.secret_names[0]
+    own = credential.ca_name.removesuffix(CA_SUFFIX)
     for name in (credential.ca_name, own):
         secret = secrets.get(name)
         data = (secret or {}).get("data") or {}
@@ -143,7 +144,11 @@ def _ca_problems(credential: Credential, namespace: str, secrets: Mapping[str, M
 
 def secret_names(credentials: Sequence[Credential]) -> list[str]:
     """Names of all Secrets to read, each once."""
-    names = [name for credential in credentials for name in (*credential.secret_names, credential.ca_name) if name is not None]
+    names: list[str] = []
+    for credential in credentials:
+        # istiod takes the name without its end where there is no Secret of that name.
+        authority = credential.ca_name
+        names += [*credential.secret_names, *([authority, authority.removesuffix(CA_SUFFIX)] if authority else [])]
     return list(dict.fromkeys(names))
 
 

@@ -18,6 +18,7 @@ def gateway_options() -> dict[str, dict[str, Any]]:
         "hosts": {"type": "list", "elements": "str", "required": True},
         "mode": {"type": "str", "choices": ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL"], "default": "SIMPLE"},
         "credential_names": {"type": "list", "elements": "str", "default": []},
+        "ca_credential_name": {"type": "str"},
     }
     return {
         "credentials": {"type": "list", "elements": "dict", "default": [], "options": credential},
@@ -52,5 +53,5 @@ def parse_credentials(given: Sequence[Mapping[str, Any]]) -> list[Credential]:
             raise ValueError(f"credential_names of {name} has {len(names)} entries, Istio allows two: an RSA and an ECDSA one")
         if any(c.name == name for c in found):
             raise ValueError(f"credentials has {name} twice: list all its hosts in one entry")
-        found.append(Credential(name, hosts, str(entry.get("mode") or "SIMPLE"), names))
+        found.append(Credential(name, hosts, str(entry.get("mode") or "SIMPLE"), names, entry.get("ca_credential_name") or None))
     return found

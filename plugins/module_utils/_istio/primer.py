@@ -66,6 +66,8 @@ def primer_gateway(
             tls["credentialNames"] = list(credential.credential_names)
         else:
             tls["credentialName"] = credential.name
+        if credential.ca_credential_name:
+            tls["caCertCredentialName"] = credential.ca_credential_name
         servers.append(
             {
                 "port": {"number": port, "name": f"https-primer-{port}", "protocol": "HTTPS"},

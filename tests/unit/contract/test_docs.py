@@ -46,3 +46,11 @@ def test_the_readme_names_everything_that_there_is(kind):
     names = {path.stem for path in (ROOT / kind).iterdir() if path.suffix in {".py", ".yml"} or kind == "roles"}
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert sorted(name for name in names - {"target"} if not re.search(rf"\b{name}\b", text)) == []
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "docs/examples").glob("*.yml")), ids=lambda path: path.stem)
+def test_a_page_shows_the_very_file_that_a_scenario_runs(example):
+    page = example.parents[1] / f"{example.stem}.md"
+    assert f"```yaml\n{example.read_text(encoding='utf-8')}```\n" in page.read_text(encoding="utf-8")
+    scenarios = [path.read_text(encoding="utf-8") for path in (ROOT / "tests/testinfra").rglob("test_*.py")]
+    assert any(f'example("{example.stem}")' in text for text in scenarios)

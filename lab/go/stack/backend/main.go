@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Command backend is a web server that tells who it is and what reached it, so
+// Command backend is a web server that says who it is and what reached it, so
 // that a test sees which backend answered and which address the client had.
 package main
 
@@ -54,6 +54,7 @@ func describe(name string) http.Handler {
 			{"remote-address", r.RemoteAddr},
 			{"x-forwarded-for", r.Header.Get("X-Forwarded-For")},
 			{"x-forwarded-proto", r.Header.Get("X-Forwarded-Proto")},
+			{"x-forwarded-client-cert", r.Header.Get("X-Forwarded-Client-Cert")},
 		} {
 			fmt.Fprintf(w, "%s: %s\n", line[0], line[1])
 		}

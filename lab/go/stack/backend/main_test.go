@@ -15,6 +15,7 @@ func TestDescribe(t *testing.T) {
 	request.RemoteAddr = "192.0.2.7:4711"
 	request.Header.Set("X-Forwarded-For", "198.51.100.1")
 	request.Header.Set("X-Forwarded-Proto", "https")
+	request.Header.Set("X-Forwarded-Client-Cert", "Hash=ab")
 	answer := httptest.NewRecorder()
 
 	describe("api").ServeHTTP(answer, request)
@@ -30,6 +31,7 @@ func TestDescribe(t *testing.T) {
 		"remote-address: 192.0.2.7:4711",
 		"x-forwarded-for: 198.51.100.1",
 		"x-forwarded-proto: https",
+		"x-forwarded-client-cert: Hash=ab",
 		"",
 	}
 	if got := answer.Body.String(); got != strings.Join(want, "\n") {

@@ -12,7 +12,7 @@ import json
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError, ConnectionLost
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import GATEWAYS, SECRETS
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import DESTINATION_RULES, GATEWAYS, SECRETS
 from ansible_collections.baremesh.edge.plugins.module_utils._workload import dry_run
 from ansible_collections.baremesh.edge.plugins.modules import object_apply, preflight_info
 from ansible_collections.baremesh.edge.tests.unit.plugins.applying import NS, Api
@@ -93,9 +93,38 @@ def test_what_says_nothing_of_the_object_is_no_refusal(api, ask, code, reason, m
 
 def test_neither_are_kinds_and_namespaces_that_come_later(api, ask):
     api.known = {"/api/v1": api.known["/api/v1"]}
-    assert ask(GATEWAY, ROUTE) == {"refused": [], "charts": {}, "reason": ""}
+    assert ask(GATEWAY, ROUTE) == {"refused": [], "charts": {}, "shared": [], "reason": ""}
     api.known = Api(api.clock).known
     assert ask(manifest("Gateway", "app", "later"))["refused"] == []
+
+
+def rule(name, host, namespace=NS, **labels):
+    made = manifest("DestinationRule", name, namespace)
+    return {**made, "metadata": {**made["metadata"], "labels": labels}, "spec": {"host": host}}
+
+
+@pytest.mark.parametrize(
+    ("other", "shared"),
+    [
+        (rule("theirs", "web.default.svc.cluster.local"), True),
+        (rule("theirs", f"web.{NS}.svc.cluster.local"), False),
+        (rule("theirs", "web.default"), False),
+        # The namespace of the service is that of its owners.
+        (rule("theirs", "web.default.svc.cluster.local", "default"), False),
+        # Ours of another site, which is replaced or refused by the plan.
+        (rule("ours", "web.default.svc.cluster.local", **{"app.kubernetes.io/managed-by": "baremesh.edge"}), False),
+        (rule("app", "web.default.svc.cluster.local"), False),
+    ],
+)
+def test_rules_of_others_for_the_same_service_are_returned(api, ask, other, shared):
+    api.objects[DESTINATION_RULES.path(other["metadata"]["namespace"]), other["metadata"]["name"]] = other
+    found = ask(rule("app", "web.default.svc.cluster.local"))["shared"]
+    assert found == ([{"namespace": NS, "name": "app", "host": "web.default.svc.cluster.local", "other": "theirs"}] if shared else [])
+
+
+def test_a_name_without_a_dot_is_one_of_the_same_namespace(api, ask):
+    api.objects[DESTINATION_RULES.path(NS), "theirs"] = rule("theirs", "web")
+    assert [each["other"] for each in ask(rule("app", f"web.{NS}.svc.cluster.local"))["shared"]] == ["theirs"]
 
 
 def test_nor_an_object_that_is_being_deleted(api, ask):
@@ -109,7 +138,7 @@ def test_without_an_api_the_reason_is_returned(monkeypatch, ask, error):
         raise error
 
     monkeypatch.setattr(dry_run, "open_transport", refuse)
-    assert ask(GATEWAY) == {"refused": [], "charts": {}, "reason": str(error)}
+    assert ask(GATEWAY) == {"refused": [], "charts": {}, "shared": [], "reason": str(error)}
 
 
 def test_an_api_that_gives_no_list_is_not_asked(api, ask):

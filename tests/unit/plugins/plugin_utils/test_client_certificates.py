@@ -141,6 +141,7 @@ def test_port_80_behind_a_proxy_refuses_them_too():
 STRICT = raw_gateway("strict", "mtls.example.com", mode="MUTUAL")
 TO_STRICT = raw_route("strict", ["mtls.example.com"], ["strict"])
 WIDE = raw_gateway("wide", "*.example.com")
+TO_WEB = {"route": [{"destination": {"host": "web.default.svc.cluster.local"}}]}
 
 
 def findings(gateways, services, *sites):
@@ -159,6 +160,12 @@ def findings(gateways, services, *sites):
         ([raw_gateway("plain", "*", port=80)], [raw_route("plain", ["*"], ["plain"])], [{**CLIENTS, "redirect": False}]),
         ([], [raw_route("plain", ["*.example.com"], ["edge-http"])], [{**CLIENTS, "redirect": False}]),
         ([STRICT, raw_gateway("wide", "*.example.com", mode="OPTIONAL_MUTUAL")], [TO_STRICT, raw_route("wide", ["*"], ["wide"])], []),
+        # A client chooses its headers.
+        (
+            [STRICT, WIDE],
+            [TO_STRICT, raw_route("wide", ["*.example.com"], ["wide"], {"match": [{"headers": {"x-a": {"exact": "b"}}}], **TO_WEB})],
+            [],
+        ),
         # A refusal by the exact text of the name is passed by: with a port, or in capitals.
         (
             [STRICT, WIDE],
@@ -183,7 +190,6 @@ def test_raw_manifests_that_bring_requests_past_a_client_certificate(gateways, s
 
 
 GUARD = {"match": [{"authority": {"regex": r"(?i)mtls\.example\.com(:\d+)?"}}], "directResponse": {"status": 421}}
-TO_WEB = {"route": [{"destination": {"host": "web.default.svc.cluster.local"}}]}
 
 
 @pytest.mark.parametrize(

@@ -1119,6 +1119,28 @@ def test_what_the_api_refuses_is_a_finding_with_the_variable(given, place, title
     assert errors == [f"{place}: the Kubernetes API refuses {title}: {' '.join(DENIED.split())}."]
 
 
+@pytest.mark.parametrize("kind", ["DestinationRule", "ServiceEntry"])
+def test_what_the_api_refuses_of_the_services_of_a_site(kind):
+    route = {"service": "old.example.org", "port": 443}
+    outside = {**SITE, "routes": [route], "backends": [{"service": "old.example.org", "external": {"port": 443}}]}
+    errors, _warnings = judge({"sites": [outside]}, network=refusal(kind, "app.old.example.org"))
+    assert errors == [f"edge_sites (app): the Kubernetes API refuses {kind} istio-ingress/app.old.example.org: {' '.join(DENIED.split())}."]
+
+
+def test_a_rule_of_others_for_the_service_of_a_site():
+    route = {"service": "web.default", "port": 80}
+    site = {**SITE, "routes": [route], "backends": [{"service": "web.default", "load_balancing": "RANDOM"}]}
+    host = "web.default.svc.cluster.local"
+    shared = [{"namespace": "istio-ingress", "name": f"app.{host}", "host": host, "other": "theirs"}]
+    (error,), _warnings = judge(
+        {"sites": [site]}, network={**NETWORK, "dry_run": {"refused": [], "charts": {}, "shared": shared, "reason": ""}}
+    )
+    assert error == (
+        f"edge_sites (app): DestinationRule istio-ingress/theirs, which others made, is for service '{host}', too, and Istio takes parts "
+        "of both. Delete it, and put what it says into backends of the site; or leave the service out of backends."
+    )
+
+
 def test_it_is_found_beside_all_that_is_wrong_with_the_hosts():
     errors, _warnings = judge({"k3s_version": "1"}, {"edge1": gathered(root=False)}, refusal("Gateway", "app"))
     assert len(errors) == 3

@@ -49,7 +49,7 @@ def test_the_example_of_the_readme():
     ]
     (found,) = parsed(site(routes=routes))
     assert found.credential == "app"
-    assert [(route.value, route.service, route.port) for route in found.routes] == [
+    assert [(route.value, to.host, to.port) for route in found.routes for to in route.destinations] == [
         ("/api/", "api.default.svc.cluster.local", 8002),
         ("/workflow/", "workflow.default.svc.cluster.local", 8003),
         ("/", "web.default.svc.cluster.local", 3000),
@@ -62,7 +62,7 @@ def test_the_example_of_the_readme():
         (
             site(host=["a.example.com"]),
             (
-                "edge_sites[0] (app): key 'host' is not known; did you mean 'hosts'? Allowed: name, hosts, issuer, routes, tls,"
+                "edge_sites[0] (app): key 'host' is not known; did you mean 'hosts'? Allowed: name, hosts, issuer, routes, backends, tls,"
                 " redirect, certificate"
             ),
         ),
@@ -251,7 +251,7 @@ def test_passthrough_has_one_route_that_sees_no_path():
     (found,) = findings(raw)
     assert found == (
         "edge_sites[0].routes[0] (app): key 'prefix' is not known with tls.mode PASSTHROUGH, since the gateway does not see the"
-        " request; Allowed: service, port"
+        " request; Allowed: service, port, destinations, hosts"
     )
 
 
@@ -271,12 +271,12 @@ def test_a_broken_route_does_not_make_the_others_unreachable():
 def test_services_get_their_full_name(written, full):
     """Istio takes every name with a dot for a full one."""
     (found,) = parsed(site(routes=[dict(WEB, service=written)]))
-    assert found.routes[0].service == full
+    assert found.routes[0].destinations[0].host == full
 
 
 def test_strings_of_a_survey_are_cast():
     (found,) = parsed(site(redirect="no", routes=[dict(WEB, port="8080")]))
-    assert (found.redirect, found.routes[0].port) == (False, 8080)
+    assert (found.redirect, found.routes[0].destinations[0].port) == (False, 8080)
 
 
 def test_issuers_are_not_checked_when_they_are_not_known():
@@ -364,20 +364,27 @@ OPTIONS = [
     for path, options in (
         ((), spec.SITE),
         (("routes", 0), spec.ROUTE),
+        (("routes", 0, "destinations", 0), spec.DESTINATION),
+        (("routes", 0, "mirror"), spec.MIRROR),
+        (("backends", 0), spec.BACKEND),
+        (("backends", 0, "external"), spec.EXTERNAL),
         (("tls",), spec.TLS),
+        (("tls", "hsts"), spec.HSTS),
         (("certificate",), spec.CERTIFICATE),
         (("certificate", "private_key"), spec.PRIVATE_KEY),
     )
     for name, option in options.items()
 ]
-WRONG = {"str": [1], "int": "many", "bool": "maybe", "list": {"a": 1}, "dict": ["a"]}
+WRONG = {"str": [1], "int": "many", "bool": "maybe", "list": {"a": 1}, "dict": ["a"], "raw": [1], "float": "many"}
 
 
 @pytest.mark.parametrize(("path", "name", "option"), OPTIONS, ids=lambda value: value if isinstance(value, str) else "")
 def test_every_field_is_read_with_its_type(path, name, option):
     """And with its choices: what the table of fields says is what the reader does."""
     for value in [WRONG[option["type"]], *(["none of these"] if "choices" in option else [])]:
-        raw = site(routes=[{"service": "web.default", "port": 80}], tls={}, certificate={"private_key": {}})
+        to = {"service": "web.default", "port": 80}
+        raw = site(routes=[{**to, "destinations": [dict(to)], "mirror": dict(to)}], tls={"hsts": {}}, certificate={"private_key": {}})
+        raw["backends"] = [{"service": "a.example.org", "external": {"port": 80}}]
         at = raw
         for key in path:
             at = at[key]

@@ -84,6 +84,16 @@ def test_the_authority_of_client_certificates(own, extra, count):
     assert len(secret_causes(MUTUAL, make.NS, secrets, NOW)) == count
 
 
+@pytest.mark.parametrize("holder", ["clients-cacert", "clients"])
+def test_the_authority_of_client_certificates_in_a_secret_of_its_own(holder):
+    credential = Credential("app", ("app.example.com",), "MUTUAL", ca_credential_name="clients-cacert")
+    assert secret_names([credential]) == ["app", "clients-cacert", "clients"]
+    secrets = {"app": make.secret(), holder: make.secret(holder, drop=("tls.crt", "tls.key"), extra={"ca.crt": make.cert_pem()})}
+    assert secret_causes(credential, make.NS, secrets, NOW) == []
+    (cause,) = secret_causes(credential, make.NS, {"app": make.secret(extra={"ca.crt": make.cert_pem()})}, NOW)
+    assert "Secret clients-cacert does not exist in namespace istio-ingress, and Secret clients has no ca.crt" in cause.text
+
+
 def test_both_certificates_of_a_pair_are_looked_at():
     credential = Credential("pair", ("app.example.com",), credential_names=("rsa", "ec"))
     secrets = {"rsa": make.secret("rsa"), "ec": make.secret("ec", end=NOW - 5)}
@@ -146,6 +156,9 @@ def test_a_primer_with_two_names_has_credential_names():
     credential = Credential("pair", ("h.example.com",), credential_names=("rsa", "ec"))
     gateway = primer_gateway("p", make.NS, {"istio": "ingress"}, [credential], [20000], NOW, NOW + 60, "me")
     assert gateway["spec"]["servers"][0]["tls"] == {"mode": "SIMPLE", "credentialNames": ["rsa", "ec"]}
+    judging = Credential("app", ("h.example.com",), "MUTUAL", ca_credential_name="clients-cacert")
+    (server,) = primer_gateway("p", make.NS, {}, [judging], [20000], NOW, NOW + 60, None)["spec"]["servers"]
+    assert server["tls"] == {"mode": "MUTUAL", "credentialName": "app", "caCertCredentialName": "clients-cacert"}
     assert gateway["metadata"]["annotations"][DEADLINE] == make.stamp(NOW + 60)
     assert is_for(gateway, {"istio": "ingress"})
     assert not is_for(gateway, {"istio": "egress"})
