@@ -32,22 +32,23 @@ _CA_KEYS = ("cacert", "ca.crt")
 
 @dataclass(frozen=True)
 class Credential:
-    """One entry of the option credentials."""
+    """One entry of the option credentials; outbound: for what pods connect to, and not for what connects to them."""
 
     name: str
     hosts: tuple[str, ...]
     mode: str = "SIMPLE"
     credential_names: tuple[str, ...] = ()
+    outbound: bool = False
 
     @property
     def secret_names(self) -> tuple[str, ...]:
-        """Secrets with a certificate and key; two where one is RSA and one ECDSA."""
-        return self.credential_names or (self.name,)
+        """Secrets with a certificate and key; two where one is RSA and one ECDSA. Outbound, only MUTUAL shows a certificate."""
+        return () if self.outbound and self.mode not in MUTUAL_MODES else self.credential_names or (self.name,)
 
     @property
     def ca_name(self) -> str | None:
-        """The Secret with the authority for client certificates, in the mutual modes."""
-        return self.secret_names[0] + CA_SUFFIX if self.mode in MUTUAL_MODES else None
+        """The Secret with the authority that judges the other side: clients in the mutual modes, outbound servers in all."""
+        return (self.credential_names or (self.name,))[0] + CA_SUFFIX if self.outbound or self.mode in MUTUAL_MODES else None
 
     @property
     def server_names(self) -> tuple[str, ...]:
@@ -91,7 +92,8 @@ def secret_causes(credential: Credential, namespace: str, secrets: Mapping[str, 
     for name in credential.secret_names:
         secret = secrets.get(name)
         if secret is None:
-            found.append(f"Secret {name} does not exist in namespace {namespace}, where the gateway pods run")
+            where = ", where the pods that begin TLS run" if credential.outbound else ", where the gateway pods run"
+            found.append(f"Secret {name} does not exist in namespace {namespace}{where}")
             continue
         try:
             leaf = server_leaf(secret)
@@ -119,7 +121,7 @@ def _ca_problems(credential: Credential, namespace: str, secrets: Mapping[str, M
     """In the mutual modes the authority comes from X-cacert, or from a CA key in X itself."""
     if credential.ca_name is None:
         return []
-    own = credential.secret_names[0]
+    own = credential.ca_name[: -len(CA_SUFFIX)]
     for name in (credential.ca_name, own):
         secret = secrets.get(name)
         data = (secret or {}).get("data") or {}
@@ -134,16 +136,23 @@ def _ca_problems(credential: Credential, namespace: str, secrets: Mapping[str, M
             return []
         if secret is not None and name == credential.ca_name:
             return [f"Secret {namespace}/{name} has neither cacert nor ca.crt"]
-    text = (
-        f"mode {credential.mode} needs the authority of client certificates: Secret {credential.ca_name} does not exist in namespace "
-        f"{namespace}, and Secret {own} has no ca.crt"
-    )
+    absent = credential.outbound and secrets.get(own) is None
+    if absent and credential.secret_names:
+        return []  # It is named already, and may hold the authority, too.
+    needs = "needs the authority of the server" if credential.outbound else "needs the authority of client certificates"
+    lacks = "does not exist either" if absent else "has no ca.crt"
+    text = f"mode {credential.mode} {needs}: Secret {credential.ca_name} does not exist in namespace {namespace}, and Secret {own} {lacks}"
     return [text]
 
 
 def secret_names(credentials: Sequence[Credential]) -> list[str]:
     """Names of all Secrets to read, each once."""
-    names = [name for credential in credentials for name in (*credential.secret_names, credential.ca_name) if name is not None]
+    names = [
+        name
+        for credential in credentials
+        for name in (*(credential.secret_names or (credential.name,)), credential.ca_name)
+        if name is not None
+    ]
     return list(dict.fromkeys(names))
 
 
