@@ -103,6 +103,15 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+namespace:
+  description: Namespace of the pods.
+  type: str
+  returned: always
+hosts:
+  description: Hosts of O(clusters).
+  type: list
+  elements: str
+  returned: always
 pods:
   description: One entry per pod whose Envoy was asked.
   type: list
@@ -198,7 +207,13 @@ def main() -> None:
     )
     would = "wait until the pods can connect to servers outside; the API cannot be asked for their state"
     raise_on_signals()
-    outcome = attempt(module, lambda: wait(module.params, module.check_mode), partial(nothing_seen, pods=[]), would, "The wait was {}")
+    outcome = attempt(
+        module,
+        lambda: wait(module.params, module.check_mode),
+        partial(nothing_seen, namespace=module.params["namespace"], hosts=[], pods=[]),
+        would,
+        "The wait was {}",
+    )
     finish_wait(module, outcome)
 
 

@@ -247,6 +247,7 @@ def make_plan(value: Any, raw: Mapping[str, Any]) -> Object:
     return {
         "findings": findings,
         "gateway": bool(plan.over_gateway),
+        "hosts": [host for each in plan.found for host in each.hosts],
         "closed": plan.closed if plan.found or settings.closed_namespaces else [],
         "objects": objects,
         "authorities": [each for each in objects if each["kind"] == "Secret"],

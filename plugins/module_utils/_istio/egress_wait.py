@@ -167,7 +167,7 @@ class EgressWait:
         return Outcome(
             good=cause is None,
             message=message,
-            found={"pods": self._pods},
+            found={"namespace": self._asked.namespace, "hosts": [host for host, _port in self._asked.clusters], "pods": self._pods},
             elapsed=self._deadline.elapsed,
             observations=self._reader.observations + self._looks,
             requests=self._client.requests + 2 * self._looks,

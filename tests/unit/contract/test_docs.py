@@ -46,3 +46,9 @@ def test_the_readme_names_everything_that_there_is(kind):
     names = {path.stem for path in (ROOT / kind).iterdir() if path.suffix in {".py", ".yml"} or kind == "roles"}
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert sorted(name for name in names - {"target"} if not re.search(rf"\b{name}\b", text)) == []
+
+
+@pytest.mark.parametrize(("page", "file"), [("docs/egress.md", "molecule/egress/vars.yml")])
+def test_the_yaml_of_a_guide_is_what_a_scenario_runs(page, file):
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert "---\n" + "\n".join(blocks) == (ROOT / file).read_text(encoding="utf-8")
