@@ -163,14 +163,16 @@ class _Plan:
 
     def _callers(self) -> list[Object]:
         """Return who may use the egress gateway for what. Sidecars of other namespaces know no route, but could ask it themselves."""
-        rules = []
+        rules: list[Object] = []
         for each in self.over_gateway:
             if each.passes_through:
                 rules.append({"when": [{"key": "connection.sni", "values": list(each.hosts)}]})
                 continue
             asked = {"hosts": [name for host in each.hosts for name in (host, f"{host}:*")]}
             port = str(TLS_PORT if each.mtls else PLAIN_PORT)
-            sources = {"from": [{"source": {"namespaces": list(each.namespaces)}}]} if each.mtls and EVERY not in each.namespaces else {}
+            sources: Object = (
+                {"from": [{"source": {"namespaces": list(each.namespaces)}}]} if each.mtls and EVERY not in each.namespaces else {}
+            )
             rules.append({**sources, "to": [{"operation": {**asked, "ports": [port]}}]})
         spec = {"selector": {"matchLabels": dict(self.settings.selector)}, "action": "ALLOW", "rules": rules}
         return [_object("AuthorizationPolicy", OWN_NAME, self.settings.namespace, spec)] if rules else []

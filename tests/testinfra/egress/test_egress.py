@@ -61,7 +61,7 @@ def test_a_credential_that_cannot_work_is_named_before_anything_is_applied(host,
     try:
         found = egress(only("partner"))
         (failure,) = found.failures
-        assert failure.task == "Wait until pods can be given their credentials"
+        assert failure.task.endswith("Wait until pods can be given their credentials")
         assert cause in failure.message.splitlines()[0]
         assert kubectl(host, "get", KINDS, OURS).strip() == ""
     finally:
