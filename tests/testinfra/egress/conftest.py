@@ -29,12 +29,14 @@ NAMES = [
     *("api.example.org", "partner.example.org", "orders.example.org", "bank.example.org", "weather.example.org"),
     *("www.library.example.net", "a.library.example.net", "unknown.example.org"),
 ]
+# Names that are answered to clients with a certificate only.
+STRICT = ("partner.example.org", "orders.example.org")
 APPLICATIONS = {"shop": "till", "office": "desk", "street": "stall"}
 # A request in the network of a pod, not as the user of the sidecar, whose connections are not taken.
 ASK = """
 import json, socket, ssl, sys
 found = []
-for address, port, name, tls in json.loads(sys.argv[1]):
+for address, port, name, tls in json.loads(sys.argv[1]) * int(sys.argv[2]):
     try:
         with socket.create_connection((address, port), timeout=5) as connection:
             if tls:
@@ -62,18 +64,16 @@ class Visit:
 
 
 class Server:
-    """Speaks TLS on port 443 of an address that is the machine's and no host's of the cluster, and asks some for a certificate."""
+    """Speaks TLS on port 443 of an address that is the machine's and no host's of the cluster, and asks for a certificate."""
 
     def __init__(self, address, folder):
         self.address, self.visits = address, []
-        self._contexts = {}
-        for asks in (False, True):
-            context = self._contexts[asks] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(folder / "server.pem", folder / "server.key")
-            context.load_verify_locations(folder / "ca.pem")
-            context.verify_mode = ssl.CERT_REQUIRED if asks else ssl.CERT_NONE
-            context.set_alpn_protocols(["http/1.1"])
-            context.sni_callback = self._named
+        self._context = context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "server.pem", folder / "server.key")
+        context.load_verify_locations(folder / "ca.pem")
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.set_alpn_protocols(["http/1.1"])
+        context.sni_callback = self._named
         self._names = {}
         self._listener = socket.create_server((address, 443))
         self._plain = socket.create_server((address, 80))
@@ -82,8 +82,6 @@ class Server:
 
     def _named(self, connection, name, _context):
         self._names[id(connection)] = name
-        if name in ("partner.example.org", "orders.example.org"):
-            connection.context = self._contexts[True]
 
     def _serve(self, listener, tls):
         while True:
@@ -98,13 +96,17 @@ class Server:
             connection.settimeout(10)
             sni = client = alpn = None
             if tls:
-                connection = self._contexts[False].wrap_socket(connection, server_side=True)
+                connection = self._context.wrap_socket(connection, server_side=True)
                 sni, alpn = self._names.pop(id(connection), None), connection.selected_alpn_protocol()
                 shown = connection.getpeercert()
                 client = dict(part[0] for part in shown["subject"])["commonName"] if shown else None
+                if sni in STRICT and not client:
+                    return
             while head := connection.recv(65536):
                 self.visits.append(Visit(sni, client, alpn, source, head.decode(errors="replace")))
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\noutside")
+                if b"connection: close" in head.lower():
+                    return
         except OSError:
             pass
         finally:
@@ -144,7 +146,7 @@ def server(host, folder):
     yield server
     server.close()
     for name in NAMES:
-        runs.lab("dns", "clear", name)
+        runs.lab("dns", "set", name, "clear")
 
 
 def kubectl(host, *arguments):
@@ -202,8 +204,8 @@ def pods(host):
 def ask(host, pods):
     """A function that asks from the pod of a namespace: ``ask("shop", (address, port, name, tls), ...)`` returns what came back."""
 
-    def request(space, *questions):
-        command = f"nsenter --target {pods[space]} --net --setuid 65534 python3 -c %s %s"
+    def request(space, *questions, times=1):
+        command = f"nsenter --target {pods[space]} --net --setuid 65534 python3 -c %s %s {times}"
         return json.loads(host.check_output(command, ASK, json.dumps(questions)))
 
     return request

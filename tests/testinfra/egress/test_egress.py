@@ -26,8 +26,7 @@ def egress(entries=EGRESS, **variables):
 @pytest.fixture(scope="module")
 def way(host, server, folder, pods, ask):
     """The ways out are open, and the requests of the applications known to be answered."""
-    for space in (SPACE, "office"):
-        apply(host, namespace(space), secret("outside", space, ca_crt=folder / "ca.pem"))
+    apply(host, namespace(SPACE), *(secret("outside", space, ca_crt=folder / "ca.pem") for space in (SPACE, "office")))
     apply(host, secret("partner", SPACE, tls_crt=folder / "client.pem", tls_key=folder / "client.key", ca_crt=folder / "ca.pem"))
     found = egress()
     assert (found.status, found.failures) == (0, []), found.output[-4000:]
@@ -100,17 +99,18 @@ def test_the_sidecar_begins_tls_itself(way, ask):
     way.visits.clear()
 
 
-def sent(host, name):
-    """How many requests the egress gateway has sent to a host."""
+def sent(host, name, port=80):
+    """How many requests the egress gateway has sent to a host, or of TLS that passes through how many connections."""
+    counted = "::rq_total::" if port == 80 else "::cx_total::"
     (pod,) = kubectl(host, f"get pods --namespace {SPACE} --selector istio=egress --output name").split()
     text = kubectl(host, f"exec {pod} --namespace {SPACE} --container istio-proxy -- pilot-agent request GET clusters")
-    lines = [line for line in text.splitlines() if line.startswith(f"outbound|80||{name}::") and "::rq_total::" in line]
+    lines = [line for line in text.splitlines() if line.startswith(f"outbound|{port}||{name}::") and counted in line]
     return sum(int(line.rpartition("::")[2]) for line in lines)
 
 
 def test_requests_go_over_the_egress_gateway(host, way, ask):
     before = sent(host, "api.example.org")
-    ask("shop", *[(way.address, 80, "api.example.org", False)] * 5)
+    ask("shop", (way.address, 80, "api.example.org", False), times=5)
     assert sent(host, "api.example.org") == before + 5
     way.visits.clear()
 
@@ -129,17 +129,17 @@ def test_nothing_goes_around(way, ask):
         (way.address, 80, "weather.example.org", False),
         (way.address, 80, "weather.example.org:80", False),
     ]
-    answers = ask("shop", *(tries * 100))
+    answers = ask("shop", *tries, times=100)
     assert [answer for answer in answers if "outside" in answer] == []
     assert way.visits == []
 
 
-@pytest.mark.parametrize("name", ["api.example.org", "bank.example.org"])
-def test_the_way_of_one_namespace_is_not_that_of_another(host, way, ask, name):
+@pytest.mark.parametrize(("name", "port"), [("api.example.org", 80), ("bank.example.org", 443)])
+def test_the_way_of_one_namespace_is_not_that_of_another(host, way, ask, name, port):
     """Namespace street is not closed, so it gets out by itself; what it does not get is a way over the egress gateway."""
-    before = sent(host, name)
-    ask("street", (way.address, 80, name, False))
-    assert sent(host, name) == before
+    before = sent(host, name, port)
+    ask("street", (way.address, port, name, port == 443))
+    assert sent(host, name, port) == before
     way.visits.clear()
 
 
@@ -153,10 +153,17 @@ def test_the_egress_gateway_refuses_who_makes_a_way_of_their_own(host, way, ask)
             "ServiceEntry",
             {"hosts": ["api.example.org"], "exportTo": ["."], **outside},
         ),
-        ("DestinationRule", {"host": service, "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL", "sni": "api.example.org"}}}),
+        (
+            "DestinationRule",
+            {"host": service, "exportTo": ["."], "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL", "sni": "api.example.org"}}},
+        ),
         (
             "VirtualService",
-            {"hosts": ["api.example.org"], "http": [{"route": [{"destination": {"host": service, "port": {"number": 443}}}]}]},
+            {
+                "hosts": ["api.example.org"],
+                "exportTo": ["."],
+                "http": [{"route": [{"destination": {"host": service, "port": {"number": 443}}}]}],
+            },
         ),
     ]
     apply(host, *({"apiVersion": api, "kind": kind, "metadata": ours, "spec": spec} for kind, spec in made))
