@@ -34,21 +34,19 @@ STRICT = ("partner.example.org", "orders.example.org")
 APPLICATIONS = {"shop": "till", "office": "desk", "street": "stall"}
 # A request in the network of a pod, not as the user of the sidecar, whose connections are not taken.
 ASK = """
-import json, socket, ssl, sys
-found = []
-for address, port, name, tls in json.loads(sys.argv[1]) * int(sys.argv[2]):
+import concurrent.futures, json, socket, ssl, sys
+def ask(question):
+    address, port, name, tls = question
     try:
         with socket.create_connection((address, port), timeout=5) as connection:
             if tls:
-                context = ssl._create_unverified_context()
-                connection = context.wrap_socket(connection, server_hostname=name)
+                connection = ssl._create_unverified_context().wrap_socket(connection, server_hostname=name)
             connection.sendall(f"GET / HTTP/1.1\\r\\nHost: {name}\\r\\nConnection: close\\r\\n\\r\\n".encode())
-            connection.settimeout(5)
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
-            found.append(answer.decode(errors="replace") or "closed")
+            return b"".join(iter(lambda: connection.recv(65536), b"")).decode(errors="replace") or "closed"
     except OSError as error:
-        found.append(f"{type(error).__name__}: {error}")
-print(json.dumps(found))
+        return f"{type(error).__name__}: {error}"
+with concurrent.futures.ThreadPoolExecutor(50) as pool:
+    print(json.dumps(list(pool.map(ask, json.loads(sys.argv[1]) * int(sys.argv[2])))))
 """
 
 
