@@ -20,8 +20,8 @@ HostVars = Mapping[str, Mapping[str, Any]]
 # Names under which Ansible itself knows the controller.
 LOCAL = ("localhost", "127.0.0.1", "::1")
 _NEEDED = "groups that are needed: k3s_cluster, with the children server and agent"
-# Groups that every inventory has, and the one that the playbook target makes.
-_GIVEN = ("all", "ungrouped", "edge_api")
+# Groups that every inventory has, and those that the playbook target makes.
+_GIVEN = ("all", "ungrouped", "edge_api", "edge_egress")
 
 
 def host_addresses(hosts: Sequence[str], hostvars: HostVars) -> list[str]:

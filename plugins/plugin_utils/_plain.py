@@ -117,9 +117,9 @@ def _connections(fields: Fields, variable: str) -> None:
 
 _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _number(1, 65535): "edge_http_node_port edge_https_node_port",
-    _number(1, 86400): "edge_wait_timeout cert_manager_wait_timeout certificate_wait_timeout gateway_wait_timeout istio_wait_timeout "
-    "k3s_start_timeout preflight_timeout renewal_wait_timeout",
-    _number(1, 1000): "istio_gateway_replicas renewal_batch_size",
+    _number(1, 86400): "edge_wait_timeout cert_manager_wait_timeout certificate_wait_timeout egress_wait_timeout gateway_wait_timeout "
+    "istio_wait_timeout k3s_start_timeout preflight_timeout renewal_wait_timeout",
+    _number(1, 1000): "egress_replicas istio_gateway_replicas renewal_batch_size",
     _form(r"(?!0*\.?0*$)\d+(\.\d+)?", "a number of seconds above 0"): "preflight_max_clock_skew",
     _switch: "edge_allow_no_sites edge_live_progress edge_reset_k3s api_client_install cert_manager_remove_crds certificate_fail_fast "
     "certificate_http01_preflight certificate_prune_secrets gateway_wait_for_credentials host_ports_close_nodeports "

@@ -161,8 +161,9 @@ def site_report(
     secrets: Sequence[Record] = (),
     pods: Sequence[Record] = (),
     endpoints: Sequence[Record] = (),
+    ways: Sequence[Record] = (),
 ) -> dict[str, Any]:
-    """The filter site_report: what was seen of each subject of the plan."""
+    """The filter site_report: what was seen of each subject of the plan, and of the ways out."""
     lines = [f"problem: {finding}" for finding in plan["findings"]]
     problems = list(plan["findings"])
     for subject in plan["subjects"]:
@@ -176,5 +177,11 @@ def site_report(
         )
         lines += seen.lines()
         problems += [f"{subject['name']}: {problem}" for problem in seen.problems()]
+    for way in ways:
+        title = f"ways out of namespace {way['namespace']}"
+        lines.append(f"{title}: {'NOT PROVED' if way['cause'] else 'open'}: {', '.join(way['hosts'])}")
+        lines += [f"  problem       {way['cause']}"] if way["cause"] else []
+        lines += [f"  pod           {pod['pod']} is {pod['state']}" for pod in way["pods"]]
+        problems += [f"{title}: {way['cause']}"] if way["cause"] else []
     lines = lines or list(plan.get("nothing") or ())
     return {"lines": lines, "problems": problems, "failure": "\n".join([*problems, "", "Seen:", *lines])}

@@ -97,7 +97,9 @@ def run(variables, *arguments, playbook=PLAYBOOK, inventory=None):
         Failure(host, task["task"]["name"], str(answer.get("msg", "")))
         for play in document["plays"]
         for task in play["tasks"]
-        for host, answer in task["hosts"].items()
+        for host, result in task["hosts"].items()
+        # Of a loop the items that failed, whose messages say more than that of the loop.
+        for answer in ([each for each in result.get("results", ()) if each.get("failed")] or [result])
         if answer.get("failed") or answer.get("unreachable")
     ]
     changed = sum(stats["changed"] for stats in document["stats"].values())

@@ -32,23 +32,26 @@ _CA_KEYS = ("cacert", "ca.crt")
 
 @dataclass(frozen=True)
 class Credential:
-    """One entry of the option credentials."""
+    """One entry of the option credentials; outbound: for what pods connect to, and not for what connects to them."""
 
     name: str
     hosts: tuple[str, ...]
     mode: str = "SIMPLE"
     credential_names: tuple[str, ...] = ()
     ca_credential_name: str | None = None
+    outbound: bool = False
 
     @property
     def secret_names(self) -> tuple[str, ...]:
-        """Secrets with a certificate and key; two where one is RSA and one ECDSA."""
-        return self.credential_names or (self.name,)
+        """Secrets with a certificate and key; two where one is RSA and one ECDSA. Outbound, only MUTUAL shows a certificate."""
+        return () if self.outbound and self.mode not in MUTUAL_MODES else self.credential_names or (self.name,)
 
     @property
     def ca_name(self) -> str | None:
-        """The Secret with the authority for client certificates, in the mutual modes."""
-        return (self.ca_credential_name or self.secret_names[0] + CA_SUFFIX) if self.mode in MUTUAL_MODES else None
+        """The Secret with the authority that judges the other side: clients in the mutual modes, outbound servers in all."""
+        if not self.outbound and self.mode not in MUTUAL_MODES:
+            return None
+        return self.ca_credential_name or (self.credential_names or (self.name,))[0] + CA_SUFFIX
 
     @property
     def server_names(self) -> tuple[str, ...]:
@@ -92,7 +95,8 @@ def secret_causes(credential: Credential, namespace: str, secrets: Mapping[str, 
     for name in credential.secret_names:
         secret = secrets.get(name)
         if secret is None:
-            found.append(f"Secret {name} does not exist in namespace {namespace}, where the gateway pods run")
+            where = ", where the pods that begin TLS run" if credential.outbound else ", where the gateway pods run"
+            found.append(f"Secret {name} does not exist in namespace {namespace}{where}")
             continue
         try:
             leaf = server_leaf(secret)
@@ -135,10 +139,12 @@ def _ca_problems(credential: Credential, namespace: str, secrets: Mapping[str, M
             return []
         if secret is not None and name == credential.ca_name:
             return [f"Secret {namespace}/{name} has neither cacert nor ca.crt"]
-    text = (
-        f"mode {credential.mode} needs the authority of client certificates: Secret {credential.ca_name} does not exist in namespace "
-        f"{namespace}, and Secret {own} has no ca.crt"
-    )
+    absent = credential.outbound and secrets.get(own) is None
+    if absent and credential.secret_names:
+        return []  # It is named already, and may hold the authority, too.
+    needs = "needs the authority of the server" if credential.outbound else "needs the authority of client certificates"
+    lacks = "does not exist either" if absent else "has no ca.crt"
+    text = f"mode {credential.mode} {needs}: Secret {credential.ca_name} does not exist in namespace {namespace}, and Secret {own} {lacks}"
     return [text]
 
 

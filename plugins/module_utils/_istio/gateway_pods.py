@@ -174,11 +174,11 @@ class Reader:
         return found
 
     def _elsewhere(self, credential: Credential, secrets: Mapping[str, Any]) -> list[str]:
-        names = [n for n in credential.secret_names if secrets.get(n) is None]
-        if not names:
-            return []
+        names = [n for n in secret_names([credential]) if secrets.get(n) is None]
+        found: list[dict[str, Any]] = []
         try:
-            found = self._client.items(SECRETS, None, field_selector=f"metadata.name={names[0]}", metadata_only=True)
+            for name in names:
+                found += self._client.items(SECRETS, None, field_selector=f"metadata.name={name}", metadata_only=True)
         except KubeError:
             # It only makes the message better, and many may not list Secrets of all namespaces.
             return []

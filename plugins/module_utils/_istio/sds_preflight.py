@@ -59,8 +59,11 @@ class Preflight:
         deadline: Deadline,
         say: Callable[[str], None],
         feed: Feed,
+        podless: bool = False,
     ) -> None:
+        """With O(podless) it is fine that there are no pods at all."""
         self._reader = reader
+        self._podless = podless
         self._news = News(client, feed, namespace, secret_names(credentials), reader.labels, deadline)
         self._credentials = credentials
         self._deadline = deadline
@@ -74,7 +77,11 @@ class Preflight:
         self.serials = self._reader.serials(self._credentials, secrets)
         causes = self._reader.secret_causes(self._credentials, secrets)
         ready = [p for p in pods if p.ready]
-        causes += self._reader.right_causes(ready or pods) + self._reader.pod_causes(pods)
+        # For authorities alone istiod asks for no right.
+        if any(credential.secret_names for credential in self._credentials):
+            causes += self._reader.right_causes(ready or pods)
+        if pods or not self._podless:
+            causes += self._reader.pod_causes(pods)
         return ready, sorted(causes, key=lambda cause: not cause.final)
 
     def until_clear(self, fail_fast: bool) -> tuple[list[GatewayPod], list[Cause]]:

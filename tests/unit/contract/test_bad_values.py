@@ -14,6 +14,7 @@ from project import ROLES, ROOT, load
 from test_shapes import NODE
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._artefacts import artefact_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._egress_plan import make_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import api_host
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import secret_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_plan
@@ -77,6 +78,9 @@ JUDGES = {
     "plain": lambda variable, value: plain_findings({variable: value}),
     "renewal": lambda _variable, value: renewal_plan([], [], batch_size=1, within_days=value)["findings"],
     "versions": _versions,
+    "egress": lambda variable, value: (
+        make_plan(value, {})["findings"] if variable == "edge_egress" else make_plan([], {variable: value})["findings"]
+    ),
     "secrets": lambda _variable, value: secret_objects(value, "cert-manager")[1],
 }
 

@@ -9,7 +9,7 @@ import re
 
 from project import ROOT, load
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils import _settings, _site_spec
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _egress, _settings, _site_spec
 
 
 def options(role, entry):
@@ -27,6 +27,17 @@ def bare(spec):
 
 def test_the_documented_fields_of_sites_are_those_that_are_read():
     assert bare(options("common", "edge")["edge_sites"]["options"]) == _site_spec.SITE
+
+
+def test_the_documented_fields_of_ways_out_are_those_that_are_read():
+    assert bare(options("common", "edge")["edge_egress"]["options"]) == _egress.EGRESS
+
+
+def test_the_plan_of_the_ways_out_has_the_defaults_of_the_role_and_all_of_its_settings():
+    defaults = {**load(ROOT / "roles/egress/defaults/main.yml"), "edge_cluster_domain": "cluster.local"}
+    assert {name: defaults[name] for name in _egress.DEFAULTS} == _egress.DEFAULTS
+    given = load(ROOT / "roles/common/vars/main/egress.yml")["_edge_egress_settings"]
+    assert set(re.findall(r"'(\w+)': \1\b", given)) == set(_egress.DEFAULTS)
 
 
 def test_the_documented_fields_of_a_private_key_are_those_that_are_read():

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.action import certificate_wait, sds_primer, sds_secret_wait
+from ansible_collections.baremesh.edge.plugins.action import certificate_wait, egress_wait, sds_primer, sds_secret_wait
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _live
 
 
@@ -17,7 +17,10 @@ class Templar:
         return value
 
 
-@pytest.fixture(params=[certificate_wait, sds_primer, sds_secret_wait], ids=["certificate_wait", "sds_primer", "sds_secret_wait"])
+@pytest.fixture(
+    params=[certificate_wait, egress_wait, sds_primer, sds_secret_wait],
+    ids=["certificate_wait", "egress_wait", "sds_primer", "sds_secret_wait"],
+)
 def action(request, monkeypatch):
     task = SimpleNamespace(args={"namespace": "ns"}, check_mode=False, async_val=0)
     found = object.__new__(request.param.ActionModule)

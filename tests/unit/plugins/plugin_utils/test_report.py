@@ -311,3 +311,18 @@ def test_after_a_renewal_nothing_is_asked_of_which_a_client_chooses():
     found = plan(certificate_certificates=[raw], gateway_gateways=[gateway("a.b.example", credentialNames=["app-tls", "app-rsa"])])
     renewed = [CERTIFICATE | {"name": "raw", "secret_name": "app-tls"}]
     assert site_proof(found, renewed, names=["raw"]) == {"serials": {}, "endpoints": []}
+
+
+WAY = {"namespace": "istio-egress", "hosts": ["api.partner.example"], "pods": [{"pod": "out", "state": "ready"}], "cause": None}
+
+
+def test_ways_out_are_reported_beside_the_sites():
+    result = site_report(plan(), ways=[WAY])
+    assert result["lines"] == ["ways out of namespace istio-egress: open: api.partner.example", "  pod           out is ready"]
+    assert result["problems"] == []
+
+
+def test_a_way_out_that_is_not_open_is_a_problem():
+    result = site_report(plan(), ways=[{**WAY, "cause": "Secret partner does not exist", "pods": []}])
+    assert result["problems"] == ["ways out of namespace istio-egress: Secret partner does not exist"]
+    assert result["lines"][1] == "  problem       Secret partner does not exist"
