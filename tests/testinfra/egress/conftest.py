@@ -23,7 +23,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import runs
 
-EGRESS = yaml.safe_load((runs.ROOT / "molecule/egress/vars.yml").read_text(encoding="utf-8"))["edge_egress"]
+EGRESS = yaml.safe_load((runs.ROOT / "lab/demo/egress.yml").read_text(encoding="utf-8"))["edge_egress"]
 PLAYBOOK = runs.ROOT / "playbooks/egress.yml"
 NAMES = [
     *("api.example.org", "partner.example.org", "orders.example.org", "bank.example.org", "weather.example.org"),

@@ -28,6 +28,7 @@ ARGUMENTS = {
     ("certificate_renew", "api_key"): {**NOWHERE, "namespace": "a", "names": ["a"]},
     ("certificate_wait", "api_key"): CERTIFICATES,
     ("download", "environment"): {"url": "http://127.0.0.1:1/a", "dest": "/nonexistent/a", "sha256": "0" * 64},
+    ("egress_wait", "api_key"): {**PODS, "selector": {"istio": "egress"}, "credentials": [{"name": "a"}]},
     ("helm_chart_fetch", "environment"): {"charts": {"a": "1"}, "repository": "https://127.0.0.1:1", "dest": "/nonexistent"},
     ("helm_release_check", "api_key"): {**NOWHERE, "releases": []},
     ("helm_release_check", "releases"): NOWHERE,
