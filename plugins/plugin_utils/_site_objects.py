@@ -276,7 +276,7 @@ def virtual_services(
     found = []
     for site in sites:
         # Istio refuses a VirtualService with a host beside a wildcard that has it, too.
-        wider = {host: [other for other in site.hosts if len(other) < len(host) and overlaps(other, host)] for host in site.hosts}
+        wider = {host: [other for other in site.hosts if len(other) < len(host) and overlaps(host, other)] for host in site.hosts}
         hosts = [host for host in site.hosts if not wider[host]]
         refused = list((misdirected or {}).get(site.name, ()))
         if site.routes and refused:
