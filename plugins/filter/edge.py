@@ -23,7 +23,7 @@ _FILTERS = {
     "host_ports_verdict": "_host_ports_verdict.host_ports_verdict",
     "http01_hosts": "_kept_plan.http01_hosts",
     "istio_gateway_releases": "_releases.istio_gateway_releases",
-    "k3s_files": "_k3s_plan.k3s_files",
+    "k3s_service_options": "_k3s_plan.k3s_service_options",
     "k3s_plan": "_k3s_plan.k3s_plan",
     "plain_findings": "_plain.plain_findings",
     "preflight_plan": "_preflight_report.plan",

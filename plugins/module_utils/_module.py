@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any, Callable, NoReturn
+from typing import Any, Callable, NoReturn, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -53,13 +53,19 @@ class EdgeModule(AnsibleModule):
         self.secrets = (*self.secrets, *secrets)
         self.no_log_values = set(filter(None, [self.params.get("api_key")]))
 
-    def withhold(self, option: str, secrets: Callable[[Any], Iterable[str]] = lambda _unused: ()) -> list[Any]:
-        """Return a list with C(no_log) of which results show the length only.
+    def withhold(
+        self,
+        option: str,
+        secrets: Callable[[Any], Iterable[str]] = lambda _unused: (),
+        options: Optional[dict[str, Any]] = None,
+    ) -> list[Any]:
+        """Return a list with C(no_log) of which results show the length only; one of the module's own options unless others are given.
 
         Ansible would hide each name and each word that occurs in it in the result; what O(secrets) returns of it is hidden there.
         """
-        given: list[Any] = self.params[option]
-        self.params[option] = f"{len(given)} {option}"
+        options = self.params if options is None else options
+        given: list[Any] = options[option]
+        options[option] = f"{len(given)} {option}"
         self.hide_only(secrets(given))
         return given
 

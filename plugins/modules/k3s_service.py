@@ -29,86 +29,105 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Values under the keys of O(configuration[].hide) are hidden on both sides.
-      - Of a file with O(configuration[].secret) and no such keys only the fact that it differs is shown.
+      - Values under the keys of O(service.configuration[].hide) are hidden on both sides.
+      - Of a file with O(service.configuration[].secret) and no such keys only the fact that it differs is shown.
 options:
-  name:
-    description: Name of the unit.
-    type: str
-    choices: [k3s, k3s-agent]
+  service:
+    description: The unit and what it runs with, as P(baremesh.edge.k3s_service_options#filter) derives it.
+    type: dict
     required: true
+    suboptions:
+      name:
+        description: Name of the unit.
+        type: str
+        choices: [k3s, k3s-agent]
+        required: true
+      configuration:
+        description: Files to write first, with owner root.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          path:
+            description: Path of the file.
+            type: path
+            required: true
+          content:
+            description: Text of a file without secrets.
+            type: str
+          secret:
+            description: Text of a file with secrets.
+            type: str
+          random:
+            description:
+              - Whether the file holds a random secret of the host's own. It is made once and kept. A file that is empty or missing gets
+                a new one.
+              - Each file has one of O(service.configuration[].content), O(service.configuration[].secret) and O(service.configuration[].random).
+            type: bool
+          hide:
+            description: Keys of a YAML file whose values are hidden in differences.
+            type: list
+            elements: str
+            default: []
+          mode:
+            description: Mode of the file, as an octal string.
+            type: str
+            default: "0600"
+      absent:
+        description: Files to remove first if they are there.
+        type: list
+        elements: path
+        default: []
+      firewall:
+        description:
+          - What to open in firewalld and ufw where they are active. What was opened before and is not listed is closed again, all of it unless
+            set. Neither is reloaded.
+        type: dict
+        suboptions:
+          sources:
+            description: Hosts, addresses or networks that may reach the ports. A name stands for its addresses at that time.
+            type: list
+            elements: str
+            default: []
+          networks:
+            description: Networks of pods and Services, which may reach everything on the host.
+            type: list
+            elements: str
+            default: []
+          tcp:
+            description: TCP ports, or ranges such as V(2379-2380).
+            type: list
+            elements: str
+            default: []
+          udp:
+            description: UDP ports.
+            type: list
+            elements: str
+            default: []
+      files:
+        description:
+          - Files that K3s reads only when it starts. A folder stands for the files in it. They need not exist.
+        type: list
+        elements: path
+        required: true
+      node_name:
+        description:
+          - Name of this host's Node, as far as the configuration gives one. The host name in lower case unless set.
+          - A file of C(config.yaml.d) may give another, and C(with-node-id) appends to it; both are read from the host.
+        type: str
+      kubeconfig:
+        description:
+          - File through which the API is asked, C(k3s.yaml) on a server and the kubelet's own on an agent.
+          - The API and the Node are not waited for unless set.
+        type: path
+      node:
+        description: Whether there is a Node to wait for. A server with C(disable-agent) has none.
+        type: bool
+        default: true
   binary:
     description: Path of K3s's binary.
     type: path
     default: /usr/local/bin/k3s
-  configuration:
-    description: Files to write first, with owner root.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      path:
-        description: Path of the file.
-        type: path
-        required: true
-      content:
-        description: Text of a file without secrets.
-        type: str
-      secret:
-        description: Text of a file with secrets.
-        type: str
-      random:
-        description:
-          - Whether the file holds a random secret of the host's own. It is made once and kept. A file that is empty or missing gets
-            a new one.
-          - Each file has one of O(configuration[].content), O(configuration[].secret) and O(configuration[].random).
-        type: bool
-      hide:
-        description: Keys of a YAML file whose values are hidden in differences.
-        type: list
-        elements: str
-        default: []
-      mode:
-        description: Mode of the file, as an octal string.
-        type: str
-        default: "0600"
-  absent:
-    description: Files to remove first if they are there.
-    type: list
-    elements: path
-    default: []
-  firewall:
-    description:
-      - What to open in firewalld and ufw where they are active. What was opened before and is not listed is closed again, all of it unless
-        set. Neither is reloaded.
-    type: dict
-    suboptions:
-      sources:
-        description: Hosts, addresses or networks that may reach the ports. A name stands for its addresses at that time.
-        type: list
-        elements: str
-        default: []
-      networks:
-        description: Networks of pods and Services, which may reach everything on the host.
-        type: list
-        elements: str
-        default: []
-      tcp:
-        description: TCP ports, or ranges such as V(2379-2380).
-        type: list
-        elements: str
-        default: []
-      udp:
-        description: UDP ports.
-        type: list
-        elements: str
-        default: []
-  files:
-    description:
-      - Files that K3s reads only when it starts. A folder stands for the files in it. They need not exist.
-    type: list
-    elements: path
-    required: true
   timeout:
     description: Seconds until it must be ready.
     type: int
@@ -116,20 +135,6 @@ options:
   version:
     description: Version that the kubelet must report. Any is accepted unless set.
     type: str
-  node_name:
-    description:
-      - Name of this host's Node, as far as the configuration gives one. The host name in lower case unless set.
-      - A file of C(config.yaml.d) may give another, and C(with-node-id) appends to it; both are read from the host.
-    type: str
-  kubeconfig:
-    description:
-      - File through which the API is asked, C(k3s.yaml) on a server and the kubelet's own on an agent.
-      - The API and the Node are not waited for unless set.
-    type: path
-  node:
-    description: Whether there is a Node to wait for. A server with C(disable-agent) has none.
-    type: bool
-    default: true
   wait:
     description:
       - Whether to wait until it is ready. With V(false) a start is only asked for, so that other work can go on meanwhile.
@@ -137,7 +142,7 @@ options:
     type: bool
     default: true
   inputs_changed:
-    description: In check mode, whether earlier tasks would change the binary or one of O(files).
+    description: In check mode, whether earlier tasks would change the binary or one of O(service.files).
     type: bool
     default: false
 """
@@ -145,14 +150,15 @@ options:
 EXAMPLES = r"""
 - name: Configure and run the server
   baremesh.edge.k3s_service:
-    name: k3s
-    configuration:
-      - path: /etc/rancher/k3s/config.yaml
-        content: |
-          disable: [traefik]
-    files: [/etc/rancher/k3s/config.yaml, /etc/systemd/system/k3s.service]
+    service:
+      name: k3s
+      configuration:
+        - path: /etc/rancher/k3s/config.yaml
+          content: |
+            disable: [traefik]
+      files: [/etc/rancher/k3s/config.yaml, /etc/systemd/system/k3s.service]
+      kubeconfig: /etc/rancher/k3s/k3s.yaml
     version: v1.34.4+k3s1
-    kubeconfig: /etc/rancher/k3s/k3s.yaml
 """
 
 RETURN = r"""
@@ -161,7 +167,7 @@ action:
   type: str
   returned: always
 written:
-  description: Files of O(configuration) and O(absent) that were written or removed, or would be.
+  description: Files of O(service.configuration) and O(service.absent) that were written or removed, or would be.
   type: list
   elements: str
   returned: always
@@ -177,7 +183,7 @@ node_name:
   type: str
   returned: always
 address:
-  description: The Node's internal address, if O(kubeconfig) is set.
+  description: The Node's internal address, if O(service.kubeconfig) is set.
   type: str
   returned: success
 elapsed:
@@ -218,41 +224,44 @@ def main() -> None:
         "hide": {"type": "list", "elements": "str", "default": [], "no_log": False},
         "mode": {"type": "str", "default": "0600"},
     }
+    service_options = {
+        "name": {"type": "str", "choices": ["k3s", "k3s-agent"], "required": True},
+        "configuration": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": file,
+            "mutually_exclusive": [("content", "secret", "random")],
+            "required_one_of": [("content", "secret", "random")],
+        },
+        "absent": {"type": "list", "elements": "path", "default": []},
+        "firewall": {
+            "type": "dict",
+            "options": {
+                "sources": {"type": "list", "elements": "str", "default": []},
+                "networks": {"type": "list", "elements": "str", "default": []},
+                "tcp": {"type": "list", "elements": "str", "default": []},
+                "udp": {"type": "list", "elements": "str", "default": []},
+            },
+        },
+        "files": {"type": "list", "elements": "path", "required": True},
+        "node_name": {"type": "str"},
+        "kubeconfig": {"type": "path"},
+        "node": {"type": "bool", "default": True},
+    }
     module = EdgeModule(
         argument_spec={
-            "name": {"type": "str", "choices": ["k3s", "k3s-agent"], "required": True},
+            # The log of a host shows what is inside an option unless the option as a whole is secret.
+            "service": {"type": "dict", "required": True, "no_log": True, "options": service_options},
             "binary": {"type": "path", "default": "/usr/local/bin/k3s"},
-            "configuration": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "no_log": True,
-                "options": file,
-                "mutually_exclusive": [("content", "secret", "random")],
-                "required_one_of": [("content", "secret", "random")],
-            },
-            "absent": {"type": "list", "elements": "path", "default": []},
-            "firewall": {
-                "type": "dict",
-                "options": {
-                    "sources": {"type": "list", "elements": "str", "default": []},
-                    "networks": {"type": "list", "elements": "str", "default": []},
-                    "tcp": {"type": "list", "elements": "str", "default": []},
-                    "udp": {"type": "list", "elements": "str", "default": []},
-                },
-            },
-            "files": {"type": "list", "elements": "path", "required": True},
             "timeout": {"type": "int", "default": 300},
             "version": {"type": "str"},
-            "node_name": {"type": "str"},
-            "kubeconfig": {"type": "path"},
-            "node": {"type": "bool", "default": True},
             "wait": {"type": "bool", "default": True},
             "inputs_changed": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
-    params = module.params
+    params = {**module.params, **module.params["service"]}
     try:
         module.hide_only(secrets_of(params["configuration"]))
         # First, as nodes that start together need each other.

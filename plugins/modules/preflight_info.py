@@ -14,7 +14,7 @@ description:
   - Reads the operating system, control groups, memory, routes, clock, firewalls and who listens on which ports.
   - Looks up names and fetches small documents, if asked to, as this host sees them.
   - Asks the Kubernetes API, if there is one, for a dry run of objects that will be applied.
-  - Judges nothing, and changes nothing but what O(begins) says.
+  - Judges nothing, and changes nothing but what O(examine.begins) says.
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
   - baremesh.edge._attributes.linux
@@ -24,75 +24,78 @@ attributes:
   diff_mode:
     support: none
 options:
-  examine_host:
-    description: Whether to read from the host itself. With V(false) only names, documents and objects are looked at.
-    type: bool
-    default: true
-  ports:
-    description: TCP ports whose listeners are returned.
-    type: list
-    elements: int
-    default: []
-  data_dir:
-    description: Folder whose free space is returned.
-    type: path
-    default: /var/lib/rancher/k3s
-  node_config:
-    description: Contents of K3s's configuration file on this host, of which C(node-name) and C(with-node-id) decide the Node's name.
+  examine:
+    description: What to read from the host itself, V({}) for what needs no options. Nothing is read from it unless set.
     type: dict
-    default: {}
-  reference_time:
-    description: The controller's time in seconds since 1970 when the task began, to compare clocks.
-    type: float
-  names:
-    description: Names to look up.
-    type: list
-    elements: str
-    default: []
-  caa_names:
-    description: Names whose CAA records to look up, those of the nearest parent that has any included. They may be wildcards.
-    type: list
-    elements: str
-    default: []
-  urls:
-    description: Documents to fetch.
-    type: list
-    elements: dict
-    default: []
     suboptions:
-      url:
-        description: Address of the document.
-        type: str
-        required: true
-      ca_bundle:
-        description: Certificates to trust beside the host's own, as PEM or Base64 of it.
-        type: str
-  run:
-    description:
-      - The run of Ansible that this is, C(identity) and C(who). The others that have begun on this host since its boot are returned.
-      - Needs O(examine_host=true).
+      ports:
+        description: TCP ports whose listeners are returned.
+        type: list
+        elements: int
+        default: []
+      data_dir:
+        description: Folder whose free space is returned.
+        type: path
+        default: /var/lib/rancher/k3s
+      node_config:
+        description: Contents of K3s's configuration file on this host, of which C(node-name) and C(with-node-id) decide the Node's name.
+        type: dict
+        default: {}
+      reference_time:
+        description: The controller's time in seconds since 1970 when the task began, to compare clocks.
+        type: float
+      run:
+        description: The run of Ansible that this is, C(identity) and C(who). The others that have begun here since the boot are returned.
+        type: dict
+      begins:
+        description:
+          - Whether the host remembers O(examine.run), in C(/run/baremesh/runs.json), so that others see it. Nothing is remembered in check
+            mode.
+        type: bool
+        default: false
+  network:
+    description: What to ask the network and the cluster, as this host reaches them.
     type: dict
-  begins:
-    description:
-      - Whether the host remembers O(run), in C(/run/baremesh/runs.json), so that others see it. Nothing is remembered in check mode.
-    type: bool
-    default: false
-  release:
-    description:
-      - Folder of a K3s release on a web server. The checksum file for this host's architecture is fetched from there.
-    type: str
-  objects:
-    description:
-      - Definitions of Kubernetes objects. Those that differ from what the cluster has are sent to the API server as a dry run, so that
-        it and its admission webhooks judge them.
-      - Kinds and namespaces that do not exist yet are no reason to refuse, and neither is a webhook that does not answer.
-    type: list
-    elements: dict
-    default: []
-  owner:
-    description: Labels that O(objects) get when they are applied, as for M(baremesh.edge.object_apply).
-    type: dict
-    default: {}
+    suboptions:
+      names:
+        description: Names to look up.
+        type: list
+        elements: str
+        default: []
+      caa_names:
+        description: Names whose CAA records to look up, those of the nearest parent that has any included. They may be wildcards.
+        type: list
+        elements: str
+        default: []
+      urls:
+        description: Documents to fetch.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          url:
+            description: Address of the document.
+            type: str
+            required: true
+          ca_bundle:
+            description: Certificates to trust beside the host's own, as PEM or Base64 of it.
+            type: str
+      release:
+        description:
+          - Folder of a K3s release on a web server. The checksum file for this host's architecture is fetched from there.
+        type: str
+      objects:
+        description:
+          - Definitions of Kubernetes objects. Those that differ from what the cluster has are sent to the API server as a dry run, so that
+            it and its admission webhooks judge them.
+          - Kinds and namespaces that do not exist yet are no reason to refuse, and neither is a webhook that does not answer.
+        type: list
+        elements: dict
+        default: []
+      owner:
+        description: Labels that O(network.objects) get when they are applied, as for M(baremesh.edge.object_apply).
+        type: dict
+        default: {}
   timeout:
     description: Seconds that fetching may take.
     type: int
@@ -102,16 +105,18 @@ options:
 EXAMPLES = r"""
 - name: See who holds the web ports, and whether an ACME authority answers
   baremesh.edge.preflight_info:
-    ports: [80, 443]
-    urls:
-      - url: https://acme-v02.api.letsencrypt.org/directory
+    examine:
+      ports: [80, 443]
+    network:
+      urls:
+        - url: https://acme-v02.api.letsencrypt.org/directory
 """
 
 RETURN = r"""
 host:
   description: What was read from the host.
   type: dict
-  returned: when O(examine_host) is true
+  returned: when O(examine) is given
   sample:
     os: {id: debian, version: "12"}
     cgroups: {version: 2, memory: true, cpuset: true}
@@ -127,9 +132,9 @@ caa:
   sample:
     app.example.com: {at: example.com, records: [{critical: false, tag: issue, value: letsencrypt.org}], error: ""}
 dry_run:
-  description: What the Kubernetes API says of O(objects).
+  description: What the Kubernetes API says of O(network.objects).
   type: dict
-  returned: when O(objects) are given
+  returned: when O(network.objects) are given
   contains:
     refused:
       description: C(kind), C(namespace) and C(name) of the objects that are refused, and the C(message) of the API server or a webhook.
@@ -140,7 +145,7 @@ dry_run:
       type: dict
     shared:
       description:
-        - DestinationRules of others that are for the same C(host) as one of O(objects), in the same C(namespace).
+        - DestinationRules of others that are for the same C(host) as one of O(network.objects), in the same C(namespace).
         - C(name) is that of the object, C(other) that of the DestinationRule.
       type: list
       elements: dict
@@ -157,8 +162,9 @@ import contextlib
 import os
 import platform
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import uplinks
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
@@ -185,21 +191,27 @@ def _network_manager(module: EdgeModule) -> str:
     return str(out).strip()
 
 
-def read_host(module: EdgeModule, now: float) -> dict[str, Any]:
-    """Return what the host reports about itself; now is its time when the module began."""
+def read_host(module: EdgeModule, given: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return what the host reports about itself.
+
+    Args:
+        module: The running module.
+        given: Its options for the host.
+        now: The host's time when the module began.
+    """
     root = Path("/")
     systemd = os.path.isdir("/run/systemd/system")
     _code, ip_output, _err = module.run_command(["ip", "-o", "address", "show", "up"], handle_exceptions=False)
-    reference = module.params["reference_time"]
+    reference, config = given["reference_time"], given["node_config"]
     units = _active_units(module) if systemd else []
     return {
         "os": host.os_release(root),
         "machine": platform.machine(),
         "hostname": platform.node(),
         "identity": host.identity(root),
-        "node_name": own_node_name(module.params["node_config"].get("node-name")),
-        "node_ip": module.params["node_config"].get("node-ip") or "",
-        "node_id": module.boolean(module.params["node_config"].get("with-node-id") or False),
+        "node_name": own_node_name(config.get("node-name")),
+        "node_ip": config.get("node-ip") or "",
+        "node_id": module.boolean(config.get("with-node-id") or False),
         "python": platform.python_version(),
         "root": os.geteuid() == 0,
         "systemd": systemd,
@@ -209,69 +221,80 @@ def read_host(module: EdgeModule, now: float) -> dict[str, Any]:
         "other_k3s": existing_k3s(),
         "memory_mib": host.memory_mib(root),
         "cores": len(os.sched_getaffinity(0)),
-        "free_mib": host.free_mib(module.params["data_dir"]),
+        "free_mib": host.free_mib(given["data_dir"]),
         "default_route": bool(uplinks()),
         "addresses": host.addresses(ip_output),
         "time_offset": None if reference is None else round(now - reference, 3),
-        "listeners": host.listeners(module.params["ports"], root),
+        "listeners": host.listeners(given["ports"], root),
         "active_units": units,
         "network_manager": _network_manager(module) if any(unit.startswith("nm-cloud-setup") for unit in units) else "",
         "ufw": host.ufw_enabled(root),
-        "runs": _other_runs(module, now),
+        "runs": _other_runs(given["run"], now, given["begins"] and not module.check_mode),
     }
 
 
-def _other_runs(module: EdgeModule, now: float) -> list[dict[str, Any]]:
-    run = module.params["run"]
-    if not run or not run.get("identity"):
-        return []
-    return runs.others(run, now, module.params["begins"] and not module.check_mode)
+def _other_runs(run: Optional[Mapping[str, Any]], now: float, begins: bool) -> list[dict[str, Any]]:
+    return runs.others(run, now, begins) if run and run.get("identity") else []
 
 
 def main() -> None:
     """Run the module."""
     now = time.time()
+    strings = {"type": "list", "elements": "str", "default": []}
     module = EdgeModule(
         argument_spec={
             **auth_argument_spec(),
-            "examine_host": {"type": "bool", "default": True},
-            "ports": {"type": "list", "elements": "int", "default": []},
-            "data_dir": {"type": "path", "default": "/var/lib/rancher/k3s"},
-            "node_config": {"type": "dict", "default": {}},
-            "reference_time": {"type": "float"},
-            "names": {"type": "list", "elements": "str", "default": []},
-            "caa_names": {"type": "list", "elements": "str", "default": []},
-            "urls": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {"url": {"type": "str", "required": True}, "ca_bundle": {"type": "str"}},
+            "examine": {
+                "type": "dict",
+                "options": {
+                    "ports": {"type": "list", "elements": "int", "default": []},
+                    "data_dir": {"type": "path", "default": "/var/lib/rancher/k3s"},
+                    "node_config": {"type": "dict", "default": {}},
+                    "reference_time": {"type": "float"},
+                    "run": {"type": "dict"},
+                    "begins": {"type": "bool", "default": False},
+                },
             },
-            "run": {"type": "dict"},
-            "begins": {"type": "bool", "default": False},
-            "release": {"type": "str"},
-            "objects": {"type": "list", "elements": "dict", "default": [], "no_log": True},
-            "owner": {"type": "dict", "default": {}},
+            "network": {
+                "type": "dict",
+                # Because of the objects: the log of a host shows what is inside an option unless that is secret as a whole.
+                "no_log": True,
+                "apply_defaults": True,
+                "options": {
+                    "names": strings,
+                    "caa_names": strings,
+                    "urls": {
+                        "type": "list",
+                        "elements": "dict",
+                        "default": [],
+                        "options": {"url": {"type": "str", "required": True}, "ca_bundle": {"type": "str"}},
+                    },
+                    "release": {"type": "str"},
+                    "objects": {"type": "list", "elements": "dict", "default": []},
+                    "owner": {"type": "dict", "default": {}},
+                },
+            },
             "timeout": {"type": "int", "default": 10},
             **ENVIRONMENT,
         },
         supports_check_mode=True,
     )
-    objects = module.withhold("objects", secret_values)
+    asked = module.params["network"]
+    objects = module.withhold("objects", secret_values, asked)
     module.take_environment()
-    urls = list(module.params["urls"])
-    if module.params["release"]:
+    urls = list(asked["urls"])
+    if asked["release"]:
         # An architecture without releases is for those to judge who get the result.
         with contextlib.suppress(release.ReleaseError):
-            urls.append({"url": f"{module.params['release']}/{release.arch(platform.machine()).sums}"})
-    result = network.look(module.params["names"], urls, module.params["timeout"], module.params["caa_names"])
+            urls.append({"url": f"{asked['release']}/{release.arch(platform.machine()).sums}"})
+    result = network.look(asked["names"], urls, module.params["timeout"], asked["caa_names"])
     if objects:
         from ansible_collections.baremesh.edge.plugins.module_utils._workload.dry_run import dry_run  # noqa: PLC0415 (one host needs it)
 
-        result["dry_run"] = dry_run(module.params, objects)
-    if module.params["examine_host"]:
+        result["dry_run"] = dry_run({**module.params, "owner": asked["owner"]}, objects)
+    if module.params["examine"] is not None:
         try:
-            result["host"] = read_host(module, now)
+            result["host"] = read_host(module, module.params["examine"], now)
         except OSError as error:
             module.fail_json(msg=f"The host cannot be examined: {error}.")
     module.exit_json(changed=False, **result)

@@ -28,7 +28,8 @@ def host_ports_verdict(
         served: addresses that DNS names; without any it names all hosts.
 
     Returns:
-        ``failure``, empty unless the host is silent on a port that another host answers, and ``notes``, what could not be proved.
+        ``failure``, empty unless the host is silent on a port that another host answers, and ``notes``, what could not be proved;
+        ``says``, whether there is one or the other.
     """
     silent = _ports(answers.get(host, {}), answered=False)
     notes = [proof["reason"]] if proof["reason"] else []
@@ -45,7 +46,7 @@ def host_ports_verdict(
     failure = ""
     if any(others.values()) and (not served or named & set(served)):
         failure = _black_hole(host, [port for port in silent if any(port in ports for ports in others.values())], others)
-    return {"failure": failure, "notes": notes}
+    return {"failure": failure, "notes": notes, "says": bool(failure or notes)}
 
 
 def _black_hole(host: str, ports: Iterable[int], others: Mapping[str, set[int]]) -> str:

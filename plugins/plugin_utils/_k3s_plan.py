@@ -175,15 +175,12 @@ def k3s_plan(settings: Settings) -> dict[str, Any]:
     }
 
 
-def k3s_files(node: Settings, texts: Mapping[str, str]) -> dict[str, Any]:
-    """List the files of a node, in the form that the module k3s_service takes.
+def k3s_service_options(node: Settings, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return the option C(service) of the module k3s_service.
 
     Args:
         node: What k3s_plan returned.
         texts: Rendered templates: `config`, `unit`, `registries` and `environment`.
-
-    Returns:
-        `files` to write and paths that are to be `absent`.
     """
     config, registries, environment = f"{_CONFIG_DIR}/config.yaml", f"{_CONFIG_DIR}/registries.yaml", f"{node['unit_path']}.env"
     files: list[dict[str, Any]] = [
@@ -206,4 +203,13 @@ def k3s_files(node: Settings, texts: Mapping[str, str]) -> dict[str, Any]:
         files.append({"path": environment, "secret": texts["environment"]})
     else:
         absent.append(environment)
-    return {"files": files, "absent": absent}
+    return {
+        "name": node["unit"],
+        "configuration": files,
+        "absent": absent,
+        "firewall": node["firewall"],
+        "files": node["files_at_start"],
+        "node_name": node["name"] or None,
+        "kubeconfig": node["kubeconfig"],
+        "node": node["has_node"],
+    }

@@ -255,27 +255,31 @@ def read(settings: Settings) -> Preflight:
 
 
 def plan(settings: Settings) -> dict[str, Any]:
-    """Return what to look at.
+    """Return what to examine.
 
     Returns:
-        `names`, `caa_names`, `urls` and `objects` for the API host, `release` for a host of the cluster, `ports`, `run` and
-        `environment` for all hosts, and `node_config`, what K3s's configuration on the present one says of its Node's name.
+        `examine`, options of C(preflight_info) for the present host: `ports`, `run` and `node_config`, what K3s's configuration says of its
+        Node's name; `network`, those for the API host: `names`, `caa_names`, `urls` and `objects`; `release`, for one host of the cluster;
+        and `environment`, for all hosts.
     """
     run = read(settings)
     names = [entry["host"] for entry in run.names] if run.checks("dns") else []
     if names:
         names += [address for address in run.addresses if not is_address(address)]
-    urls = [{"url": issuer["server"], "ca_bundle": issuer["ca_bundle"]} for issuer in run.acme] if run.checks("acme") else []
     own = own_config(run.k3s, "server" if settings.get("host") in (settings.get("servers") or ()) else "agent")
     return {
-        "names": list(dict.fromkeys(names)),
-        "caa_names": list(dict.fromkeys(entry["host"] for entry in run.caa)) if run.checks("dns") else [],
-        "urls": urls,
+        "examine": {
+            "ports": sorted({*run.purposes(server=True), *run.purposes(server=False)}) if run.checks("ports") else [],
+            "run": this_run(),
+            "node_config": {key: own[key] for key in ("node-name", "with-node-id", "node-ip") if key in own},
+        },
+        "network": {
+            "names": list(dict.fromkeys(names)),
+            "caa_names": list(dict.fromkeys(entry["host"] for entry in run.caa)) if run.checks("dns") else [],
+            "urls": [{"url": issuer["server"], "ca_bundle": issuer["ca_bundle"]} for issuer in run.acme] if run.checks("acme") else [],
+            "objects": run.objects,
+        },
         "release": run.release_base,
-        "objects": run.objects,
-        "ports": sorted({*run.purposes(server=True), *run.purposes(server=False)}) if run.checks("ports") else [],
-        "run": this_run(),
-        "node_config": {key: own[key] for key in ("node-name", "with-node-id", "node-ip") if key in own},
         "environment": proxy_environment(
             run.dictionary("edge_environment"),
             [*(read_list(settings.get("edge_host_addresses")) or ()), *(read_list(settings.get("edge_pod_networks")) or ())],

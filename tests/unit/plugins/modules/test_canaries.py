@@ -36,21 +36,26 @@ ARGUMENTS = {
     ("ready_wait", "api_key"): {**NOWHERE, "objects": [{"kind": "ClusterIssuer", "name": "a"}], "timeout": 0},
     ("k3s_info", "given_token"): {},
     ("k3s_release", "environment"): {"version": "latest"},
-    ("k3s_service", "configuration"): {"name": "k3s", "files": [], "binary": "/nonexistent"},
-    ("k3s_service", "configuration.secret"): {"name": "k3s", "files": [], "binary": "/nonexistent"},
+    ("k3s_service", "service"): {"binary": "/nonexistent"},
+    ("k3s_service", "service.configuration.secret"): {"binary": "/nonexistent"},
     ("object_apply", "api_key"): {**NOWHERE, "objects": [], "timeout": 0},
     ("object_apply", "objects"): {**NOWHERE, "timeout": 0},
-    ("preflight_info", "api_key"): {**NOWHERE, "examine_host": False, "objects": [SECRET]},
-    ("preflight_info", "objects"): {**NOWHERE, "examine_host": False},
-    ("preflight_info", "environment"): {"examine_host": False, "urls": [{"url": "http://127.0.0.1:1"}]},
+    ("preflight_info", "api_key"): {**NOWHERE, "network": {"objects": [SECRET]}},
+    ("preflight_info", "network"): NOWHERE,
+    ("preflight_info", "environment"): {"network": {"urls": [{"url": "http://127.0.0.1:1"}]}},
     ("sds_primer", "api_key"): {**PODS, "credentials": [{"name": "a", "hosts": ["a.example.com"]}]},
     ("sds_secret_info", "api_key"): PODS,
     ("sds_secret_wait", "api_key"): {**PODS, "credentials": [{"name": "a", "hosts": ["a.example.com"]}]},
 }
 #: How an option is given that is no text.
 VALUES = {
-    "configuration": [{"path": "/dev/null/config.yaml", "secret": f"token: {CANARY}\n", "hide": ["token"]}],
+    "service": {
+        "name": "k3s",
+        "files": [],
+        "configuration": [{"path": "/dev/null/config.yaml", "secret": f"token: {CANARY}\n", "hide": ["token"]}],
+    },
     "environment": {"HTTPS_PROXY": f"http://me:{CANARY}@127.0.0.1:1", "K3S_TOKEN": CANARY},
+    "network": {"objects": [SECRET]},
     "objects": [SECRET],
     "releases": [{"name": "a", "namespace": "a", "chart": "a", "chart_version": "1", "values": {"a": [CANARY]}}],
 }

@@ -156,12 +156,15 @@ def host(monkeypatch, tmp_path):
         k3s_service,
         check=check,
         **{
-            "name": "k3s",
             "binary": str(fake.binary),
+            "timeout": 60,
+            **{key: value for key, value in options.items() if key in ("timeout", "version", "wait", "inputs_changed")},
+        },
+        service={
+            "name": "k3s",
             "files": [str(fake.config), str(tmp_path / "none")],
             "kubeconfig": "/etc/rancher/k3s/k3s.yaml",
-            "timeout": 60,
-            **options,
+            **{key: value for key, value in options.items() if key not in ("timeout", "version", "wait", "inputs_changed")},
         },
     )
     return fake

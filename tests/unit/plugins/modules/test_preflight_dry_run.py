@@ -42,7 +42,7 @@ def api(monkeypatch):
 def ask(monkeypatch, api):
     def call(*objects, **options):
         api.requests.clear()
-        result = run(monkeypatch, preflight_info, examine_host=False, objects=list(objects), **options)
+        result = run(monkeypatch, preflight_info, network={"objects": list(objects), **options})
         assert not result["failed"]
         return result["dry_run"]
 
@@ -175,13 +175,13 @@ def test_neither_the_log_nor_the_result_shows_the_objects(monkeypatch, ask):
     ask({**GATEWAY, "spec": {"servers": ["hunter2"]}})
     assert logged
     assert "hunter2" not in "".join(logged)
-    assert modules[0].params["objects"] == "1 objects"
+    assert modules[0].params["network"]["objects"] == "1 objects"
     # Or the result would hide the names of hosts.
     assert modules[0].no_log_values == set()
 
 
 def test_without_objects_nothing_is_asked(monkeypatch, api):
-    result = run(monkeypatch, preflight_info, examine_host=False)
+    result = run(monkeypatch, preflight_info)
     assert "dry_run" not in result
     assert api.requests == []
 

@@ -54,7 +54,7 @@ def web():
 def test_documents_are_fetched_with_the_login_of_their_address(monkeypatch, web):
     monkeypatch.setattr(preflight_info.platform, "machine", lambda: "x86_64")
     given = f"{web.replace('//', '//me:hu%40sh@')}/k3s"
-    ((url, seen),) = run(monkeypatch, preflight_info, examine_host=False, release=given)["fetched"].items()
+    ((url, seen),) = run(monkeypatch, preflight_info, network={"release": given})["fetched"].items()
     assert (seen["status"], seen["body"]) == (200, "sums")
     assert url == seen["url"] == f"{web.replace('//', '//********@')}/k3s/sha256sum-amd64.txt"
     assert web_logins(web) == ["Basic " + base64.b64encode(b"me:hu@sh").decode()]
@@ -65,13 +65,13 @@ def test_what_fetches_uses_the_environment_that_is_given(monkeypatch, web):
     monkeypatch.setattr(os, "environ", dict(os.environ))
     proxy = web.replace("//", "//me:hu%40sh@")
     urls = [{"url": "http://acme.example.com/dir"}]
-    result = run(monkeypatch, preflight_info, examine_host=False, urls=urls, environment={"http_proxy": proxy, "no_proxy": "acme"})
+    result = run(monkeypatch, preflight_info, network={"urls": urls}, environment={"http_proxy": proxy, "no_proxy": "acme"})
     assert result["fetched"]["http://acme.example.com/dir"]["body"] == '{"newOrder": 1}'
     assert web_logins(web) == ["Basic " + base64.b64encode(b"me:hu@sh").decode()]
 
 
 def test_a_host_is_read_and_the_result_can_be_sent(monkeypatch):
-    result = run(monkeypatch, preflight_info, ports=[1], reference_time=0)
+    result = run(monkeypatch, preflight_info, examine={"ports": [1], "reference_time": 0})
     assert not result["failed"]
     assert not result["changed"]
     assert {"os", "machine", "cgroups", "default_route", "listeners", "time_offset"} <= set(result["host"])
@@ -80,21 +80,20 @@ def test_a_host_is_read_and_the_result_can_be_sent(monkeypatch):
 
 
 def test_the_node_has_the_name_that_its_configuration_gives(monkeypatch):
-    about = run(monkeypatch, preflight_info, node_config={"node-name": "Edge-7", "with-node-id": "true"})["host"]
+    about = run(monkeypatch, preflight_info, examine={"node_config": {"node-name": "Edge-7", "with-node-id": "true"}})["host"]
     assert (about["node_name"], about["node_id"]) == ("edge-7", True)
 
 
 def test_without_the_host_only_the_network_is_looked_at(monkeypatch):
-    result = run(monkeypatch, preflight_info, examine_host=False)
+    result = run(monkeypatch, preflight_info)
     assert "host" not in result
     assert result["resolved"] == {}
 
 
 def test_documents_are_fetched_with_their_status(monkeypatch, web):
     monkeypatch.setattr(preflight_info.platform, "machine", lambda: "x86_64")
-    result = run(
-        monkeypatch, preflight_info, examine_host=False, release=f"{web}/k3s", urls=[{"url": f"{web}/dir"}, {"url": f"{web}/none"}]
-    )
+    asked = {"release": f"{web}/k3s", "urls": [{"url": f"{web}/dir"}, {"url": f"{web}/none"}]}
+    result = run(monkeypatch, preflight_info, network=asked)
     fetched = result["fetched"]
     assert fetched[f"{web}/k3s/sha256sum-amd64.txt"]["body"] == "sums"
     assert fetched[f"{web}/dir"]["status"] == 200
@@ -104,7 +103,7 @@ def test_documents_are_fetched_with_their_status(monkeypatch, web):
 
 def test_an_architecture_without_releases_fetches_none(monkeypatch, web):
     monkeypatch.setattr(preflight_info.platform, "machine", lambda: "riscv64")
-    assert run(monkeypatch, preflight_info, examine_host=False, release=f"{web}/k3s")["fetched"] == {}
+    assert run(monkeypatch, preflight_info, network={"release": f"{web}/k3s"})["fetched"] == {}
 
 
 def test_a_server_that_is_not_there_is_told():

@@ -24,12 +24,12 @@ def judged(answers, served=(), **keys):
 
 
 def test_ports_that_answer_everywhere_need_no_word():
-    assert judged({"a": asked(port80=True)}) == {"failure": "", "notes": []}
+    assert judged({"a": asked(port80=True)}) == {"failure": "", "notes": [], "says": False}
 
 
 def test_silence_alone_is_a_note():
-    assert judged({"a": asked(port80=False)}) == {"failure": "", "notes": [SILENCE]}
-    assert judged({"a": asked(port80=False), "b": asked(port80=False)}) == {"failure": "", "notes": [SILENCE]}
+    assert judged({"a": asked(port80=False)}) == {"failure": "", "notes": [SILENCE], "says": True}
+    assert judged({"a": asked(port80=False), "b": asked(port80=False)}) == {"failure": "", "notes": [SILENCE], "says": True}
 
 
 def test_a_host_that_is_silent_while_another_answers_fails():
@@ -58,4 +58,4 @@ def test_what_could_not_be_proved_is_noted():
 
 
 def test_a_skipped_loop_is_no_answer():
-    assert judged({"a": {"skipped": True}, "b": {"results": []}}) == {"failure": "", "notes": []}
+    assert judged({"a": {"skipped": True}, "b": {"results": []}}) == {"failure": "", "notes": [], "says": False}

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_files, k3s_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_plan, k3s_service_options
 
 SETTINGS = {
     "kind": "server",
@@ -39,8 +39,8 @@ def agent(**changes):
 
 
 def paths(node):
-    found = k3s_files(node, TEXTS)
-    return [file["path"] for file in found["files"]], found["absent"]
+    found = k3s_service_options(node, TEXTS)
+    return [file["path"] for file in found["configuration"]], found["absent"]
 
 
 def test_the_first_server():
@@ -62,7 +62,7 @@ def test_the_first_server():
 def test_a_server_with_a_given_token():
     node = derive(token="hush")
     assert node["config"]["token-file"] == "/etc/rancher/k3s/token"
-    assert {"path": "/etc/rancher/k3s/token", "secret": "hush"} in k3s_files(node, TEXTS)["files"]
+    assert {"path": "/etc/rancher/k3s/token", "secret": "hush"} in k3s_service_options(node, TEXTS)["configuration"]
 
 
 def test_another_server_joins_the_first():
@@ -148,7 +148,7 @@ def test_an_agent_is_never_given_the_token_of_servers():
     for join in ({**asked, "token": None}, {"url": "u", "given_token_fits": None, "token": None}):
         node = agent(token="hush", join=join)
         assert node["token"] == ""
-        assert "hush" not in json.dumps(k3s_files(node, TEXTS))
+        assert "hush" not in json.dumps(k3s_service_options(node, TEXTS))
         assert len(node["join_findings"]) == 1
 
 
@@ -165,14 +165,14 @@ AGENT_TOKEN = "/etc/rancher/k3s/agent-token"
 
 def test_the_first_server_makes_the_token_of_agents():
     for node in (derive(), derive(token="hush"), derive(server_url="https://vip:6443")):
-        assert {"path": AGENT_TOKEN, "random": True} in k3s_files(node, TEXTS)["files"]
+        assert {"path": AGENT_TOKEN, "random": True} in k3s_service_options(node, TEXTS)["configuration"]
         assert AGENT_TOKEN in node["files_at_start"]
 
 
 def test_servers_that_join_get_the_same_token_of_agents():
     node = derive(host="edge3", join={**JOIN, "agent_token": "b"})
     assert node["config"]["agent-token-file"] == AGENT_TOKEN
-    assert {"path": AGENT_TOKEN, "secret": "b\n"} in k3s_files(node, TEXTS)["files"]
+    assert {"path": AGENT_TOKEN, "secret": "b\n"} in k3s_service_options(node, TEXTS)["configuration"]
 
 
 @pytest.mark.parametrize("key", ["agent-token", "agent-token+", "agent-token-file"])
@@ -180,35 +180,35 @@ def test_a_token_of_agents_that_the_user_gives_stays(key):
     node = derive(server_config={key: "mine"})
     assert node["config"][key] == "mine"
     assert node["agent_token"] is None
-    assert AGENT_TOKEN in k3s_files(node, TEXTS)["absent"]
+    assert AGENT_TOKEN in k3s_service_options(node, TEXTS)["absent"]
 
 
 def test_agents_hold_no_token_of_servers_in_any_file():
     node = agent(join={**JOIN, "agent_token": "x"})
     assert "agent-token-file" not in node["config"]
-    assert AGENT_TOKEN not in str(k3s_files(node, TEXTS))
+    assert AGENT_TOKEN not in str(k3s_service_options(node, TEXTS))
 
 
 @pytest.mark.parametrize("key", ["token", "agent-token", "datastore-endpoint", "datastore-endpoint+", "etcd-s3-secret-key", "vpn-auth"])
 def test_a_configuration_with_secrets_is_a_secret(key):
     node = derive(server_config={key: "hush"})
-    config = k3s_files(node, TEXTS)["files"][0]
+    config = k3s_service_options(node, TEXTS)["configuration"][0]
     assert config["secret"] == "c\n"
     assert "content" not in config
     assert key.removesuffix("+") in config["hide"]
 
 
 def test_what_is_not_secret_is_shown():
-    config = k3s_files(derive(server_config={"tls-san": ["a"]}), TEXTS)["files"][0]
+    config = k3s_service_options(derive(server_config={"tls-san": ["a"]}), TEXTS)["configuration"][0]
     assert (config["content"], "secret" in config) == ("c\n", False)
 
 
 def test_registries_and_environment_are_written_where_they_are_set():
     node = derive(registries={"mirrors": {}}, environment={"HTTP_PROXY": "http://u:hush@proxy"})
-    found = k3s_files(node, TEXTS)
+    found = k3s_service_options(node, TEXTS)
     assert found["absent"] == []
-    assert {"path": "/etc/systemd/system/k3s.service.env", "secret": "e\n"} in found["files"]
-    (registries,) = [file for file in found["files"] if file["path"] == "/etc/rancher/k3s/registries.yaml"]
+    assert {"path": "/etc/systemd/system/k3s.service.env", "secret": "e\n"} in found["configuration"]
+    (registries,) = [file for file in found["configuration"] if file["path"] == "/etc/rancher/k3s/registries.yaml"]
     assert registries["secret"] == "r\n"
     assert {"auth", "password"} <= set(registries["hide"])
 

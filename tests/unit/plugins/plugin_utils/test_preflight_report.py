@@ -95,7 +95,8 @@ def with_plan(settings):
 
 
 def plan(settings):
-    return _preflight_report.plan(with_plan(settings))
+    found = _preflight_report.plan(with_plan(settings))
+    return {**found, **found["examine"], **found["network"]}
 
 
 def report(settings, *results):
