@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any, Callable, NoReturn, Optional
+from typing import Any, Callable, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -57,7 +57,7 @@ class EdgeModule(AnsibleModule):
         self,
         option: str,
         secrets: Callable[[Any], Iterable[str]] = lambda _unused: (),
-        options: Optional[dict[str, Any]] = None,
+        options: dict[str, Any] | None = None,
     ) -> list[Any]:
         """Return a list with C(no_log) of which results show the length only; one of the module's own options unless others are given.
 

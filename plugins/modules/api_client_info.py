@@ -67,6 +67,11 @@ architecture:
   type: str
   returned: always
   sample: amd64
+os_family:
+  description:
+    - Family of the distribution as Ansible names it, V(Debian), V(RedHat) or V(Suse), empty for others.
+  type: str
+  returned: always
 missing_libraries:
   description: Python libraries that are missing, by the names of their imports.
   type: list
@@ -85,6 +90,7 @@ problems:
 """
 
 import platform
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
@@ -92,6 +98,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments impo
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import open_transport
 from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight.api_client import Host, find_problems, is_executable
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight.distribution import os_family, os_release
 
 _GO_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "s390x": "s390x", "ppc64le": "ppc64le"}
 
@@ -128,6 +135,7 @@ def main() -> None:
         available=not reason,
         reason=reason,
         architecture=_GO_ARCHITECTURES.get(machine, machine),
+        os_family=os_family(os_release(Path("/"))),
         missing_libraries=host.missing_libraries,
         helm_ready=is_executable(params["helm"]),
         problems=find_problems(host, params["install"], params["helm"], params["tools_dir"]) if params["helm"] else [],

@@ -15,6 +15,7 @@ description:
   - With O(sha256) no server is trusted. With O(sums_url) the file is trusted on first use, and both must come over HTTPS, also where a
     server redirects.
   - A file that is there and has the digest is left alone.
+  - Can take one program out of an archive that it fetched, and link to it.
 extends_documentation_fragment:
   - baremesh.edge._attributes.linux
   - baremesh.edge._attributes
@@ -31,7 +32,7 @@ options:
     type: str
     required: true
   dest:
-    description: Path of the file. Its folder must be there.
+    description: Path of the file. Folders that are missing are created with mode 0755.
     type: path
     required: true
   sha256:
@@ -44,6 +45,23 @@ options:
     description: Name of the variable that gives O(sha256), for messages.
     type: str
     default: sha256
+  unpack:
+    description:
+      - A program to take out of the file, which is then a tar archive. It gets mode 0755.
+      - It is taken out again where the archive was fetched anew or the program cannot be executed.
+    type: dict
+    suboptions:
+      member:
+        description: Path of the program in the archive.
+        type: str
+        required: true
+      dest:
+        description: Path of the program. Folders that are missing are created with mode 0755.
+        type: path
+        required: true
+      link:
+        description: Path of a symbolic link to O(unpack.dest). Another link is replaced, what is no link is refused.
+        type: path
 """
 
 EXAMPLES = r"""
@@ -57,7 +75,11 @@ EXAMPLES = r"""
   baremesh.edge.download:
     url: https://get.helm.sh/helm-v3.21.4-linux-amd64.tar.gz
     sums_url: https://get.helm.sh/helm-v3.21.4-linux-amd64.tar.gz.sha256sum
-    dest: /opt/tools/helm.tar.gz
+    dest: /opt/tools/cache/helm.tar.gz
+    unpack:
+      member: linux-amd64/helm
+      dest: /opt/tools/helm-v3.21.4/helm
+      link: /opt/tools/bin/helm
 """
 
 RETURN = r"""
@@ -67,9 +89,29 @@ sha256:
   returned: success
 """
 
+import os
+from collections.abc import Mapping
+from typing import Any
+
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._module import FETCHING, EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._net.fetch import download
+from ansible_collections.baremesh.edge.plugins.module_utils._net.unpack import link, make_folder, unpack
+
+
+def take_out(given: Mapping[str, Any], archive: str, fetched: bool, check_mode: bool) -> bool:
+    """Take a program out of an archive and link to it, and return whether that changed, or would change, anything."""
+    dest, path = given["dest"], given["link"]
+    missing = fetched or not os.access(dest, os.X_OK)
+    if check_mode:
+        return missing or (path is not None and os.path.realpath(path) != os.path.realpath(dest))
+    if missing:
+        make_folder(os.path.dirname(dest))
+        unpack(archive, given["member"], dest)
+    if path is not None:
+        make_folder(os.path.dirname(path))
+        missing = link(path, dest) or missing
+    return missing
 
 
 def main() -> None:
@@ -81,14 +123,27 @@ def main() -> None:
             "sha256": {"type": "str"},
             "sums_url": {"type": "str"},
             "pin_name": {"type": "str", "default": "sha256"},
+            "unpack": {
+                "type": "dict",
+                "options": {
+                    "member": {"type": "str", "required": True},
+                    "dest": {"type": "path", "required": True},
+                    "link": {"type": "path"},
+                },
+            },
             **FETCHING,
         },
         required_one_of=[("sha256", "sums_url")],
         supports_check_mode=True,
     )
     module.take_environment()
+    params, check_mode = module.params, module.check_mode
     try:
-        changed, digest = download(module.params, module.check_mode)
+        if not check_mode:
+            make_folder(os.path.dirname(params["dest"]))
+        changed, digest = download(params, check_mode)
+        if params["unpack"]:
+            changed = take_out(params["unpack"], params["dest"], changed, check_mode) or changed
     except (EdgeError, OSError, ValueError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed, sha256=digest)

@@ -62,7 +62,8 @@ options:
             description:
               - Whether the file holds a random secret of the host's own. It is made once and kept. A file that is empty or missing gets
                 a new one.
-              - Each file has one of O(service.configuration[].content), O(service.configuration[].secret) and O(service.configuration[].random).
+              - Each file has one of O(service.configuration[].content), O(service.configuration[].secret) and
+                O(service.configuration[].random).
             type: bool
           hide:
             description: Keys of a YAML file whose values are hidden in differences.
@@ -80,8 +81,8 @@ options:
         default: []
       firewall:
         description:
-          - What to open in firewalld and ufw where they are active. What was opened before and is not listed is closed again, all of it unless
-            set. Neither is reloaded.
+          - What to open in firewalld and ufw where they are active. What was opened before and is not listed is closed again, all of it
+            unless set. Neither is reloaded.
         type: dict
         suboptions:
           sources:

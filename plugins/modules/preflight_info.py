@@ -164,7 +164,7 @@ import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import uplinks
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
@@ -174,6 +174,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments impo
 from ansible_collections.baremesh.edge.plugins.module_utils._masking import secret_values
 from ansible_collections.baremesh.edge.plugins.module_utils._module import ENVIRONMENT, EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network, runs
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight.distribution import os_release
 
 _WATCHED_UNITS = (
     *("firewalld.service", "nftables.service", "netfilter-persistent.service", "iptables.service"),
@@ -205,7 +206,7 @@ def read_host(module: EdgeModule, given: Mapping[str, Any], now: float) -> dict[
     reference, config = given["reference_time"], given["node_config"]
     units = _active_units(module) if systemd else []
     return {
-        "os": host.os_release(root),
+        "os": os_release(root),
         "machine": platform.machine(),
         "hostname": platform.node(),
         "identity": host.identity(root),
@@ -233,7 +234,7 @@ def read_host(module: EdgeModule, given: Mapping[str, Any], now: float) -> dict[
     }
 
 
-def _other_runs(run: Optional[Mapping[str, Any]], now: float, begins: bool) -> list[dict[str, Any]]:
+def _other_runs(run: Mapping[str, Any] | None, now: float, begins: bool) -> list[dict[str, Any]]:
     return runs.others(run, now, begins) if run and run.get("identity") else []
 
 

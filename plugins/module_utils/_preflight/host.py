@@ -16,18 +16,6 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import holders, read
 
 
-def os_release(root: Path) -> dict[str, str]:
-    """Return the distribution as C(os-release) names it."""
-    text = read(root / "etc/os-release") or read(root / "usr/lib/os-release")
-    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    return {
-        "id": values.get("ID", "").strip("\"'"),
-        "like": values.get("ID_LIKE", "").strip("\"'"),
-        "version": values.get("VERSION_ID", "").strip("\"'"),
-        "name": values.get("PRETTY_NAME", "").strip("\"'"),
-    }
-
-
 def identity(root: Path) -> str:
     """Return what two inventory names of one machine have in common, and two machines or containers have not; empty if unknown."""
     boot = read(root / "proc/sys/kernel/random/boot_id").strip()

@@ -76,8 +76,8 @@ def test_no_password_is_in_the_keyword_environment():
     found = {task["name"]: task["environment"] for path in files for task in tasks(load(path)) if "environment" in task}
     assert found == {
         "Install packages of the distribution": {
-            "PYTHONPATH": "{{ _api_client_folder_of_environment.path }}",
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": "{{ _api_client_python_path }}",
+            "PYTHONDONTWRITEBYTECODE": "{{ '1' if _api_client_python_path else '' }}",
         },
         "Install or upgrade the Helm release {{ _edge_helm_name }}": "{{ _edge_helm_environment }}",
     }

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import tarfile
 import urllib.error
 
 import pytest
@@ -95,3 +97,79 @@ def test_check_mode_fetches_nothing(fetched, place):
     place.file.write_bytes(b"helm")
     assert not place(sha256=DIGEST, check=True)["changed"]
     assert not place(sums_url=SUMS, check=True)["changed"]
+
+
+@pytest.fixture
+def archive(fetched, tmp_path):
+    """A tar archive with a program at the address, in the place of what is there."""
+
+    def pack(member="linux-amd64/helm", kind=tarfile.REGTYPE):
+        held = io.BytesIO()
+        with tarfile.open(fileobj=held, mode="w:gz") as files:
+            entry = tarfile.TarInfo(member)
+            entry.type, entry.size, entry.mode = kind, 7 if kind == tarfile.REGTYPE else 0, 0o600
+            files.addfile(entry, io.BytesIO(b"program"))
+        fetched[URL] = held.getvalue()
+        return hashlib.sha256(held.getvalue()).hexdigest()
+
+    pack.options = {"member": "linux-amd64/helm", "dest": str(tmp_path / "helm-1" / "helm"), "link": str(tmp_path / "bin" / "helm")}
+    return pack
+
+
+def test_a_program_is_taken_out_of_the_archive_and_linked(archive, place, tmp_path, monkeypatch):
+    before = os.umask(0o077)
+    try:
+        assert place(sha256=archive(), unpack=archive.options)["changed"]
+    finally:
+        os.umask(before)
+    assert (tmp_path / "bin" / "helm").read_bytes() == b"program"
+    assert str((tmp_path / "bin" / "helm").readlink()) == archive.options["dest"]
+    assert (tmp_path / "helm-1" / "helm").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "helm-1").stat().st_mode & 0o777 == 0o755
+    assert sorted(path.name for path in tmp_path.rglob("*.part")) == []
+
+
+def test_a_second_run_changes_nothing_and_mends_what_a_killed_one_left(archive, place, tmp_path):
+    digest = archive()
+    place(sha256=digest, unpack=archive.options)
+    assert not place(sha256=digest, unpack=archive.options)["changed"]
+    (tmp_path / "bin" / "helm").unlink()
+    assert place(sha256=digest, unpack=archive.options)["changed"]
+    (tmp_path / "helm-1" / "helm").chmod(0o644)
+    assert place(check=True, sha256=digest, unpack=archive.options)["changed"]
+    assert place(sha256=digest, unpack=archive.options)["changed"]
+    assert os.access(tmp_path / "helm-1" / "helm", os.X_OK)
+    (tmp_path / "bin" / "helm").unlink()
+    (tmp_path / "bin" / "helm").symlink_to("elsewhere")
+    assert place(sha256=digest, unpack=archive.options)["changed"]
+    assert (tmp_path / "bin" / "helm").read_bytes() == b"program"
+
+
+def test_a_check_writes_nothing(archive, place, tmp_path):
+    assert place(check=True, sha256=archive(), unpack=archive.options)["changed"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_of_others_in_the_place_of_the_link_stays(archive, place, tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "helm").write_bytes(b"theirs")
+    found = place(sha256=archive(), unpack=archive.options)
+    assert found["msg"] == f"{tmp_path}/bin/helm is not a link; move it away, nothing was replaced."
+    assert (tmp_path / "bin" / "helm").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize(
+    ("member", "kind", "message"),
+    [
+        ("linux-arm64/helm", tarfile.REGTYPE, "{archive} has no linux-amd64/helm."),
+        ("linux-amd64/helm", tarfile.DIRTYPE, "linux-amd64/helm in {archive} is not a file."),
+    ],
+)
+def test_an_archive_without_the_program(archive, place, tmp_path, member, kind, message):
+    found = place(sha256=archive(member, kind), unpack=archive.options)
+    assert found["msg"] == message.format(archive=place.file)
+    assert not (tmp_path / "bin").exists()
+
+
+def test_what_is_no_archive(fetched, place, archive):
+    assert "cannot be unpacked" in place(sha256=DIGEST, unpack=archive.options)["msg"]

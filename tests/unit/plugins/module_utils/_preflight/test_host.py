@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import uplinks
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight import distribution, host
 
 
 @pytest.fixture
@@ -23,12 +23,29 @@ def root(tmp_path):
 
 
 def test_a_distribution_is_read_without_its_quotes(root):
-    found = host.os_release(root("etc/os-release", 'PRETTY_NAME="Debian GNU/Linux 12"\nID=debian\nVERSION_ID="12"\n'))
+    found = distribution.os_release(root("etc/os-release", 'PRETTY_NAME="Debian GNU/Linux 12"\nID=debian\nVERSION_ID="12"\n'))
     assert found == {"id": "debian", "like": "", "version": "12", "name": "Debian GNU/Linux 12"}
 
 
 def test_a_system_without_a_name(tmp_path):
-    assert host.os_release(tmp_path) == {"id": "", "like": "", "version": "", "name": ""}
+    assert distribution.os_release(tmp_path) == {"id": "", "like": "", "version": "", "name": ""}
+
+
+@pytest.mark.parametrize(
+    ("names", "family"),
+    [
+        ("ID=debian\n", "Debian"),
+        ("ID=raspbian\nID_LIKE=debian\n", "Debian"),
+        ('ID=linuxmint\nID_LIKE="ubuntu debian"\n', "Debian"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "RedHat"),
+        ("ID=fedora\n", "RedHat"),
+        ('ID="opensuse-leap"\nID_LIKE="suse opensuse"\n', "Suse"),
+        ("ID=arch\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_family_of_a_distribution(root, names, family):
+    assert distribution.os_family(distribution.os_release(root("usr/lib/os-release", names))) == family
 
 
 def test_unified_control_groups(root):
