@@ -20,7 +20,7 @@ _COLLECTION = "baremesh.edge."
 _PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 
 
-class _UnknownTagsError(Exception):
+class _UnknownTagsError(AnsibleError):
     """What was started holds more than playbooks of this collection, so its tags are not known here."""
 
 
@@ -72,7 +72,7 @@ def tags_verdict(tags: Sequence[str], skip_tags: Sequence[str]) -> tuple[list[st
         return [], []
     try:
         there = set().union(*(_tags_of(name, Path.cwd()) for name in started))
-    except (_UnknownTagsError, AnsibleError):
+    except AnsibleError:
         return [], []
     named = ", ".join(sorted(there - _SPECIAL)) or "none"
     findings, warnings = [], []

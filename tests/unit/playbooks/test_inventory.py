@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from inventories import NOWHERE
 
@@ -196,7 +198,7 @@ def test_agents_in_a_group_of_another_name_are_refused(play, playbook):
     ],
 )
 def test_a_limit_that_leaves_the_sites_unserved_is_said(play, arguments, shown):
-    local = {"ansible_connection": "local"}
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     groups = {"k3s_cluster": {"children": {"server": {"hosts": {"edge1": local}}, "agent": {"hosts": {"edge2": local}}}}}
     run = play("site.yml", groups, "--check", *arguments, edge_kubeconfig="/nonexistent")
     assert run.status == 0, run.output
