@@ -86,7 +86,7 @@ def desired(name: str, suite: str | None, servers: int | None, agents: int | Non
 
 def up(name: str, suite: str | None, servers: int | None, agents: int | None, mirror: Path | None) -> Lab:
     """Raise a lab, or bring what there is of it back; what runs is left alone."""
-    require("ip", "openssl", "podman", "runc", "ssh", "ssh-keygen")
+    require("ip", "nft", "openssl", "podman", "runc", "ssh", "ssh-keygen")
     state.check_name(name)
     with state.locked(name):
         begun = time.monotonic()
@@ -218,6 +218,7 @@ def _remove_podman_side(name: str) -> bool:
     stale = any(net["name"] == network_name for net in podman.networks())
     if stale:
         podman.podman("network", "rm", "--force", network_name)
+        network.remove_rules(network_name)
     return bool(there) or stale
 
 

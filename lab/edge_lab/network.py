@@ -89,6 +89,28 @@ def mac_address(v4: str) -> str:
     return ":".join(f"{octet:02x}" for octet in (0x02, 0x00, *ipaddress.IPv4Address(v4).packed))
 
 
+def direct_rules(podman_name: str, bridge: str, fixed: str) -> str:
+    """Rules, for `nft -f`, that keep the machine's NAT off what hosts of a lab send to each other.
+
+    Where the machine filters bridged packets, podman would masquerade those to pods of another host, and that host's firewall would
+    see a stranger. What is sent to the bridge itself leaves the lab, and keeps its NAT.
+    """
+    return f"""table inet {podman_name} {{}}
+delete table inet {podman_name}
+table inet {podman_name} {{
+  chain bridged {{
+    type filter hook prerouting priority raw; policy accept;
+    iifname "{bridge}" ether daddr != {fixed} notrack
+  }}
+}}
+"""
+
+
+def remove_rules(podman_name: str) -> None:
+    """Remove the rules of a network."""
+    run(["nft", "-f", "-"], stdin=f"table inet {podman_name} {{}}\ndelete table inet {podman_name}\n".encode())
+
+
 def pin_bridge(podman_name: str, subnets: Subnets) -> None:
     """Give the machine's end of a network an address that stays.
 
@@ -97,6 +119,7 @@ def pin_bridge(podman_name: str, subnets: Subnets) -> None:
     """
     bridge = next(net["network_interface"] for net in podman.networks() if net["name"] == podman_name)
     fixed = mac_address(subnets.gateway)
+    run(["nft", "-f", "-"], stdin=direct_rules(podman_name, bridge, fixed).encode())
     if (Path("/sys/class/net") / bridge / "address").read_text().strip() == fixed:
         return
     for family, knob in (("ipv4", "arp_notify"), ("ipv6", "ndisc_notify")):

@@ -15,6 +15,7 @@ from .errors import LabError
 PACKAGE_OF = {
     "ip": "iproute2",
     "mmdebstrap": "mmdebstrap",
+    "nft": "nftables",
     "openssl": "openssl",
     "podman": "podman",
     "runc": "runc",

@@ -11,8 +11,10 @@ from typing import Any
 
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible.utils.display import Display
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._run_tags import tags_verdict
 
 Groups = Mapping[str, Sequence[str]]
 HostVars = Mapping[str, Mapping[str, Any]]
@@ -22,6 +24,11 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 _NEEDED = "groups that are needed: k3s_cluster, with the children server and agent"
 # Groups that every inventory has, and those that the playbook target makes.
 _GIVEN = ("all", "ungrouped", "edge_api", "edge_egress")
+# Names that other playbooks for Kubernetes give to these groups, without a prefix like k3s_ and in the singular.
+_OTHER_NAMES = {
+    "server": ("server", "master", "control_plane", "controlplane", "kube_control_plane"),
+    "agent": ("agent", "node", "kube_node", "worker"),
+}
 
 
 def host_addresses(hosts: Sequence[str], hostvars: HostVars) -> list[str]:
@@ -67,6 +74,23 @@ def group_findings(groups: Groups) -> list[str]:
     return findings
 
 
+def _ignored_groups(groups: Groups) -> tuple[list[str], list[str]]:
+    """Return findings and warnings about groups that look like servers or agents, and of which no host is in the cluster."""
+    findings, warnings = [], []
+    cluster = set(groups.get("k3s_cluster") or ())
+    for group, hosts in groups.items():
+        singular = group.lower().replace("-", "_").removeprefix("k3s_").removesuffix("s")
+        role = next((role for role, names in _OTHER_NAMES.items() if group != role and singular in names), None)
+        if not role or not hosts or cluster & set(hosts):
+            continue
+        sentence = f"The group {group} ({', '.join(hosts)}) is ignored: K3s {role}s belong in the group {role}, a child of k3s_cluster"
+        if role in groups:
+            warnings.append(f"{sentence}.")
+        else:
+            findings.append(f"{sentence}. If {group} is something else, define an empty group {role}.")
+    return findings, warnings
+
+
 def _reached(groups: Groups, limit: str, api_host: str) -> set[str]:
     """Return the hosts that a limit leaves, once the API host is in the inventory."""
     manager = InventoryManager(loader=DataLoader(), sources=None, parse=False)
@@ -78,10 +102,7 @@ def _reached(groups: Groups, limit: str, api_host: str) -> set[str]:
     return {host.name for host in manager.get_hosts("all")}
 
 
-def _limit_findings(groups: Groups, limit: str, api_host: str, scope: str) -> list[str]:
-    if not limit:
-        return []
-    reached = _reached(groups, limit, api_host)
+def _limit_findings(groups: Groups, limit: str, api_host: str, scope: str, reached: set[str]) -> list[str]:
     if scope == "cluster":
         cluster = groups["k3s_cluster"]
         return [] if reached & set(cluster) else [f"--limit {limit} leaves no host of k3s_cluster ({', '.join(cluster)})."]
@@ -97,8 +118,16 @@ def _named_api_host(groups: Groups, hostvars: HostVars, given: Any) -> Any:
     return next((name for name in named if name), members[0] if members else "")
 
 
-def api_host(groups: Groups, hostvars: HostVars, scope: str = "api", name: str = "", limit: str = "") -> dict[str, Any]:
-    """Validate the inventory's groups and choose the host that talks to the Kubernetes API.
+def api_host(
+    groups: Groups,
+    hostvars: HostVars,
+    scope: str = "api",
+    name: str = "",
+    limit: str = "",
+    tags: Sequence[str] = (),
+    skip_tags: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Validate the inventory's groups, `--limit` and `--tags`, and choose the host that talks to the Kubernetes API.
 
     Args:
         groups: The inventory's groups.
@@ -106,19 +135,27 @@ def api_host(groups: Groups, hostvars: HostVars, scope: str = "api", name: str =
         scope: `cluster` for a playbook that works on the hosts of the cluster, `api` for one that needs its API only.
         name: `edge_api_host`, as far as it is set.
         limit: The pattern of `--limit`, empty if there is none.
+        tags: The tags of `--tags`.
+        skip_tags: The tags of `--skip-tags`.
 
     Returns:
         `findings`, a sentence for each thing that is wrong; `name`, the inventory name of the host; `local`, whether it is the
-        controller and neither a host of the cluster nor configured in the inventory.
+        controller and neither a host of the cluster nor configured in the inventory; `limited`, whether `--limit` leaves it out.
     """
     chosen = _named_api_host(groups, hostvars, name)
     known = chosen in (groups.get("all") or ())
     findings = group_findings(groups) if scope == "cluster" or not chosen else []
+    ignored, warnings = _ignored_groups(groups) if scope == "cluster" and not findings else ([], [])
+    unknown, misspelt = tags_verdict(tags, skip_tags)
+    findings += [*ignored, *unknown]
+    for warning in (*warnings, *misspelt):
+        Display().warning(warning)
     if chosen and not known and chosen not in LOCAL:
         there = ", ".join(groups.get("all") or ()) or "none"
         findings.append(f"edge_api_host is {chosen!r}: it must be a host of the inventory ({there}), or localhost for the controller.")
-    if not findings:
-        findings = _limit_findings(groups, limit, chosen, scope)
+    reached = _reached(groups, limit, chosen) if limit and not findings else {chosen}
+    if limit and not findings:
+        findings = _limit_findings(groups, limit, chosen, scope, reached)
     variables = hostvars[chosen] if known else {}
     local = chosen in LOCAL and chosen not in (groups.get("k3s_cluster") or ()) and "ansible_connection" not in variables
-    return {"findings": findings, "name": chosen, "local": local}
+    return {"findings": findings, "name": chosen, "local": local, "limited": chosen not in reached}

@@ -60,7 +60,10 @@ class Fenced:
         """Run with the proxy for the hosts, and for the pods of cert-manager, which order certificates."""
         values = {"https_proxy": self.url, "no_proxy": "10.42.0.0/16,10.43.0.0/16,.svc,.cluster.local"}
         environment = {"HTTP_PROXY": self.url, "https_proxy": self.url}
+        # A gateway that starts asks the metadata services of clouds where it is, past every proxy.
+        gateways = {"env": {"CLOUD_PLATFORM": "none"}}
         variables = {"edge_environment": environment, "k3s_environment": environment, "cert_manager_values": values}
+        variables["istio_gateway_values"] = gateways
         return runs.run(variables, inventory=self.inventory)
 
     def past(self):

@@ -17,8 +17,8 @@ VALUE = re.compile(r"\{[^{}\n]*\}|\(\?P<\w+>[^)]*\)")
 
 
 def messages():
-    """The text of every plugin and role, with its sentences in one piece and without the values in them."""
-    files = [*(ROOT / "plugins").rglob("*.py"), *(ROOT / "roles").rglob("*.yml")]
+    """The text of every plugin, role and playbook, with its sentences in one piece and without the values in them."""
+    files = [*(ROOT / "plugins").rglob("*.py"), *(path for part in ("roles", "playbooks") for path in (ROOT / part).rglob("*.yml"))]
     text = "\n".join(JOINED.sub("", path.read_text(encoding="utf-8")) for path in files)
     return " ".join(VALUE.sub("…", text).replace("\\", "").split())
 

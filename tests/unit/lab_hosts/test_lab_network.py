@@ -105,3 +105,10 @@ def test_a_new_network_has_both_families_and_no_dns_of_podman(monkeypatch):
     (call,) = calls
     assert call[:2] == ("network", "create")
     assert {subnets.v4, subnets.v6, "--disable-dns", "--ipv6"} <= set(call)
+
+
+def test_hosts_reach_each_others_pods_under_their_own_addresses():
+    """Only what is sent to another host's card: what goes to the bridge's own leaves the lab, and needs NAT."""
+    rules = network.direct_rules("edgelab-a", "podman7", "02:00:0a:64:00:01")
+    assert 'iifname "podman7" ether daddr != 02:00:0a:64:00:01 notrack' in rules
+    assert rules.index("delete table inet edgelab-a\n") < rules.index("chain bridged")

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from inventories import NOWHERE
 
@@ -143,3 +145,67 @@ def test_networks_follow_the_configuration_of_servers(play, config, networks):
     show = {"name": "Show", "ansible.builtin.debug": {"msg": "{{ _edge_cluster_networks }}"}}
     content = [{"hosts": "agent", "gather_facts": False, "roles": ["baremesh.edge.common"], "tasks": [show]}]
     assert play(content, groups, edge_server_hosts=["edge1"]).result("Show")["msg"] == networks
+
+
+SITE_TAGS = "api_client, cert_manager, certificate, egress, gateway, host_ports, istio, k3s, preflight, report"
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", "../site.yml"])
+def test_tags_that_match_nothing_are_refused(play, playbook):
+    run = play(playbook, CLUSTER, "--tags", "k3,nosuchtag")
+    assert run.status != 0
+    (message,) = run.messages
+    assert message.startswith("--tags k3,nosuchtag matches nothing in ")
+    assert message.endswith(f"; tags that are there: {SITE_TAGS}.")
+
+
+@pytest.mark.parametrize("tag", ["base", "edge"])
+def test_tags_of_a_playbook_of_ones_own_pass(play, tag):
+    base = {
+        "hosts": "edge1",
+        "gather_facts": False,
+        "tags": ["base"],
+        "tasks": [{"name": "Base", "ansible.builtin.debug": {"msg": "done"}}],
+    }
+    run = play(
+        [base, {"import_playbook": "baremesh.edge.status", "tags": ["edge"]}], ALONE, "--check", "--tags", tag, edge_kubeconfig="/none"
+    )
+    assert run.status == 0, run.output
+
+
+def test_a_tag_that_does_not_exist_beside_one_that_does_is_a_warning(play):
+    run = play("status.yml", ALONE, "--check", "--tags", "report,k3", edge_kubeconfig="/nonexistent")
+    assert run.status == 0, run.output
+    assert "--tags k3 matches nothing in" in run.output
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", "preflight.yml", "k3s.yml", "host_ports.yml", "reset.yml"])
+def test_agents_in_a_group_of_another_name_are_refused(play, playbook):
+    run = play(playbook, {"k3s_cluster": {"children": {"server": {"hosts": {"edge1": NOWHERE}}}}, "agents": {"hosts": {"edge2": NOWHERE}}})
+    assert run.status != 0
+    (message,) = run.messages
+    assert message.startswith("The group agents (edge2) is ignored: K3s agents belong in the group agent, a child of k3s_cluster. ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--limit", "edge2", "--tags", "report"], ["edge2"]),
+        (["--limit", "edge2", "--tags", "gateway,host_ports,k3s", "--start-at-task", "Show why the sites were not served"], ["edge2"]),
+        (["--limit", "edge2", "--tags", "preflight", "--start-at-task", "Show why the sites were not served"], []),
+        (["--limit", "edge1,edge2", "--tags", "report"], []),
+        (["--tags", "report"], []),
+    ],
+)
+def test_a_limit_that_leaves_the_sites_unserved_is_said(play, arguments, shown):
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    groups = {"k3s_cluster": {"children": {"server": {"hosts": {"edge1": local}}, "agent": {"hosts": {"edge2": local}}}}}
+    run = play("site.yml", groups, "--check", *arguments, edge_kubeconfig="/nonexistent")
+    assert run.status == 0, run.output
+    said = {host: result["msg"] for task, host, result in run.results() if task == "Show why the sites were not served"}
+    assert list(said) == shown
+    for message in said.values():
+        assert message == (
+            "Istio, cert-manager and the sites were left as they are: --limit edge2 leaves out edge1, the host that talks to the "
+            "Kubernetes API. To serve the sites, run again without --limit, or with --limit 'edge2,edge1'."
+        )

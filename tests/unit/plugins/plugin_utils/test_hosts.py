@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _hosts as hosts
 from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import api_host, host_addresses
 
 
@@ -32,24 +33,24 @@ def chosen(groups=None, hostvars=None, **settings):
 
 @pytest.mark.parametrize("scope", ["api", "cluster"])
 def test_the_first_server_talks_to_the_api(scope):
-    assert chosen(scope=scope) == {"findings": [], "name": "edge1", "local": False}
+    assert chosen(scope=scope) == {"findings": [], "name": "edge1", "local": False, "limited": False}
 
 
 @pytest.mark.parametrize("name", ["edge2", "db1"])
 def test_another_host_may_talk_to_the_api(name):
-    assert chosen(name=name) == {"findings": [], "name": name, "local": False}
-    assert chosen(hostvars={"edge1": {"edge_api_host": name}}) == {"findings": [], "name": name, "local": False}
+    assert chosen(name=name) == {"findings": [], "name": name, "local": False, "limited": False}
+    assert chosen(hostvars={"edge1": {"edge_api_host": name}}) == {"findings": [], "name": name, "local": False, "limited": False}
 
 
 def test_blanks_of_a_survey_are_no_part_of_a_name():
-    assert chosen(name=" edge2\n") == {"findings": [], "name": "edge2", "local": False}
+    assert chosen(name=" edge2\n") == {"findings": [], "name": "edge2", "local": False, "limited": False}
     assert chosen(name="localhost ")["local"] is True
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1"])
 @pytest.mark.parametrize("groups", [HOSTS, {"all": [], "ungrouped": []}])
 def test_the_controller_need_not_be_in_the_inventory(name, groups):
-    assert chosen(groups, name=name) == {"findings": [], "name": name, "local": True}
+    assert chosen(groups, name=name) == {"findings": [], "name": name, "local": True, "limited": False}
 
 
 def test_the_inventory_may_say_how_to_connect_to_the_controller():
@@ -60,7 +61,7 @@ def test_the_inventory_may_say_how_to_connect_to_the_controller():
 
 def test_the_controller_as_a_host_of_the_cluster_is_left_as_it_is():
     groups = {"all": ["localhost"], "k3s_cluster": ["localhost"], "server": ["localhost"]}
-    assert chosen(groups, scope="cluster") == {"findings": [], "name": "localhost", "local": False}
+    assert chosen(groups, scope="cluster") == {"findings": [], "name": "localhost", "local": False, "limited": False}
 
 
 @pytest.mark.parametrize("name", ["edge9", "192.0.2.1", "local"])
@@ -122,3 +123,56 @@ def test_a_limit_that_leaves_out_the_api_host(name):
     assert chosen(name=name, limit="edge2")["findings"] == [
         f"--limit edge2 leaves out {name}, the host that talks to the Kubernetes API: add it."
     ]
+
+
+ONE = {"all": ["a", "b", "c"], "k3s_cluster": ["a"], "server": ["a"]}
+
+
+@pytest.mark.parametrize("group", ["agents", "node", "nodes", "workers", "Agents", "k3s_agents", "k3s-nodes", "kube_node"])
+def test_agents_in_a_group_of_another_name_are_refused(group):
+    (finding,) = chosen({**ONE, group: ["b", "c"]}, scope="cluster")["findings"]
+    assert finding == (
+        f"The group {group} (b, c) is ignored: K3s agents belong in the group agent, a child of k3s_cluster. "
+        f"If {group} is something else, define an empty group agent."
+    )
+
+
+@pytest.mark.parametrize(
+    ("groups", "warned"),
+    [
+        ({**ONE, "agent": [], "workers": ["b"]}, "The group workers (b) is ignored: K3s agents belong in the group agent, "),
+        ({**HOSTS, "agents": ["db1"]}, "The group agents (db1) is ignored: K3s agents belong in the group agent, "),
+        ({**HOSTS, "servers": ["db1"]}, "The group servers (db1) is ignored: K3s servers belong in the group server, "),
+        ({**HOSTS, "master": ["db1"]}, "The group master (db1) is ignored: K3s servers belong in the group server, "),
+    ],
+)
+def test_such_a_group_beside_the_right_one_is_a_warning(groups, warned, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(hosts.Display, "warning", lambda _self, text: warnings.append(text))
+    assert chosen(groups, scope="cluster")["findings"] == []
+    (warning,) = warnings
+    assert warning.startswith(warned)
+
+
+@pytest.mark.parametrize(
+    "further",
+    [
+        {"databases": ["b"], "user_agents": ["b"], "node_exporter": ["b"], "webservers": ["c"], "ungrouped": ["c"]},
+        {"servers": ["a", "b"], "nodes": ["a", "b", "c"]},
+        {"agents": [], "workers": []},
+    ],
+)
+def test_other_groups_are_of_no_concern(further, monkeypatch):
+    monkeypatch.setattr(hosts.Display, "warning", lambda _self, text: pytest.fail(text))
+    assert chosen({**ONE, **further}, scope="cluster")["findings"] == []
+
+
+def test_a_playbook_that_needs_the_api_only_ignores_such_groups():
+    assert chosen({**ONE, "agents": ["b"]})["findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "limited"), [("edge2", True), ("agent", True), ("edge1", False), ("edge*", False), ("!edge1", True), ("", False)]
+)
+def test_whether_a_limit_leaves_out_the_api_host(limit, limited):
+    assert chosen(scope="cluster", limit=limit) == {"findings": [], "name": "edge1", "local": False, "limited": limited}
