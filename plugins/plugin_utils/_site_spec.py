@@ -50,6 +50,7 @@ SITE: Options = {
     "name": {"type": "str", "required": True},
     "hosts": {"type": "list", "elements": "str", "required": True},
     "issuer": {"type": "str"},
+    "gateway": {"type": "str"},
     "routes": {"type": "list", "elements": "dict", "options": ROUTE},
     "tls": {"type": "dict", "options": TLS},
     "redirect": {"type": "bool", "default": True},

@@ -81,6 +81,8 @@ class Site:
     tls: Tls = field(default_factory=Tls)
     redirect: bool = True
     certificate: Raw = field(default_factory=dict)
+    # The default one has no name.
+    gateway: str = ""
 
     @property
     def credential(self) -> str | None:
@@ -292,6 +294,7 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
         tls=site_tls,
         redirect=fields.boolean("redirect", spec.SITE["redirect"]["default"]),
         certificate=_certificate(fields),
+        gateway=fields.name("gateway") or "",
     )
     if all(route.service and route.port for route in site.routes):
         for problem in unreachable([[{"uri": {route.match: route.value}} if route.match else {}] for route in site.routes], "routes"):
@@ -304,7 +307,7 @@ def _between(sites: Sequence[Site], findings: list[str]) -> None:
     """Report what two sites cannot share."""
     made = {site.name + suffix: site.name for site in sites for suffix in (REDIRECT_SUFFIX, CA_SUFFIX)}
     names: dict[str, int] = {}
-    hosts: dict[str, str] = {}
+    hosts: dict[tuple[str, str], str] = {}
     for index, site in enumerate(sites):
         if site.name and site.name in names:
             findings.append(f"edge_sites[{index}]: name '{site.name}' is already that of edge_sites[{names[site.name]}]")
@@ -312,9 +315,10 @@ def _between(sites: Sequence[Site], findings: list[str]) -> None:
         if site.name in made:
             findings.append(f"edge_sites[{index}]: name '{site.name}' is that of an object made for site '{made[site.name]}'")
         for host in dict.fromkeys(site.hosts):
-            if host in hosts:
-                findings.append(f"edge_sites[{index}] ({site.name}): host '{host}' is already served by site '{hosts[host]}'")
-            hosts.setdefault(host, site.name)
+            key = (site.gateway, host)
+            if key in hosts:
+                findings.append(f"edge_sites[{index}] ({site.name}): host '{host}' is already served by site '{hosts[key]}'")
+            hosts.setdefault(key, site.name)
 
 
 def read_sites(

@@ -62,7 +62,7 @@ def test_the_example_of_the_readme():
         (
             site(host=["a.example.com"]),
             (
-                "edge_sites[0] (app): key 'host' is not known; did you mean 'hosts'? Allowed: name, hosts, issuer, routes, tls,"
+                "edge_sites[0] (app): key 'host' is not known; did you mean 'hosts'? Allowed: name, hosts, issuer, gateway, routes, tls,"
                 " redirect, certificate"
             ),
         ),
