@@ -17,6 +17,7 @@ _FILTERS = {
     "as_dict": "_lists.as_dict",
     "as_list": "_lists.as_list",
     "cert_manager_objects": "_issuers.cert_manager_objects",
+    "gateway_ports": "_kept_plan.gateway_ports",
     "gateway_restarts": "_renewal.gateway_restarts",
     "host_addresses": "_hosts.host_addresses",
     "host_ports_verdict": "_host_ports_verdict.host_ports_verdict",
