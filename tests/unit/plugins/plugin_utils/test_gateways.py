@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import Cluster, explain
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._kept_plan import gateway_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._report import site_report
 
 ROUTE = {"prefix": "/", "service": "web.default", "port": 3000}
@@ -211,3 +212,35 @@ def test_the_report_shows_each_gateway_with_its_own_answers():
         "app: 192.0.2.1:443 serves serial bb, the Secret holds aa",
         "inside: 192.0.2.2:443 serves serial aa, the Secret holds bb",
     ]
+
+
+PORTS = [{"port": 80, "node_port": "30080"}, {"port": "443", "node_port": 30443}]
+
+
+@pytest.mark.parametrize(
+    ("gateways", "addresses", "expected"),
+    [
+        ([], ["192.0.2.1"], [(80, 30080), (443, 30443)]),
+        ([TEAM], ["192.0.2.1"], [(80, 30080), (443, 30443)]),
+        ([TEAM], ["192.0.2.2", "192.0.2.2"], [(80, 31080), (443, 31443)]),
+        ([TEAM], ["192.0.2.9"], [(80, 30080), (443, 30443)]),
+        ([SHARING], ["192.0.2.1"], [(80, 30080), (443, 30443), (8080, 31080), (8443, 31443)]),
+        # One port cannot be two gateways' on one host: both stay, and the module refuses them.
+        ([TEAM], ["192.0.2.1", "192.0.2.2"], [(80, 30080), (443, 30443), (80, 31080), (443, 31443)]),
+    ],
+)
+def test_a_host_forwards_the_ports_of_the_gateways_whose_addresses_it_has(gateways, addresses, expected):
+    found = gateway_ports(PORTS, fine(APP, gateways=gateways)["host_ports"], addresses)
+    assert [(int(entry["port"]), int(entry["node_port"])) for entry in found] == expected
+
+
+def test_a_port_that_users_forward_themselves_keeps_what_they_say_of_it():
+    own = [{"port": 443, "node_port": 31443, "sources": ["192.0.2.0/24"]}]
+    assert gateway_ports(own, fine(APP)["host_ports"], ["192.0.2.2"]) == [*own, {"port": 80, "node_port": 31080}]
+
+
+def test_each_gateway_keeps_others_off_its_own_sites():
+    policies = {
+        entry["metadata"]["name"]: entry for entry in fine(APP, SHOP, gateways=[{**TEAM, "route_namespaces": ["team-b-apps"]}])["policies"]
+    }
+    assert sorted(policies) == ["baremesh-edge-routes-istio-ingress", "baremesh-edge-routes-team-b.team-b"]
