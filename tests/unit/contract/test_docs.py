@@ -46,3 +46,8 @@ def test_the_readme_names_everything_that_there_is(kind):
     names = {path.stem for path in (ROOT / kind).iterdir() if path.suffix in {".py", ".yml"} or kind == "roles"}
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert sorted(name for name in names - {"target"} if not re.search(rf"\b{name}\b", text)) == []
+
+
+def test_the_yaml_of_several_gateways_is_the_file_that_the_scenario_runs():
+    given = (ROOT / "lab/demo/gateways.yml").read_text(encoding="utf-8").removeprefix("---\n")
+    assert f"```yaml\n{given}```" in (ROOT / "docs/gateways.md").read_text(encoding="utf-8")
