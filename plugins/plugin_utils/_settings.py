@@ -201,9 +201,9 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
     findings += found
     selector, addresses = given.mapping("edge_gateway_selector") or {}, _texts(given, "edge_addresses")
     https_port = given.port("edge_https_port") or 0
-    node_ports = {key: proxies.integer(f"edge_{key}", 1, 65535) or 0 for key in ("http_node_port", "https_node_port")}
+    http, https = (proxies.integer(f"edge_{key}", 1, 65535) or 0 for key in ("http_node_port", "https_node_port"))
     gateways, gateway_findings = read_gateways(
-        given.raw.get("edge_gateways", []), Gateway("", namespace, selector, addresses, **node_ports, https_port=https_port)
+        given.raw.get("edge_gateways", []), Gateway("", namespace, selector, addresses, http, https, https_port=https_port)
     )
     findings += gateway_findings
     settings = Settings(
