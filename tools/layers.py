@@ -36,7 +36,7 @@ REPORTS = checkout.cache() / f"reports-{checkout.key()}"
 #: the lab; online needs the internet.
 CHAINS = (
     ("site", "renew", "sds_faults", "certificate_faults"),
-    ("proxy", "reboot", "bad_input", "neighbour"),
+    ("proxy", "reboot", "bad_input", "neighbour", "gateways"),
     ("host_ports", "hosts_as_found"),
     ("killed", "egress"),
 )
