@@ -22,7 +22,7 @@ Raw = Mapping[str, Any]
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 # All for fullmatch: $ would let a line break at the end pass.
 _NAME = re.compile(_LABEL)
-# The last label is no number, since clients take such a name for an address.
+# Clients take a name whose last label is a number for an address.
 _HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+(?!\d+\Z){_LABEL}")
 _SERVICE = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(h|m|s|ms))+")

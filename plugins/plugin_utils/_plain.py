@@ -96,7 +96,7 @@ def read_host_ports(value: Any, variable: str, close_nodeports: bool = False) ->
         HostPortsError: an entry cannot be.
     """
     entries = as_list(value, variable, dictionaries=True)
-    # What is no list must not become none, which is every client.
+    # A value that cannot be read as a list must not become an absent one, which stands for every client.
     given = [(entry, entry.get("sources")) for entry in entries]
     named = [{**entry, "sources": [sources] if read_list(sources) is None else read_list(sources)} for entry, sources in given]
     return parse(named, close_nodeports, prefix=variable.removesuffix("ports"))

@@ -133,7 +133,7 @@ def test_everything_that_is_wrong_is_said_before_anything_changes(cluster, site)
     assert [failure.message.splitlines() for failure in run.failures] == [
         [
             f"renewal_names has ghost, wraith; it may have {site['name']}, {SECOND}.",
-            "renewal_batch_size is '0'; it must be a whole number from 1.",
+            "renewal_batch_size is '0'; it must be a number from 1 to 1000",
             "renewal_within_days is 'soon'; it must be a number of days, or empty for all.",
         ]
     ]

@@ -26,6 +26,7 @@ SECRETS = {
     "cert_manager_secrets": [{"name": "dns", "string_data": {"token": f"{C}-secret"}}],
     "cert_manager_values": {"extraEnv": [{"name": "A", "value": f"{C}-cert-manager"}]},
     "edge_environment": PROXY,
+    "egress_values": {"env": {"A": f"{C}-egress"}},
     "istio_base_values": {"global": {"x": f"{C}-base"}},
     "istio_gateway_values": {"env": {"A": f"{C}-gateway"}},
     "istio_istiod_values": {"pilot": {"env": {"A": f"{C}-istiod"}}},
@@ -145,7 +146,7 @@ def test_every_secret_variable_has_a_canary():
     assert found == set(SECRETS)
 
 
-@pytest.mark.parametrize("roles", [["preflight"], ["api_client", "cert_manager", "istio"]])
+@pytest.mark.parametrize("roles", [["preflight"], ["api_client", "cert_manager", "istio", "egress"]])
 def test_no_canary_leaves_a_check_of_roles(watched, roles):
     watched({"roles": [f"baremesh.edge.{role}" for role in roles]}, "--check")
 

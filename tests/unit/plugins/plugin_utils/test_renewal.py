@@ -43,7 +43,7 @@ def test_names_are_read_from_lists_and_from_text(given, expected):
 def test_everything_that_is_wrong_is_found_at_once():
     assert _renewal.renewal_plan("ghost, app, wraith", KNOWN, batch_size="-1", within_days="soon")["findings"] == [
         "renewal_names has ghost, wraith; it may have app, shop, mail.",
-        "renewal_batch_size is '-1'; it must be a whole number from 1.",
+        "renewal_batch_size is '-1'; it must be a number from 1 to 1000",
         "renewal_within_days is 'soon'; it must be a number of days, or empty for all.",
     ]
     assert _renewal.renewal_plan(["app"], [])["findings"] == [
