@@ -62,8 +62,8 @@ class Cluster:
         return x509.load_pem_x509_certificates(pem)[0].serial_number
 
     def revision(self, name):
-        """How often the Certificate was issued."""
-        return self.get("certificate", name)["status"]["revision"]
+        """How often the Certificate was issued, 0 for one that has only taken over the Secret of an earlier one."""
+        return self.get("certificate", name)["status"].get("revision", 0)
 
     def pods(self):
         """By name of each gateway pod: UID, and container and restarts of each of its containers."""
