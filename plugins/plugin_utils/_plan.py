@@ -461,7 +461,12 @@ class Plan:
         return [f"{place}: {text}" for place, certificate, issuer in asked for text in surprises(certificate, issuer)]
 
     def _names_in_dns(self) -> list[Object]:
-        """Return the names that clients and ACME servers look up, each with its owner; wildcards cannot be looked up."""
+        """Return the names that clients and ACME servers look up, each with its owner; wildcards cannot be looked up.
+
+        Those of a gateway with addresses of its own have these too.
+        """
+        own = self.settings.addresses if self.settings.addresses != self.settings.gateways[0].addresses else ()
+        addresses = {"addresses": list(own)} if own else {}
         raw = self.settings.manifests["certificate_certificates"]
         owners = [(site.name, site.hosts, site.issuer) for site in self.sites]
         owners += [(c["metadata"]["name"], (c.get("spec") or {}).get("dnsNames") or (), _cluster_issuer(c)) for c in raw]
@@ -469,7 +474,7 @@ class Plan:
         found: dict[str, Object] = {}
         for owner, hosts, issuer in owners:
             acme = self.settings.issuers.get(issuer or "")
-            entry = {"site": str(owner), "acme": acme is not None and acme.type == "acme" and acme.http01_only}
+            entry = {"site": str(owner), "acme": acme is not None and acme.type == "acme" and acme.http01_only, **addresses}
             for host in hosts:
                 if not host.startswith("*"):
                     found.setdefault(host, {"host": host, **entry})
