@@ -36,8 +36,8 @@ REPORTS = checkout.cache() / f"reports-{checkout.key()}"
 #: the lab; online needs the internet.
 CHAINS = (
     ("site", "renew", "sds_faults", "certificate_faults"),
-    ("proxy", "reboot", "bad_input", "neighbour", "gateways"),
-    ("host_ports", "hosts_as_found"),
+    ("proxy", "reboot", "bad_input", "neighbour"),
+    ("host_ports", "hosts_as_found", "gateways"),
     ("killed", "egress"),
 )
 #: Versions of ansible-core that are tested beside the pinned one, each with a Python that it supports: the oldest that meta/runtime.yml
