@@ -600,7 +600,7 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
         **_joined([plan.looked_at() for plan in plans]),
         **_joined(applied),
         "by_gateway": [plan.of_gateway(part) for plan, part in zip(applying, applied, strict=True)],
-        **_gateways_of_hosts([] if findings else settings.gateways, settings.http_gateway),
+        **_gateways_of_hosts([] if findings else settings.gateways, settings.http_gateway, settings.solver),
     }
 
 
@@ -650,7 +650,7 @@ def _joined(parts: Sequence[Object]) -> Object:
     return {key: list(entries.values()) for key, entries in found.items()}
 
 
-def _gateways_of_hosts(gateways: Sequence[Gateway], http_gateway: str) -> Object:
+def _gateways_of_hosts(gateways: Sequence[Gateway], http_gateway: str, solver: str) -> Object:
     """Return what roles make of C(edge_gateways) on hosts and in the cluster; nothing of the default gateway but its ports."""
     others = gateways[1:]
     present = [gateway for gateway in others if gateway.present]
@@ -662,7 +662,10 @@ def _gateways_of_hosts(gateways: Sequence[Gateway], http_gateway: str) -> Object
     return {
         "releases": [gateway.release() for gateway in present],
         "http_gateways": [
-            objects.http_gateway(gateway.port_80(http_gateway), gateway.namespace, gateway.selector) for gateway in present if http_gateway
+            made
+            for gateway in present
+            for made in objects.http_gateway(gateway.port_80(http_gateway), gateway.namespace, gateway.selector, solver)
+            if http_gateway
         ],
         "absent_releases": [{"name": gateway.name, "namespace": gateway.namespace} for gateway in others if not gateway.present],
         "host_ports": ports,

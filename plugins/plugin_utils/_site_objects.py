@@ -138,12 +138,18 @@ def gateways(sites: Sequence[Site], namespace: str, selector: Raw, port: int = 4
     return found
 
 
-def http_gateway(name: str, namespace: str, selector: Raw) -> Object:
-    """Return the Gateway of port 80 of a gateway beside the default one, as the role istio makes that of the default one."""
-    labels = {**LABELS, "app.kubernetes.io/component": "istio"}
+def http_gateway(name: str, namespace: str, selector: Raw, solver: str) -> list[Object]:
+    """Return the Gateway of port 80 of a gateway beside the default one, as the role istio makes that of the default one.
+
+    It forwards challenges before a site has routes, which come after its certificate.
+    """
+    metadata = {"name": name, "namespace": namespace, "labels": {**LABELS, "app.kubernetes.io/component": "istio"}}
     server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
-    metadata = {"name": name, "namespace": namespace, "labels": labels}
-    return {"apiVersion": ISTIO_API, "kind": "Gateway", "metadata": metadata, "spec": {"selector": dict(selector), "servers": [server]}}
+    routes = {"hosts": ["*"], "gateways": [f"{namespace}/{name}"], "http": [_forwarding(solver)], "exportTo": ["."]}
+    return [
+        {"apiVersion": ISTIO_API, "kind": kind, "metadata": metadata, "spec": spec}
+        for kind, spec in (("Gateway", {"selector": dict(selector), "servers": [server]}), ("VirtualService", routes))
+    ]
 
 
 def _backends(sites: Sequence[Site]) -> Iterator[tuple[Site, Backend]]:

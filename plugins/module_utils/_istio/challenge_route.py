@@ -164,7 +164,7 @@ def _judge_routes(service: Object, bound: set[str], host: str, port: int, path: 
     taken = [(match, rule) for rule in rules for match in _maps(rule, "match") or [{}] if _takes(match, host, port, path)]
     # The host name of a wildcard is another one than the solver's, which Envoy prefers.
     ahead = [(match, rule) for match, rule in taken if not _is_catch_all(match)] if host in hosts else []
-    if ahead and ahead[0][1].get("name") == FORWARDED_CHALLENGES:
+    if (ahead or taken) and (ahead or taken)[0][1].get("name") == FORWARDED_CHALLENGES:
         # The other gateway answers a challenge that does not exist, and nothing else is as good.
         found.statuses.add(404)
     elif not ahead:

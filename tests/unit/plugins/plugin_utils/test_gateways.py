@@ -152,6 +152,21 @@ def test_challenges_are_forwarded_to_the_gateway_of_the_solver():
     assert (answer.excuses(404, upstream=True), answer.excuses(503, upstream=False)) == (True, False)
 
 
+def test_challenges_are_forwarded_before_a_site_has_routes():
+    gateway, forwarding = fine(APP, SHOP)["http_gateways"]
+    assert (gateway["kind"], forwarding["kind"], forwarding["spec"]["gateways"]) == (
+        "Gateway",
+        "VirtualService",
+        ["team-b/edge-http-team-b"],
+    )
+    (rule,) = forwarding["spec"]["http"]
+    assert rule["match"] == [{"uri": {"prefix": "/.well-known/acme-challenge/"}}]
+    assert rule["route"] == [{"destination": {"host": "istio-ingress.istio-ingress.svc.cluster.local", "port": {"number": 80}}}]
+    answer = explain(Cluster({"istio": "team-b"}, "team-b", gateways=[gateway], virtual_services=[forwarding]), "shop.team-b.example.com")
+    assert answer.obstacles == []
+    assert (answer.excuses(404, upstream=True), answer.excuses(503, upstream=False)) == (True, False)
+
+
 def test_raw_manifests_belong_to_the_gateway_of_their_pods_or_namespace():
     server = {"port": {"number": 443, "name": "https", "protocol": "HTTPS"}, "hosts": ["raw.example.com"]}
     raw = {
