@@ -37,7 +37,7 @@ REPORTS = checkout.cache() / f"reports-{checkout.key()}"
 CHAINS = (
     ("site", "renew", "sds_faults", "certificate_faults"),
     ("proxy", "reboot", "bad_input", "neighbour"),
-    ("host_ports", "hosts_as_found"),
+    ("host_ports", "hosts_as_found", "gateways"),
     ("killed", "egress"),
 )
 #: Versions of ansible-core that are tested beside the pinned one, each with a Python that it supports: the oldest that meta/runtime.yml

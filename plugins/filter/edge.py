@@ -18,6 +18,7 @@ _FILTERS = {
     "as_list": "_lists.as_list",
     "cert_manager_objects": "_issuers.cert_manager_objects",
     "egress_plan": "_egress_plan.make_plan",
+    "gateway_ports": "_kept_plan.gateway_ports",
     "gateway_restarts": "_renewal.gateway_restarts",
     "host_addresses": "_hosts.host_addresses",
     "host_ports_verdict": "_host_ports_verdict.host_ports_verdict",

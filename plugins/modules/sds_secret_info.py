@@ -145,6 +145,9 @@ served:
   returned: always
   contains:
     pod: *pod
+    namespace:
+      description: Its namespace.
+      type: str
     node: *node
     sni:
       description: The server name asked for.

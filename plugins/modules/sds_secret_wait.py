@@ -77,6 +77,9 @@ pods:
     pod:
       description: Name of the pod.
       type: str
+    namespace:
+      description: Its namespace.
+      type: str
     node:
       description: Its node.
       type: str

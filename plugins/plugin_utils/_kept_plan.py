@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ansible import constants
@@ -79,3 +79,30 @@ def http01_hosts(plan: Mapping[str, Any], names: Collection[str] | None = None) 
         if (certificate["spec"].get("issuerRef") or {}).get("name") in plan["http01_issuers"] and not host.startswith("*")
     ]
     return list(dict.fromkeys(found))
+
+
+def gateway_ports(ports: Sequence[Mapping[str, Any]], gateways: Mapping[str, Sequence[Mapping[str, Any]]], addresses: Sequence[str]) -> Any:
+    """Return the host ports of a host with those of the gateways whose addresses it has.
+
+    Args:
+        ports: The value of C(host_ports_ports), which forwards to the default gateway.
+        gateways: C(host_ports) of the plan: by address, its ports with their NodePorts and gateways.
+        addresses: Addresses of the host.
+    """
+    here = [entry for address in dict.fromkeys(addresses) for entry in gateways.get(address, ())]
+    added = {(int(entry["port"]), int(entry["node_port"])) for entry in here if entry["gateway"]}
+    if all(entry["gateway"] for entry in here):
+        # The host serves other gateways only, so their ports take the place of those of the default one.
+        moved = {port for port, _node_port in added}
+        ports = [
+            entry
+            for entry in ports
+            if _number(entry, "port") not in moved or (_number(entry, "port"), _number(entry, "node_port")) in added
+        ]
+    known = {(_number(entry, "port"), _number(entry, "node_port")) for entry in ports}
+    return [*ports, *({"port": port, "node_port": number} for port, number in sorted(added - known))]
+
+
+def _number(entry: Mapping[str, Any], key: str) -> int | None:
+    text = str(entry.get(key, ""))
+    return int(text) if text.isdecimal() else None

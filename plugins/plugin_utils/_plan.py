@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,6 +17,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import authority_of, surprises
 from ansible_collections.baremesh.edge.plugins.plugin_utils._client_certificates import bypassed, covered
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
+from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, gateway_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETSENCRYPT, issuer_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import raw_rewrite_warnings
@@ -241,11 +243,21 @@ class Plan:
         settings, sites, space = self.settings, self.sites, self.settings.namespace
         kinds = {name: issuer.kind for name, issuer in settings.issuers.items()}
         behind_proxy = settings.trusted_proxies > 0
+        by_http = {site.name for site in sites if settings.solver and (issuer := settings.issuers.get(site.issuer or "")) and issuer.http01}
+        moved = settings.gateway and (settings.http_port, settings.https_port) != (80, 443)
         return {
             "certificate_certificates": objects.certificates(sites, space, kinds, settings.private_key),
             "gateway_gateways": objects.gateways(sites, space, settings.selector, settings.port),
             "gateway_virtual_services": objects.virtual_services(
-                sites, space, settings.http_gateway, settings.port, behind_proxy, self._misdirected()
+                sites,
+                space,
+                settings.http_gateway,
+                settings.port,
+                behind_proxy,
+                self._misdirected(),
+                forwarded=by_http,
+                solver=settings.solver,
+                redirect_port=settings.https_port if moved else None,
             ),
             "gateway_destination_rules": objects.destination_rules(sites, space),
         }
@@ -255,7 +267,7 @@ class Plan:
         settings = self.settings
         spaces = [_key(raw)[0] for kind in ("gateway_gateways", "gateway_virtual_services") for raw in settings.manifests[kind]]
         others = [*settings.route_namespaces, *spaces]
-        return objects.route_policies(self.sites, settings.namespace, settings.selector, settings.http_gateway, others)
+        return objects.route_policies(self.sites, settings.namespace, settings.selector, settings.http_gateway, others, settings.gateway)
 
     def _misdirected(self) -> dict[str, list[str]]:
         """Return the hosts that wildcards of a site must not answer, by its name, but for those that a raw route names itself."""
@@ -449,7 +461,12 @@ class Plan:
         return [f"{place}: {text}" for place, certificate, issuer in asked for text in surprises(certificate, issuer)]
 
     def _names_in_dns(self) -> list[Object]:
-        """Return the names that clients and ACME servers look up, each with its owner; wildcards cannot be looked up."""
+        """Return the names that clients and ACME servers look up, each with its owner; wildcards cannot be looked up.
+
+        Those of a gateway with addresses of its own have these too.
+        """
+        own = self.settings.addresses if self.settings.addresses != self.settings.gateways[0].addresses else ()
+        addresses = {"addresses": list(own)} if own else {}
         raw = self.settings.manifests["certificate_certificates"]
         owners = [(site.name, site.hosts, site.issuer) for site in self.sites]
         owners += [(c["metadata"]["name"], (c.get("spec") or {}).get("dnsNames") or (), _cluster_issuer(c)) for c in raw]
@@ -457,7 +474,7 @@ class Plan:
         found: dict[str, Object] = {}
         for owner, hosts, issuer in owners:
             acme = self.settings.issuers.get(issuer or "")
-            entry = {"site": str(owner), "acme": acme is not None and acme.type == "acme" and acme.http01_only}
+            entry = {"site": str(owner), "acme": acme is not None and acme.type == "acme" and acme.http01_only, **addresses}
             for host in hosts:
                 if not host.startswith("*"):
                     found.setdefault(host, {"host": host, **entry})
@@ -494,6 +511,20 @@ class Plan:
         return [
             each for each in made if not any(solver.get("http01") == {} for solver in (each["spec"].get("acme") or {}).get("solvers", ()))
         ]
+
+    def of_gateway(self, applied: Object) -> Object:
+        """Return what modules need that are called for one gateway."""
+        settings = self.settings
+        keys = ("certificate_names", "own_secrets", "credentials", "server_names", "endpoints", "subjects")
+        return {
+            "name": settings.gateway,
+            "namespace": settings.namespace,
+            "selector": dict(settings.selector),
+            "port": settings.port,
+            "http_gateway": settings.http_gateway,
+            "addresses": list(settings.addresses),
+            **{key: applied[key] for key in keys},
+        }
 
     def applied(self) -> Object:
         """Return the objects to apply, and what must be served afterwards."""
@@ -554,9 +585,93 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
     """
     settings, setting_findings = read_settings(raw_settings)
     sites, site_findings = read_sites(raw_sites, settings.issuers, settings.cluster_domain, settings.private_key)
-    plan = Plan(settings, sites)
+    plans = _plans_of(settings, sites)
     proxies = {**raw_settings, "edge_proxy_addresses": list(settings.proxy_addresses)}
-    findings = [*setting_findings, *site_findings, *proxy_findings(proxies, settings.addresses, sites), *plan.findings()]
+    findings = [*setting_findings, *site_findings, *proxy_findings(proxies, settings.addresses, sites)]
+    findings += gateway_findings(sites, settings.gateways, settings.issuers, settings.proxy_protocol, settings.http_gateway)
+    findings += [finding for plan in plans for finding in plan.findings()]
     # Nothing of what is wrong may be applied: roles stop at the findings, and a caller that does not has nothing in its hands.
-    applied = Plan(replace(settings, manifests={key: [] for key in MANIFESTS}, issuers={}), []).applied() if findings else plan.applied()
-    return {"findings": findings, "nothing": [] if findings else plan.nothing(), **plan.looked_at(), **applied}
+    empty = replace(settings, manifests={key: [] for key in MANIFESTS}, issuers={})
+    applying = _plans_of(replace(empty, gateways=settings.gateways[:1]) if findings else settings, [] if findings else sites)
+    applied = [plan.applied() for plan in applying]
+    return {
+        "findings": findings,
+        "nothing": [] if findings else Plan(settings, sites).nothing(),
+        **_joined([plan.looked_at() for plan in plans]),
+        **_joined(applied),
+        "by_gateway": [plan.of_gateway(part) for plan, part in zip(applying, applied, strict=True)],
+        **_gateways_of_hosts([] if findings else settings.gateways, settings.http_gateway, settings.solver),
+    }
+
+
+def _plans_of(settings: Settings, sites: Sequence[Site]) -> list[Plan]:
+    """Return a plan for each gateway; raw manifests of no other gateway are the default one's."""
+    default, *others = settings.gateways
+    left = {variable: list(manifests) for variable, manifests in settings.manifests.items()}
+    plans = []
+    for gateway in (gateway for gateway in others if gateway.present):
+        own = {variable: [each for each in manifests if _belongs(each, gateway, default)] for variable, manifests in left.items()}
+        left = {variable: [each for each in manifests if each not in own[variable]] for variable, manifests in left.items()}
+        scope = replace(
+            settings,
+            gateway=gateway.name,
+            namespace=gateway.namespace,
+            selector=gateway.selector,
+            port=443,
+            http_gateway=gateway.port_80(settings.http_gateway),
+            addresses=gateway.addresses,
+            http_port=gateway.http_port,
+            https_port=gateway.https_port,
+            route_namespaces=gateway.route_namespaces,
+            manifests=own,
+        )
+        plans.append(Plan(scope, [site for site in sites if site.gateway == gateway.name]))
+    # A site of a gateway that does not exist is judged with those of the default one.
+    known = {gateway.name for gateway in others if gateway.present}
+    own_sites = [site for site in sites if site.gateway not in known]
+    return [Plan(replace(settings, manifests=left, solver=""), own_sites), *plans]
+
+
+def _belongs(manifest: Raw, gateway: Gateway, default: Gateway) -> bool:
+    """Return whether a raw manifest is a gateway's: by the pods that it selects, else by its namespace."""
+    if manifest["kind"] == "Gateway":
+        return dict((manifest.get("spec") or {}).get("selector") or {}) == dict(gateway.selector)
+    return gateway.namespace != default.namespace and _key(manifest)[0] == gateway.namespace
+
+
+def _joined(parts: Sequence[Object]) -> Object:
+    """Join what gateways need, each entry once."""
+    if len(parts) == 1:
+        return parts[0]
+    found: dict[str, dict[str, Any]] = {key: {} for key in parts[0]}
+    for part in parts:
+        for key, entries in part.items():
+            found[key].update({json.dumps(entry, sort_keys=True, default=str): entry for entry in entries})
+    return {key: list(entries.values()) for key, entries in found.items()}
+
+
+def _gateways_of_hosts(gateways: Sequence[Gateway], http_gateway: str, solver: str) -> Object:
+    """Return what roles make of C(edge_gateways) on hosts and in the cluster; nothing of the default gateway but its ports."""
+    others = gateways[1:]
+    present = [gateway for gateway in others if gateway.present]
+    ports: dict[str, list[Object]] = {}
+    for gateway in gateways if present else ():
+        for address in gateway.addresses if gateway.present else ():
+            entries = [{"port": port, "node_port": number, "gateway": gateway.name} for port, number in gateway.ports()]
+            ports.setdefault(address, []).extend(entries)
+    return {
+        "releases": [gateway.release() for gateway in present],
+        "http_gateways": [
+            made
+            for gateway in present
+            for made in objects.http_gateway(gateway.port_80(http_gateway), gateway.namespace, gateway.selector, solver)
+            if http_gateway
+        ],
+        "absent_releases": [{"name": gateway.name, "namespace": gateway.namespace} for gateway in others if not gateway.present],
+        "host_ports": ports,
+        "node_ports": {
+            f"edge_gateways ({gateway.name}).{key}": getattr(gateway, key)
+            for gateway in present
+            for key in ("http_node_port", "https_node_port")
+        },
+    }

@@ -85,18 +85,26 @@ def judge_dns(
 
     Args:
         where: Host on which they were looked up.
-        sites: Entries of host, site and acme, the latter true if an authority will look the name up.
+        sites: Entries of host, site and acme, the latter true if an authority will look the name up; with addresses where
+            the gateway of the site has its own.
         resolved: What each name resolves to there.
-        addresses: What names may point to.
+        addresses: What names may point to where their entry has no addresses.
         found: Takes the findings.
         inside: Addresses of the hosts themselves. A resolver inside may answer with a private one of them, and with others outside.
     """
-    ours = {ipaddress.ip_address(address) for address in addresses}
-    shortcuts = {address for address in map(ipaddress.ip_address, inside) if is_private(address)} - ours
+    common = frozenset(map(ipaddress.ip_address, addresses))
+    # A name may be on several gateways, for clients inside and outside for example.
+    allowed: dict[str, frozenset[_Address]] = {}
+    for entry in sites:
+        own = frozenset(map(ipaddress.ip_address, entry.get("addresses") or ()))
+        allowed[entry["host"]] = allowed.get(entry["host"], frozenset()) | (own or common)
+    private = {address for address in map(ipaddress.ip_address, inside) if is_private(address)}
     for entry in sites:
         answer = resolved.get(entry["host"])
         if answer is None:
             continue
+        ours = allowed[entry["host"]]
+        shortcuts = private - ours
         report = found.error if entry["acme"] else found.warn
         what = f"host {entry['host']} of site {entry['site']}"
         if answer["error"]:

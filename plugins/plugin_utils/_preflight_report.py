@@ -90,6 +90,7 @@ class Preflight:
         acme: ACME directories that sites use: name, server, ca_bundle.
         caa: Names that public authorities are asked to certify, see C(judge_caa).
         addresses: Addresses that the names may point to.
+        proxies: Addresses of proxies in front of the hosts.
         host_addresses: Addresses of the hosts in the inventory.
         final: Whether these were given, so that other addresses of the hosts do not count.
         ports: Ports that the sites need.
@@ -103,6 +104,7 @@ class Preflight:
     acme: list[dict[str, Any]]
     caa: list[dict[str, Any]]
     addresses: list[str]
+    proxies: list[str]
     host_addresses: list[str]
     final: bool
     ports: list[int]
@@ -248,6 +250,7 @@ def read(settings: Settings) -> Preflight:
         caa=list(sites.get("caa") or ()),
         warnings=[_sentence(warning) for warning in sites.get("warnings") or ()],
         addresses=proxies or addresses or hosts,
+        proxies=proxies,
         host_addresses=hosts,
         final=bool(proxies) or addresses not in ([], hosts),
         ports=ports,
@@ -265,7 +268,8 @@ def plan(settings: Settings) -> dict[str, Any]:
     run = read(settings)
     names = [entry["host"] for entry in run.names] if run.checks("dns") else []
     if names:
-        names += [address for address in run.addresses if not is_address(address)]
+        given = [*run.addresses, *(address for entry in run.names for address in entry.get("addresses") or ())]
+        names += [address for address in given if not is_address(address)]
     own = own_config(run.k3s, "server" if settings.get("host") in (settings.get("servers") or ()) else "agent")
     return {
         "examine": {
@@ -466,6 +470,15 @@ def _judge_release(run: Preflight, gathered: Mapping[str, Result], found: judge.
         network_judge.judge_release(name, about, result["fetched"], found)
 
 
+def _known(given: Iterable[str], resolved: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the addresses of what was given, those of names as they were looked up."""
+    found: list[str] = []
+    for address in given:
+        answer = resolved.get(address) or {}
+        found += [address] if is_address(address) else [*answer.get("a", ()), *answer.get("aaaa", ())]
+    return found
+
+
 def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], network: Result, found: judge.Findings) -> None:
     where = run.text("api_host") or "the API host"
     if not network or network.get("skipped"):
@@ -475,19 +488,22 @@ def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], netwo
         return
     # Which addresses are those of the hosts is known only if all hosts could be asked, unless they were given.
     if run.checks("dns") and (run.final or set(run.settings.get("hosts") or ()) <= set(hosts)):
-        addresses = list(run.addresses)
-        for name in [address for address in addresses if not is_address(address)]:
-            answer = network["resolved"].get(name) or {}
-            addresses += [*answer.get("a", ()), *answer.get("aaaa", ())]
+        resolved = network["resolved"]
+        addresses = _known(run.addresses, resolved)
+        # Names of a gateway with addresses of its own may point to the proxies as well.
+        names = [
+            {**entry, "addresses": _known([*entry["addresses"], *run.proxies], resolved)} if entry.get("addresses") else entry
+            for entry in run.names
+        ]
         own = [address for host in hosts.values() for address in host["addresses"]]
         if not run.final:
             addresses += own
         known = [address for address in addresses if is_address(address)]
         inside = [address for address in (*own, *run.host_addresses) if is_address(address)]
-        network_judge.judge_dns(where, run.names, network["resolved"], known, found, inside)
+        network_judge.judge_dns(where, names, resolved, known, found, inside)
         # Another machine may answer at addresses that were given, and a program of the host needs no network of pods.
         if not run.serves_ipv6 and not run.final:
-            network_judge.judge_families(where, run.names, network["resolved"], known, found)
+            network_judge.judge_families(where, run.names, resolved, known, found)
     if run.checks("dns"):
         network_judge.judge_caa(where, run.caa, network.get("caa") or {}, network.get("fetched") or {}, found)
     if run.checks("dry_run") and network.get("dry_run"):

@@ -155,6 +155,15 @@ def _named(plan_names: Iterable[str], entries: Iterable[Record]) -> list[Record]
     return [by_name.get(name, {"name": name, "state": "Absent", "problem": "it does not exist"}) for name in plan_names]
 
 
+def _within(namespace: str | None, records: Iterable[Record]) -> list[Record]:
+    """Return the records of a gateway's namespace, and those that say none."""
+    return [record for record in records if not namespace or record.get("namespace") in (None, "", namespace)]
+
+
+def _asked_at(endpoint: Record) -> tuple[str, str, str]:
+    return str(endpoint["address"]), str(endpoint["port"]), str(endpoint["server_name"])
+
+
 def site_report(
     plan: Record,
     certificates: Sequence[Record] = (),
@@ -166,14 +175,17 @@ def site_report(
     """The filter site_report: what was seen of each subject of the plan, and of the ways out."""
     lines = [f"problem: {finding}" for finding in plan["findings"]]
     problems = list(plan["findings"])
-    for subject in plan["subjects"]:
-        asked = set(subject["server_names"])
+    gateways = plan.get("by_gateway") or ()
+    parts = gateways if len(gateways) > 1 else [plan]
+    for part, subject in ((gateway, each) for gateway in parts for each in gateway["subjects"]):
+        asked, space = set(subject["server_names"]), part.get("namespace")
+        places = {_asked_at(entry) for entry in part["endpoints"]} if space else set()
         seen = _Seen(
             subject,
-            _named(subject["certificates"], certificates),
-            _named((secret for secret in subject["secrets"] if secret in plan["own_secrets"]), secrets),
-            [] if not subject["secrets"] else [pod for pod in pods if pod.get("sni") in asked],
-            [endpoint for endpoint in endpoints if endpoint["server_name"] in asked],
+            _named(subject["certificates"], _within(space, certificates)),
+            _named((secret for secret in subject["secrets"] if secret in part["own_secrets"]), _within(space, secrets)),
+            [] if not subject["secrets"] else [pod for pod in _within(space, pods) if pod.get("sni") in asked],
+            [entry for entry in endpoints if entry["server_name"] in asked and (not space or _asked_at(entry) in places)],
         )
         lines += seen.lines()
         problems += [f"{subject['name']}: {problem}" for problem in seen.problems()]

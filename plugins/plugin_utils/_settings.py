@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _webhook_rules as webhooks
 from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import MANIFEST_WORDS, Asked, key_problems, problems
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
+from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, read_gateways
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import list_finding, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import MOST_PROXIES
@@ -29,6 +30,9 @@ DEFAULTS: dict[str, Any] = {
     "edge_gateway_namespace": "istio-ingress",
     "edge_gateway_selector": {"istio": "ingress"},
     "edge_gateway_port": 443,
+    "edge_gateway_service": "istio-ingress",
+    "edge_http_node_port": 30080,
+    "edge_https_node_port": 30443,
     "edge_http_gateway": "edge-http",
     "edge_cluster_domain": "cluster.local",
     "edge_https_port": 443,
@@ -57,7 +61,7 @@ _LISTS = (
     *("cert_manager_issuers", "cert_manager_solvers", "edge_addresses", "edge_proxy_addresses", "gateway_route_namespaces"),
     *MANIFESTS,
 )
-KEYS = (*DEFAULTS, "certificate_private_key", "istio_version", "cert_manager_version", *_LISTS)
+KEYS = (*DEFAULTS, "edge_gateways", "certificate_private_key", "istio_version", "cert_manager_version", *_LISTS)
 # The schema of labels and annotations.
 _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 
@@ -80,6 +84,11 @@ class Settings:
     private_key: Raw
     issuers: Mapping[str, Issuer]
     manifests: Mapping[str, list[Object]]
+    # All of them, the default one first; and the one for which this is, with the Service that it forwards challenges to.
+    gateways: tuple[Gateway, ...] = ()
+    gateway: str = ""
+    solver: str = ""
+    http_port: int = 80
 
 
 def asked_by(manifest: Raw) -> Asked:
@@ -190,14 +199,23 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
     private_key = read_private_key(key) if key else PRIVATE_KEY
     found = key_problems(private_key["algorithm"] or "RSA", private_key["size"], "certificate_private_key.size")
     findings += found
+    selector, addresses = given.mapping("edge_gateway_selector") or {}, _texts(given, "edge_addresses")
+    https_port = given.port("edge_https_port") or 0
+    http, https = (proxies.integer(f"edge_{key}", 1, 65535) or 0 for key in ("http_node_port", "https_node_port"))
+    gateways, gateway_findings = read_gateways(
+        given.raw.get("edge_gateways", []), Gateway("", namespace, selector, addresses, http, https, https_port=https_port)
+    )
+    findings += gateway_findings
     settings = Settings(
         namespace=namespace,
-        selector=given.mapping("edge_gateway_selector") or {},
+        selector=selector,
         port=given.port("edge_gateway_port") or 0,
         http_gateway=given.text("edge_http_gateway") or "",
         cluster_domain=given.text("edge_cluster_domain", required=True) or "",
-        addresses=_texts(given, "edge_addresses"),
-        https_port=given.port("edge_https_port") or 0,
+        addresses=addresses,
+        solver=f"{given.name('edge_gateway_service') or ''}.{namespace}.svc.{given.raw['edge_cluster_domain']}",
+        https_port=https_port,
+        gateways=tuple(gateways),
         trusted_proxies=proxies.integer("edge_trusted_proxies", 0, MOST_PROXIES) or 0,
         proxy_protocol=proxies.boolean("edge_proxy_protocol", False),
         proxy_addresses=_texts(given, "edge_proxy_addresses"),

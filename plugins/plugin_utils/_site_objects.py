@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import FORWARDED_CHALLENGES
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends import Backend
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route
@@ -137,6 +138,20 @@ def gateways(sites: Sequence[Site], namespace: str, selector: Raw, port: int = 4
     return found
 
 
+def http_gateway(name: str, namespace: str, selector: Raw, solver: str) -> list[Object]:
+    """Return the Gateway of port 80 of a gateway beside the default one, as the role istio makes that of the default one.
+
+    It forwards challenges before a site has routes, which come after its certificate.
+    """
+    metadata = {"name": name, "namespace": namespace, "labels": {**LABELS, "app.kubernetes.io/component": "istio"}}
+    server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
+    routes = {"hosts": ["*"], "gateways": [f"{namespace}/{name}"], "http": [_forwarding(solver)], "exportTo": ["."]}
+    return [
+        {"apiVersion": ISTIO_API, "kind": kind, "metadata": metadata, "spec": spec}
+        for kind, spec in (("Gateway", {"selector": dict(selector), "servers": [server]}), ("VirtualService", routes))
+    ]
+
+
 def _backends(sites: Sequence[Site]) -> Iterator[tuple[Site, Backend]]:
     """Yield each backend once, with the first site that has it."""
     seen: set[str] = set()
@@ -240,7 +255,13 @@ def _matched(rule: Object, secure: bool) -> Object:
     }
 
 
-def _http_rules(site: Site, behind_proxy: bool) -> list[Object]:
+def _forwarding(solver: str) -> Object:
+    """Return the rule that forwards challenges to the only gateway that has the routes of cert-manager's solver."""
+    route = [{"destination": {"host": solver, "port": {"number": 80}}}]
+    return {"name": FORWARDED_CHALLENGES, "match": [{"uri": {"prefix": ACME_PATH}}], "route": route}
+
+
+def _http_rules(site: Site, behind_proxy: bool, redirect_port: int | None) -> list[Object]:
     """Return what port 80 does for a site.
 
     Without a proxy one rule that matches everything: Envoy's route table puts such rules last, so that the exact path of
@@ -249,7 +270,7 @@ def _http_rules(site: Site, behind_proxy: bool) -> list[Object]:
     A proxy that ends TLS sends all requests to port 80, and a redirect would send those made over TLS round in circles:
     they get the site's routes. Rules with conditions are not put last, so each of them leaves challenges out.
     """
-    redirect: Object = {"redirect": {"scheme": "https", "redirectCode": 301}}
+    redirect: Object = {"redirect": {"scheme": "https", "redirectCode": 301, **_set(port=redirect_port)}}
     if not behind_proxy:
         return [redirect]
     return [*(_matched(_http_route(site, route), secure=True) for route in site.routes), _matched(redirect, secure=False)]
@@ -262,6 +283,9 @@ def virtual_services(
     port: int = 443,
     behind_proxy: bool = False,
     misdirected: Mapping[str, Sequence[str]] | None = None,
+    forwarded: Collection[str] = (),
+    solver: str = "",
+    redirect_port: int | None = None,
 ) -> list[Object]:
     """Return the routes of each site, and what port 80 does for it.
 
@@ -272,6 +296,9 @@ def virtual_services(
         port: Port of the gateway's Service that ends TLS.
         behind_proxy: Whether a proxy in front ends TLS and says so in X-Forwarded-Proto.
         misdirected: Hosts under wildcards of a site, by its name, that are not to be reached over its connections.
+        forwarded: Sites whose challenges are forwarded to the gateway to which cert-manager's solver attaches.
+        solver: Host name of the Service of that gateway.
+        redirect_port: Port to which port 80 redirects; None: that of https.
     """
     found = []
     for site in sites:
@@ -288,18 +315,18 @@ def virtual_services(
         if site.routes:
             spec = {"hosts": hosts, "gateways": [f"{namespace}/{site.name}"], **_routes_of(site, hosts, port)}
             found.append(_object(ISTIO_API, "VirtualService", site.name, namespace, site.name, spec))
-        if site.redirect and http_gateway:
-            spec = {
-                "hosts": hosts,
-                "gateways": [f"{namespace}/{http_gateway}"],
-                "http": _http_rules(site, behind_proxy),
-            }
+        rules = [_forwarding(solver)] if site.name in forwarded else []
+        rules += _http_rules(site, behind_proxy, redirect_port) if site.redirect else []
+        if rules and http_gateway:
+            spec = {"hosts": hosts, "gateways": [f"{namespace}/{http_gateway}"], "http": rules}
             name = site.name + REDIRECT_SUFFIX
             found.append(_object(ISTIO_API, "VirtualService", name, namespace, site.name, spec))
     return found
 
 
-def route_policies(sites: Sequence[Site], namespace: str, selector: Raw, http_gateway: str, others: Sequence[str]) -> list[Object]:
+def route_policies(
+    sites: Sequence[Site], namespace: str, selector: Raw, http_gateway: str, others: Sequence[str], gateway: str = ""
+) -> list[Object]:
     """Return what keeps Gateways and VirtualServices of other namespaces off the sites: off their Gateways, hosts and port 80.
 
     A Gateway can name the namespaces itself, but istiod then no longer sees that another Gateway has the same host, and
@@ -311,6 +338,7 @@ def route_policies(sites: Sequence[Site], namespace: str, selector: Raw, http_ga
         selector: Labels of the gateway pods.
         http_gateway: Name of the Gateway of port 80, empty if there is none.
         others: Namespaces whose objects may join; C(*) for all.
+        gateway: Name of the gateway; empty for the default one.
 
     Returns:
         A policy and its binding, or several of both where one cannot hold all names; nothing where there is nothing to keep off.
@@ -319,7 +347,7 @@ def route_policies(sites: Sequence[Site], namespace: str, selector: Raw, http_ga
     return [
         policy
         for number, portion in enumerate(portions, 1)
-        for policy in _route_policy(portion, namespace, selector, http_gateway, others, f"-{number}" if number > 1 else "")
+        for policy in _route_policy(portion, namespace, selector, http_gateway, others, gateway, f"-{number}" if number > 1 else "")
     ]
 
 
@@ -339,14 +367,15 @@ def _portions(sites: Sequence[Site], namespace: str) -> list[list[Site]]:
 
 
 def _route_policy(
-    sites: Sequence[Site], namespace: str, selector: Raw, http_gateway: str, others: Sequence[str], suffix: str
+    sites: Sequence[Site], namespace: str, selector: Raw, http_gateway: str, others: Sequence[str], gateway: str, suffix: str
 ) -> list[Object]:
     gateways = json.dumps([f"{namespace}/{site.name}" for site in sites if site.routes])
     hosts = json.dumps([host for site in sites for host in site.hosts])
     hosts_on_80 = json.dumps([host for site in sites if site.redirect and http_gateway for host in site.hosts])
-    name, at_80 = f"baremesh-edge-routes-{namespace}{suffix}", json.dumps(f"{namespace}/{http_gateway}")
+    variable = "route_namespaces" if gateway else "gateway_route_namespaces"
+    name, at_80 = f"baremesh-edge-routes-{namespace}{f'.{gateway}' if gateway else ''}{suffix}", json.dumps(f"{namespace}/{http_gateway}")
     none = "!has(object.spec.gateways) || !object.spec.gateways.exists(name, name"
-    said = f"belong to namespace {namespace}; gateway_route_namespaces names other namespaces whose Gateways and VirtualServices may join"
+    said = f"belong to namespace {namespace}; {variable} names other namespaces whose Gateways and VirtualServices may join"
     checks = {f"the Gateways of sites {said}": f"{none} in {gateways})"}
     checks[f"the hosts of sites on port 80 {said}"] = (
         f"{none} == {at_80}) || !object.spec.hosts.exists(host, host.lowerAscii() in {hosts_on_80})"

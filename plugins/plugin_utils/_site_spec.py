@@ -93,6 +93,7 @@ SITE: Options = {
     "name": {"type": "str", "required": True},
     "hosts": {"type": "list", "elements": "str", "required": True},
     "issuer": {"type": "str"},
+    "gateway": {"type": "str"},
     "routes": {"type": "list", "elements": "dict", "options": ROUTE},
     "backends": {"type": "list", "elements": "dict", "options": BACKEND},
     "tls": {"type": "dict", "options": TLS},

@@ -49,6 +49,8 @@ class Site:
     tls: Tls = field(default_factory=Tls)
     redirect: bool = True
     certificate: Raw = field(default_factory=dict)
+    # The default one has no name.
+    gateway: str = ""
 
     @property
     def issued(self) -> dict[str, str | None]:
@@ -186,6 +188,7 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
         tls=site_tls,
         redirect=fields.boolean("redirect", spec.SITE["redirect"]["default"]),
         certificate=_certificate(fields),
+        gateway=fields.name("gateway") or "",
     )
     if passthrough:
         for problem in name_problems(site.routes, site.hosts):
@@ -202,7 +205,7 @@ def _between(sites: Sequence[Site], findings: list[str]) -> None:
     made = {site.name + suffix: site.name for site in sites for suffix in (REDIRECT_SUFFIX, CA_SUFFIX)}
     made |= {name: site.name for site in sites for name in site.issued if name != site.name}
     names: dict[str, int] = {}
-    hosts: dict[str, str] = {}
+    hosts: dict[tuple[str, str], str] = {}
     for index, site in enumerate(sites):
         if site.name and site.name in names:
             findings.append(f"edge_sites[{index}]: name '{site.name}' is already that of edge_sites[{names[site.name]}]")
@@ -210,9 +213,10 @@ def _between(sites: Sequence[Site], findings: list[str]) -> None:
         if site.name in made:
             findings.append(f"edge_sites[{index}]: name '{site.name}' is that of an object made for site '{made[site.name]}'")
         for host in dict.fromkeys(site.hosts):
-            if host in hosts:
-                findings.append(f"edge_sites[{index}] ({site.name}): host '{host}' is already served by site '{hosts[host]}'")
-            hosts.setdefault(host, site.name)
+            key = (site.gateway, host)
+            if key in hosts:
+                findings.append(f"edge_sites[{index}] ({site.name}): host '{host}' is already served by site '{hosts[key]}'")
+            hosts.setdefault(key, site.name)
     backends = [(site.name, backend) for site in sites for backend in site.backends]
     findings += shared_problems(backends, [(site.name, route) for site in sites for route in site.routes])
 

@@ -20,6 +20,8 @@ Object = Mapping[str, Any]
 #: What routes name as their Gateway that are attached to the gateway's pods without one of Istio's Gateways.
 ATTACHED = "attached/otherwise"
 PATH = "/.well-known/acme-challenge/edge-check"
+#: Name of the rule that forwards challenges from one gateway to the one to which the solver attaches.
+FORWARDED_CHALLENGES = "baremesh-edge-challenges"
 # What of an EnvoyFilter changes how requests are answered; clusters and bootstrap do not.
 _PATCHED = ("LISTENER", "FILTER_CHAIN", "NETWORK_FILTER", "HTTP_FILTER", "ROUTE_CONFIGURATION", "VIRTUAL_HOST", "HTTP_ROUTE")
 # By a header of its own, or by who asks: an ACME server sends none of it, and comes from any address.
@@ -161,13 +163,16 @@ def _judge_routes(service: Object, bound: set[str], host: str, port: int, path: 
     rules = _maps(_spec(service), "http")
     taken = [(match, rule) for rule in rules for match in _maps(rule, "match") or [{}] if _takes(match, host, port, path)]
     # The host name of a wildcard is another one than the solver's, which Envoy prefers.
-    ahead = [match for match, _rule in taken if not _is_catch_all(match)] if host in hosts else []
-    if not ahead:
+    ahead = [(match, rule) for match, rule in taken if not _is_catch_all(match)] if host in hosts else []
+    if (ahead or taken) and (ahead or taken)[0][1].get("name") == FORWARDED_CHALLENGES:
+        # The other gateway answers a challenge that does not exist, and nothing else is as good.
+        found.statuses.add(404)
+    elif not ahead:
         for _match, rule in taken:
             _add_answer(rule, found)
     else:
         found.obstacles.append(
-            f"{service.get('kind') or 'VirtualService'} {full_name(service)} takes {_condition(ahead[0])} before the solver's route"
+            f"{service.get('kind') or 'VirtualService'} {full_name(service)} takes {_condition(ahead[0][0])} before the solver's route"
         )
 
 

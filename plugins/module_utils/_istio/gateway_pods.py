@@ -16,10 +16,11 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials i
     secret_names,
     server_leaf,
 )
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.own_secrets import namespaces_of
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import GatewayPod, absence, gateway_pod, selector_text
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import service_ports
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.patience import Patience
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import (
     DAEMON_SETS,
@@ -174,13 +175,7 @@ class Reader:
         return found
 
     def _elsewhere(self, credential: Credential, secrets: Mapping[str, Any]) -> list[str]:
-        names = [n for n in secret_names([credential]) if secrets.get(n) is None]
-        found: list[dict[str, Any]] = []
-        try:
-            for name in names:
-                found += self._client.items(SECRETS, None, field_selector=f"metadata.name={name}", metadata_only=True)
-        except KubeError:
-            # It only makes the message better, and many may not list Secrets of all namespaces.
+        names = [n for n in credential.secret_names if secrets.get(n) is None]
+        if not names:
             return []
-        spaces = {str(s["metadata"].get("namespace")) for s in found}
-        return sorted(f"namespace {s}" for s in spaces - {self._namespace})
+        return [f"namespace {space}" for space in namespaces_of(self._client, names[0]) if space != self._namespace]

@@ -30,6 +30,7 @@ class GatewayPod:
     uid: str = ""
     restarts: int = 0
     proxy_protocol: bool = False
+    namespace: str = ""
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Seen:
         """As module result."""
         return {
             "pod": self.pod.name,
+            "namespace": self.pod.namespace,
             "node": self.pod.node,
             "credential": self.credential.name,
             "sni": self.sni,
@@ -86,6 +88,7 @@ def gateway_pod(pod: Mapping[str, Any]) -> GatewayPod:
         uid=str(metadata.get("uid") or ""),
         restarts=sum(int(c.get("restartCount") or 0) for c in status.get("containerStatuses") or []),
         proxy_protocol=pod_expects_header(pod),
+        namespace=str(metadata.get("namespace") or ""),
     )
 
 

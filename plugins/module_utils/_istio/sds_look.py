@@ -111,7 +111,7 @@ class GatewayLook:
             probe = self._prober.handshake(pod.name, self._port, probe_name(server_name), HANDSHAKE_TIMEOUT, pod.proxy_protocol)
         except KubeError as exc:
             probe = Probe(FORWARD_FAILED, detail=str(exc))
-        return dict({"pod": pod.name, "node": pod.node, "sni": server_name}, **describe_probe(probe))
+        return dict({"pod": pod.name, "namespace": pod.namespace, "node": pod.node, "sni": server_name}, **describe_probe(probe))
 
 
 def _key(pod: GatewayPod, server_name: str) -> tuple[str, int, str]:

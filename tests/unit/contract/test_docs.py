@@ -60,3 +60,8 @@ def test_a_page_shows_the_very_file_that_a_scenario_runs(example):
 def test_the_yaml_of_a_guide_is_what_a_scenario_runs(page, file):
     blocks = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert "---\n" + "\n".join(blocks) == (ROOT / file).read_text(encoding="utf-8")
+
+
+def test_the_yaml_of_several_gateways_is_the_file_that_the_scenario_runs():
+    given = (ROOT / "lab/demo/gateways.yml").read_text(encoding="utf-8").removeprefix("---\n")
+    assert f"```yaml\n{given}```" in (ROOT / "docs/gateways.md").read_text(encoding="utf-8")

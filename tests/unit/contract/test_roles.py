@@ -26,7 +26,7 @@ CONNECTED = {
 }
 PHASES = {"main", "preflight", "install", "configure", "verify", "remove"}
 #: What roles say to those who use them.
-OUTPUTS = {"edge_api_available", "gateway_pods"}
+OUTPUTS = {"edge_api_available", "certificate_result", "gateway_pods", "gateway_result"}
 FORBIDDEN_MODULES = {"ansible.builtin.shell", "shell", "ansible.builtin.pause", "pause", "ansible.builtin.raw", "raw"}
 
 

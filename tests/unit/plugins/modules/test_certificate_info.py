@@ -80,8 +80,23 @@ def test_secrets_that_users_bring_themselves(monkeypatch, api):
     assert "tls.key" not in str(mine)
 
 
+def test_a_secret_that_is_only_in_another_namespace_is_named_with_it(monkeypatch, api):
+    api.apply(kinds.SECRETS, make.secret("mine", namespace="shop"))
+    (mine,) = run(monkeypatch, certificate_info, namespace=make.NS, secret_names=["mine"])["secrets"]
+    assert mine["problem"] == (
+        f"it does not exist in namespace {make.NS}; there is one in namespace shop, but Istio serves it only from the namespace of the "
+        f"gateway pods: copy it to {make.NS}, or let the site use a gateway there"
+    )
+
+
+def test_where_other_namespaces_may_not_be_read_the_sentence_is_shorter(monkeypatch, api):
+    api.fail("/api/v1/secrets", status(403, "Forbidden", "secrets is forbidden"))
+    (mine,) = run(monkeypatch, certificate_info, namespace=make.NS, secret_names=["mine"])["secrets"]
+    assert mine["problem"] == f"it does not exist in namespace {make.NS}"
+
+
 def test_records_of_helm_are_not_read_for_the_secrets_of_users(monkeypatch, api):
     for names in (["mine", "ghost"], ["mine"]):
         run(monkeypatch, certificate_info, namespace=make.NS, secret_names=names)
-    queries = [query for method, path, query, _body in api.requests if method == "GET" and path.endswith("/secrets")]
+    queries = [query for method, path, query, _body in api.requests if method == "GET" and path.endswith(f"/{make.NS}/secrets")]
     assert [query.get("fieldSelector") for query in queries][-2:] == ["type!=helm.sh/release.v1", "metadata.name=mine"]

@@ -59,6 +59,7 @@ OF_SITES = {
             "edge_proxy_addresses",
             "edge_trusted_proxies",
             "edge_proxy_protocol",
+            "edge_gateways",
             "certificate_certificates",
             "gateway_gateways",
         )
@@ -610,6 +611,43 @@ def test_an_address_of_no_host_is_wrong_behind_a_proxy_too(elsewhere):
     assert warnings == []
     assert len(errors) == 1
     assert "let the A record point to 198.51.100.1" in errors[0]
+
+
+def on_two_hosts(*addresses, site=(), **settings):
+    """What is said of a name of a gateway on a host of its own: errors and warnings."""
+    team = {"name": "team-b", "http_node_port": 31080, "https_node_port": 31443, "addresses": ["192.168.1.11"]}
+    sites = [{**SETTINGS["sites"][0], "gateway": "team-b"}, *site]
+    hosts = {"edge1": gathered(addresses=["192.168.1.10"]), "edge2": gathered(hostname="edge2", addresses=["192.168.1.11"])}
+    given = {"edge_host_addresses": ["192.168.1.10", "192.168.1.11"], "edge_addresses": ["192.168.1.10"], "hosts": ["edge1", "edge2"]}
+    return judge({**given, "sites": sites, "edge_gateways": [team], **settings}, hosts, pointing(*addresses))
+
+
+def test_a_name_points_to_the_addresses_of_its_gateway():
+    assert on_two_hosts("192.168.1.11") == ([], [])
+    errors, (warning,) = on_two_hosts("192.168.1.10")
+    assert errors == []
+    assert "points to 192.168.1.10 (A) here, a private address of the hosts: outside it must point to 192.168.1.11." in warning
+    (error,), _ = on_two_hosts("203.0.113.9")
+    assert "if a router or load balancer forwards 203.0.113.9" in error
+
+
+def test_a_name_of_a_gateway_may_point_to_a_proxy_in_front():
+    assert on_two_hosts("198.51.100.1", edge_proxy_addresses=["198.51.100.1"]) == ([], [])
+
+
+def test_a_name_on_two_gateways_may_point_to_either():
+    inside = [{**SETTINGS["sites"][0], "name": "inside"}]
+    assert on_two_hosts("192.168.1.10", site=inside) == ([], [])
+    assert on_two_hosts("192.168.1.11", site=inside) == ([], [])
+
+
+def test_addresses_of_a_gateway_may_be_names():
+    team = {"name": "team-b", "http_node_port": 31080, "https_node_port": 31443, "addresses": ["b.example.com"]}
+    settings = {"edge_gateways": [team], "sites": [{**SETTINGS["sites"][0], "gateway": "team-b"}], "edge_addresses": ["192.0.2.1"]}
+    assert "b.example.com" in plan({**SETTINGS, **settings})["names"]
+    network = pointing("192.0.2.10")
+    network["resolved"]["b.example.com"] = {"name": "b.example.com", "a": ["192.0.2.10"], "aaaa": [], "error": ""}
+    assert judge(settings, network=network) == ([], [])
 
 
 @pytest.mark.parametrize(

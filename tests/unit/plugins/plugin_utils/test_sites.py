@@ -62,8 +62,8 @@ def test_the_example_of_the_readme():
         (
             site(host=["a.example.com"]),
             (
-                "edge_sites[0] (app): key 'host' is not known; did you mean 'hosts'? Allowed: name, hosts, issuer, routes, backends, tls,"
-                " redirect, certificate"
+                "edge_sites[0] (app): key 'host' is not known; did you mean 'hosts'? Allowed: name, hosts, issuer, gateway, routes,"
+                " backends, tls, redirect, certificate"
             ),
         ),
         (
