@@ -175,7 +175,6 @@ class Reader:
         return found
 
     def _elsewhere(self, credential: Credential, secrets: Mapping[str, Any]) -> list[str]:
-        names = [n for n in credential.secret_names if secrets.get(n) is None]
-        if not names:
-            return []
-        return [f"namespace {space}" for space in namespaces_of(self._client, names[0]) if space != self._namespace]
+        missing = [name for name in secret_names([credential]) if secrets.get(name) is None]
+        spaces = {space for name in missing for space in namespaces_of(self._client, name)}
+        return sorted(f"namespace {space}" for space in spaces - {self._namespace})
