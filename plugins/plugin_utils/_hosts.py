@@ -83,11 +83,13 @@ def _ignored_groups(groups: Groups) -> tuple[list[str], list[str]]:
         role = next((role for role, names in _OTHER_NAMES.items() if group != role and singular in names), None)
         if not role or not hosts or cluster & set(hosts):
             continue
+        # Others have workers and nodes too.
+        surely = role not in groups and (singular == role or group.lower().startswith("k3s"))
         sentence = f"The group {group} ({', '.join(hosts)}) is ignored: K3s {role}s belong in the group {role}, a child of k3s_cluster"
-        if role in groups:
-            warnings.append(f"{sentence}.")
-        else:
+        if surely:
             findings.append(f"{sentence}. If {group} is something else, define an empty group {role}.")
+        else:
+            warnings.append(f"{sentence}.")
     return findings, warnings
 
 

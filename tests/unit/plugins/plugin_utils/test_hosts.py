@@ -128,7 +128,7 @@ def test_a_limit_that_leaves_out_the_api_host(name):
 ONE = {"all": ["a", "b", "c"], "k3s_cluster": ["a"], "server": ["a"]}
 
 
-@pytest.mark.parametrize("group", ["agents", "node", "nodes", "workers", "Agents", "k3s_agents", "k3s-nodes", "kube_node"])
+@pytest.mark.parametrize("group", ["agents", "Agents", "k3s_agents", "k3s-nodes", "K3s_workers"])
 def test_agents_in_a_group_of_another_name_are_refused(group):
     (finding,) = chosen({**ONE, group: ["b", "c"]}, scope="cluster")["findings"]
     assert finding == (
@@ -140,6 +140,9 @@ def test_agents_in_a_group_of_another_name_are_refused(group):
 @pytest.mark.parametrize(
     ("groups", "warned"),
     [
+        ({**ONE, "workers": ["b"]}, "The group workers (b) is ignored: K3s agents belong in the group agent, "),
+        ({**ONE, "nodes": ["b"]}, "The group nodes (b) is ignored: K3s agents belong in the group agent, "),
+        ({**ONE, "kube_node": ["b"]}, "The group kube_node (b) is ignored: K3s agents belong in the group agent, "),
         ({**ONE, "agent": [], "workers": ["b"]}, "The group workers (b) is ignored: K3s agents belong in the group agent, "),
         ({**HOSTS, "agents": ["db1"]}, "The group agents (db1) is ignored: K3s agents belong in the group agent, "),
         ({**HOSTS, "servers": ["db1"]}, "The group servers (db1) is ignored: K3s servers belong in the group server, "),
