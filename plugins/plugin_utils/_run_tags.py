@@ -75,7 +75,8 @@ def tags_verdict(tags: Sequence[str], skip_tags: Sequence[str]) -> tuple[list[st
     except AnsibleError:
         return [], []
     named = ", ".join(sorted(there - _SPECIAL)) or "none"
-    findings, warnings = [], []
+    findings: list[str] = []
+    warnings: list[str] = []
     for option, given in (("--tags", tags), ("--skip-tags", skip_tags)):
         unknown = sorted({*given} - there - _SPECIAL)
         if unknown:
