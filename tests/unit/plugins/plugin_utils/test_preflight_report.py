@@ -627,7 +627,7 @@ def test_a_name_points_to_the_addresses_of_its_gateway():
     errors, (warning,) = on_two_hosts("192.168.1.10")
     assert errors == []
     assert "points to 192.168.1.10 (A) here, a private address of the hosts: outside it must point to 192.168.1.11." in warning
-    (error,), _ = on_two_hosts("203.0.113.9")
+    (error,), _warnings = on_two_hosts("203.0.113.9")
     assert "if a router or load balancer forwards 203.0.113.9" in error
 
 
