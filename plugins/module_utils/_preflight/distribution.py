@@ -16,9 +16,9 @@ _FAMILIES = {"debian": "Debian", "ubuntu": "Debian", "rhel": "RedHat", "fedora":
 def os_release(root: Path) -> dict[str, str]:
     """Return C(id), C(like), C(version) and C(name) of the distribution, as C(os-release) below a folder names it."""
     text = ""
-    for folder in ("usr/lib", "etc"):
+    for folder in ("etc", "usr/lib"):
         with contextlib.suppress(OSError):
-            text = (root / folder / "os-release").read_text(encoding="utf-8", errors="replace")
+            text = text or (root / folder / "os-release").read_text(encoding="utf-8", errors="replace")
     values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     keys = {"id": "ID", "like": "ID_LIKE", "version": "VERSION_ID", "name": "PRETTY_NAME"}
     return {key: values.get(name, "").strip("\"'") for key, name in keys.items()}
