@@ -50,7 +50,7 @@ options:
     type: str
     default: sha256
 seealso:
-  - module: baremesh.edge.helm_release_check
+  - module: baremesh.edge.cluster_compare
   - module: kubernetes.core.helm
 """
 

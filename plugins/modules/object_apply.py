@@ -25,6 +25,7 @@ notes:
   - Definitions of Secrets need no C(no_log). The definitions appear in no log, and the difference never shows a value of a Secret.
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
+  - baremesh.edge._objects
   - baremesh.edge._attributes
 attributes:
   check_mode:
@@ -39,59 +40,6 @@ options:
     type: list
     elements: dict
     required: true
-  prune:
-    description: Objects to delete unless O(objects) defines them.
-    type: dict
-    suboptions:
-      kinds:
-        description: Their kinds. One that the API server does not know has no objects.
-        type: list
-        elements: dict
-        required: true
-        suboptions:
-          api_version:
-            description: Its API version.
-            type: str
-            required: true
-          kind:
-            description: Its name.
-            type: str
-            required: true
-      labels:
-        description:
-          - Labels that an object must have to be deleted, at least one. An object needs all of them.
-          - The value of a label may be a list, of which an object needs one.
-        type: dict
-        required: true
-      namespace:
-        description: Namespace to delete from. All namespaces when left out.
-        type: str
-      keep:
-        description: >-
-          Objects that stay although O(objects) does not define them, such as Secrets that a controller makes. Only C(kind),
-          C(metadata.name) and C(metadata.namespace) are read.
-        type: list
-        elements: dict
-        default: []
-      wait_timeout:
-        description: Seconds to wait until the objects are gone, for those that take their time, such as namespaces. V(0) does not wait.
-        type: int
-        default: 0
-      adopt:
-        description:
-          - Objects without a label of O(owner) that are deleted as well, such as those that were applied before it was set.
-          - Of C(kind), C(metadata.name) and C(metadata.namespace), what is left out fits every object.
-        type: list
-        elements: dict
-        default: []
-  owner:
-    description:
-      - Labels of this installation, for clusters in which others apply objects with the same labels of O(prune).
-      - Each definition gets them, and so does the template of a Secret in it (C(spec.secretTemplate)). An object without a namespace that
-        has other values keeps them.
-      - An object with other values is not deleted.
-    type: dict
-    default: {}
   force_conflicts:
     description:
       - Whether the definitions win where another field manager owns a field.
@@ -219,24 +167,15 @@ from ansible_collections.baremesh.edge.plugins.module_utils._masking import secr
 from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.apply import apply_objects
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.prune import prune_spec
 
 
 def argument_spec() -> dict[str, Any]:
     """The options of the module."""
-    text = {"type": "str", "required": True}
-    prune = {
-        "kinds": {"type": "list", "elements": "dict", "required": True, "options": {"api_version": text, "kind": text}},
-        "labels": {"type": "dict", "required": True},
-        "namespace": {"type": "str"},
-        "keep": {"type": "list", "elements": "dict", "default": []},
-        "adopt": {"type": "list", "elements": "dict", "default": []},
-        "wait_timeout": {"type": "int", "default": 0},
-    }
     return dict(
         auth_argument_spec(),
         objects={"type": "list", "elements": "dict", "required": True, "no_log": True},
-        prune={"type": "dict", "options": prune},
-        owner={"type": "dict", "default": {}},
+        **prune_spec(),
         force_conflicts={"type": "bool", "default": True},
         timeout={"type": "int", "default": 120},
     )

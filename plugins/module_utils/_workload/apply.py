@@ -112,28 +112,58 @@ def apply_objects(
         DefinitionError: the definitions cannot be applied; nothing has changed.
         KubeError: the API cannot be asked.
     """
-    findings = find_mistakes(definitions)
-    if prune and not prune["labels"]:
-        findings.append("prune.labels is empty; without a label every object of the kinds would be deleted")
-    if findings:
-        raise DefinitionError("\n".join(findings))
-    applier, superfluous = Applier(transport, deadline, check, force, owner), []
-    if prune:
-        keep = [*definitions, *(prune.get("keep") or ())]
-        pruner = Prune(transport, prune["kinds"], prune["namespace"], prune["labels"], keep, owner, prune.get("adopt") or ())
-        found = pruner.look()
-        for each in found:
-            if each.resource != SECRETS:
-                applier.know(each.resource, each.live)
-        superfluous = pruner.superfluous(found)
+    applier = Applier(transport, deadline, check, force, owner)
+    pruner, superfluous = _start(applier, transport, definitions, prune, owner)
+    if pruner:
         pruner.refuse_used(superfluous)
     done = applier.run(definitions)
-    if superfluous and not done.failures:
+    if pruner and superfluous and not done.failures:
         _delete(pruner, superfluous, done, check)
         if not check and not done.failures and prune and prune.get("wait_timeout"):
             cause = pruner.wait_gone(superfluous, prune["wait_timeout"], deadline.clock)
             done.failures += [f"{cause} (after {prune['wait_timeout']} s)"] if cause else []
     return done
+
+
+def compare_objects(
+    transport: Transport,
+    definitions: Sequence[Any],
+    deadline: Deadline,
+    prune: Mapping[str, Any] | None = None,
+    owner: Mapping[str, Any] | None = None,
+) -> tuple[bool, list[Json]]:
+    """Whether apply_objects would certainly change nothing, and those of the objects whose condition Ready is true.
+
+    The API server is asked for the objects alone, so that one which it writes in another way counts as changed.
+
+    Raises:
+        DefinitionError: the definitions cannot be applied.
+        KubeError: the API cannot be asked.
+    """
+    applier = Applier(transport, deadline, check=True, owner=owner)
+    superfluous = _start(applier, transport, definitions, prune, owner)[1]
+    current, ready = applier.compare(definitions)
+    return current and not superfluous, ready
+
+
+def _start(
+    applier: Applier, transport: Transport, definitions: Sequence[Any], prune: Mapping[str, Any] | None, owner: Mapping[str, Any] | None
+) -> tuple[Prune | None, list[Found]]:
+    """Check the definitions, and find what to delete, of which the applier then knows all that has its labels."""
+    findings = find_mistakes(definitions)
+    if prune and not prune["labels"]:
+        findings.append("prune.labels is empty; without a label every object of the kinds would be deleted")
+    if findings:
+        raise DefinitionError("\n".join(findings))
+    if not prune:
+        return None, []
+    keep = [*definitions, *(prune.get("keep") or ())]
+    pruner = Prune(transport, prune["kinds"], prune["namespace"], prune["labels"], keep, owner, prune.get("adopt") or ())
+    found = pruner.look()
+    for each in found:
+        if each.resource != SECRETS:
+            applier.know(each.resource, each.live)
+    return pruner, pruner.superfluous(found)
 
 
 def _delete(pruner: Prune, superfluous: Sequence[Found], done: Applied, check: bool) -> None:
@@ -211,6 +241,22 @@ class Applier:
                 break
         return done
 
+    def compare(self, definitions: Sequence[Mapping[str, Any]]) -> tuple[bool, list[Json]]:
+        """Whether each object is as defined and stays, and those of them that are ready.
+
+        Raises:
+            DefinitionError: the definitions cannot be applied.
+            KubeError: the API cannot be asked.
+        """
+        done = Applied()
+        groups = self._group([normalized(each) for each in definitions], done)
+        for resource, members in groups.items():
+            self._read(resource, members)
+        current = [
+            self._is_current(resource, *self._look(resource, each), done) for resource, members in groups.items() for each in members
+        ]
+        return all(current) and not done.missing_kinds, done.ready
+
     def _group(self, definitions: Sequence[Json], done: Applied) -> dict[Resource, list[Json]]:
         groups: dict[Resource, list[Json]] = {}
         findings = []
@@ -257,23 +303,19 @@ class Applier:
 
     def _try(self, resource: Resource, definition: Json, done: Applied) -> Change | str | None:
         """The change, None where there is none, or the sentence that says why it was not applied."""
-        namespace, name = _place(resource, definition)
-        live = self._live.get((resource, namespace, name))
-        title = _title(resource.kind, namespace, name)
-        definition = self._owned(definition, {} if live is None or namespace else live["metadata"].get("labels") or {})
+        definition, live = self._look(resource, definition)
+        title = _title(resource.kind, *_place(resource, definition))
         if live is not None and live["metadata"].get("deletionTimestamp"):
             held = ", ".join(live["metadata"].get("finalizers") or ["the API server"])
             return f"{title} is being deleted, held by {held}; run again when it is gone"
-        if live is not None and is_current(definition, live, MANAGER):
-            if _is_ready(live):
-                done.ready.append({"kind": resource.kind, "namespace": namespace, "name": name})
+        if self._is_current(resource, definition, live, done):
             return None
         try:
             after = self._retry(lambda: self._send(resource, definition, title, done), lambda exc: exc.transient)
         except KubeError as exc:
             if not (self._check and _says_nothing(exc, done)):
                 if isinstance(exc, ApiError) and not exc.transient:
-                    done.refused.append({"kind": resource.kind, "namespace": namespace, "name": name, "message": exc.message})
+                    done.refused.append({**_named(resource, definition), "message": exc.message})
                 spent = f" (after {self._deadline.elapsed:.0f} s)" if exc.transient else ""
                 return f"{' '.join(str(exc).split())}{spent}"
             after = definition
@@ -281,7 +323,21 @@ class Applier:
             live = {"apiVersion": resource.api_version, "kind": resource.kind, **live}
             if is_same(live, after):
                 return None
-        return Change(resource.kind, namespace, name, live, after)
+        return Change(resource.kind, *_place(resource, definition), live, after)
+
+    def _look(self, resource: Resource, definition: Json) -> tuple[Json, Json | None]:
+        """The definition with the labels of the owner, and the object as it was found."""
+        namespace, name = _place(resource, definition)
+        live = self._live.get((resource, namespace, name))
+        return self._owned(definition, {} if live is None or namespace else live["metadata"].get("labels") or {}), live
+
+    def _is_current(self, resource: Resource, definition: Json, live: Json | None, done: Applied) -> bool:
+        """Whether an apply certainly changes nothing. An object that is ready as well is noted."""
+        if live is None or live["metadata"].get("deletionTimestamp") or not is_current(definition, live, MANAGER):
+            return False
+        if _is_ready(live):
+            done.ready.append(_named(resource, definition))
+        return True
 
     def _owned(self, definition: Json, present: Mapping[str, str]) -> Json:
         """The definition with the labels of the owner, and those of the Secret that a Certificate asks for.
@@ -325,6 +381,11 @@ def _says_nothing(error: KubeError, done: Applied) -> bool:
 def _place(resource: Resource, definition: Mapping[str, Any]) -> tuple[str, str]:
     metadata = definition["metadata"]
     return str(metadata["namespace"]) if resource.namespaced else "", metadata["name"]
+
+
+def _named(resource: Resource, definition: Mapping[str, Any]) -> Json:
+    namespace, name = _place(resource, definition)
+    return {"kind": resource.kind, "namespace": namespace, "name": name}
 
 
 def _labelled(metadata: Json, labels: Mapping[str, str]) -> Json:

@@ -29,6 +29,20 @@ class InUseError(KubeError):
     """A deletion that would take objects of others along. The message is one sentence for the user."""
 
 
+def prune_spec() -> dict[str, Any]:
+    """Options of the modules that apply or compare objects: what else to delete, and the labels of this installation."""
+    text = {"type": "str", "required": True}
+    prune = {
+        "kinds": {"type": "list", "elements": "dict", "required": True, "options": {"api_version": text, "kind": text}},
+        "labels": {"type": "dict", "required": True},
+        "namespace": {"type": "str"},
+        "keep": {"type": "list", "elements": "dict", "default": []},
+        "adopt": {"type": "list", "elements": "dict", "default": []},
+        "wait_timeout": {"type": "int", "default": 0},
+    }
+    return {"prune": {"type": "dict", "options": prune}, "owner": {"type": "dict", "default": {}}}
+
+
 @dataclass(frozen=True)
 class Found:
     """An object that has the labels."""

@@ -11,7 +11,7 @@ import pytest
 from ansible.module_utils import basic
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import GATEWAYS, SECRETS, Resource
-from ansible_collections.baremesh.edge.plugins.modules import object_apply
+from ansible_collections.baremesh.edge.plugins.modules import cluster_compare, object_apply
 from ansible_collections.baremesh.edge.tests.unit.plugins.applying import NS, Api
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, answer, status
@@ -399,3 +399,61 @@ def test_a_secret_that_is_defined_is_compared_as_a_whole_beside_a_prune(api, app
     assert apply(labelled, prune=prune)["changed"] is False
     labelled["stringData"]["token"] = "z"
     assert apply(labelled, prune=prune)["changed"] is True
+
+
+PRUNED = {"kinds": [{"api_version": "networking.istio.io/v1", "kind": "Gateway"}], "labels": LABELS}
+
+
+@pytest.fixture
+def compare(monkeypatch, api):
+    """Compare instead of applying, and assert that the cluster was only read."""
+    monkeypatch.setattr(cluster_compare, "open_transport", lambda params: api)
+    monkeypatch.setattr(cluster_compare, "SystemClock", lambda: api.clock)
+
+    def call(*objects, **options):
+        api.requests.clear()
+        found = run(monkeypatch, cluster_compare, objects=list(objects), **options)
+        assert {method for method, *_ in api.requests} <= {"GET"}
+        return found
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("defined", "current"),
+    [
+        ([gateway("a"), virtual_service("v"), secret("s", token="hidden-token")], True),
+        ([gateway("a", hosts=["b.example.com"]), virtual_service("v")], False),
+        ([gateway("a"), gateway("b"), virtual_service("v")], False),
+        ([virtual_service("v")], False),
+        ([gateway("a", labels={**LABELS, "more": "yes"})], False),
+        ([gateway("a"), secret("s", token="another")], False),
+        ([gateway("a"), {"apiVersion": "example.com/v1", "kind": "Unknown", "metadata": {"name": "u"}}], False),
+    ],
+)
+def test_a_comparison_says_whether_an_apply_changes_something(apply, compare, defined, current):
+    apply(gateway("a"), virtual_service("v"), secret("s", token="hidden-token"))
+    found = compare(*defined, prune=PRUNED)
+    assert (found["failed"], found["objects_current"]) == (False, current)
+    assert "hidden-token" not in json.dumps(found)
+    if current:
+        assert apply(*defined, prune=PRUNED)["changed"] is False
+
+
+def test_a_comparison_names_what_is_ready(api, apply, compare):
+    apply(gateway("a"))
+    api.objects[GATEWAYS.path(NS), "a"]["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
+    assert compare(gateway("a"))["ready"] == [{"kind": "Gateway", "namespace": NS, "name": "a"}]
+    assert compare(gateway("a"), gateway("b"))["ready"] == []
+
+
+def test_a_comparison_of_nothing_knows_nothing(compare):
+    assert compare()["objects_current"] is False
+
+
+def test_a_comparison_takes_another_owner_and_a_deletion_for_a_change(api, apply, compare):
+    apply(gateway("a"), owner={"instance": "one"})
+    assert compare(gateway("a"), owner={"instance": "one"})["objects_current"] is True
+    assert compare(gateway("a"), owner={"instance": "two"})["objects_current"] is False
+    api.objects[GATEWAYS.path(NS), "a"]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert compare(gateway("a"), owner={"instance": "one"})["objects_current"] is False

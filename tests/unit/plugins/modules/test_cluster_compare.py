@@ -7,10 +7,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import named
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import DEPLOYMENTS, SECRETS
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_check import NAMESPACES
-from ansible_collections.baremesh.edge.plugins.modules import helm_release_check
+from ansible_collections.baremesh.edge.plugins.modules import cluster_compare
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, ScriptedFeed, status
 
@@ -20,15 +19,15 @@ RELEASE = {"name": "istiod", "namespace": "istio-system", "chart": "istiod", "ch
 def api_of(monkeypatch):
     clock = ScriptedClock()
     api = FakeApi(clock)
-    monkeypatch.setattr(helm_release_check, "open_client", lambda params: (KubeClient(api, clock), None))
-    monkeypatch.setattr(helm_release_check, "SystemClock", lambda: clock)
+    monkeypatch.setattr(cluster_compare, "open_transport", lambda params: api)
+    monkeypatch.setattr(cluster_compare, "SystemClock", lambda: clock)
     monkeypatch.setattr(named, "ThreadFeed", lambda: ScriptedFeed(clock))
     return api
 
 
 def test_a_release_that_is_not_there(monkeypatch):
     api_of(monkeypatch)
-    found = run(monkeypatch, helm_release_check, releases=[RELEASE])
+    found = run(monkeypatch, cluster_compare, releases=[RELEASE])
     assert (found["failed"], found["changed"]) == (False, False)
     assert found["missing_namespaces"] == ["istio-system"]
     assert found["pending"] == found["releases"]
@@ -44,8 +43,8 @@ def test_a_release_that_is_not_there(monkeypatch):
 
 def test_check_mode_is_the_same(monkeypatch):
     api_of(monkeypatch)
-    plain = run(monkeypatch, helm_release_check, releases=[RELEASE])
-    assert run(monkeypatch, helm_release_check, check=True, releases=[RELEASE]) == plain
+    plain = run(monkeypatch, cluster_compare, releases=[RELEASE])
+    assert run(monkeypatch, cluster_compare, check=True, releases=[RELEASE]) == plain
 
 
 WORKLOAD = {"metadata": {"name": "istiod", "namespace": "istio-system", "generation": 1}, "spec": {}}
@@ -60,20 +59,20 @@ def test_nothing_is_left_to_wait_for(monkeypatch, status_now, installed, expecte
     api = api_of(monkeypatch)
     api.apply(DEPLOYMENTS, dict(WORKLOAD, status=status_now))
     definitions = [] if installed else [RELEASE]
-    found = run(monkeypatch, helm_release_check, releases=definitions, workloads=[{"name": "istiod", "namespace": "istio-system"}])
+    found = run(monkeypatch, cluster_compare, releases=definitions, workloads=[{"name": "istiod", "namespace": "istio-system"}])
     assert found["rolled_out"] is expected
 
 
 def test_without_workloads_nothing_is_known_of_them(monkeypatch):
     api_of(monkeypatch)
-    assert run(monkeypatch, helm_release_check, releases=[])["rolled_out"] is False
+    assert run(monkeypatch, cluster_compare, releases=[])["rolled_out"] is False
 
 
 def test_a_refusal_is_told(monkeypatch):
     api = api_of(monkeypatch)
     api.apply(NAMESPACES, {"metadata": {"name": "istio-system"}})
     api.fail("/secrets", status(403, "Forbidden", "secrets is forbidden"))
-    found = run(monkeypatch, helm_release_check, releases=[RELEASE])
+    found = run(monkeypatch, cluster_compare, releases=[RELEASE])
     assert found["failed"] is True
     assert found["msg"] == "Could not list secrets in namespace istio-system: HTTP 403 Forbidden: secrets is forbidden"
 
@@ -83,5 +82,5 @@ def test_a_record_that_cannot_be_read_is_told(monkeypatch):
     api.apply(NAMESPACES, {"metadata": {"name": "istio-system"}})
     labels = {"owner": "helm", "name": "istiod", "status": "deployed", "version": "1"}
     api.apply(SECRETS, {"metadata": {"name": "x", "namespace": "istio-system", "labels": labels}, "data": {}})
-    found = run(monkeypatch, helm_release_check, releases=[RELEASE])
+    found = run(monkeypatch, cluster_compare, releases=[RELEASE])
     assert found["msg"] == "Secret istio-system/x is not a Helm release: KeyError: 'release'"

@@ -6,19 +6,22 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: helm_release_check
-short_description: Compare Helm releases with their definitions
+module: cluster_compare
+short_description: Compare Helm releases, workloads and objects with their definitions
 version_added: 0.1.0
 author: The baremesh.edge authors (@baremesh)
 description:
+  - Finds out in one call whether a run has anything to do, so that the tasks that would do it need not ask again.
   - Reads how Helm recorded its releases, in one request for each namespace, and compares chart, version and values with
     the definitions.
   - Needs neither Helm nor a chart repository, so that a run in which nothing changes downloads nothing.
   - Finds revisions that a killed Helm left as C(pending-install), C(pending-upgrade), C(pending-rollback) or
     C(uninstalling), because of which Helm refuses every later one, and C(failed) ones, which M(kubernetes.core.helm) takes
     for current if their values are. RV(broken) names how to recover from each.
+  - Compares objects as M(baremesh.edge.object_apply) does, and only as far as that needs no answer of a webhook.
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
+  - baremesh.edge._objects
   - baremesh.edge._workloads
   - baremesh.edge._attributes
   - baremesh.edge._attributes.read
@@ -27,7 +30,7 @@ options:
     description: The definitions of the releases.
     type: list
     elements: dict
-    required: true
+    default: []
     suboptions:
       name:
         description: Name of the release.
@@ -49,6 +52,11 @@ options:
         description: Values that the user gives to the chart.
         type: dict
         default: {}
+  objects:
+    description: The definitions of objects, as for M(baremesh.edge.object_apply).
+    type: list
+    elements: dict
+    default: []
   pending_grace:
     description:
       - Seconds for which a pending revision may be the work of another Helm that still runs.
@@ -56,13 +64,14 @@ options:
     type: int
     default: 30
 seealso:
+  - module: baremesh.edge.object_apply
   - module: baremesh.edge.helm_chart_fetch
   - module: kubernetes.core.helm
 """
 
 EXAMPLES = r"""
 - name: Compare the releases with their definitions
-  baremesh.edge.helm_release_check:
+  baremesh.edge.cluster_compare:
     kubeconfig: /etc/rancher/k3s/k3s.yaml
     releases:
       - {name: istiod, namespace: istio-system, chart: istiod, chart_version: 1.31.1, values: {}}
@@ -143,16 +152,42 @@ missing_namespaces:
   returned: always
   type: list
   elements: str
+objects_current:
+  description:
+    - Whether no release is pending, all O(objects) certainly are as defined, and none of those of O(prune) is left to delete.
+      M(baremesh.edge.object_apply) would change nothing.
+    - V(false) without O(objects), and where only the API server can say it.
+  returned: always
+  type: bool
+ready:
+  description: Those of O(objects) whose condition Ready is true for what they are now, if RV(objects_current).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: Its kind.
+      type: str
+    namespace:
+      description: Its namespace, empty for a kind without namespaces.
+      type: str
+    name:
+      description: Its name.
+      type: str
 """
 
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_client
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_transport
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import NamedWait
+from ansible_collections.baremesh.edge.plugins.module_utils._masking import secret_values
 from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.apply import compare_objects
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_check import check_releases
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.prune import prune_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollouts import Rollouts, parse_workloads, workloads_spec
 
 # Seconds for which one look at the workloads puts up with an API that does not answer.
@@ -160,12 +195,18 @@ _PATIENCE = 10
 
 
 def compare(params: dict[str, Any]) -> dict[str, Any]:
-    """Return the module's result. Raises KubeError and ValueError."""
-    client = open_client(params)[0]
+    """Return the module's result. Raises KubeError, ValueError and DefinitionError."""
+    transport = open_transport(params)
+    client = KubeClient(transport)
     found = check_releases(client, params["releases"], params["pending_grace"])
+    deadline = Deadline(SystemClock(), _PATIENCE)
     rollouts = NamedWait(client, parse_workloads(params["workloads"]), [Rollouts()])
-    rolled_out = bool(params["workloads"] and not found["pending"]) and rollouts.run(Deadline(SystemClock(), _PATIENCE), once=True).good
-    return {**found, "rolled_out": rolled_out}
+    settled = not found["pending"]
+    rolled_out = bool(params["workloads"]) and settled and rollouts.run(deadline, once=True).good
+    current, ready = False, []
+    if params["objects"] and settled:
+        current, ready = compare_objects(transport, params["objects"], deadline, params["prune"], params["owner"])
+    return {**found, "rolled_out": rolled_out, "objects_current": current, "ready": ready if current else []}
 
 
 def main() -> None:
@@ -180,14 +221,16 @@ def main() -> None:
     module = EdgeModule(
         argument_spec=dict(
             auth_argument_spec(),
+            **prune_spec(),
             workloads=workloads_spec(),
-            releases={"type": "list", "elements": "dict", "required": True, "options": release, "no_log": True},
+            releases={"type": "list", "elements": "dict", "default": [], "options": release, "no_log": True},
+            objects={"type": "list", "elements": "dict", "default": [], "no_log": True},
             pending_grace={"type": "int", "default": 30},
         ),
         supports_check_mode=True,
     )
-    # Values of charts may hold passwords.
-    given = {**module.params, "releases": module.withhold("releases")}
+    # Values of charts and of Secrets may be passwords.
+    given = {**module.params, "releases": module.withhold("releases"), "objects": module.withhold("objects", secret_values)}
     module.exit_json(changed=False, **attempt(module, lambda: compare(given)))
 
 
