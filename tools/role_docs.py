@@ -15,8 +15,9 @@ from typing import Any
 import checkout
 import yaml
 
-#: The role that holds what the others share, and how its files define a variable: its name, and the lines of its value.
-COMMON = "common"
+#: The role that holds what the others share, and the role and the entry point that describe it.
+COMMON, DESCRIBED_BY, SHARED = "common", "preflight", "edge"
+#: How a file of that role defines a variable: its name, and the lines of its value.
 DEFINITION = re.compile(r"^(_?edge_[a-z0-9_]+):((?:.*\n)(?:[ \t]+.*\n|\n(?=[ \t]))*)", re.MULTILINE)
 START, END = "<!-- variables -->", "<!-- /variables -->"
 VERSION = re.compile(r"\{\{ _edge_versions\.(\w+) \}\}")
@@ -87,7 +88,7 @@ def table(specs: dict[str, Any]) -> str:
     blocks = []
     for entry, spec in specs.items():
         lines = []
-        if entry not in ("main", "edge"):
+        if entry not in ("main", SHARED):
             lines += [f"### `tasks_from: {entry}`", "", f"{markdown(spec['short_description'])}.", ""]
         options = spec.get("options") or {}
         if options:
@@ -137,22 +138,24 @@ def texts_of_roles() -> dict[str, str]:
 def shared_table(specs: dict[str, Any], texts: dict[str, str]) -> str:
     """Return the table of the variables that roles share, with the roles that read each."""
     lines = ["| Variable | Type | Default | Meaning | Read by |", "|---|---|---|---|---|"]
-    for name, option in specs["edge"]["options"].items():
+    for name, option in specs[SHARED]["options"].items():
         roles = ", ".join(sorted(readers(name, texts))) or "the playbooks"
         lines.append(f"| `{name}` | {kind(option)} | {default(option)} | {description(option)} | {roles} |")
-    fields = specs["edge"]["options"]["edge_sites"]["options"]
+    fields = specs[SHARED]["options"]["edge_sites"]["options"]
     lines += ["", "## Fields of a site", "", "| Field | Type | Default | Meaning |", "|---|---|---|---|", *rows(fields)]
     return "\n".join(lines)
 
 
 def generated() -> dict[Path, str]:
     """Return the table of each page that has one."""
+    roles = checkout.ROOT / "roles"
     specs = {
         path.parent.parent: yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]
-        for path in sorted((checkout.ROOT / "roles").glob("*/meta/argument_specs.yml"))
+        for path in sorted(roles.glob("*/meta/argument_specs.yml"))
     }
+    specs[roles / COMMON] = {SHARED: specs[roles / DESCRIBED_BY].pop(SHARED)}
     pages = {role / "README.md": table(found) for role, found in specs.items()}
-    return {**pages, checkout.ROOT / "docs/variables.md": shared_table(specs[checkout.ROOT / "roles" / COMMON], texts_of_roles())}
+    return {**pages, checkout.ROOT / "docs/variables.md": shared_table(specs[roles / COMMON], texts_of_roles())}
 
 
 def main(arguments: list[str]) -> int:

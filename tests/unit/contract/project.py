@@ -27,6 +27,14 @@ def load(path: Path) -> Any:
     return yaml.load(path.read_text(encoding="utf-8"), TolerantLoader)
 
 
+def specs_of(role: Path) -> dict[str, Any]:
+    """The entry points that describe the variables of a role. Those of role common are described by role preflight."""
+    specs: dict[str, Any] = load((ROOT / "roles/preflight" if role.name == "common" else role) / "meta/argument_specs.yml")[
+        "argument_specs"
+    ]
+    return {name: spec for name, spec in specs.items() if (name == "edge") is (role.name == "common")}
+
+
 def task_files(role: Path) -> list[Path]:
     """Every file of a role that holds tasks."""
     return sorted(path for folder in ("tasks", "handlers") for path in (role / folder).rglob("*.yml"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from project import ROLES, ROOT, load
+from project import ROLES, ROOT, load, specs_of
 from test_shapes import NODE
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._artefacts import artefact_findings
@@ -31,7 +31,7 @@ BAD = {"bool": "maybe", "int": "many", "float": "many", "dict": "word", "list": 
 SPECS = {
     variable: (role.name, option)
     for role in ROLES
-    for point, spec in load(role / "meta" / "argument_specs.yml")["argument_specs"].items()
+    for point, spec in specs_of(role).items()
     if point != "remove"
     for variable, option in (spec.get("options") or {}).items()
 }

@@ -26,11 +26,11 @@ def bare(spec):
 
 
 def test_the_documented_fields_of_sites_are_those_that_are_read():
-    assert bare(options("common", "edge")["edge_sites"]["options"]) == _site_spec.SITE
+    assert bare(options("preflight", "edge")["edge_sites"]["options"]) == _site_spec.SITE
 
 
 def test_the_documented_fields_of_ways_out_are_those_that_are_read():
-    assert bare(options("common", "edge")["edge_egress"]["options"]) == _egress.EGRESS
+    assert bare(options("preflight", "edge")["edge_egress"]["options"]) == _egress.EGRESS
 
 
 def test_the_plan_of_the_ways_out_has_the_defaults_of_the_role_and_all_of_its_settings():
