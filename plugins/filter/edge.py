@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from multiprocessing import parent_process
 from typing import Any
 
 _UTILS = "ansible_collections.baremesh.edge.plugins.plugin_utils"
@@ -37,6 +38,12 @@ _FILTERS = {
     "site_proof": "_report.site_proof",
     "site_report": "_report.site_report",
 }
+
+
+# The process that makes the others imports once what most of their tasks use; each of them would compile it anew.
+if parent_process() is None:
+    for _used in ("_plan", "_preflight_report"):
+        import_module(f"{_UTILS}.{_used}")
 
 
 def _late(place: str) -> Callable[..., Any]:

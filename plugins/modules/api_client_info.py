@@ -89,31 +89,11 @@ problems:
   returned: always
 """
 
-import platform
-from pathlib import Path
-from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import open_transport
 from ansible_collections.baremesh.edge.plugins.module_utils._module import EdgeModule
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight.api_client import Host, find_problems, is_executable
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight.distribution import os_family, os_release
-
-_GO_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "s390x": "s390x", "ppc64le": "ppc64le"}
-
-
-def _ask(params: dict[str, Any]) -> str:
-    """Return why the API is not available, empty where it is."""
-    try:
-        answer = open_transport(params).request("GET", "/readyz", {}, None, "application/json", params["timeout"])
-    except EdgeError as exc:
-        return str(exc)
-    if answer.status == 200:
-        return ""
-    return (
-        f"The Kubernetes API is not ready: HTTP {answer.status} {' '.join(answer.body.decode('utf-8', 'replace').split())[:300]}".rstrip()
-    )
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight.api_client import probe
 
 
 def main() -> None:
@@ -128,18 +108,7 @@ def main() -> None:
         ),
         supports_check_mode=True,
     )
-    params, host, machine = module.params, Host(), platform.machine()
-    reason = _ask(params)
-    module.exit_json(
-        changed=False,
-        available=not reason,
-        reason=reason,
-        architecture=_GO_ARCHITECTURES.get(machine, machine),
-        os_family=os_family(os_release(Path("/"))),
-        missing_libraries=host.missing_libraries,
-        helm_ready=is_executable(params["helm"]),
-        problems=find_problems(host, params["install"], params["helm"], params["tools_dir"]) if params["helm"] else [],
-    )
+    module.exit_json(changed=False, **probe(module.params, open_transport))
 
 
 if __name__ == "__main__":

@@ -53,6 +53,22 @@ options:
             mode.
         type: bool
         default: false
+      tools:
+        description: What to return beside, as M(baremesh.edge.api_client_info) does, on the host that talks to the Kubernetes API.
+        type: dict
+        suboptions:
+          helm:
+            description: Path of Helm.
+            type: path
+            required: true
+          tools_dir:
+            description: Folder in which Helm can be installed.
+            type: path
+            required: true
+          install:
+            description: Whether missing tools may be installed.
+            type: bool
+            required: true
   network:
     description: What to ask the network and the cluster, as this host reaches them.
     type: dict
@@ -171,9 +187,11 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.existing import existing_k3s
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import open_transport
 from ansible_collections.baremesh.edge.plugins.module_utils._masking import secret_values
 from ansible_collections.baremesh.edge.plugins.module_utils._module import ENVIRONMENT, EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network, runs
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight.api_client import probe
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight.distribution import os_release
 
 _WATCHED_UNITS = (
@@ -231,6 +249,7 @@ def read_host(module: EdgeModule, given: Mapping[str, Any], now: float) -> dict[
         "network_manager": _network_manager(module) if any(unit.startswith("nm-cloud-setup") for unit in units) else "",
         "ufw": host.ufw_enabled(root),
         "runs": _other_runs(given["run"], now, given["begins"] and not module.check_mode),
+        "tools": probe({**module.params, **given["tools"]}, open_transport) if given["tools"] else None,
     }
 
 
@@ -242,6 +261,7 @@ def main() -> None:
     """Run the module."""
     now = time.time()
     strings = {"type": "list", "elements": "str", "default": []}
+    tools = {name: {"type": kind, "required": True} for name, kind in (("helm", "path"), ("tools_dir", "path"), ("install", "bool"))}
     module = EdgeModule(
         argument_spec={
             **auth_argument_spec(),
@@ -254,6 +274,7 @@ def main() -> None:
                     "reference_time": {"type": "float"},
                     "run": {"type": "dict"},
                     "begins": {"type": "bool", "default": False},
+                    "tools": {"type": "dict", "options": tools},
                 },
             },
             "network": {

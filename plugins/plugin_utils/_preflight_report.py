@@ -387,6 +387,7 @@ def _judge_host(name: str, host: Mapping[str, Any], run: Preflight, found: judge
             services = entries_of("service-cidr", run.server_config.get("service-cidr", "10.43.0.0/16"))
             judge.judge_networks(name, host, map(str, [*(read_list(run.settings.get("edge_pod_networks")) or ()), *services]), found)
         judge.judge_kernel(name, host, own_config(run.k3s, kind), run.server_config, found)
+        found.errors += [f"{name}: {problem}" for problem in (host.get("tools") or {}).get("problems") or ()]
     if run.checks("resources"):
         judge.judge_resources(name, host, server, found)
     # Whose ports they are only root sees; without it everything of K3s itself would be a finding.

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight.distribution import os_family, os_release
 
 # Names of imports, and of the packages that pip knows for them.
 LIBRARIES = {"yaml": "PyYAML", "cryptography": "cryptography"}
 # Where distributions put the Python that their own packages belong to.
 _DISTRIBUTION_PYTHONS = ("/usr/bin/", "/usr/libexec/platform-python")
+_GO_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "s390x": "s390x", "ppc64le": "ppc64le"}
 
 
 @dataclass(frozen=True)
@@ -82,3 +90,35 @@ def find_problems(host: Host, install: bool, helm: str, tools_dir: str) -> list[
                 "write, such as ~/.local/share/baremesh"
             )
     return found
+
+
+def probe(params: Mapping[str, Any], open_transport: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    """What the module api_client_info returns.
+
+    Args:
+        params: how to connect, `timeout`, and `helm`, `tools_dir` and `install` as for find_problems; without helm the tools are not
+            judged.
+        open_transport: makes the transport of HTTP for these parameters.
+    """
+    host, machine, reason = Host(), platform.machine(), _ask(params, open_transport)
+    return {
+        "available": not reason,
+        "reason": reason,
+        "architecture": _GO_ARCHITECTURES.get(machine, machine),
+        "os_family": os_family(os_release(Path("/"))),
+        "missing_libraries": host.missing_libraries,
+        "helm_ready": is_executable(params["helm"]),
+        "problems": find_problems(host, params["install"], params["helm"], params["tools_dir"]) if params["helm"] else [],
+    }
+
+
+def _ask(params: Mapping[str, Any], open_transport: Callable[[dict[str, Any]], Any]) -> str:
+    """Why the API is not available, empty where it is."""
+    try:
+        answer = open_transport(dict(params)).request("GET", "/readyz", {}, None, "application/json", params["timeout"])
+    except EdgeError as exc:
+        return str(exc)
+    if answer.status == 200:
+        return ""
+    said = " ".join(answer.body.decode("utf-8", "replace").split())[:300]
+    return f"The Kubernetes API is not ready: HTTP {answer.status} {said}".rstrip()

@@ -124,5 +124,5 @@ def test_a_folder_that_the_user_cannot_write_is_named(tmp_path, monkeypatch):
 
 
 def test_all_problems_come_at_once(ask, monkeypatch):
-    monkeypatch.setattr(api_client_info, "Host", lambda: Host("/x/python", False, ()))
+    monkeypatch.setattr(api_client, "Host", lambda: Host("/x/python", False, ()))
     assert len(ask(Answer(200, {}), helm="/none/helm")["problems"]) == 2

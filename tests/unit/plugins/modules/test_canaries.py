@@ -32,6 +32,7 @@ ARGUMENTS = {
     ("helm_chart_fetch", "environment"): {"charts": {"a": "1"}, "repository": "https://127.0.0.1:1", "dest": "/nonexistent"},
     ("cluster_compare", "api_key"): {**NOWHERE, "releases": []},
     ("cluster_compare", "releases"): NOWHERE,
+    ("cluster_compare", "objects"): NOWHERE,
     ("http01_probe_info", "api_key"): {**NOWHERE, "hosts": [], "addresses": []},
     ("ready_wait", "api_key"): {**NOWHERE, "objects": [{"kind": "ClusterIssuer", "name": "a"}], "timeout": 0},
     ("k3s_info", "given_token"): {},

@@ -14,7 +14,7 @@ import threading
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import network
-from ansible_collections.baremesh.edge.plugins.modules import preflight_info
+from ansible_collections.baremesh.edge.plugins.modules import api_client_info, preflight_info
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 
 #: What clients said of themselves, by server.
@@ -77,6 +77,18 @@ def test_a_host_is_read_and_the_result_can_be_sent(monkeypatch):
     assert {"os", "machine", "cgroups", "default_route", "listeners", "time_offset"} <= set(result["host"])
     assert result["host"]["time_offset"] > 1e9
     json.dumps(result)
+
+
+def test_the_tools_are_those_that_the_module_for_them_finds(monkeypatch, tmp_path):
+    nowhere = {"host": "https://127.0.0.1:1"}
+    tools = {"helm": str(tmp_path / "helm"), "tools_dir": str(tmp_path / "tools"), "install": False}
+    found = run(monkeypatch, preflight_info, examine={"tools": tools}, **nowhere)["host"]["tools"]
+    alone = run(monkeypatch, api_client_info, **tools, **nowhere)
+    assert found == {name: alone[name] for name in found}
+    assert (found["available"], found["helm_ready"]) == (False, False)
+    assert [problem.split(" ", 2)[2] for problem in found["problems"]] == [
+        f"{tmp_path}/helm, which cannot be executed; install Helm 3 there, or leave edge_helm unset and api_client_install true"
+    ]
 
 
 def test_the_node_has_the_name_that_its_configuration_gives(monkeypatch):

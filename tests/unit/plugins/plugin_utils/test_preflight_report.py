@@ -154,6 +154,7 @@ def test_what_is_wrong_with_settings(settings, said):
         ({"cgroups": {"version": 2, "memory": False}}, "edge1: has no memory controller in its control groups (v2): "),
         ({"cgroups": {"version": 2, "memory": True, "cpuset": False, "cpu": True}}, "edge1: has no cpuset controller in its control"),
         ({"cgroups": {"version": 2, "memory": True, "cpuset": False, "cpu": False}}, "edge1: has no cpu and cpuset controller"),
+        ({"tools": {"problems": ["edge_helm is /x, which cannot be executed"]}}, "edge1: edge_helm is /x, which cannot be executed"),
         ({"missing_modules": ["vxlan"]}, "edge1: its kernel has no module vxlan: install the package"),
         ({"missing_modules": ["overlay", "vxlan"]}, "edge1: its kernel has no module overlay and vxlan"),
         (
