@@ -22,6 +22,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import raw_rewrite_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS, Settings, asked_by, issuer_of, read_settings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_access import address_findings, token_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import rewrite_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import MUTUAL_MODES, TLS_VERSIONS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import CA_SUFFIX, Site, asked_of, read_sites
@@ -438,6 +439,7 @@ class Plan:
                 *(f"edge_sites ({site.name}): {text}" for site in self.sites for text in rewrite_warnings(site.routes)),
                 *raw_rewrite_warnings(self.settings.manifests["gateway_virtual_services"]),
                 *_reuse_warnings(self.names.subjects),
+                *token_warnings(self.sites),
                 *self._open_to_issuer(),
                 *(text for text, sure in self._swallowed() if not sure),
             ],
@@ -547,7 +549,11 @@ class Plan:
             "destination_rules": rules,
             # A route to a subset that no rule defines answers 503, so the rules come first.
             "gateway_objects": [*objects.service_entries(self.sites, self.settings.namespace), *rules, *gateways, *routes],
-            "policies": self._policies(),
+            # Before the Gateways, so that a new site refuses from its first request on.
+            "policies": [
+                *self._policies(),
+                *objects.access_policies(self.sites, self.settings.namespace, self.settings.selector, self.settings.trusted_proxies > 0),
+            ],
             "credentials": _credentials(gateways, self.names),
             "server_names": list(dict.fromkeys(name for subject in terminating for name in subject.server_names)),
             "endpoints": _endpoints(subjects, self.settings),
@@ -589,6 +595,7 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
     proxies = {**raw_settings, "edge_proxy_addresses": list(settings.proxy_addresses)}
     findings = [*setting_findings, *site_findings, *proxy_findings(proxies, settings.addresses, sites)]
     findings += gateway_findings(sites, settings.gateways, settings.issuers, settings.proxy_protocol, settings.http_gateway)
+    findings += address_findings(sites, raw_settings)
     findings += [finding for plan in plans for finding in plan.findings()]
     # Nothing of what is wrong may be applied: roles stop at the findings, and a caller that does not has nothing in its hands.
     empty = replace(settings, manifests={key: [] for key in MANIFESTS}, issuers={})

@@ -61,7 +61,15 @@ _LISTS = (
     *("cert_manager_issuers", "cert_manager_solvers", "edge_addresses", "edge_proxy_addresses", "gateway_route_namespaces"),
     *MANIFESTS,
 )
-KEYS = (*DEFAULTS, "edge_gateways", "certificate_private_key", "istio_version", "cert_manager_version", *_LISTS)
+KEYS = (
+    *DEFAULTS,
+    "edge_gateways",
+    "certificate_private_key",
+    "istio_version",
+    "cert_manager_version",
+    "istio_gateway_external_traffic_policy",
+    *_LISTS,
+)
 # The schema of labels and annotations.
 _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import FORWARDED_CHALLENGES
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_access import SECURITY_API, refusals
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends import Backend
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import TLS_VERSIONS
@@ -135,6 +136,19 @@ def gateways(sites: Sequence[Site], namespace: str, selector: Raw, port: int = 4
         }
         spec = {"selector": dict(selector), "servers": [server]}
         found.append(_object(ISTIO_API, "Gateway", site.name, namespace, site.name, spec))
+    return found
+
+
+def access_policies(sites: Sequence[Site], namespace: str, selector: Raw, behind_proxy: bool) -> list[Object]:
+    """Return what makes gateway pods refuse those who may not use a site."""
+    found = []
+    for site, access in ((site, site.access) for site in sites if site.access):
+        pods = {"selector": {"matchLabels": dict(selector)}}
+        if access.token:
+            rules = {**pods, "jwtRules": [access.token.rule]}
+            found.append(_object(SECURITY_API, "RequestAuthentication", site.name, namespace, site.name, rules))
+        denied = {**pods, "action": "DENY", "rules": refusals(site.hosts, access, behind_proxy)}
+        found.append(_object(SECURITY_API, "AuthorizationPolicy", site.name, namespace, site.name, denied))
     return found
 
 

@@ -89,6 +89,16 @@ BACKEND: Options = {
     "connection_pool": {"type": "dict"},
     "external": {"type": "dict", "options": EXTERNAL},
 }
+JWT: Options = {
+    "issuer": {"type": "str", "required": True},
+    "jwks": {"type": "raw"},
+    "jwks_uri": {"type": "str"},
+    "audiences": {"type": "list", "elements": "str"},
+}
+ACCESS: Options = {
+    "sources": {"type": "list", "elements": "str"},
+    "jwt": {"type": "dict", "options": JWT},
+}
 SITE: Options = {
     "name": {"type": "str", "required": True},
     "hosts": {"type": "list", "elements": "str", "required": True},
@@ -97,6 +107,7 @@ SITE: Options = {
     "routes": {"type": "list", "elements": "dict", "options": ROUTE},
     "backends": {"type": "list", "elements": "dict", "options": BACKEND},
     "tls": {"type": "dict", "options": TLS},
+    "access": {"type": "dict", "options": ACCESS},
     "redirect": {"type": "bool", "default": True},
     "certificate": {"type": "dict", "options": CERTIFICATE},
 }

@@ -15,6 +15,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import unreachable
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_access import Access, read_access
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends import Backend, backend_problems, read_backend, shared_problems
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route, loop_problems, name_problems, read_route
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import (
@@ -49,6 +50,7 @@ class Site:
     tls: Tls = field(default_factory=Tls)
     redirect: bool = True
     certificate: Raw = field(default_factory=dict)
+    access: Access | None = None
     # The default one has no name.
     gateway: str = ""
 
@@ -188,6 +190,7 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
         tls=site_tls,
         redirect=fields.boolean("redirect", spec.SITE["redirect"]["default"]),
         certificate=_certificate(fields),
+        access=read_access(fields, passthrough),
         gateway=fields.name("gateway") or "",
     )
     if passthrough:

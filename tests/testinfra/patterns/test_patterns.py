@@ -1,13 +1,14 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The examples of docs/routing.md and docs/tls-modes.md, asked from outside by real clients."""
+"""The examples of docs/routing.md, docs/tls-modes.md and docs/access.md, asked from outside by real clients."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 import runs
 import yaml
 from authority import Authority
+from tokens import Issuer
 
 HERE = Path(__file__).parent
 PARTS = ("--tags", "cert_manager,certificate,gateway,report")
@@ -75,8 +77,21 @@ def revoked(partners):
 
 
 @pytest.fixture(scope="module")
-def variables(host, outside, partners, members, revoked):
-    """Both examples, and what they ask of the reader."""
+def login():
+    return Issuer("https://login.example.com")
+
+
+@pytest.fixture(scope="module")
+def own_address(host):
+    """Address of the tests, as the host sees it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((host.backend.get_variables()["ansible_host"], 443))
+        return probe.getsockname()[0]
+
+
+@pytest.fixture(scope="module")
+def variables(host, outside, partners, members, revoked, login, own_address):
+    """The examples, and what they ask of the reader."""
     place(host, "catalog.yml", (HERE / "catalog.yml").read_text(encoding="utf-8"))
     place(host, "members.pem", members.pem)
     kubectl(host, "apply --filename /root/catalog.yml", namespace="default")
@@ -84,10 +99,12 @@ def variables(host, outside, partners, members, revoked):
     kubectl(host, "create secret generic old-authority --from-file ca.crt=/root/machines.pem")
     for version in ("v1", "v2"):
         kubectl(host, f"rollout status deployment catalog-{version} --timeout 120s", namespace="default")
-    routing, modes = example("routing"), example("tls-modes")
+    routing, modes, access = example("routing"), example("tls-modes"), example("access")
     return {
         **routing,
-        "edge_sites": [*routing["edge_sites"], *modes["edge_sites"]],
+        "edge_sites": [*routing["edge_sites"], *modes["edge_sites"], *access["edge_sites"]],
+        "office_networks": [own_address],
+        "login_keys": login.keys,
         "nas_address": host.backend.get_variables()["ansible_host"],
         "partner_authority": partners.pem,
         "partner_revoked": partners.revoked(revoked[0]),
@@ -102,9 +119,14 @@ def run(host, variables, site):
     issuers = host.backend.get_variables()["cert_manager_issuers"]
     last = runs.run({"edge_sites": [site], "cert_manager_issuers": issuers, "certificate_prune_secrets": True}, *PARTS)
     assert last.status == 0, last.output[-4000:]
-    kinds = "gateways.networking.istio.io,virtualservices,destinationrules,serviceentries,certificates"
+    kinds = (
+        "gateways.networking.istio.io,virtualservices,destinationrules,serviceentries,certificates,authorizationpolicies,"
+        "requestauthentications"
+    )
     left = {name.partition("/")[2] for name in kubectl(host, f"get {kinds} --output name").split()}
-    assert not {name for name in left if name.startswith(("shop", "former", "both", "partners", "members", "passed"))}, left
+    assert not {
+        name for name in left if name.startswith(("shop", "former", "both", "partners", "members", "passed", "office", "orders", "ledger"))
+    }, left
     kubectl(host, "delete secret member-authority old-authority")
     kubectl(host, "delete --filename /root/catalog.yml --wait=false", namespace="default")
 
@@ -326,3 +348,59 @@ def test_rules_of_a_service_are_for_the_gateway_alone(host):
         "shop.old.example.org": ["."],
         "passed.tls.example.org": ["."],
     }
+
+
+# --- who may use a site
+
+
+def bearer(token):
+    return "--header", f"Authorization: Bearer {token}"
+
+
+def test_visitors_from_the_right_network_are_served(curl):
+    watch(lambda: curl("office.example.com")[0] == 200)
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--header", "X-Forwarded-For: 198.51.100.7"), ("--header", "X-Envoy-External-Address: 198.51.100.7")]
+)
+def test_visitors_from_elsewhere_are_refused_whatever_they_say(curl, login, arguments):
+    status, _headers, lines = curl("ledger.example.com", "/", *bearer(login.token("ledger")), *arguments)
+    assert (status, lines) == (403, ["RBAC: access denied"])
+
+
+def test_the_name_of_an_open_site_does_not_help(curl):
+    status, _headers, lines = curl(SHOP, "/", "--header", "Host: ledger.example.com")
+    assert (status, lines) == (404, [])
+
+
+def test_a_right_token_is_served_and_passed_on(curl, login):
+    status, _headers, lines = curl("orders.example.com", "/", *bearer(login.token("orders")))
+    assert (status, lines[0]) == (200, "web")
+
+
+def test_requests_without_a_right_token_are_refused(curl, login):
+    stranger = Issuer(login.name)
+    asked = {
+        "none": (),
+        "for another site": bearer(login.token("shop")),
+        "without a subject": bearer(login.token("orders", sub="")),
+        "ended": bearer(login.token("orders", seconds=-600)),
+        "of another key": bearer(stranger.token("orders")),
+        "of another issuer": bearer(login.token("orders", iss="https://evil.example.com")),
+        "no token": bearer("nothing"),
+    }
+    assert {name: curl("orders.example.com", "/", *arguments)[0] for name, arguments in asked.items()} == {
+        **dict.fromkeys(("none", "for another site", "without a subject"), 403),
+        **dict.fromkeys(("ended", "of another key", "of another issuer", "no token"), 401),
+    }
+
+
+def test_other_sites_are_for_everybody(curl):
+    assert curl(SHOP)[0] == 200
+
+
+def test_challenges_pass(curl):
+    status, headers, _lines = curl("orders.example.com", "/.well-known/acme-challenge/x", "--plain")
+    assert status == 404
+    assert "location" not in headers
