@@ -203,7 +203,8 @@ def compare(params: dict[str, Any]) -> dict[str, Any]:
     rollouts = NamedWait(client, parse_workloads(params["workloads"]), [Rollouts()])
     settled = not found["pending"]
     rolled_out = bool(params["workloads"]) and settled and rollouts.run(deadline, once=True).good
-    current, ready = False, []
+    current: bool = False
+    ready: list[dict[str, Any]] = []
     if params["objects"] and settled:
         current, ready = compare_objects(transport, params["objects"], deadline, params["prune"], params["owner"])
     return {**found, "rolled_out": rolled_out, "objects_current": current, "ready": ready if current else []}
