@@ -133,6 +133,12 @@ pruned:
     name:
       description: Its name.
       type: str
+others:
+  description: Objects with the labels of O(prune) that stay because they are not of O(owner).
+  returned: always
+  type: list
+  elements: dict
+  contains: *object
 unchanged:
   description: How many objects already were as defined.
   returned: always

@@ -61,6 +61,7 @@ class Applied:
     unchanged: int = 0
     ready: list[Json] = field(default_factory=list)
     pruned: list[Found] = field(default_factory=list)
+    others: list[Found] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     refused: list[Json] = field(default_factory=list)
@@ -75,7 +76,8 @@ class Applied:
                 {"kind": each.kind, "namespace": each.namespace, "name": each.name, "action": "changed" if each.before else "created"}
                 for each in self.changes
             ],
-            "pruned": [{"kind": each.resource.kind, "namespace": each.namespace, "name": each.name} for each in self.pruned],
+            "pruned": [each.shown for each in self.pruned],
+            "others": [each.shown for each in self.others],
             "unchanged": self.unchanged,
             "ready": sorted(self.ready, key=lambda each: (each["kind"], each["namespace"], each["name"])),
             "missing_kinds": self.missing_kinds,
@@ -117,6 +119,7 @@ def apply_objects(
     if pruner:
         pruner.refuse_used(superfluous)
     done = applier.run(definitions)
+    done.others = pruner.others if pruner else []
     if pruner and superfluous and not done.failures:
         _delete(pruner, superfluous, done, check)
         if not check and not done.failures and prune and prune.get("wait_timeout"):

@@ -58,6 +58,11 @@ class Found:
         """What distinguishes it from others."""
         return self.resource.kind, self.namespace, self.name
 
+    @property
+    def shown(self) -> Json:
+        """How modules return it."""
+        return {"kind": self.resource.kind, "namespace": self.namespace, "name": self.name}
+
     def __str__(self) -> str:
         return f"{self.resource.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.resource.kind} {self.name}"
 
@@ -83,10 +88,12 @@ class Prune:
         self._kept = {_key(entry) for entry in keep}
         self._owner = {key: str(value) for key, value in (owner or {}).items()}
         self._adopt = [_key(entry) for entry in adopt]
+        #: Objects with the labels that another installation made, once looked for.
+        self.others: list[Found] = []
 
     def look(self) -> list[Found]:
         """All objects of the kinds with the labels."""
-        found = []
+        found: list[Found] = []
         for kind in self._kinds:
             try:
                 resource = self._discovery.find(kind["api_version"], kind["kind"])
@@ -99,6 +106,7 @@ class Prune:
                 metadata = item["metadata"]
                 deleting = bool(metadata.get("deletionTimestamp"))
                 found.append(Found(resource, metadata.get("namespace") or "", metadata["name"], deleting, item))
+        self.others = [each for each in found if self._owner and not self._is_own(each)]
         return found
 
     def superfluous(self, found: Sequence[Found]) -> list[Found]:

@@ -136,20 +136,26 @@ def test_objects_of_another_installation_stay(monkeypatch, api, check):
     put(api, "theirs", instance="two")
     put(api, "ours", instance="one")
     put(api, "ours", "elsewhere", instance="one")
-    pruned = owned(monkeypatch, check)["pruned"]
+    found = owned(monkeypatch, check)
+    assert found["others"] == [{"kind": "Gateway", "namespace": NS, "name": "theirs"}]
+    pruned = found["pruned"]
     assert sorted((each["namespace"], each["name"]) for each in pruned) == [("elsewhere", "ours"), (NS, "app"), (NS, "old"), (NS, "ours")]
 
 
 def test_an_object_without_the_label_is_ours_only_where_it_may_be(monkeypatch, api):
     put(api, "before", "elsewhere")
-    assert {each["name"] for each in owned(monkeypatch)["pruned"]} == {"app", "old"}
+    found = owned(monkeypatch)
+    assert {each["name"] for each in found["pruned"]} == {"app", "old"}
+    assert [each["name"] for each in found["others"]] == ["before"]
     adopt = [{"kind": "Gateway", "metadata": {"name": "before", "namespace": "elsewhere"}}]
     assert [each["name"] for each in owned(monkeypatch, adopt=adopt)["pruned"]] == ["before"]
 
 
 def test_without_an_owner_all_with_the_labels_go(monkeypatch, api):
     put(api, "theirs", instance="two")
-    assert {each["name"] for each in prune(monkeypatch)["pruned"]} == {"old", "theirs"}
+    found = prune(monkeypatch)
+    assert {each["name"] for each in found["pruned"]} == {"old", "theirs"}
+    assert found["others"] == []
 
 
 def crds(api):
