@@ -268,7 +268,8 @@ class Plan:
         settings = self.settings
         spaces = [_key(raw)[0] for kind in ("gateway_gateways", "gateway_virtual_services") for raw in settings.manifests[kind]]
         others = [*settings.route_namespaces, *spaces]
-        return objects.route_policies(self.sites, settings.namespace, settings.selector, settings.http_gateway, others, settings.gateway)
+        where = settings.namespace, settings.selector, settings.http_gateway
+        return objects.route_policies(self.sites, *where, others, settings.gateway, settings.instance)
 
     def _misdirected(self) -> dict[str, list[str]]:
         """Return the hosts that wildcards of a site must not answer, by its name, but for those that a raw route names itself."""

@@ -63,6 +63,7 @@ _LISTS = (
 )
 KEYS = (
     *DEFAULTS,
+    "edge_instance",
     "edge_gateways",
     "certificate_private_key",
     "istio_version",
@@ -97,6 +98,8 @@ class Settings:
     gateway: str = ""
     solver: str = ""
     http_port: int = 80
+    # Name of the installation, where it is not the namespace of the default gateway.
+    instance: str = ""
 
 
 def asked_by(manifest: Raw) -> Asked:
@@ -228,6 +231,7 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
         proxy_protocol=proxies.boolean("edge_proxy_protocol", False),
         proxy_addresses=_texts(given, "edge_proxy_addresses"),
         route_namespaces=_texts(given, "gateway_route_namespaces"),
+        instance="" if given.raw.get("edge_instance") in (None, namespace) else str(given.raw["edge_instance"]),
         private_key=private_key,
         issuers=issuers,
         manifests={

@@ -339,7 +339,7 @@ def virtual_services(
 
 
 def route_policies(
-    sites: Sequence[Site], namespace: str, selector: Raw, http_gateway: str, others: Sequence[str], gateway: str = ""
+    sites: Sequence[Site], namespace: str, selector: Raw, http_gateway: str, others: Sequence[str], gateway: str = "", instance: str = ""
 ) -> list[Object]:
     """Return what keeps Gateways and VirtualServices of other namespaces off the sites: off their Gateways, hosts and port 80.
 
@@ -353,15 +353,17 @@ def route_policies(
         http_gateway: Name of the Gateway of port 80, empty if there is none.
         others: Namespaces whose objects may join; C(*) for all.
         gateway: Name of the gateway; empty for the default one.
+        instance: Name of the installation, where another one may have sites of this gateway.
 
     Returns:
         A policy and its binding, or several of both where one cannot hold all names; nothing where there is nothing to keep off.
     """
     portions = [] if "*" in others else _portions(sites, namespace)
+    of = f".of.{instance}" if instance else ""
     return [
         policy
         for number, portion in enumerate(portions, 1)
-        for policy in _route_policy(portion, namespace, selector, http_gateway, others, gateway, f"-{number}" if number > 1 else "")
+        for policy in _route_policy(portion, namespace, selector, http_gateway, others, gateway, f"-{number}{of}" if number > 1 else of)
     ]
 
 

@@ -30,6 +30,8 @@ MANAGER = "baremesh.edge"
 WORKERS = 8
 # A CRD that was just applied is served within a second or two.
 KIND_GRACE = 30.0
+# Objects of these components serve the sites of all installations in a cluster.
+COMPONENT, SHARED = "app.kubernetes.io/component", ("istio", "issuer")
 _NAMESPACE_MISSING = re.compile(r'namespaces "([^"]+)" not found')
 # The API server asks no webhook in a dry run that may do something beside its answer.
 _NO_DRY_RUN = "does not support dry run"
@@ -332,7 +334,8 @@ class Applier:
         """The definition with the labels of the owner, and the object as it was found."""
         namespace, name = _place(resource, definition)
         live = self._live.get((resource, namespace, name))
-        return self._owned(definition, {} if live is None or namespace else live["metadata"].get("labels") or {}), live
+        labels = {} if live is None else live["metadata"].get("labels") or {}
+        return self._owned(definition, labels if not namespace or labels.get(COMPONENT) in SHARED else {}), live
 
     def _is_current(self, resource: Resource, definition: Json, live: Json | None, done: Applied) -> bool:
         """Whether an apply certainly changes nothing. An object that is ready as well is noted."""
@@ -345,7 +348,7 @@ class Applier:
     def _owned(self, definition: Json, present: Mapping[str, str]) -> Json:
         """The definition with the labels of the owner, and those of the Secret that a Certificate asks for.
 
-        An object without a namespace may be shared, and stays with the first that made it.
+        An object without a namespace, or of a component that sites share, stays with the first that made it.
         """
         own = {key: present.get(key, value) for key, value in self._owner.items()}
         found = {**definition, "metadata": _labelled(definition["metadata"], own)}

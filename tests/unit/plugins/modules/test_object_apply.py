@@ -380,10 +380,20 @@ def test_an_object_that_was_applied_before_is_adopted(api, apply):
     assert api.objects[GATEWAYS.path(NS), "a"]["metadata"]["labels"] == {**LABELS, **OWNER}
 
 
-def test_two_installations_share_what_has_no_namespace_without_taking_turns(api, apply):
-    assert apply(namespace_object("shared"), owner=OWNER)["changed"] is True
-    assert apply(namespace_object("shared"), owner={"baremesh.edge/instance": "two"})["changed"] is False
-    assert apply(namespace_object("shared"), owner=OWNER)["changed"] is False
+def shared_gateway(component):
+    return gateway("shared", labels={**LABELS, "app.kubernetes.io/component": component})
+
+
+@pytest.mark.parametrize("shared", [namespace_object("shared"), shared_gateway("istio"), shared_gateway("issuer")])
+def test_two_installations_share_an_object_without_taking_turns(api, apply, shared):
+    assert apply(shared, owner=OWNER)["changed"] is True
+    assert apply(shared, owner={"baremesh.edge/instance": "two"})["changed"] is False
+    assert apply(shared, owner=OWNER)["changed"] is False
+
+
+def test_an_installation_of_another_name_takes_over_its_sites(api, apply):
+    apply(shared_gateway("site"), owner=OWNER)
+    assert apply(shared_gateway("site"), owner={"baremesh.edge/instance": "two"})["changed"] is True
 
 
 def test_secrets_of_others_are_not_read(api, apply):

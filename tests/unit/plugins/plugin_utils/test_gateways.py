@@ -254,6 +254,13 @@ def test_a_port_that_users_forward_themselves_keeps_what_they_say_of_it():
     assert gateway_ports(own, fine(APP)["host_ports"], ["192.0.2.2"]) == [*own, {"port": 80, "node_port": 31080}]
 
 
+@pytest.mark.parametrize(("instance", "of"), [(None, ""), ("istio-ingress", ""), ("second", ".of.second")])
+def test_each_installation_keeps_others_off_its_own_sites(instance, of):
+    """They have one gateway, and neither replaces what the other one set."""
+    policies = {entry["metadata"]["name"] for entry in fine(APP, SHOP, gateways=[TEAM], edge_instance=instance)["policies"]}
+    assert policies == {f"baremesh-edge-routes-istio-ingress{of}", f"baremesh-edge-routes-team-b.team-b{of}"}
+
+
 def test_each_gateway_keeps_others_off_its_own_sites():
     policies = {
         entry["metadata"]["name"]: entry for entry in fine(APP, SHOP, gateways=[{**TEAM, "route_namespaces": ["team-b-apps"]}])["policies"]
