@@ -41,6 +41,9 @@ options:
           - The C(caCertCredentialName) of the Gateway, where the authority of clients is in a Secret of its own.
           - Istio takes it for that of an authority if it ends in C(-cacert). The Secret may have the name without this end.
         type: str
+      port:
+        description: Port in the pods on which its listener is, or will be, unless it is O(port).
+        type: int
   namespace:
     description: Namespace of the gateway pods. Istio serves Secrets of that namespace only.
     type: str

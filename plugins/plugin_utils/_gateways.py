@@ -14,11 +14,13 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_rou
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import list_finding, read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import NO_TLS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site
 
 Options = dict[str, dict[str, Any]]
 
-# A test compares this with the options that role C(common) documents.
+# Tests compare these with the options that role C(common) documents.
+PORT: Options = {"port": {"type": "int", "required": True}, "node_port": {"type": "int", "required": True}}
 GATEWAY: Options = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -29,6 +31,7 @@ GATEWAY: Options = {
     "addresses": {"type": "list", "elements": "str"},
     "http_port": {"type": "int", "default": 80},
     "https_port": {"type": "int", "default": 443},
+    "ports": {"type": "list", "elements": "dict", "options": PORT},
     "replicas": {"type": "int"},
     "service_account": {"type": "str"},
     "hosts": {"type": "list", "elements": "str"},
@@ -37,6 +40,9 @@ GATEWAY: Options = {
 }
 # What messages call the gateway that has no name.
 DEFAULT = "the gateway of edge_gateway_namespace"
+# Envoy's own in every gateway pod: administration, metrics, health.
+_OWN_PORTS = (15000, 15020, 15021, 15090)
+_HTTP_PORTS = (80, 443)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ class Gateway:
     route_namespaces: tuple[str, ...] = ()
     values: Raw = field(default_factory=dict)
     present: bool = True
+    # Ports of TCP sites, each with its NodePort.
+    tcp: tuple[tuple[int, int], ...] = ()
 
     @property
     def title(self) -> str:
@@ -67,10 +75,20 @@ class Gateway:
         """Return the name of its Gateway of port 80, empty where there is none."""
         return f"{http_gateway}-{self.name}" if http_gateway and self.name else http_gateway
 
-    def ports(self) -> Iterator[tuple[int, int]]:
-        """Yield each port that clients use, with the NodePort behind it."""
-        yield self.http_port, self.http_node_port
-        yield self.https_port, self.https_node_port
+    def ports(self) -> Iterator[tuple[str, int, int]]:
+        """Yield each port that clients use, with the NodePort behind it, and how the names of its fields begin."""
+        yield "http_", self.http_port, self.http_node_port
+        yield "https_", self.https_port, self.https_node_port
+        yield from (("ports: ", port, number) for port, number in self.tcp)
+
+    def tcp_ports(self) -> list[dict[str, Any]]:
+        """Return the ports of TCP sites, in the form of C(istio_gateways)."""
+        return [{"name": f"tcp-{port}", "port": port, "node_port": number} for port, number in self.tcp]
+
+    def tcp_node_ports(self) -> dict[str, int]:
+        """Return the NodePorts of TCP sites, by what messages call them."""
+        place = f"edge_gateways ({self.name}).ports" if self.name else "edge_gateway_ports"
+        return {f"{place} ({port}).node_port": number for port, number in self.tcp}
 
     def release(self) -> dict[str, Any]:
         """Return the entry of C(istio_gateways)."""
@@ -81,7 +99,7 @@ class Gateway:
             "namespace": self.namespace,
             "selector": dict(self.selector),
             "replicas": self.replicas or max(len(self.addresses), 1),
-            "ports": [{"name": name, "port": port, "node_port": number} for name, port, number in node_ports],
+            "ports": [{"name": name, "port": port, "node_port": number} for name, port, number in node_ports] + self.tcp_ports(),
             "values": {**account, **self.values},
         }
 
@@ -93,12 +111,40 @@ def _texts(fields: Fields, key: str) -> tuple[str, ...]:
     return tuple(map(str, entries or ()))
 
 
+def read_ports(raw: Any, place: str, findings: list[str], taken: Mapping[int, str]) -> tuple[tuple[int, int], ...]:
+    """Read the ports of TCP sites.
+
+    Args:
+        raw: Value of C(edge_gateway_ports), or of C(ports) of a gateway.
+        place: Where it is.
+        findings: Gets a sentence for each port that cannot be.
+        taken: What other ports of the gateway are for.
+
+    Returns:
+        Each port with its NodePort.
+    """
+    found: dict[int, int] = {}
+    for fields in dictionaries(raw or [], place, findings, "ports", "a port is a dictionary with port and node_port"):
+        fields.only(PORT)
+        port, number = fields.port("port"), fields.port("node_port")
+        if port in taken or port in found:
+            fields.report(f"port {port} is already {taken.get(port or 0, 'in the list')}; each port is there once")
+        elif port in _OWN_PORTS:
+            fields.report(f"port {port} is one of Envoy's own in the gateway pods ({', '.join(map(str, _OWN_PORTS))}); choose another one")
+        elif number in found.values():
+            fields.report(f"node_port {number} is already that of another port")
+        elif port and number:
+            found[port] = number
+    return tuple(found.items())
+
+
 def _gateway(fields: Fields, default: Gateway) -> Gateway:
     fields.only(GATEWAY)
     name = fields.name("name", required=True) or ""
     present = fields.choice("state", GATEWAY["state"]["choices"]) != "absent"
     ports = ("http_node_port", "https_node_port")
     http, https = (fields.port(key) if present else fields.integer(key, 1, 65535) for key in ports)
+    own, secure = fields.integer("http_port", 1, 65535) or 80, fields.integer("https_port", 1, 65535) or 443
     return Gateway(
         name=name,
         namespace=fields.name("namespace") or name,
@@ -106,31 +152,36 @@ def _gateway(fields: Fields, default: Gateway) -> Gateway:
         addresses=_texts(fields, "addresses") or default.addresses,
         http_node_port=http or 0,
         https_node_port=https or 0,
-        http_port=fields.integer("http_port", 1, 65535) or 80,
-        https_port=fields.integer("https_port", 1, 65535) or 443,
+        http_port=own,
+        https_port=secure,
         replicas=fields.integer("replicas", 1, 1000),
         service_account=fields.name("service_account"),
         hosts=tuple(fields.hosts("hosts")) if fields.raw.get("hosts") else (),
         route_namespaces=_texts(fields, "route_namespaces"),
         values=fields.mapping("values") or {},
         present=present,
+        tcp=read_ports(fields.raw.get("ports"), f"{fields.place}.ports", fields.findings, taken_ports(own, secure)),
     )
+
+
+def taken_ports(*ports: int) -> dict[int, str]:
+    """Return which ports of a gateway and its hosts are for HTTP and HTTPS."""
+    return dict.fromkeys((*_HTTP_PORTS, *ports), "that of HTTP or HTTPS")
 
 
 def _clashes(one: Gateway, other: Gateway) -> Iterator[str]:
     """Yield what two gateways cannot share, in words that follow the place of the first."""
     if one.name == other.name:
         yield f"name '{one.name}' is already that of another gateway"
-    for key in ("http_node_port", "https_node_port"):
-        number = getattr(one, key)
-        if number and number in (other.http_node_port, other.https_node_port):
-            yield f"{key} {number} is already a NodePort of {other.title}"
-    used = {port for port, _number in other.ports()}
-    for key in ("http_port", "https_port"):
-        shared = [address for address in one.addresses if address in other.addresses and getattr(one, key) in used]
+    numbers, used = {number for _key, _port, number in other.ports()}, {port for _key, port, _number in other.ports()}
+    yield from (
+        f"{key}node_port {number} is already a NodePort of {other.title}" for key, _p, number in one.ports() if number and number in numbers
+    )
+    for key, port, _number in one.ports():
+        shared = [address for address in one.addresses if address in other.addresses and port in used]
         if shared:
             yield (
-                f"{key} {getattr(one, key)} of {', '.join(shared)} is already a port of {other.title}; give addresses of its own "
+                f"{key}port {port} of {', '.join(shared)} is already a port of {other.title}; give addresses of its own "
                 "(those of the other one too: edge_addresses has every host unless it is set), or another port"
             )
     if one.selector.items() <= other.selector.items() or other.selector.items() <= one.selector.items():
@@ -155,6 +206,9 @@ def read_gateways(raw: Any, default: Gateway) -> tuple[list[Gateway], list[str]]
         gateway = _gateway(fields, default)
         if gateway.name and gateway.present and gateway.http_node_port == gateway.https_node_port != 0:
             fields.report(f"http_node_port and https_node_port are both {gateway.http_node_port}")
+        for port, number in gateway.tcp:
+            if number in (gateway.http_node_port, gateway.https_node_port):
+                fields.report(f"ports: node_port {number} of port {port} is already that of HTTP or HTTPS")
         if gateway.http_port == gateway.https_port:
             fields.report(f"http_port and https_port are both {gateway.http_port}")
         for other in (other for other in found if gateway.name and gateway.present and other.present):
@@ -165,25 +219,33 @@ def read_gateways(raw: Any, default: Gateway) -> tuple[list[Gateway], list[str]]
 
 
 def gateway_findings(
-    sites: Sequence[Site], gateways: Sequence[Gateway], issuers: Mapping[str, Issuer], proxy_protocol: bool, http_gateway: str
+    sites: Sequence[Site],
+    gateways: Sequence[Gateway],
+    issuers: Mapping[str, Issuer],
+    proxy_protocol: bool,
+    http_gateway: str,
+    https_port: int = 443,
 ) -> list[str]:
     """Return a sentence for each site that its gateway cannot serve."""
     findings: list[str] = []
     known = {gateway.name: gateway for gateway in gateways if gateway.present}
     taken = {gateway.port_80(http_gateway): gateway.title for gateway in known.values() if gateway.name and http_gateway}
     served: dict[str, list[Site]] = {}
+    opened: dict[tuple[str, int | None], list[Site]] = {}
     for index, site in enumerate(sites):
         fields = Fields({}, f"edge_sites[{index}]", findings, f" ({site.name})" if site.name else "")
         gateway = known.get(site.gateway)
         if gateway is None:
             fields.unknown("gateway", site.gateway, sorted(filter(None, known)), "gateways are those of edge_gateways that are present")
             continue
+        for problem in _port_problems(site, gateway, https_port, opened.setdefault((gateway.name, site.tcp_port), [])):
+            fields.report(problem)
         if site.name in taken:
             fields.report(f"name is that of the Gateway of port 80 of {taken[site.name]}; choose another one")
         for host in site.hosts:
             if gateway.hosts and not any(matches(host, pattern) for pattern in gateway.hosts):
                 fields.report(f"host '{host}' is not among the hosts of {gateway.title}: {', '.join(gateway.hosts)}")
-            for other in served.setdefault(host, []):
+            for other in (each for each in served.setdefault(host, []) if site.tcp_port == each.tcp_port):
                 fields.findings += _shared(fields, host, gateway, known[other.gateway], other)
             served[host].append(site)
         issuer = issuers.get(site.issuer or "")
@@ -198,6 +260,37 @@ def gateway_findings(
                 "connection without a PROXY header; use an issuer that proves names by DNS-01, or leave the site to that gateway"
             )
     return findings
+
+
+def _port_problems(site: Site, gateway: Gateway, https_port: int, others: list[Site]) -> Iterator[str]:
+    """Yield why a TCP site cannot have its port, and add it to those that have the same one.
+
+    Args:
+        site: The site.
+        gateway: Its gateway.
+        https_port: Port of the gateways' Services for HTTPS.
+        others: The sites before it on this port of the gateway.
+    """
+    port, plain = site.tcp_port, site.tls.mode == NO_TLS
+    if port is None:
+        return
+    known = [number for number, _node_port in gateway.tcp]
+    if port == https_port:
+        if plain:
+            yield f"tcp_port is {port}, the port of HTTPS, and without TLS a port has one site; use another port, or TLS"
+    elif port not in known:
+        variable = f"ports of {gateway.title}" if gateway.name else "edge_gateway_ports"
+        yield (
+            f"tcp_port is {port}, which is no port of {gateway.title}; add {{port: {port}, node_port: NUMBER}} to {variable}. "
+            f"Allowed: {', '.join(map(str, [*known, https_port]))}"
+        )
+    else:
+        for other in (each for each in others if plain or each.tls.mode == NO_TLS):
+            yield (
+                f"tcp_port {port} is already that of site '{other.name}', and connections without TLS name no host, so that a port with "
+                "such a site has no other; give each a port of its own, or let both use TLS"
+            )
+    others.append(site)
 
 
 def _shared(fields: Fields, host: str, one: Gateway, other: Gateway, site: Site) -> Iterator[str]:

@@ -86,9 +86,13 @@ def gateway_ports(ports: Sequence[Mapping[str, Any]], gateways: Mapping[str, Seq
 
     Args:
         ports: The value of C(host_ports_ports), which forwards to the default gateway.
-        gateways: C(host_ports) of the plan: by address, its ports with their NodePorts and gateways.
+        gateways: C(host_ports) of the plan: by address, its ports with their NodePorts and gateways. What every host forwards has
+            an empty address.
         addresses: Addresses of the host.
     """
+    everywhere = [{"port": entry["port"], "node_port": entry["node_port"]} for entry in gateways.get("", ())]
+    given = {_number(entry, "port") for entry in ports}
+    ports = [*ports, *(entry for entry in everywhere if entry["port"] not in given)]
     here = [entry for address in dict.fromkeys(addresses) for entry in gateways.get(address, ())]
     added = {(int(entry["port"]), int(entry["node_port"])) for entry in here if entry["gateway"]}
     if all(entry["gateway"] for entry in here):

@@ -24,7 +24,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS, Settings, asked_by, issuer_of, read_settings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_access import address_findings, token_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import rewrite_warnings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import MUTUAL_MODES, TLS_VERSIONS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import MUTUAL_MODES, NO_TLS, TLS_VERSIONS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import CA_SUFFIX, Site, asked_of, read_sites
 from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import SECURE
 
@@ -53,7 +53,7 @@ class Subject:
 
     Attributes:
         name: The site, or the Gateway.
-        kind: C(site) or C(gateway).
+        kind: C(site), C(tcp) for a site of TCP, or C(gateway).
         hosts: Hosts as users wrote them.
         server_names: Names to ask for, none of them a wildcard.
         mode: TLS mode.
@@ -61,6 +61,7 @@ class Subject:
         certificates: Certificates that write these Secrets; fewer than Secrets where users bring their own.
         issuer: Issuer of a site.
         lowest_tls: Lowest TLS version that clients may speak, where it takes a handshake of its own to prove it.
+        port: Port of a site of TCP that has one of its own.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Subject:
     secrets: list[str]
     issuer: str | None = None
     lowest_tls: str | None = None
+    port: int | None = None
     server_names: list[str] = field(default_factory=list)
     certificates: list[str] = field(default_factory=list)
 
@@ -95,18 +97,21 @@ def _lowest_tls(mode: str, least: str | None) -> str | None:
     return "1.2" if mode in ("SIMPLE", "OPTIONAL_MUTUAL") and least not in ("1.3", TLS_VERSIONS["1.3"]) else None
 
 
-def _site_subjects(sites: Sequence[Site]) -> list[Subject]:
+def _site_subjects(sites: Sequence[Site], settings: Settings) -> list[Subject]:
+    """Return what can be proved of sites: of those without TLS nothing, since a connection says no name and gets no certificate."""
     return [
         Subject(
             site.name,
-            "site",
+            "tcp" if site.tcp_port else "site",
             list(site.hosts),
             site.tls.mode,
             list(site.credentials),
             site.issuer,
             _lowest_tls(site.tls.mode, site.tls.min_version),
+            site.tcp_port if site.tcp_port != settings.port else None,
         )
         for site in sites
+        if site.tls.mode != NO_TLS
     ]
 
 
@@ -162,8 +167,8 @@ class _Names:
         subject.server_names = list(dict.fromkeys(_probe_name(host, self.taken) for host in hosts))
 
 
-def _credentials(gateways: Iterable[Raw], names: _Names) -> list[Object]:
-    """Return what gateway pods must serve before these Gateways open: name, hosts and TLS mode.
+def _credentials(gateways: Iterable[Raw], names: _Names, port: int) -> list[Object]:
+    """Return what gateway pods must serve before these Gateways open: name, hosts, TLS mode, and the port unless it is that of HTTPS.
 
     A server for all hosts takes the names of its certificate, where they are known.
     """
@@ -174,7 +179,12 @@ def _credentials(gateways: Iterable[Raw], names: _Names) -> list[Object]:
         if not secrets:
             continue
         authority = str(tls.get("caCertCredentialName") or "")
-        entry = found.setdefault((mode, authority, *secrets), {"name": secrets[0], "hosts": [], "mode": mode})
+        number = (server.get("port") or {}).get("number", port)
+        elsewhere = {} if str(number) == str(port) else {"port": number}
+        entry = found.setdefault((mode, authority, *secrets), {"name": secrets[0], "hosts": [], "mode": mode, **elsewhere})
+        if entry.get("port", port) != elsewhere.get("port", port):
+            # Two ports serve it. It is asked for at that of HTTPS, and by a primer where it is not there.
+            del entry["port"]
         if authority:
             entry["ca_credential_name"] = authority
         if tls.get("credentialNames"):
@@ -191,9 +201,14 @@ def _endpoints(subjects: Iterable[Subject], settings: Settings) -> list[Object]:
     places: list[Object] = [{"address": address, "port": settings.https_port, **extra} for address in settings.addresses]
     if not settings.trusted_proxies:
         places += [{"address": address, "port": 443} for address in settings.proxy_addresses]
-    names = {name: subject.lowest_tls for subject in subjects for name in subject.server_names}
-    lowest = {name: {"lowest_tls": version} if version else {} for name, version in names.items()}
-    return [{**place, "server_name": name, **lowest[name]} for name in names for place in places]
+    names = {(name, subject.port): subject.lowest_tls for subject in subjects for name in subject.server_names}
+    lowest = {key: {"lowest_tls": version} if version else {} for key, version in names.items()}
+    own = places[: len(settings.addresses)]
+    return [
+        {**place, **({"port": port} if port else {}), "server_name": name, **lowest[name, port]}
+        for name, port in names
+        for place in (own if port else places)
+    ]
 
 
 def _warnings(subjects: Iterable[Subject]) -> list[str]:
@@ -207,7 +222,7 @@ def _warnings(subjects: Iterable[Subject]) -> list[str]:
 
 def _reuse_warnings(subjects: Iterable[Subject]) -> list[str]:
     """Return a sentence for sites between which browsers confuse a connection, because one certificate is for the names of both."""
-    terminating = [subject for subject in subjects if subject.secrets]
+    terminating = [subject for subject in subjects if subject.secrets and subject.kind != "tcp"]
     sharing: dict[str, list[str]] = {}
     for subject in terminating:
         for secret in subject.secrets:
@@ -274,7 +289,8 @@ class Plan:
     def _misdirected(self) -> dict[str, list[str]]:
         """Return the hosts that wildcards of a site must not answer, by its name, but for those that a raw route names itself."""
         raw, space = self.settings.manifests, self.settings.namespace
-        subjects = [*_site_subjects(self.sites), *_gateway_subjects(raw["gateway_gateways"], self.settings)]
+        sites = [site for site in self.sites if not site.tcp_port]
+        subjects = [*_site_subjects(sites, self.settings), *_gateway_subjects(raw["gateway_gateways"], self.settings)]
         routed = {
             (name, host)
             for route in raw["gateway_virtual_services"]
@@ -283,7 +299,7 @@ class Plan:
         }
         return {
             site.name: [host for host in covered(subjects, site) if (f"{space}/{site.name}", host) not in routed]
-            for site in self.sites
+            for site in sites
             if site.credential
         }
 
@@ -296,7 +312,7 @@ class Plan:
         """Subjects with their names. Istio serves Secrets of the gateway pods' namespace only, so other Certificates do not count."""
         raw = self.settings.manifests["gateway_gateways"]
         certificates = [c for c in self.all_of("certificate_certificates") if _key(c)[0] == self.settings.namespace]
-        return _Names([*_site_subjects(self.sites), *_gateway_subjects(raw, self.settings)], certificates)
+        return _Names([*_site_subjects(self.sites, self.settings), *_gateway_subjects(raw, self.settings)], certificates)
 
     @cached_property
     def issuers(self) -> list[str]:
@@ -533,7 +549,7 @@ class Plan:
         """Return the objects to apply, and what must be served afterwards."""
         certificates, gateways = self.all_of("certificate_certificates"), self.all_of("gateway_gateways")
         subjects = self.names.subjects
-        terminating = [subject for subject in subjects if subject.mode != PASSTHROUGH]
+        terminating = [subject for subject in subjects if subject.mode != PASSTHROUGH and not subject.port]
         secrets = dict.fromkeys(secret for subject in subjects for secret in subject.secrets)
         authorities = objects.ca_secrets(self.sites, self.settings.namespace)
         rules, routes = self.all_of("gateway_destination_rules"), self.all_of("gateway_virtual_services")
@@ -555,7 +571,7 @@ class Plan:
                 *self._policies(),
                 *objects.access_policies(self.sites, self.settings.namespace, self.settings.selector, self.settings.trusted_proxies > 0),
             ],
-            "credentials": _credentials(gateways, self.names),
+            "credentials": _credentials(gateways, self.names, self.settings.port),
             "server_names": list(dict.fromkeys(name for subject in terminating for name in subject.server_names)),
             "endpoints": _endpoints(subjects, self.settings),
             "subjects": [dict(vars(subject)) for subject in subjects],
@@ -591,11 +607,11 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
         The plan as plain data. Where there are findings it has nothing to apply.
     """
     settings, setting_findings = read_settings(raw_settings)
-    sites, site_findings = read_sites(raw_sites, settings.issuers, settings.cluster_domain, settings.private_key)
+    sites, site_findings = read_sites(raw_sites, settings.issuers, settings.cluster_domain, settings.private_key, settings.port)
     plans = _plans_of(settings, sites)
     proxies = {**raw_settings, "edge_proxy_addresses": list(settings.proxy_addresses)}
     findings = [*setting_findings, *site_findings, *proxy_findings(proxies, settings.addresses, sites)]
-    findings += gateway_findings(sites, settings.gateways, settings.issuers, settings.proxy_protocol, settings.http_gateway)
+    findings += gateway_findings(sites, settings.gateways, settings.issuers, settings.proxy_protocol, settings.http_gateway, settings.port)
     findings += address_findings(sites, raw_settings)
     findings += [finding for plan in plans for finding in plan.findings()]
     # Nothing of what is wrong may be applied: roles stop at the findings, and a caller that does not has nothing in its hands.
@@ -658,6 +674,10 @@ def _joined(parts: Sequence[Object]) -> Object:
     return {key: list(entries.values()) for key, entries in found.items()}
 
 
+def _forwarded(gateway: Gateway) -> list[Object]:
+    return [{"port": port, "node_port": number, "gateway": gateway.name} for _key, port, number in gateway.ports()]
+
+
 def _gateways_of_hosts(gateways: Sequence[Gateway], http_gateway: str, solver: str) -> Object:
     """Return what roles make of C(edge_gateways) on hosts and in the cluster; nothing of the default gateway but its ports."""
     others = gateways[1:]
@@ -665,8 +685,9 @@ def _gateways_of_hosts(gateways: Sequence[Gateway], http_gateway: str, solver: s
     ports: dict[str, list[Object]] = {}
     for gateway in gateways if present else ():
         for address in gateway.addresses if gateway.present else ():
-            entries = [{"port": port, "node_port": number, "gateway": gateway.name} for port, number in gateway.ports()]
-            ports.setdefault(address, []).extend(entries)
+            ports.setdefault(address, []).extend(_forwarded(gateway))
+    # Every host forwards those of the default gateway, as it does those of HTTP and HTTPS.
+    everywhere = [{"port": port, "node_port": number, "gateway": ""} for gateway in gateways[:1] for port, number in gateway.tcp]
     return {
         "releases": [gateway.release() for gateway in present],
         "http_gateways": [
@@ -676,7 +697,9 @@ def _gateways_of_hosts(gateways: Sequence[Gateway], http_gateway: str, solver: s
             if http_gateway
         ],
         "absent_releases": [{"name": gateway.name, "namespace": gateway.namespace} for gateway in others if not gateway.present],
-        "host_ports": ports,
+        "host_ports": {**ports, **({"": everywhere} if everywhere else {})},
+        "ports": [port for gateway in gateways[:1] for port in gateway.tcp_ports()],
+        "tcp_node_ports": {key: number for gateway in [*gateways[:1], *present] for key, number in gateway.tcp_node_ports().items()},
         "node_ports": {
             f"edge_gateways ({gateway.name}).{key}": getattr(gateway, key)
             for gateway in present

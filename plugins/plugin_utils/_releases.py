@@ -124,14 +124,23 @@ def _own_topology(fields: Fields, config: Raw, values: Raw) -> None:
         )
 
 
-def _release(fields: Fields, namespace: str, version: str, common: Raw) -> dict[str, Any]:
+def _with_tcp(fields: Fields, ports: list[Any], settings: Raw) -> list[Any]:
+    """Add the ports of TCP sites to the ingress gateway, but for those that users wrote into it themselves."""
+    if fields.raw.get("name") != settings.get("ingress"):
+        return ports
+    given = {str(port.get("port")) for port in ports if isinstance(port, Mapping)}
+    return [*ports, *(port for port in settings.get("ports") or () if str(port["port"]) not in given)]
+
+
+def _release(fields: Fields, settings: Raw) -> dict[str, Any]:
+    version, common = settings["version"], settings.get("values") or {}
     fields.only(_KEYS)
     name = fields.name("name", required=True) or ""
     selector = dict(fields.mapping("selector") or {"istio": name.removeprefix("istio-")})
     kind = fields.choice("kind", KINDS) or "Deployment"
     service_type = fields.choice("service_type", SERVICE_TYPES) or "NodePort"
     policy = fields.choice("external_traffic_policy", POLICIES)
-    ports = fields.sequence("ports") or [*[STATUS_PORT] * (service_type != "NodePort"), *DEFAULT_PORTS]
+    ports = _with_tcp(fields, fields.sequence("ports") or [*[STATUS_PORT] * (service_type != "NodePort"), *DEFAULT_PORTS], settings)
     replicas = fields.integer("replicas", 1, 1000)
     values: dict[str, Any] = {
         "kind": kind,
@@ -153,7 +162,7 @@ def _release(fields: Fields, namespace: str, version: str, common: Raw) -> dict[
     _own_topology(fields, config, given)
     return {
         "name": name,
-        "namespace": fields.name("namespace") or namespace,
+        "namespace": fields.name("namespace") or settings["namespace"],
         "chart": "gateway",
         "chart_version": version,
         "values": merged(values, given),
@@ -168,7 +177,7 @@ def gateway_releases(gateways: Any, settings: Raw) -> tuple[list[dict[str, Any]]
     found: list[dict[str, Any]] = []
     node_ports: dict[int, str] = {}
     for fields in dictionaries(gateways, "istio_gateways", findings, "gateways", "a gateway is a dictionary with at least a name"):
-        release = _release(fields, settings["namespace"], settings["version"], settings.get("values") or {})
+        release = _release(fields, settings)
         if any((other["name"], other["namespace"]) == (release["name"], release["namespace"]) for other in found):
             fields.report("another gateway has the same name and namespace")
         _report_missing_proxies(fields, release, settings)

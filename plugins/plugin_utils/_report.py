@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,16 +29,32 @@ def site_proof(
     known |= {str(entry["name"]): str(entry["serial"]) for entry in secrets if entry.get("serial")}
     known |= {str(entry["credential"]): str(entry["serial"]) for entry in pods if entry["state"] == "served" and entry.get("serial")}
     serials: dict[str, str] = {}
-    asked: set[str] = set()
+    asked: list[Record] = []
+    at_ports = _at_ports(plan["subjects"])
+    # What is expected is said by names. Where a name has another certificate on another port, the report alone compares them.
+    shared = {name for name, count in Counter(name for each in plan["subjects"] for name in each["server_names"]).items() if count > 1}
     for subject in plan["subjects"]:
         # Of several Secrets a client chooses one, so no serial number is the right one.
         secret = subject["secrets"][0] if len(subject["secrets"]) == 1 else None
         if not subject["secrets"] or (names is not None and not (secret in known and set(subject["certificates"]) & set(names))):
             continue
-        asked |= set(subject["server_names"])
+        asked.append(subject)
         if secret in known:
-            serials |= dict.fromkeys(subject["server_names"], known[secret])
-    return {"serials": serials, "endpoints": [entry for entry in plan["endpoints"] if entry["server_name"] in asked]}
+            serials |= dict.fromkeys((name for name in subject["server_names"] if name not in shared), known[secret])
+    endpoints = [entry for entry in plan["endpoints"] if any(_is_of(entry, subject, at_ports) for subject in asked)]
+    return {"serials": serials, "endpoints": endpoints}
+
+
+def _at_ports(subjects: Iterable[Record]) -> set[tuple[str, str]]:
+    """Return the names that sites of TCP have on ports of their own."""
+    return {(str(name), str(subject["port"])) for subject in subjects if subject.get("port") for name in subject["server_names"]}
+
+
+def _is_of(endpoint: Record, subject: Record, at_ports: Collection[tuple[str, str]]) -> bool:
+    """Return whether an endpoint is one of a subject: by its name, and by its port where it or another one has one of its own."""
+    name, port = str(endpoint["server_name"]), str(endpoint["port"])
+    at_own = port == str(subject["port"]) if subject.get("port") else (name, port) not in at_ports
+    return name in subject["server_names"] and at_own
 
 
 def _when(timestamp: str | None) -> str:
@@ -79,7 +96,8 @@ class _Seen:
             return problems or ["its Secret holds no certificate"]
         if not self.subject["server_names"]:
             return problems
-        if not self.pods:
+        # Pods are asked on the port of HTTPS.
+        if not self.pods and not self.subject.get("port"):
             problems.append("no gateway pod answered")
         problems += self._differing(self.pods)
         if not self.endpoints:
@@ -106,7 +124,7 @@ class _Seen:
         """Return what people read of the subject."""
         subject, problems = self.subject, self.problems()
         state = "NOT PROVED" if problems else "passed through" if self.passes_through else "served"
-        lines = [f"{subject['name']}: {state}: {' '.join(f'https://{host}/' for host in subject['hosts'])}"]
+        lines = [f"{subject['name']}: {state}: {' '.join(self._shown(host) for host in subject['hosts'])}"]
         lines += [f"  problem       {problem}" for problem in problems]
         if sorted(subject["server_names"]) != sorted(subject["hosts"]):
             lines.append(f"  asked as      {', '.join(subject['server_names']) or 'nothing, since no name is known'}")
@@ -122,6 +140,10 @@ class _Seen:
             lines += [f"  secret        {secret['name']}, which no Certificate here renews", *_dates(secret)]
         lines += [f"  gateway pod   {pod['pod']} serves {pod.get('serial') or 'nothing'}" for pod in self.pods]
         return lines + [f"  host port     {place(entry)} serves {self._answer(entry)}" for entry in self.endpoints]
+
+    def _shown(self, host: str) -> str:
+        port = self.subject.get("port")
+        return f"{host}:{port}" if port else host if self.subject.get("kind") == "tcp" else f"https://{host}/"
 
     def _answer(self, entry: Record) -> str:
         if not entry.get("serial"):
@@ -180,12 +202,18 @@ def site_report(
     for part, subject in ((gateway, each) for gateway in parts for each in gateway["subjects"]):
         asked, space = set(subject["server_names"]), part.get("namespace")
         places = {_asked_at(entry) for entry in part["endpoints"]} if space else set()
+        at_ports = _at_ports(part["subjects"])
         seen = _Seen(
             subject,
             _named(subject["certificates"], _within(space, certificates)),
             _named((secret for secret in subject["secrets"] if secret in part["own_secrets"]), _within(space, secrets)),
-            [] if not subject["secrets"] else [pod for pod in _within(space, pods) if pod.get("sni") in asked],
-            [entry for entry in endpoints if entry["server_name"] in asked and (not space or _asked_at(entry) in places)],
+            [
+                pod
+                for pod in _within(space, pods)
+                # Those that were primed with the credential of another port say the same name.
+                if subject["secrets"] and pod.get("sni") in asked and pod.get("credential") in (None, *subject["secrets"])
+            ],
+            [entry for entry in endpoints if _is_of(entry, subject, at_ports) and (not space or _asked_at(entry) in places)],
         )
         lines += seen.lines()
         problems += [f"{subject['name']}: {problem}" for problem in seen.problems()]

@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _webhook_rules as webhooks
 from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import MANIFEST_WORDS, Asked, key_problems, problems
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
-from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, read_gateways
+from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, read_gateways, read_ports, taken_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import list_finding, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import MOST_PROXIES
@@ -65,6 +65,7 @@ KEYS = (
     *DEFAULTS,
     "edge_instance",
     "edge_gateways",
+    "edge_gateway_ports",
     "certificate_private_key",
     "istio_version",
     "cert_manager_version",
@@ -213,14 +214,21 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
     selector, addresses = given.mapping("edge_gateway_selector") or {}, _texts(given, "edge_addresses")
     https_port = given.port("edge_https_port") or 0
     http, https = (proxies.integer(f"edge_{key}", 1, 65535) or 0 for key in ("http_node_port", "https_node_port"))
+    port = given.port("edge_gateway_port") or 0
+    tcp = read_ports(given.raw.get("edge_gateway_ports"), "edge_gateway_ports", findings, taken_ports(port, https_port))
+    findings += [
+        f"edge_gateway_ports: node_port {number} of port {each} is already edge_http_node_port or edge_https_node_port"
+        for each, number in tcp
+        if number in (http, https)
+    ]
     gateways, gateway_findings = read_gateways(
-        given.raw.get("edge_gateways", []), Gateway("", namespace, selector, addresses, http, https, https_port=https_port)
+        given.raw.get("edge_gateways", []), Gateway("", namespace, selector, addresses, http, https, https_port=https_port, tcp=tcp)
     )
     findings += gateway_findings
     settings = Settings(
         namespace=namespace,
         selector=selector,
-        port=given.port("edge_gateway_port") or 0,
+        port=port,
         http_gateway=given.text("edge_http_gateway") or "",
         cluster_domain=given.text("edge_cluster_domain", required=True) or "",
         addresses=addresses,

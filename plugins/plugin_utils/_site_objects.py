@@ -17,7 +17,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_access import SECURITY_API, refusals
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends import Backend
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route
-from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import TLS_VERSIONS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import NO_TLS, TLS_VERSIONS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
     CA_SUFFIX,
     LABELS,
@@ -117,7 +117,9 @@ def gateways(sites: Sequence[Site], namespace: str, selector: Raw, port: int = 4
     """
     found = []
     for site in sites:
-        passthrough = site.tls.mode == "PASSTHROUGH"
+        number, plain = site.tcp_port or port, site.tls.mode == NO_TLS
+        # Istio forwards connections of protocol TLS as they are, once it has ended TLS or by their name, and reads HTTP of HTTPS.
+        protocol = "TCP" if plain else "TLS" if site.tcp_port or site.tls.mode == "PASSTHROUGH" else "HTTPS"
         tls = _set(
             mode=site.tls.mode,
             credentialName=site.credential if len(site.credentials) == 1 else None,
@@ -130,9 +132,9 @@ def gateways(sites: Sequence[Site], namespace: str, selector: Raw, port: int = 4
             subjectAltNames=list(site.tls.subject_alt_names),
         )
         server = {
-            "port": {"number": port, "name": "tls" if passthrough else "https", "protocol": "TLS" if passthrough else "HTTPS"},
-            "hosts": list(site.hosts),
-            "tls": tls,
+            "port": {"number": number, "name": protocol.lower(), "protocol": protocol},
+            "hosts": ["*"] if plain else list(site.hosts),
+            **({} if plain else {"tls": tls}),
         }
         spec = {"selector": dict(selector), "servers": [server]}
         found.append(_object(ISTIO_API, "Gateway", site.name, namespace, site.name, spec))
@@ -203,7 +205,8 @@ def service_entries(sites: Sequence[Site], namespace: str) -> list[Object]:
     for site, backend in _backends(sites):
         outside = backend.external
         if outside:
-            passed = "TLS" if site.tls.mode == "PASSTHROUGH" else "HTTPS" if outside.tls else "HTTP"
+            seen = "TCP" if site.tcp_port else "HTTPS" if outside.tls else "HTTP"
+            passed = "TLS" if site.tls.mode == "PASSTHROUGH" else seen
             spec = {
                 "hosts": [backend.host],
                 "location": "MESH_EXTERNAL",
@@ -247,6 +250,9 @@ def _with_hsts(headers: Raw, value: str | None) -> Raw:
 
 
 def _routes_of(site: Site, hosts: Sequence[str], port: int) -> Object:
+    port = site.tcp_port or port
+    if site.tcp_port and site.tls.mode != "PASSTHROUGH":
+        return {"tcp": [{"match": [{"port": port}], "route": _destinations(route)} for route in site.routes]}
     if site.tls.mode != "PASSTHROUGH":
         return {"http": [_http_route(site, route) for route in site.routes]}
     taken = {host for route in site.routes for host in route.hosts}
@@ -318,7 +324,7 @@ def virtual_services(
     for site in sites:
         # Istio refuses a VirtualService with a host beside a wildcard that has it, too.
         wider = {host: [other for other in site.hosts if len(other) < len(host) and overlaps(host, other)] for host in site.hosts}
-        hosts = [host for host in site.hosts if not wider[host]]
+        hosts = ["*"] if site.tls.mode == NO_TLS else [host for host in site.hosts if not wider[host]]
         refused = list((misdirected or {}).get(site.name, ()))
         if site.routes and refused:
             # A host of its own in Envoy's table, so that neither letter case nor a port in the request passes by it.
@@ -372,7 +378,8 @@ def _portions(sites: Sequence[Site], namespace: str) -> list[list[Site]]:
     found: list[dict[str, tuple[Site, list[str]]]] = []
     size = 0
     for site in sites:
-        for host in site.hosts:
+        # A site without hosts has a Gateway, too.
+        for host in site.hosts or ("",):
             needed = len(json.dumps([f"{namespace}/{site.name}", host]))
             if not found or size + needed > _LONGEST_EXPRESSION:
                 found.append({})

@@ -39,6 +39,10 @@ AS_GIVEN = {
 ANSWERS = ("service", "destinations", "redirect", "direct_response")
 # What is left of a route where the gateway does not see the request.
 PASSED = ("service", "port", "destinations", "hosts")
+OPAQUE = {
+    "passthrough": "with tls.mode PASSTHROUGH, since the gateway does not see the request",
+    "tcp": "with tcp_port, since the gateway forwards connections and does not see requests",
+}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 # What Istio calls otherwise.
 _WORDS = {
@@ -188,14 +192,14 @@ def _fields(at: Fields, cluster_domain: str) -> dict[str, Any]:
     return {name: value for name, value in {**found, **_mirror(at, cluster_domain)}.items() if value is not None}
 
 
-def read_route(fields: Fields, index: int, cluster_domain: str, passthrough: bool) -> Route | None:
-    """Read O(routes[index])."""
+def read_route(fields: Fields, index: int, cluster_domain: str, opaque: str = "") -> Route | None:
+    """Read O(routes[index]); O(opaque) is the key of C(OPAQUE) for connections that the gateway does not look into."""
     at = fields.nested(f"routes[{index}]")
     if at is None:
         return None
     before = len(at.findings)
-    if passthrough:
-        at.only(PASSED, "with tls.mode PASSTHROUGH, since the gateway does not see the request")
+    if opaque:
+        at.only(PASSED[:-1] if opaque == "tcp" else PASSED, OPAQUE[opaque])
         return Route(destinations=tuple(_destinations(at, cluster_domain, ANSWERS[:2])), hosts=tuple(at.hosts("hosts", required=False)))
     at.only(spec.ROUTE)
     if at.raw.get("hosts"):
@@ -242,6 +246,14 @@ def loop_problems(routes: Sequence[Route], hosts: Sequence[str]) -> Iterator[str
                 f"routes[{index}].redirect sends clients to where they are; give it uri, prefixRewrite or port, an authority that is not "
                 "among the hosts of the site, or take requests for the others by with_headers: {':authority': NAME}"
             )
+
+
+def tcp_problems(routes: Sequence[Route]) -> Iterator[str]:
+    """Yield why connections would go nowhere, or to a route that they never reach."""
+    if not routes:
+        yield "routes is missing or empty; a TCP site has one route, the service that takes its connections"
+    elif len(routes) > 1:
+        yield f"routes has {len(routes)} entries; a TCP site has one, with several destinations where these share its connections"
 
 
 def name_problems(routes: Sequence[Route], hosts: Sequence[str]) -> Iterator[str]:

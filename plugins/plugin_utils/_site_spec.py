@@ -31,7 +31,7 @@ HSTS: Options = {
     "preload": {"type": "bool", "default": False},
 }
 TLS: Options = {
-    "mode": {"type": "str", "choices": ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", "PASSTHROUGH"], "default": "SIMPLE"},
+    "mode": {"type": "str", "choices": ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", "PASSTHROUGH", "NONE"], "default": "SIMPLE"},
     "credential": {"type": "str"},
     "credentials": {"type": "list", "elements": "str"},
     "key_types": {"type": "list", "elements": "str", "choices": ["ECDSA", "RSA"]},
@@ -101,9 +101,10 @@ ACCESS: Options = {
 }
 SITE: Options = {
     "name": {"type": "str", "required": True},
-    "hosts": {"type": "list", "elements": "str", "required": True},
+    "hosts": {"type": "list", "elements": "str"},
     "issuer": {"type": "str"},
     "gateway": {"type": "str"},
+    "tcp_port": {"type": "int"},
     "routes": {"type": "list", "elements": "dict", "options": ROUTE},
     "backends": {"type": "list", "elements": "dict", "options": BACKEND},
     "tls": {"type": "dict", "options": TLS},

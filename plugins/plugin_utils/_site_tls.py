@@ -27,6 +27,10 @@ KEY_TYPES = ("ECDSA", "RSA")
 PRELOAD_AGE = 31536000
 # Modes in which clients show a certificate.
 MUTUAL_MODES = ("MUTUAL", "OPTIONAL_MUTUAL")
+# The mode of TCP sites without TLS.
+NO_TLS = "NONE"
+# Modes in which the gateway ends no TLS, so that it has no certificate, and why.
+UNENDED = {"PASSTHROUGH": "with tls.mode PASSTHROUGH the application ends TLS", NO_TLS: "with tls.mode NONE there is no TLS"}
 
 
 @dataclass(frozen=True)
@@ -125,10 +129,10 @@ def suite_problems(tls: Tls, algorithms: Sequence[str]) -> Iterator[str]:
 
 def credential_problems(tls: Tls, algorithm: str | None) -> Iterator[str]:
     """Yield what cannot be said of the site's own certificates."""
-    passed = tls.mode == "PASSTHROUGH"
+    passed = tls.mode in UNENDED
     for key in ("credential", "key_types", "hsts") if passed else ():
         if getattr(tls, key if key != "credential" else "credentials"):
-            yield f"tls.{tls.key if key == 'credential' else key} is given, and with tls.mode PASSTHROUGH the application ends TLS"
+            yield f"tls.{tls.key if key == 'credential' else key} is given, and {UNENDED[tls.mode]}"
     if tls.credentials and tls.key_types and not passed:
         yield f"tls.key_types is for certificates that are issued here, and tls.{tls.key} names Secrets of your own; remove one of them"
     if tls.key_types and algorithm:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +17,16 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issu
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import unreachable
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_access import Access, read_access
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends import Backend, backend_problems, read_backend, shared_problems
-from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route, loop_problems, name_problems, read_route
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import (
+    Route,
+    loop_problems,
+    name_problems,
+    read_route,
+    tcp_problems,
+)
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import (
+    NO_TLS,
+    UNENDED,
     Tls,
     client_problems,
     credential_problems,
@@ -53,6 +61,8 @@ class Site:
     access: Access | None = None
     # The default one has no name.
     gateway: str = ""
+    # Port of the gateway's Service whose connections it takes as they are; None for requests of HTTP.
+    tcp_port: int | None = None
 
     @property
     def issued(self) -> dict[str, str | None]:
@@ -64,8 +74,8 @@ class Site:
 
     @property
     def credentials(self) -> tuple[str, ...]:
-        """Return the Secrets that the gateway serves, none for TLS that only passes through."""
-        if self.tls.mode == "PASSTHROUGH":
+        """Return the Secrets that the gateway serves, none where it ends no TLS."""
+        if self.tls.mode in UNENDED:
             return ()
         return self.tls.credentials or tuple(self.issued) or (self.name,)
 
@@ -144,9 +154,9 @@ def _certificate(fields: Fields) -> dict[str, Any]:
 
 def _issuer(fields: Fields, site_tls: Tls, issuers: Mapping[str, Issuer] | None) -> str | None:
     """Read C(issuer) and what it must agree with."""
-    if site_tls.mode == "PASSTHROUGH" or site_tls.credentials:
+    if site_tls.mode in UNENDED or site_tls.credentials:
         own = "Secrets" if len(site_tls.credentials) > 1 else "a Secret"
-        reason = f"tls.{site_tls.key} names {own} of your own" if site_tls.credentials else "PASSTHROUGH ends no TLS here"
+        reason = f"tls.{site_tls.key} names {own} of your own" if site_tls.credentials else UNENDED[site_tls.mode]
         if fields.raw.get("issuer"):
             fields.report(f"has an issuer, but {reason}; remove one of them")
         return None
@@ -178,22 +188,29 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
     if name in RESERVED_NAMES:
         fields.report(f"name is '{name}', which the collection uses itself")
     site_tls = read_tls(fields)
-    passthrough = site_tls.mode == "PASSTHROUGH"
-    found = [read_route(fields, index, cluster_domain, passthrough) for index in range(len(fields.sequence("routes")))]
+    tcp = fields.raw.get("tcp_port") not in (None, "")
+    opaque = "passthrough" if site_tls.mode == "PASSTHROUGH" else "tcp" if tcp else ""
+    found = [read_route(fields, index, cluster_domain, opaque) for index in range(len(fields.sequence("routes")))]
     backends = [read_backend(fields, index, cluster_domain) for index in range(len(fields.sequence("backends")))]
     site = Site(
         name=name,
-        hosts=tuple(fields.hosts("hosts")),
+        hosts=tuple(fields.hosts("hosts", required=site_tls.mode != NO_TLS)),
         issuer=_issuer(fields, site_tls, issuers),
         routes=tuple(route for route in found if route is not None),
         backends=tuple(backend for backend in backends if backend is not None),
         tls=site_tls,
-        redirect=fields.boolean("redirect", spec.SITE["redirect"]["default"]),
+        redirect=fields.boolean("redirect", spec.SITE["redirect"]["default"] and not tcp),
         certificate=_certificate(fields),
         access=read_access(fields, passthrough),
         gateway=fields.name("gateway") or "",
+        tcp_port=fields.integer("tcp_port", 1, 65535),
     )
-    if passthrough:
+    for problem in _tcp_problems(site, tcp):
+        fields.report(problem)
+    if opaque == "tcp":
+        for problem in tcp_problems(site.routes):
+            fields.report(problem)
+    elif opaque:
         for problem in name_problems(site.routes, site.hosts):
             fields.report(problem)
     elif all(route.answered for route in site.routes):
@@ -203,20 +220,31 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
     return site
 
 
-def _between(sites: Sequence[Site], findings: list[str]) -> None:
+def _tcp_problems(site: Site, tcp: bool) -> Iterator[str]:
+    """Yield what a site says that is for TCP only, or for HTTP only."""
+    if not tcp and site.tls.mode == NO_TLS:
+        yield "tls.mode is NONE, which is for TCP sites; give tcp_port, the port of the gateway that takes its connections"
+    if tcp and site.redirect:
+        yield "redirect is true, and port 80 has nothing of a TCP site to redirect; remove it"
+    if tcp and site.tls.hsts and site.tls.mode not in UNENDED:
+        yield "tls.hsts is a header of HTTP, and the site has tcp_port; remove one of them"
+
+
+def _between(sites: Sequence[Site], findings: list[str], https_port: int) -> None:
     """Report what two sites cannot share."""
     made = {site.name + suffix: site.name for site in sites for suffix in (REDIRECT_SUFFIX, CA_SUFFIX)}
     made |= {name: site.name for site in sites for name in site.issued if name != site.name}
     names: dict[str, int] = {}
-    hosts: dict[tuple[str, str], str] = {}
+    hosts: dict[tuple[str, int | None, str], str] = {}
     for index, site in enumerate(sites):
         if site.name and site.name in names:
             findings.append(f"edge_sites[{index}]: name '{site.name}' is already that of edge_sites[{names[site.name]}]")
         names.setdefault(site.name, index)
         if site.name in made:
             findings.append(f"edge_sites[{index}]: name '{site.name}' is that of an object made for site '{made[site.name]}'")
-        for host in dict.fromkeys(site.hosts):
-            key = (site.gateway, host)
+        # Without TLS a host says where clients connect to, and is no part of what they send.
+        for host in dict.fromkeys(site.hosts) if site.tls.mode != NO_TLS else ():
+            key = (site.gateway, site.tcp_port if site.tcp_port != https_port else None, host)
             if key in hosts:
                 findings.append(f"edge_sites[{index}] ({site.name}): host '{host}' is already served by site '{hosts[key]}'")
             hosts.setdefault(key, site.name)
@@ -225,7 +253,11 @@ def _between(sites: Sequence[Site], findings: list[str]) -> None:
 
 
 def read_sites(
-    sites: Any, issuers: Mapping[str, Issuer] | None = None, cluster_domain: str = "cluster.local", private_key: Raw | None = None
+    sites: Any,
+    issuers: Mapping[str, Issuer] | None = None,
+    cluster_domain: str = "cluster.local",
+    private_key: Raw | None = None,
+    https_port: int = 443,
 ) -> tuple[list[Site], list[str]]:
     """Read C(edge_sites).
 
@@ -234,6 +266,7 @@ def read_sites(
         issuers: What sites may name. None leaves names of issuers unchecked.
         cluster_domain: Domain that completes names of Services.
         private_key: Settings of keys for sites that have none of their own; None: C(PRIVATE_KEY).
+        https_port: Port of the gateways' Services for HTTPS, which sites of TCP share by their names.
 
     Returns:
         The sites, and a sentence for everything that is wrong with them.
@@ -243,5 +276,5 @@ def read_sites(
         [] if sites is None else sites, "edge_sites", findings, "sites", "a site is a dictionary with name, hosts, issuer and routes"
     )
     found = [_site(fields, issuers, cluster_domain, private_key or PRIVATE_KEY) for fields in entries]
-    _between(found, findings)
+    _between(found, findings, https_port)
     return found, findings

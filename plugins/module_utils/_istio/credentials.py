@@ -32,7 +32,7 @@ _CA_KEYS = ("cacert", "ca.crt")
 
 @dataclass(frozen=True)
 class Credential:
-    """One entry of the option credentials; outbound: for what pods connect to, and not for what connects to them."""
+    """One entry of the option credentials; outbound: for what pods connect to; port: where its listener has one of its own."""
 
     name: str
     hosts: tuple[str, ...]
@@ -40,6 +40,7 @@ class Credential:
     credential_names: tuple[str, ...] = ()
     ca_credential_name: str | None = None
     outbound: bool = False
+    port: int | None = None
 
     @property
     def secret_names(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ def gateway_options() -> dict[str, dict[str, Any]]:
         "mode": {"type": "str", "choices": ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL"], "default": "SIMPLE"},
         "credential_names": {"type": "list", "elements": "str", "default": []},
         "ca_credential_name": {"type": "str"},
+        "port": {"type": "int"},
     }
     return {
         "credentials": {"type": "list", "elements": "dict", "default": [], "options": credential},
@@ -53,5 +54,6 @@ def parse_credentials(given: Sequence[Mapping[str, Any]]) -> list[Credential]:
             raise ValueError(f"credential_names of {name} has {len(names)} entries, Istio allows two: an RSA and an ECDSA one")
         if any(c.name == name for c in found):
             raise ValueError(f"credentials has {name} twice: list all its hosts in one entry")
-        found.append(Credential(name, hosts, str(entry.get("mode") or "SIMPLE"), names, entry.get("ca_credential_name") or None))
+        mode, authority = str(entry.get("mode") or "SIMPLE"), entry.get("ca_credential_name") or None
+        found.append(Credential(name, hosts, mode, names, authority, port=entry.get("port")))
     return found

@@ -112,7 +112,7 @@ class Serving:
     def _unserved(self, pods: Sequence[GatewayPod]) -> list[Credential]:
         """The credentials that the real listener does not serve on every pod. Raises ApiError where the right to forward is missing."""
         if self._asked.port:
-            self._shake(pods, dict.fromkeys((c.name for c in self._credentials), self._asked.port), stop_if_refused=True)
+            self._shake(pods, {c.name: c.port or self._asked.port for c in self._credentials}, stop_if_refused=True)
         left = {seen.credential.name for seen in self._seen if seen.state != SERVED}
         # The real listener proves nothing of a primer.
         self._seen = [seen for seen in self._seen if seen.credential.name not in left]

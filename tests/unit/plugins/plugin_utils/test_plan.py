@@ -153,6 +153,7 @@ def test_a_site_with_an_issuer_is_proved_by_its_certificate():
         "certificates": ["app"],
         "issuer": "letsencrypt",
         "lowest_tls": "1.2",
+        "port": None,
     }
 
 
@@ -392,6 +393,7 @@ def test_what_a_raw_gateway_serves_is_asked_like_a_site():
         "certificates": ["shop"],
         "issuer": None,
         "lowest_tls": "1.2",
+        "port": None,
     }
     assert {entry["server_name"] for entry in found["endpoints"]} == {"shop.example.com", "edge-check.example.org"}
     assert {"host": "shop.example.com", "site": "shop", "acme": True} in found["names"]

@@ -62,8 +62,8 @@ def test_the_example_of_the_readme():
         (
             site(host=["a.example.com"]),
             (
-                "edge_sites[0] (app): key 'host' is not known; did you mean 'hosts'? Allowed: name, hosts, issuer, gateway, routes,"
-                " backends, tls, redirect, certificate"
+                "edge_sites[0] (app): key 'host' is not known; did you mean 'hosts'? Allowed: name, hosts, issuer, gateway, tcp_port, "
+                "routes, backends, tls, redirect, certificate"
             ),
         ),
         (
@@ -133,7 +133,7 @@ def test_the_example_of_the_readme():
             site(tls={"mode": "passthrough"}),
             (
                 "edge_sites[0].tls (app): mode is 'passthrough', which is not known; did you mean 'PASSTHROUGH'? Allowed: SIMPLE, MUTUAL,"
-                " OPTIONAL_MUTUAL, PASSTHROUGH"
+                " OPTIONAL_MUTUAL, PASSTHROUGH, NONE"
             ),
         ),
         (site(certificate={"usages": "server auth"}), "edge_sites[0].certificate (app): usages is 'server auth'; it must be a list"),
@@ -183,7 +183,7 @@ def test_the_example_of_the_readme():
             site(tls={"mode": "MUTAL"}),
             (
                 "edge_sites[0].tls (app): mode is 'MUTAL', which is not known; did you mean 'MUTUAL'? Allowed: SIMPLE, MUTUAL,"
-                " OPTIONAL_MUTUAL, PASSTHROUGH"
+                " OPTIONAL_MUTUAL, PASSTHROUGH, NONE"
             ),
         ),
         (
@@ -201,7 +201,10 @@ def test_the_example_of_the_readme():
             site(tls={"credential": "mine"}),
             "edge_sites[0] (app): has an issuer, but tls.credential names a Secret of your own; remove one of them",
         ),
-        (site(tls={"mode": "PASSTHROUGH"}), "edge_sites[0] (app): has an issuer, but PASSTHROUGH ends no TLS here; remove one of them"),
+        (
+            site(tls={"mode": "PASSTHROUGH"}),
+            "edge_sites[0] (app): has an issuer, but with tls.mode PASSTHROUGH the application ends TLS; remove one of them",
+        ),
         (
             site(certificate={"duration": "90 days"}),
             "edge_sites[0].certificate (app): duration is '90 days'; it must be a duration such as 30s, 5m or 2160h",

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.options import parse_credentials
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.primer import DEADLINE, LABEL, OWNER
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_primer import SdsPrimer
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_wait import SdsWait
@@ -507,6 +508,14 @@ def test_what_the_pods_serve_already_gets_no_primer(world):
     outcome = world.primer().run()
     assert (outcome.good, outcome.found["changed"], outcome.found["served"], outcome.found["primers"]) == (True, False, True, [])
     assert world.primers() == []
+
+
+def test_a_credential_with_a_port_of_its_own_is_asked_for_there(world):
+    listener_serves(world, "app.example.com")
+    database = parse_credentials([{"name": "b", "hosts": ["b.example.com"], "port": 5432}])
+    outcome = world.primer(APP, *database).run()
+    assert (outcome.found["served"], outcome.found["primers"], world.primers()) == (True, [], [])
+    assert {(port, name) for _pod, port, name in world.prober.asked} == {(443, "app.example.com"), (5432, "b.example.com")}
 
 
 def listener_serves(world, *names):
