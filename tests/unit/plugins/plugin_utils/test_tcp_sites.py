@@ -140,7 +140,7 @@ def test_browsers_confuse_no_connection_of_tcp():
     """A certificate for a wildcard that another site has, too, matters to HTTP/2 only, and so does the refusal of requests."""
     wide = {**APP, "hosts": ["*.example.com"], "tls": {"credential": "wide"}}
     del wide["issuer"]
-    found = fine(wide, {**ENDED, "tls": {"mode": "MUTUAL", "ca_secret": "clients"}})
+    found = fine(wide, {**ENDED, "tls": {"mode": "MUTUAL", "ca_secret": "clients"}}, {**ENDED, "name": "b", "hosts": ["b.example.com"]})
     assert [text for text in found["warnings"] if "HTTP/2" in text] == []
     assert not any("misdirected" in made["metadata"]["name"] for made in found["virtual_services"])
 
