@@ -365,12 +365,14 @@ class Plan:
                 continue
             for server in spec.get("servers") or ():
                 place = (server["port"]["number"], server.get("bind") or "")
-                secure = str(server["port"].get("protocol")).upper() in SECURE
+                protocol = str(server["port"].get("protocol")).upper()
+                secure = protocol in SECURE
                 ports.setdefault(place, {}).setdefault(secure, name)
-                for host in server["hosts"] if secure else ():
+                # Without TLS connections say no name: no host stands for all of them.
+                for host in server["hosts"] if secure else [""] if protocol == "TCP" else ():
                     hosts.setdefault((*place, _bare(str(host)).lower()), {})[name] = None
         return [
-            f"gateway_gateways: Gateways {' and '.join(names)} have host '{host}' with TLS on port {port}, and Istio serves it by one of "
+            f"gateway_gateways: Gateways {' and '.join(names)} have {_claimed(host)} on port {port}, and Istio serves it by one of "
             "them only, or by none; remove it from all but one"
             for (port, _bind, host), names in hosts.items()
             if len(names) > 1
@@ -577,6 +579,10 @@ class Plan:
             "subjects": [dict(vars(subject)) for subject in subjects],
             "http01_issuers": [name for name, issuer in self.settings.issuers.items() if name and issuer.http01],
         }
+
+
+def _claimed(host: str) -> str:
+    return f"host '{host}' with TLS" if host else "protocol TCP"
 
 
 def _account(acme: Raw) -> Object:

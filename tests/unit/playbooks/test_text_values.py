@@ -21,6 +21,7 @@ SHARED = {
     "edge_environment": {"HTTPS_PROXY": "http://proxy.example.com:3128"},
     "edge_gateway_port": 443,
     "edge_egress": [{"name": "partner", "hosts": ["partner.example.org"], "namespaces": ["shop"], "tls": {"mode": "SIMPLE"}}],
+    "edge_gateway_ports": [{"port": 5432, "node_port": 31432}],
     "edge_gateway_selector": {"istio": "ingress"},
     "edge_gateways": [{"name": "team-b", "http_node_port": 31080, "https_node_port": 31443, "addresses": ["192.0.2.2"]}],
     "edge_host_addresses": ["192.0.2.1"],

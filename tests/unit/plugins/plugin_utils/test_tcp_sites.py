@@ -298,6 +298,32 @@ def test_sites_that_cannot_share_a_port(sites, expected):
     assert any(text.startswith("edge_sites[1]") and expected in text for text in found), found
 
 
+def raw(protocol, number, **more):
+    server = {"port": {"number": number, "name": "raw", "protocol": protocol}, "hosts": ["*"], **more}
+    return [{"metadata": {"name": "raw"}, "spec": {"selector": {"istio": "ingress"}, "servers": [server]}}]
+
+
+@pytest.mark.parametrize(
+    ("site", "gateways", "expected"),
+    [
+        (
+            PLAIN,
+            raw("TCP", 5432),
+            "Gateways istio-ingress/db and istio-ingress/raw have protocol TCP on port 5432, and Istio serves it by one",
+        ),
+        (ENDED, raw("TCP", 6379), "port 6379 has TLS in Gateway istio-ingress/cache and none in Gateway istio-ingress/raw"),
+    ],
+)
+def test_a_raw_gateway_that_takes_the_port_of_a_site(site, gateways, expected):
+    found = plan(site, gateway_gateways=gateways)["findings"]
+    assert any(text.startswith("gateway_gateways: ") and expected in text for text in found), found
+
+
+@pytest.mark.parametrize("gateways", [raw("TCP", 5433), raw("TCP", 5432, bind="127.0.0.1"), raw("HTTP", 80)])
+def test_a_raw_gateway_on_another_port(gateways):
+    fine(PLAIN, gateway_gateways=gateways)
+
+
 def test_a_policy_keeps_others_off_the_gateway_of_a_site_without_hosts():
     (check, *_others) = (each["spec"]["validations"] for each in fine(PLAIN)["policies"] if "validations" in each["spec"])
     assert any('"istio-ingress/db"' in each["expression"] for each in check)
