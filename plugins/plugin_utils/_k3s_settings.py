@@ -40,6 +40,8 @@ _MEANT = {
 _TRUE = ("true", "t", "yes", "on", "1")
 # What K3s takes for pods and Services if its configuration does not say, by the family of the Node's first address.
 _DEFAULT_NETWORKS = {"cluster-cidr": ("10.42.0.0/16", "fd00:42::/56"), "service-cidr": ("10.43.0.0/16", "fd00:43::/112")}
+# The range of NodePorts that Kubernetes has unless its configuration names another.
+_NODE_PORTS = "30000-32767"
 # Kubernetes refuses more addresses for Services.
 _MOST_SERVICE_BITS = 20
 
@@ -171,17 +173,17 @@ def _server_findings(settings: Settings, config: Settings) -> list[str]:
     ours = settings.get("cluster_domain")
     if domain and ours and str(domain) != str(ours):
         found.append(f"k3s_server_config has cluster-domain {domain!r}, but edge_cluster_domain is {ours!r}: make them equal.")
-    text = _flags(config, "kube-apiserver-arg").get("service-node-port-range") or config.get("service-node-port-range")
-    if text:
-        ports = _port_range(str(text))
-        if ports is None:
-            found.append(f"k3s_server_config has service-node-port-range {text!r}: it must have the form 30000-32767.")
-        else:
-            found += [
-                f"{name} is {port}, which is not in service-node-port-range {text} of k3s_server_config: choose a port in that range."
-                for name, port in (settings.get("node_ports") or {}).items()
-                if str(port).isdecimal() and not ports[0] <= int(port) <= ports[1]
-            ]
+    given = _flags(config, "kube-apiserver-arg").get("service-node-port-range") or config.get("service-node-port-range")
+    text = str(given or _NODE_PORTS)
+    if (ports := _port_range(text)) is None:
+        found.append(f"k3s_server_config has service-node-port-range {given!r}: it must have the form {_NODE_PORTS}.")
+    else:
+        origin = "of k3s_server_config" if given else "(the default)"
+        found += [
+            f"{name} is {port}, which is not in service-node-port-range {text} {origin}: choose a port in that range."
+            for name, port in (settings.get("node_ports") or {}).items()
+            if str(port).isdecimal() and not ports[0] <= int(port) <= ports[1]
+        ]
     found += _network_findings(config)
     if config.get("agent-token") and password(str(config["agent-token"])) == password(str(settings.get("token") or "")):
         found.append(

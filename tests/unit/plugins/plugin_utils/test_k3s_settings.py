@@ -31,6 +31,12 @@ def found(kind="server", **changes):
         ({"server_config": {"kube-apiserver-arg+": "service-node-port-range=30000+99"}}, "edge_https_node_port is 30443"),
         ({"server_config": {"service-node-port-range": "50000-40000"}}, "it must have the form 30000-32767."),
         (
+            {"node_ports": {"edge_gateway_ports (5432).node_port": 5432}},
+            "edge_gateway_ports (5432).node_port is 5432, which is not in service-node-port-range 30000-32767 (the default): choose",
+        ),
+        ({"node_ports": {"edge_gateways (team-b).https_node_port": "29999"}}, "edge_gateways (team-b).https_node_port is 29999"),
+        ({"node_ports": {"edge_http_node_port": 32768}}, "edge_http_node_port is 32768"),
+        (
             {"server_config": {"cluster-cidr": "10.42.0.0/16,2001:db8:42::/56"}},
             "has cluster-cidr 10.42.0.0/16, 2001:db8:42::/56 and service-cidr 10.43.0.0/16 (the default): both must be IPv4, IPv6 or",
         ),
@@ -143,6 +149,8 @@ def test_what_would_not_work_is_one_sentence(changes, said):
         {},
         {"server_config": {"cluster-domain": "corp.local"}, "cluster_domain": "corp.local"},
         {"server_config": {"service-node-port-range": "80-32767"}},
+        {"node_ports": {"edge_http_node_port": 30000, "edge_https_node_port": "32767"}},
+        {"server_config": {"service-node-port-range": "1000-40000"}, "node_ports": {"edge_gateway_ports (5432).node_port": 5432}},
         {"server_config": {"cluster-cidr": "10.42.0.0/16, 2001:db8:42::/56", "service-cidr": "10.43.0.0/16, 2001:db8:43::/112"}},
         {"server_config": {"cluster-cidr": "2001:db8:42::/56"}},
         {"server_config": {"node-ip": "2001:db8::1", "cluster-cidr": "2001:db8:42::/56"}},
