@@ -60,13 +60,20 @@ class Access:
             yield {**place, "when": [*place.get("when", ()), other]}
 
 
-def read_access(fields: Fields, passthrough: bool) -> Access | None:
-    """Read O(access)."""
+def read_access(fields: Fields, opaque: str) -> Access | None:
+    """Read O(access).
+
+    Args:
+        fields: The site.
+        opaque: Why the gateway sees no requests of it, C(passthrough) or C(tcp); empty where it does.
+    """
     at = fields.nested("access") if fields.raw.get("access") is not None else None
     if at is None:
         return None
     at.only(spec.ACCESS)
-    if passthrough:
+    if opaque == "tcp":
+        fields.report("has access, and tcp_port; the gateway judges requests of HTTP only, so remove one of them")
+    elif opaque:
         fields.report("has access, and TLS passes through; the gateway judges requests only where TLS ends at it")
     token = at.nested("jwt") if at.raw.get("jwt") is not None else None
     found = Access(tuple(_networks(at)), _read_token(token) if token else None)

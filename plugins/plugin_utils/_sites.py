@@ -201,7 +201,7 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
         tls=site_tls,
         redirect=fields.boolean("redirect", spec.SITE["redirect"]["default"] and not tcp),
         certificate=_certificate(fields),
-        access=read_access(fields, passthrough),
+        access=read_access(fields, opaque),
         gateway=fields.name("gateway") or "",
         tcp_port=fields.integer("tcp_port", 1, 65535),
     )

@@ -124,6 +124,12 @@ def test_what_passes_through_cannot_be_judged():
     assert found == ["edge_sites[0] (app): has access, and TLS passes through; the gateway judges requests only where TLS ends at it"]
 
 
+def test_connections_of_tcp_cannot_be_judged():
+    site = {"name": "db", "issuer": None, "hosts": [], "tcp_port": 5432, "tls": {"mode": "NONE"}, "access": {"sources": ["10.0.0.1"]}}
+    found = plan(site, edge_gateway_ports=[{"port": 5432, "node_port": 30432}])["findings"]
+    assert found == ["edge_sites[0] (db): has access, and tcp_port; the gateway judges requests of HTTP only, so remove one of them"]
+
+
 def test_addresses_that_the_gateway_does_not_see_are_refused():
     site = {"name": "app", "access": {"sources": ["10.0.0.1"]}}
     (found,) = plan(site, istio_gateway_external_traffic_policy="Cluster")["findings"]

@@ -63,7 +63,7 @@ def test_the_example_of_the_readme():
             site(host=["a.example.com"]),
             (
                 "edge_sites[0] (app): key 'host' is not known; did you mean 'hosts'? Allowed: name, hosts, issuer, gateway, tcp_port, "
-                "routes, backends, tls, redirect, certificate"
+                "routes, backends, tls, access, redirect, certificate"
             ),
         ),
         (
