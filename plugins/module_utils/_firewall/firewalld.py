@@ -73,7 +73,7 @@ def refusals(listing: str, ports: Iterable[int]) -> list[str]:
     """Read from ``--list-all`` the rich rules that keep every client from one of the ports: they go before openings."""
     found = []
     for line in map(str.strip, listing.splitlines()):
-        said = dict(re.findall(r'(\w+)="([^"]*)"', line))
+        said = dict(re.findall(r'\b(\w+)="([^"]*)"', line))
         if not line.startswith("rule ") or "source " in line or not re.search(r"\b(reject|drop)\b", line):
             continue
         numbers = _range(said.get("port", "")) if said.get("protocol") == "tcp" else ()

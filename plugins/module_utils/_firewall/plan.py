@@ -13,6 +13,7 @@ from typing import Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._firewall.firewalld import Firewalld, FirewallError, Opening
 from ansible_collections.baremesh.edge.plugins.module_utils._firewall.ufw import Ufw
+from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import Removal, remove_file
 
 Rules = Collection["tuple[str, ...]"]
@@ -84,7 +85,7 @@ def of_ufw(tool: Ufw, present: bool, look: Callable[[], tuple[Rules, Rules]]) ->
 def read(record: Path) -> list[Opening]:
     """Return what a record holds. Raises FirewallError if it cannot be read."""
     try:
-        return [Opening(str(zone), str(item), bool(kept)) for zone, item, kept in json.loads(record.read_text(encoding="utf-8"))]
+        return [Opening(str(zone), str(item), bool(kept)) for zone, item, kept in parse_json(record.read_text(encoding="utf-8"))]
     except FileNotFoundError:
         return []
     except (ValueError, TypeError) as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import rules, text
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPort, HostPorts, HostPortsError, networks
+from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,7 +33,7 @@ def parse_table(output: str) -> tuple[rules.Chain, ...]:
         HostPortsError: it is not nft's JSON.
     """
     try:
-        items: list[Mapping[str, Any]] = json.loads(output)["nftables"]
+        items: list[Mapping[str, Any]] = parse_json(output)["nftables"]
         found = {item["chain"]["name"]: item["chain"] for item in items if "chain" in item}
         lines: dict[str, list[str]] = {name: [] for name in found}
         for item in items:
@@ -69,7 +70,7 @@ def parse_host_ports(output: str) -> HostPorts | None:
     open_to: list[str] = []
     try:
         expressions = [
-            item["rule"]["expr"] for item in json.loads(output)["nftables"] if item.get("rule", {}).get("chain") == rules.PREROUTING
+            item["rule"]["expr"] for item in parse_json(output)["nftables"] if item.get("rule", {}).get("chain") == rules.PREROUTING
         ]
         for expression in expressions:
             matches = _matches(expression)

@@ -8,13 +8,13 @@ Rules that iptables keeps in nft have targets that nft does not know; they are l
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import rules
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.nat_rule import Conditions, Own, Rule, Table, of_clients
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.text import value_text
+from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
 
 _KUBE_PROXY, _CNI_PORTMAP = "kube-proxy", "cni_hostport"
 #: What an expression looks at, and whether a rule with it is about this host.
@@ -50,7 +50,7 @@ class _Ruleset:
     """The tables of a host."""
 
     def __init__(self, text: str, own: Own) -> None:
-        items: Sequence[Mapping[str, Any]] = json.loads(text).get("nftables", ())
+        items: Sequence[Mapping[str, Any]] = parse_json(text).get("nftables", ())
         self._own = own
         self.rules = [item["rule"] for item in items if "rule" in item]
         self.chains = [item["chain"] for item in items if "chain" in item]

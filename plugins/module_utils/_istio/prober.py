@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Protocol
 
+from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.connection import Connection
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.portforward import open_channel
@@ -73,9 +73,9 @@ class PodProber:
         head, _separator, body = bytes(answer).partition(b"\r\n\r\n")
         status = head.split(b" ", 2)[1:2]
         if status != [b"200"]:
-            raise KubeError(f"Envoy in pod {pod} answers {path} with {(b''.join(status) or b'nothing').decode()}")
+            raise KubeError(f"Envoy in pod {pod} answers {path} with {(b''.join(status) or b'nothing').decode('ascii', 'replace')}")
         try:
-            return json.loads(_unchunk(head, body))
+            return parse_json(_unchunk(head, body))
         except ValueError as exc:
             raise KubeError(f"Envoy's answer to {path} in pod {pod} is not JSON") from exc
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import ipaddress
 import socket
@@ -41,7 +42,8 @@ def interface_address(name: str, inet6: str = "/proc/net/if_inet6") -> str:
     for fields in (line.split() for line in (read_text(inet6) or "").splitlines()):
         # The scope 00 is global; others cannot be reached from another network.
         if len(fields) == 6 and fields[5] == name and fields[3] == "00":
-            return str(ipaddress.ip_address(bytes.fromhex(fields[0])))
+            with contextlib.suppress(ValueError):
+                return str(ipaddress.ip_address(bytes.fromhex(fields[0])))
     return ""
 
 

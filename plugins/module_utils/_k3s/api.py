@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
-import json
 import os
 import re
 import ssl
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.files import read_text
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
 
@@ -38,6 +38,13 @@ class ApiError(EdgeError):
 def _value(text: str, key: str) -> str | None:
     match = re.search(rf"^\s*{key}:\s*[\"']?(?P<value>[^\s\"']+)", text, re.MULTILINE)
     return match.group("value") if match else None
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    found = parse_json(body)
+    if not isinstance(found, dict):
+        raise ValueError("the answer is no JSON object")  # noqa: TRY004 (as for what is no JSON)
+    return found
 
 
 @contextlib.contextmanager
@@ -111,7 +118,7 @@ class Api:
                 raise ApiError(f"{method} {path.split('?', maxsplit=1)[0]}: the answer has more than {_LARGEST} bytes")
         if response.status // 100 != 2:
             try:
-                detail = json.loads(body).get("message", "")
+                detail = parse_json(body).get("message", "")
             except (ValueError, AttributeError):
                 detail = body.decode("utf-8", "replace").strip()[-300:]
             raise ApiError(f"{method} {path.split('?', maxsplit=1)[0]}: HTTP {response.status} {detail}".strip(), response.status)
@@ -119,7 +126,10 @@ class Api:
 
     def get(self, path: str) -> dict[str, Any]:
         """Return an object or list."""
-        return cast("dict[str, Any]", json.loads(self.request("GET", path)))
+        try:
+            return _object(self.request("GET", path))
+        except ValueError as error:
+            raise ApiError(f"GET {path.split('?', maxsplit=1)[0]}: {error}") from error
 
     def node(self, name: str) -> dict[str, Any] | None:
         """Return a Node, or C(None) if there is none of this name."""
@@ -201,7 +211,7 @@ class Api:
             if response.status != 200:
                 raise ApiError(f"watching Nodes: HTTP {response.status}", response.status)
             for line in iter(response.readline, b""):
-                event = json.loads(line)
+                event = _object(line)
                 if event.get("type") == "ERROR":
                     return
                 yield None if event.get("type") == "DELETED" else event.get("object")

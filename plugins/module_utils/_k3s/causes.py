@@ -108,7 +108,7 @@ _PATTERNS: tuple[_Pattern, ...] = (
         60,
     ),
     _pattern(
-        r"\"?(?P<name>[\w-]+)\\?\" snapshotter cannot be enabled.*?(?P<what>failed to mount overlay[^\"]*)?$",
+        r"(?<![\w-])(?P<name>[\w-]+)\\?\" snapshotter cannot be enabled.*?(?P<what>failed to mount overlay[^\"]*)?$",
         "the file system below the data directory cannot carry the snapshotter {name}{what}: set snapshotter to native (or zfs, btrfs) "
         "in the configuration, or put k3s_data_dir on ext4 or xfs",
         15,
@@ -158,6 +158,8 @@ _PATTERNS: tuple[_Pattern, ...] = (
 # Lines about requests of others: an old client that polls with an expired certificate is no reason why this start takes long.
 _OTHERS = re.compile(r"Unable to authenticate the request|TLS handshake error from|Sending HTTP \d+ response to|remote error: tls:")
 
+# Of a line, which others can make long, this much is searched: the time for some patterns grows with the square of it.
+_LONGEST = 4096
 _MESSAGE = re.compile(r"\bmsg=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>\S+))")
 _IMPORT = re.compile(r"Error encountered while importing (?P<lost>/.+?): (?P<what>.*)|Imported images from (?P<taken>/.+) in ")
 _FATAL = re.compile(r"level=fatal|\bpanic:|^F\d{4} ")
@@ -178,7 +180,7 @@ def explain(lines: Sequence[str]) -> Cause | None:
     Args:
         lines: Oldest first. The newest line that matches a pattern is the one quoted.
     """
-    own = [line for line in lines if not _OTHERS.search(line)]
+    own = [line[:_LONGEST] for line in lines if not _OTHERS.search(line)]
     for pattern in _PATTERNS:
         for line in reversed(own):
             match = pattern.expression.search(message_of(line)) or pattern.expression.search(line)

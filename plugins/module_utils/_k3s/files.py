@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
 from ansible_collections.baremesh.edge.plugins.module_utils._masking import HIDDEN, printable
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import remove_file
 from ansible_collections.baremesh.edge.plugins.module_utils._sha256 import sha256_file
@@ -64,7 +65,7 @@ def replace_bytes(path: str, content: bytes, mode: int) -> None:
 def read_record(path: str) -> dict[str, Any]:
     """Return what a run before has noted, empty if there is nothing that can be read."""
     try:
-        record = json.loads(read_text(path) or "{}")
+        record = parse_json(read_text(path) or "{}")
     except ValueError:
         return {}
     return record if isinstance(record, dict) else {}

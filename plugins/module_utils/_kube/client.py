@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, ConnectionLost
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import Resource
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import (
@@ -144,7 +144,7 @@ class KubeClient:
     def _call(self, request: Request, timeout: float) -> Json:
         answer = self._answer(request, timeout)
         try:
-            found = json.loads(answer.body)
+            found = parse_json(answer.body)
         except ValueError as exc:
             raise ConnectionLost(f"Could not {request.attempt}: the answer is not JSON ({exc})") from exc
         if not isinstance(found, dict):
@@ -179,7 +179,7 @@ def answer_error(status: int, body: bytes, attempt: str, retry_after: float | No
     """The exception for an answer whose body may be a Status object."""
     reason, message = "", body.decode("utf-8", "replace").strip()
     try:
-        found = json.loads(body)
+        found = parse_json(body)
         reason, message = str(found.get("reason") or ""), str(found.get("message") or message)
     except (ValueError, AttributeError):
         pass

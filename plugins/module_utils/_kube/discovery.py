@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import json
-
+from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import Resource
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import ANSWER_TIMEOUT, Transport
@@ -45,7 +44,7 @@ class Discovery:
         try:
             return {
                 entry["kind"]: Resource(group, version, entry["name"], entry["kind"], bool(entry.get("namespaced")))
-                for entry in json.loads(answer.body)["resources"]
+                for entry in parse_json(answer.body)["resources"]
                 if "/" not in entry["name"]
             }
         except (ValueError, KeyError, TypeError) as exc:

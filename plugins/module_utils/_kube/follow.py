@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
+from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient, status_error
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import (
     ApiError,
@@ -142,7 +142,7 @@ class Follower:
         if not line.strip():
             return []
         try:
-            event = json.loads(line)
+            event = parse_json(line)
             kind, found = event["type"], event["object"]
         except (ValueError, KeyError, TypeError) as exc:
             raise ConnectionLost(f"The watch of {self.resource.full_name} is not readable: {exc}") from exc

@@ -72,7 +72,7 @@ def read_plain(path: str, context: str | None = None) -> Settings:
             document = yaml.safe_load(file)
     except OSError as exc:
         raise NotPlainError(exc.strerror or str(exc)) from exc
-    except (yaml.YAMLError, UnicodeError) as exc:
+    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as exc:
         raise NotPlainError("it is not valid YAML") from exc
     return _settings(document, context, os.path.dirname(os.path.abspath(path)))
 

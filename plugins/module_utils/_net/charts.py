@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import urllib.error
@@ -15,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
 from ansible_collections.baremesh.edge.plugins.module_utils._net import digests, fetch
 from ansible_collections.baremesh.edge.plugins.module_utils._sha256 import sha256_file
 
@@ -173,8 +173,8 @@ class Registry(Repository):
 
 def _json(stream: Any, url: str) -> Mapping[str, Any]:
     try:
-        answer = json.loads(fetch.read_text(stream, url))
-    except (ValueError, RecursionError) as error:
+        answer = parse_json(fetch.read_text(stream, url))
+    except ValueError as error:
         raise ChartError(f"{digests.without_password(url)} is not JSON: {error}.") from error
     return answer if isinstance(answer, dict) else {}
 

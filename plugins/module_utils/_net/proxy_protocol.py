@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
 
 # Without an address: the gateway then takes the connection's own.
 HEADER = b"PROXY UNKNOWN\r\n"
@@ -50,7 +51,7 @@ def proxy_config(pod: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _parsed(text: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
+        found = parse_json(text)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -62,10 +64,8 @@ def selinux(root: Path) -> dict[str, bool]:
 
 def memory_mib(root: Path) -> int:
     """Return the memory of the host in MiB."""
-    for line in read(root / "proc/meminfo").splitlines():
-        if line.startswith("MemTotal:"):
-            return int(line.split()[1]) // 1024
-    return 0
+    found = re.search(r"^MemTotal:\s*([0-9]{1,18})\b", read(root / "proc/meminfo"), re.MULTILINE)
+    return int(found[1]) // 1024 if found else 0
 
 
 def free_mib(path: str) -> int:
@@ -88,9 +88,10 @@ def addresses(ip_output: str) -> list[str]:
             continue
         if fields[1].startswith(("lo", "cni", "flannel", "veth", "docker", "podman", "kube-", "cali", "cilium")):
             continue
-        address = ipaddress.ip_interface(fields[3].split("@")[0]).ip
-        if not (address.is_loopback or address.is_link_local):
-            found.append(str(address))
+        with contextlib.suppress(ValueError):
+            address = ipaddress.ip_interface(fields[3].split("@")[0]).ip
+            if not (address.is_loopback or address.is_link_local):
+                found.append(str(address))
     return list(dict.fromkeys(found))
 
 

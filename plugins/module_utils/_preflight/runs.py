@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
+
 #: Forgotten at a reboot, which no run survives.
 RECORD = Path("/run/baremesh/runs.json")
 _MOST = 16
@@ -46,7 +48,7 @@ def others(run: Mapping[str, str], now: float, begins: bool, record: Path = RECO
 def _read(text: str) -> list[dict[str, Any]]:
     try:
         return [
-            {"identity": str(entry["identity"]), "who": str(entry["who"]), "begun": float(entry["begun"])} for entry in json.loads(text)
+            {"identity": str(entry["identity"]), "who": str(entry["who"]), "begun": float(entry["begun"])} for entry in parse_json(text)
         ]
     except (ValueError, KeyError, TypeError):  # empty, or cut off by a power failure
         return []

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
+
 Json = dict[str, Any]
 
 SELECTOR = "owner=helm"
@@ -72,7 +74,7 @@ def decode(secret: Mapping[str, Any]) -> Revision:
         packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
         # Helm before 3 did not compress; the format still allows it.
         text = _unpack(packed) if packed[:2] == b"\x1f\x8b" else packed
-        release = json.loads(text)
+        release = parse_json(text)
         chart = release["chart"]["metadata"]
         return Revision(
             name=str(release["name"]),

@@ -16,6 +16,7 @@ UTILS = "module_utils."
 #: What each room may import from, besides itself. Rooms further down stand on those further up.
 ROOMS: dict[str, set[str]] = {
     "_errors": set(),
+    "_json": set(),
     "_masking": set(),
     "_module": {"_masking"},
     "_text": set(),
@@ -26,15 +27,15 @@ ROOMS: dict[str, set[str]] = {
     "_rule_tools": set(),
     "_sha256": set(),
     "_removal": {"_errors"},
-    "_net": {"_errors", "_wait", "_removal", "_sha256"},
-    "_kube": {"_errors", "_masking", "_module", "_cause", "_wait", "_net", "_removal"},
-    "_workload": {"_errors", "_text", "_cause", "_wait", "_kube"},
+    "_net": {"_errors", "_json", "_wait", "_removal", "_sha256"},
+    "_kube": {"_errors", "_json", "_masking", "_module", "_cause", "_wait", "_net", "_removal"},
+    "_workload": {"_errors", "_json", "_text", "_cause", "_wait", "_kube"},
     "_cert_manager": {"_errors", "_cause", "_progress", "_wait", "_net", "_kube"},
-    "_istio": {"_errors", "_cause", "_progress", "_process", "_wait", "_net", "_kube"},
-    "_firewall": {"_errors", "_text", "_removal"},
-    "_host_ports": {"_errors", "_text", "_wait", "_rule_tools", "_removal", "_firewall"},
-    "_k3s": {"_errors", "_masking", "_text", "_cause", "_wait", "_rule_tools", "_removal", "_sha256", "_firewall", "_net"},
-    "_preflight": {"_errors", "_text", "_wait", "_host_ports"},
+    "_istio": {"_errors", "_json", "_cause", "_progress", "_process", "_wait", "_net", "_kube"},
+    "_firewall": {"_errors", "_json", "_text", "_removal"},
+    "_host_ports": {"_errors", "_json", "_text", "_wait", "_rule_tools", "_removal", "_firewall"},
+    "_k3s": {"_errors", "_json", "_masking", "_text", "_cause", "_wait", "_rule_tools", "_removal", "_sha256", "_firewall", "_net"},
+    "_preflight": {"_errors", "_json", "_text", "_wait", "_host_ports"},
     # What runs on the controller knows no client; it shares a few pure functions with the hosts. The process of a run is there.
     "plugin_utils": {"_errors", "_masking", "_removal", "_text", "_process", "_net", "_k3s", "_istio", "_host_ports"},
     "doc_fragments": set(),
@@ -61,6 +62,7 @@ ROOMS: dict[str, set[str]] = {
 #: Files that only compute: all that they know comes in by arguments, so that their tests need neither a clock nor an API.
 PURE = {
     "_errors",
+    "_json",
     "_masking",
     "_text",
     "_cause",

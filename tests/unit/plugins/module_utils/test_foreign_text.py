@@ -10,139 +10,40 @@ EDGE_SEED repeats a run. What was found once is a sample.
 from __future__ import annotations
 
 import base64
-import copy
 import gzip
 import json
-import os
-import random
-import signal
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils import _text
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager import advice, causes
-from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
-from ansible_collections.baremesh.edge.plugins.module_utils._firewall import firewalld, ufw
+from ansible_collections.baremesh.edge.plugins.module_utils import _masking, _text
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager import advice, causes, report, silence
+from ansible_collections.baremesh.edge.plugins.module_utils._firewall import firewalld, plan, ufw
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import listeners, live, nat, redirects
-from ansible_collections.baremesh.edge.plugins.module_utils._istio import config_dump
+from ansible_collections.baremesh.edge.plugins.module_utils._istio import config_dump, primer
+from ansible_collections.baremesh.edge.plugins.module_utils._k3s import (
+    addresses,
+    api,
+    existing,
+    files,
+    leftovers,
+    nodes,
+    release,
+    tokens,
+    unit,
+)
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import causes as k3s_causes
-from ansible_collections.baremesh.edge.plugins.module_utils._k3s import existing, leftovers, unit
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import kubeconfig
-from ansible_collections.baremesh.edge.plugins.module_utils._net import charts, proxy_protocol, tls
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa, runs
+from ansible_collections.baremesh.edge.plugins.module_utils._net import charts, digests, proxy_protocol, tls
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa, distribution, host, runs
 from ansible_collections.baremesh.edge.plugins.module_utils._workload import helm_releases
+from ansible_collections.baremesh.edge.tests.unit.plugins.fuzzing import changed_bytes, changed_text, changed_tree, fuzz, survive
 
 HERE = Path(__file__).resolve().parent
-INPUTS = int(os.environ.get("FUZZ", "100"))
-#: What breaks parsers: separators at wrong places, numbers out of range, quotes that do not end, other writing systems, controls.
-PIECES = ["", " ", "\t", "\n", '"', "'", "\\", ":", ",", "/", "-", "--", "=", "{", "}", "[", "]", "@", "#", "0", "-1", "65536"]
-PIECES += ["9" * 30, "null", "NaN", "1e9", "é", "²", "٣", "\u2028", "\x00", "\x1b[31m", "\ud7ff", "::", "0.0.0.0/0", "::/0", "a" * 300]
-LEAVES = [
-    None,
-    True,
-    0,
-    -1,
-    10**30,
-    1.5,
-    "",
-    "x",
-    "²",
-    [],
-    {},
-    ["x"],
-    [None],
-    {"set": []},
-    {"range": [1]},
-    {"range": ["@absent", "x"]},
-    {"concat": [1]},
-    "@absent",
-]
-#: Seconds after which a parser hangs, on the slowest machine.
-HANGS = 60
 
 
 def read(name):
     return (HERE / name).read_text(encoding="utf-8")
-
-
-def changed_text(samples):
-    """Return a function that cuts, doubles and puts in pieces of a sample."""
-
-    def make(dice):
-        text = dice.choice(samples)
-        for _unused in range(dice.randint(0, 6)):
-            start = dice.randint(0, len(text))
-            end = min(len(text), start + dice.randint(0, 40))
-            text = text[:start] + dice.choice([*PIECES, text[start:end] * 2]) + text[end:]
-        return text
-
-    return make
-
-
-def changed_bytes(sample):
-    """Return a function that changes some bytes of a sample and cuts its end."""
-
-    def make(dice):
-        found = bytearray(sample)
-        for _unused in range(dice.randint(0, 6)):
-            found[dice.randrange(len(found))] = dice.randrange(256)
-        return bytes(found[: dice.randint(0, len(found))] if dice.random() < 0.5 else found)
-
-    return make
-
-
-def places(tree, found):
-    """All containers of a tree with each of their keys."""
-    for key in tree if isinstance(tree, dict) else range(len(tree)):
-        found.append((tree, key))
-        if isinstance(tree[key], (dict, list)):
-            places(tree[key], found)
-    return found
-
-
-def changed_tree(samples, typed=False):
-    """Return a function that drops values of a sample of JSON or replaces them, by ones of their type where an API guards types."""
-
-    def make(dice):
-        tree = copy.deepcopy(dice.choice(samples))
-        for _unused in range(dice.randint(0, 4)):
-            known = places(tree, [])
-            if not known:
-                break
-            parent, key = dice.choice(known)
-            leaves = [leaf for leaf in LEAVES if not typed or (type(leaf) is type(parent[key]) and leaf not in (["x"], [None]))]
-            if isinstance(parent, dict) and (not leaves or dice.random() < 0.5):
-                del parent[key]
-            elif leaves:
-                parent[key] = copy.deepcopy(dice.choice(leaves))
-        return tree
-
-    return make
-
-
-def hang(_signal, _frame):
-    raise AssertionError("the parser hangs")
-
-
-def fuzz(parser, make, *allowed):
-    """Give inputs to a parser; only the allowed errors may come out."""
-    seed = int(os.environ.get("EDGE_SEED") or random.SystemRandom().randrange(10**6))
-    dice = random.Random(seed)
-    former = signal.signal(signal.SIGALRM, hang)
-    try:
-        for _unused in range(INPUTS):
-            given = make(dice)
-            signal.alarm(HANGS)
-            try:
-                parser(given)
-            except (EdgeError, *allowed):
-                pass
-            except BaseException as exc:
-                raise AssertionError(f"EDGE_SEED={seed}: {type(exc).__name__}: {exc}, for {given!r}") from exc
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, former)
 
 
 def lines(*found):
@@ -244,6 +145,77 @@ POD = [{"spec": {"containers": [{"env": [{"name": "PROXY_CONFIG", "value": "{}"}
 RUNS = ['[{"id": "a", "hosts": "b", "begun": 1.5, "controller": "c"}]']
 RESOLVER = [lines("# made by x", "nameserver 192.0.2.1", "nameserver 2001:db8::1%eth0", "search a b")]
 
+NFT_TEXTS = [json.dumps(found) for found in [*FOREIGN_NFT, *NFT]]
+ADDRESSES = [
+    lines(
+        "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever",
+        "2: eth0    inet 192.0.2.10/24 brd 192.0.2.255 scope global eth0",
+        "2: eth0    inet 192.0.2.11 peer 192.0.2.12/32 scope global eth0",
+        "2: eth0@if7    inet6 2001:db8::1/64 scope global",
+        "3: wg0    inet6 fe80::1%wg0/64 scope link",
+    )
+]
+SUMS = [lines(f"{'0' * 64}  k3s", f"{'1' * 64} *k3s-airgap-images-amd64.tar.zst")]
+LOG = [
+    lines(
+        'I1127 10:00:00.000000       1 controller.go:162] "Starting" logger="cert-manager"',
+        'E1127 10:00:01.000000       1 sync.go:1] "x" err="failed calling webhook \\"w\\": app-1: no\\nroute" key="a/app"',
+    )
+]
+CHALLENGE = [
+    "Challenge app.example.com: Waiting for HTTP-01 challenge propagation: wrong status code '404', expected '200'",
+    "Challenge app.example.com: Waiting: failed to perform self check GET request 'http://app/': Get \"http://app/\": dial tcp: refused",
+    "Challenge app: the self check is redirected to https://app/.well-known/acme-challenge/x, and there: Get: x509: unknown authority",
+]
+WEBHOOK = ['failed calling webhook "validation.istio.io": Post "https://istiod.istio-system.svc:443/validate": refused']
+SECRETS = ["Tr0ub4dor&3 secret", "postgres://edge:p%40ss,word@db/k3s", "K10aa::server:0123456789abcdef"]
+SPOKEN = [
+    *JOURNAL,
+    *(f'level=error msg="cannot join with {secret}"' for secret in SECRETS),
+    "Authorization: Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln\npassword: hunter22 https://a:b@c/d",
+    "-----BEGIN RSA PRIVATE KEY-----\nYQ==\n-----END RSA PRIVATE KEY-----\n",
+]
+K3S_YAML = [
+    lines("token: a b", "disable:", "  - traefik", "datastore-endpoint: 'postgres://a:b@c'", "kubelet-arg+: [a=b, c]", "tls-san:", "- x"),
+    lines("mirrors:", '  "docker.io":', "    endpoint:", "      - https://m", "configs:", "  m:", "    auth: {username: a, password: b}"),
+]
+OPENINGS = ['[["public", "80/tcp", true], ["trusted", "10.42.0.0/16", false]]']
+TOKENS = ["K10aa::server:secret", "abcdef.0123456789abcdef"]
+OS_RELEASE = [
+    lines('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"', "ID=debian", 'VERSION_ID="12"'),
+    lines("ID=rocky", "ID_LIKE='rhel fedora'"),
+]
+NODE_CONFIG = [lines("node-name: Edge-1", "with-node-id: true", "\"node-name\": 'a'"), lines("K3S_NODE_NAME='edge'")]
+API_KUBECONFIG = [
+    lines(
+        "apiVersion: v1",
+        "clusters:",
+        "- cluster:",
+        "    certificate-authority-data: YQ==",
+        "    server: https://127.0.0.1:6443",
+        "  name: default",
+        "users:",
+        "- user: {}",
+        "    client-certificate-data: YQ==",
+        "    client-key-data: YQ==",
+    )
+]
+KUBECONFIGS = [json.dumps(KUBECONFIG[0], indent=1), *API_KUBECONFIG]
+
+
+def shown(text):
+    """Mask text, and check that a terminal obeys nothing of what is left."""
+    mask = _masking.Mask(SECRETS)
+    found = mask.text(text)
+    assert all(each.isprintable() or each in "\n\t" for each in found), found
+    mask.all({text: [text, {"token": text}]})
+
+
+def shown_yaml(text):
+    files.mask_yaml(text, ["token", "datastore-endpoint", "auth"])
+    files.hidden_values(text, ["token", "datastore-endpoint", "auth"])
+
+
 TEXTS = {
     "iptables-save": (lambda text: nat.claims(text, {80, 443}, {"192.0.2.10"}), IPTABLES),
     "own iptables rules": (lambda text: (redirects.live(text), redirects.parse({4: text})), IPTABLES),
@@ -265,7 +237,108 @@ TEXTS = {
     "resolv.conf": (caa.name_servers, RESOLVER),
     "a reason": (_text.reason_line, [*JOURNAL, *ACME, "Traceback (most recent call last):\n  File x\nValueError: a\n"]),
     "a moment": (tls.parse_time, ["2026-11-27T10:00:00Z", "2026-11-27T10:00:00.123+01:00"]),
+    "nft's ruleset": (lambda text: nat.claims("", {80, 443}, {"192.0.2.10"}, text), NFT_TEXTS),
+    "nft's own ports": (live.parse_host_ports, NFT_TEXTS),
+    "ip addr": (host.addresses, ADDRESSES),
+    "a list of checksums": (lambda text: digests.checksum_of(text, "k3s"), SUMS),
+    "a version of K3s": (release.parse_version, ["v1.34.4+k3s1", "v1.35.0-rc1+k3s1"]),
+    "a token of K3s": (
+        lambda text: (tokens.is_bootstrap(text), tokens.password(text)),
+        ["K10aa::server:secret", "abcdef.0123456789abcdef"],
+    ),
+    "cert-manager's log": (lambda text: silence.log_error(text, report.Subject("app", "default")), LOG),
+    "a challenge's reason": (report._short, CHALLENGE),
+    "a webhook's refusal": (primer.webhook_trouble, WEBHOOK),
+    "text to be shown": (shown, SPOKEN),
+    "YAML to be shown": (shown_yaml, K3S_YAML),
+    "istiod's settings of a pod": (proxy_protocol._parsed, ['{"gatewayTopology": {"numTrustedProxies": 1}}']),
+    "a resolver's moment": (nodes._seconds, ["2026-11-27T10:00:00Z"]),
 }
+#: Parsers that are given a folder, and where the text lies in it.
+FILES = {
+    "os-release": ("etc/os-release", lambda root: distribution.os_family(distribution.os_release(root)), OS_RELEASE),
+    "meminfo": ("proc/meminfo", host.memory_mib, [lines("MemTotal:        8000000 kB", "MemFree: 1 kB")]),
+    "cgroups": ("proc/cgroups", host.cgroups, [lines("#subsys_name\thierarchy\tnum_cgroups\tenabled", "cpu\t1\t2\t1", "memory\t0\t1\t0")]),
+    "kernel modules": (
+        "lib/modules/6.1/modules.dep",
+        lambda root: host.missing_modules(root, "6.1"),
+        [lines("kernel/net/vxlan.ko.xz: a.ko")],
+    ),
+    "ufw.conf": ("etc/ufw/ufw.conf", host.ufw_enabled, [lines("ENABLED=yes", "LOGLEVEL=low")]),
+    "K3s's node name": ("etc/rancher/k3s/config.yaml", lambda root: nodes.own_node_name(None, str(root)), NODE_CONFIG),
+    "addresses of interfaces": (
+        "if_inet6",
+        lambda root: addresses.interface_address("none0", str(root / "if_inet6")),
+        [lines("20010db8000000000000000000000001 02 40 00 80    none0", "fe800000000000000000000000000001 02 40 20 80    none0")],
+    ),
+    "a record": ("record", lambda root: files.read_record(str(root / "record")), ['{"version": "v1.34.4+k3s1", "sha256": {"a": "b"}}']),
+    "the firewall's record": (
+        "record",
+        lambda root: plan.read(root / "record"),
+        ['[["public", "80/tcp", true], ["trusted", "10.42.0.0/16", false]]'],
+    ),
+    "a kubeconfig": (
+        "config",
+        lambda root: kubeconfig.read_plain(str(root / "config")),
+        [json.dumps(KUBECONFIG[0], indent=1), API_KUBECONFIG[0]],
+    ),
+}
+
+
+def parser_of_file(name, folder):
+    place, parser, _samples = FILES[name]
+    path = folder / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def parse(text):
+        path.write_text(text, encoding="utf-8", errors="surrogatepass")
+        parser(folder)
+
+    return parse
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file(name, tmp_path):
+    fuzz(parser_of_file(name, tmp_path), changed_text(FILES[name][2]), kubeconfig.NotPlainError)
+
+
+#: What has ended in a traceback or taken minutes.
+FOUND = [
+    ("journal", "level=fatal " * 4000),
+    ("journal", "vxlan" * 9600),
+    ("journal", "9" * 48000),
+    ("firewalld's refusals", "rule " + "9" * 48000),
+    ("ip addr", "2: eth0 inet 192. scope global"),
+    ("nft's ruleset", '{"nftables": ' + "[" * 3000),
+    ("nft's own ports", '{"nftables": ' + "[" * 3000),
+    ("runs of others", "[" * 3000),
+    ("meminfo", "MemTotal:"),
+    ("meminfo", "MemTotal: many kB"),
+    ("addresses of interfaces", "zz 02 40 00 80 none0"),
+    ("a record", "[" * 3000),
+    ("the firewall's record", "[" * 3000),
+    ("a kubeconfig", "[" * 1000),
+    ("a kubeconfig", "a: 2026-02-30"),
+    ("a kubeconfig", "a: !!timestamp b"),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), FOUND, ids=[f"{name} {text[:12]!r}" for name, text in FOUND])
+def test_what_was_found_once(name, text, tmp_path):
+    parser = TEXTS[name][0] if name in TEXTS else parser_of_file(name, tmp_path)
+    survive(parser, text, (kubeconfig.NotPlainError,), seconds=5)
+
+
+def test_the_kubeconfig_that_k3s_writes(tmp_path):
+    path = tmp_path / "k3s.yaml"
+
+    def parse(text):
+        path.write_text(text, encoding="utf-8", errors="surrogatepass")
+        # No server is asked: the certificates are none.
+        with api.Api(str(path))._response("GET", "/", 1.0):
+            raise AssertionError("something answered")
+
+    fuzz(parse, changed_text(API_KUBECONFIG))
 
 
 @pytest.mark.parametrize("name", TEXTS)
