@@ -152,6 +152,13 @@ def unit(_: Selection) -> Layer:
     )
 
 
+def fuzz(_: Selection) -> Layer:
+    """Give many more inputs to the parsers of what others wrote than the unit tests do."""
+    parsers = [str(path) for path in checkout.tracked("tests/unit/plugins/module_utils/test_foreign_*.py")]
+    check = pytest("parsers", "fuzz.xml", "-n", "2", "-o", "pythonpath=.collections", *parsers)
+    return Layer("fuzz", (dataclasses.replace(check, variables=(("FUZZ", "100000"),)),))
+
+
 def sanity(_: Selection) -> Layer:
     """Run ansible-test's checks of a collection, each in an environment that ansible-test pins."""
     ansible_test = (PYTHON, "tools/ansible_test.py", "sanity", "--python", VERSION, "--color", "no")
@@ -224,5 +231,6 @@ LAYERS: dict[str, Callable[[Selection], Layer]] = {
     "network": network,
     "lab": lab,
     "molecule": molecule,
+    "fuzz": fuzz,
     "cores": cores,
 }

@@ -171,7 +171,7 @@ class KubeClient:
             pass
         try:
             return max(0.0, parsedate_to_datetime(value).timestamp() - self._clock.wall())
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
 
 

@@ -33,7 +33,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._net import channel,
 from ansible_collections.baremesh.edge.plugins.module_utils._net.handshake import shake_hands
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
-from ansible_collections.baremesh.edge.tests.unit.plugins.fuzzing import changed_bytes, changed_text, fuzz
+from ansible_collections.baremesh.edge.tests.unit.plugins.fuzzing import changed_bytes, changed_text, fuzz, survive
 
 DIALER = Dialer(SimpleNamespace(host="http://127.0.0.1:6443", proxy="http://a:b@127.0.0.1:3128"))
 #: What a poll calls readable, as a connection that the other end has closed.
@@ -187,6 +187,11 @@ TEXTS = {
 def test_bytes(name):
     reader, said = BYTES[name]
     fuzz(reader, changed_bytes(said), OSError)
+
+
+@pytest.mark.parametrize("after", ["Fri, 27 Nov 2026 10:00:00 +" + "9" * 30, "Mon, 01 Jan 0001 00:00:00 -0000", "1e999", "\xff"])
+def test_a_moment_to_come_back_that_no_clock_knows(after):
+    survive(TEXTS["moments to come back"][0], after, ())
 
 
 @pytest.mark.parametrize("name", TEXTS)
