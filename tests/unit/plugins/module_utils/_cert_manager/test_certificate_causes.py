@@ -304,3 +304,25 @@ def test_an_issuer_of_another_namespace_is_another(namespace, text):
     certificate["spec"]["issuerRef"]["kind"] = "Issuer"
     issuer = make.cluster_issuer() | {"kind": "Issuer", "metadata": {"name": "letsencrypt", "namespace": namespace, "uid": "i"}}
     assert cause_of(certificate, issuer).text == text
+
+
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        (make.condition("Ready", "True", "Issued"), "it is not ready"),
+        (make.condition("Ready", "False", "Pending"), "Order app-1-1234: it is valid"),
+    ],
+)
+def test_the_order_of_an_issued_request_has_done_its_work(condition, text):
+    found = make.request(conditions=approved(condition))
+    assert cause_of(make.certificate(conditions=ISSUING), make.cluster_issuer(), found, make.order(state="valid")).text == text
+
+
+@pytest.mark.parametrize(
+    ("reason", "requests", "named"),
+    [("IncorrectCertificate", [make.request()], True), ("Pending", [make.request()], False), ("DoesNotExist", [], True)],
+)
+def test_a_rival_is_named_where_nothing_is_asked_for_or_the_secret_holds_its_certificate(reason, requests, named):
+    certificate = make.certificate(conditions=[make.condition("Ready", "False", reason)])
+    rival = make.certificate("rival", secret_name="app")
+    assert ("also claimed by Certificate istio-ingress/rival" in cause_of(certificate, rival, make.cluster_issuer(), *requests).text) is named
