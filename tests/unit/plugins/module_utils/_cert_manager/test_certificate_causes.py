@@ -325,4 +325,6 @@ def test_the_order_of_an_issued_request_has_done_its_work(condition, text):
 def test_a_rival_is_named_where_nothing_is_asked_for_or_the_secret_holds_its_certificate(reason, requests, named):
     certificate = make.certificate(conditions=[make.condition("Ready", "False", reason)])
     rival = make.certificate("rival", secret_name="app")
-    assert ("also claimed by Certificate istio-ingress/rival" in cause_of(certificate, rival, make.cluster_issuer(), *requests).text) is named
+    assert (
+        "also claimed by Certificate istio-ingress/rival" in cause_of(certificate, rival, make.cluster_issuer(), *requests).text
+    ) is named

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.following import SECRETS_OF_USERS
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import Renewal
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Answer
@@ -472,6 +473,53 @@ def test_one_look_reads_each_kind_once(world):
     assert [c["ready"] for c in outcome.result()["certificates"]] == [True, False]
     assert [r[0] for r in world.api.requests] == ["GET"] * 6
     assert world.clock.now == 0.0
+
+
+@pytest.mark.parametrize(
+    ("objects", "looks"),
+    [
+        ((), ["certificates", "secrets"]),
+        ((make.certificate(),), ["certificates", "secrets"]),
+        (
+            (make.certificate(conditions=[make.MISSING]),),
+            ["certificates", "secrets", "certificaterequests", "orders", "challenges", "clusterissuers"],
+        ),
+    ],
+)
+def test_one_look_reads_what_lies_below_certificates_that_are_not_ready(world, objects, looks):
+    world.put(kinds.CERTIFICATES, *objects)
+    world.put(kinds.SECRETS, make.secret())
+    world.waiter(once=True).look()
+    assert [r[1].rsplit("/", 1)[1] for r in world.api.requests] == looks
+
+
+def test_the_ready_ones_are_counted(world):
+    world.put(kinds.CERTIFICATES, make.certificate(), make.certificate("b", conditions=[make.MISSING]), make.certificate("c"))
+    world.put(kinds.SECRETS, make.secret(), make.secret("c", certificate_name="c", names=("c.example.com",)))
+    assert world.wait(names=(), timeout=1).result()["ready"] == 2
+
+
+def test_an_api_that_stays_away_is_the_cause_of_the_first_one(world):
+    world.api.fail("/", "lost", times=10**6)
+    assert first_line(world.wait(names=("b", "a"), timeout=5)).startswith("Certificate istio-ingress/b is not ready: The Kubernetes API")
+
+
+@pytest.mark.parametrize(
+    ("names", "objects", "fields"),
+    [
+        (("app",), ("app",), "metadata.name=app"),
+        (("app", "b"), ("app", "b"), SECRETS_OF_USERS),
+        (("app", "b"), ("app",), SECRETS_OF_USERS),
+        ((), ("app",), SECRETS_OF_USERS),
+    ],
+)
+def test_of_the_secrets_only_those_are_asked_for_that_can_be_named(world, names, objects, fields):
+    for name in objects:
+        world.put(kinds.CERTIFICATES, make.certificate(name, labels={"team": "web"}))
+    world.wait(names=names, selector=None if names else "team=web", timeout=1)
+    asked = {r[1].rsplit("/", 1)[1]: r[2] for r in world.api.requests if r[0] == "WATCH"}
+    assert asked["secrets"]["fieldSelector"] == fields
+    assert [asked[kind].get("labelSelector") for kind in ("certificates", "secrets")] == [None if names else "team=web", None]
 
 
 AUTHORIZATIONS = [{"identifier": "app.example.com", "challenges": [{"type": "http-01"}], "initialState": "pending"}]

@@ -101,7 +101,9 @@ def test_a_cluster_issuer_is_looked_for_in_no_namespace_and_an_issuer_in_that_of
     assert entries(certificate, issuer("Issuer"))["Issuer"]["state"] == "Ready"
 
 
-@pytest.mark.parametrize(("generation", "observed", "current"), [(None, 0, True), (1, 0, False), (1, 1, True), (1, 2, True), (1, None, False)])
+@pytest.mark.parametrize(
+    ("generation", "observed", "current"), [(None, 0, True), (1, 0, False), (1, 1, True), (1, 2, True), (1, None, False)]
+)
 def test_a_condition_is_current_if_it_observed_the_present_generation(generation, observed, current):
     found = {"metadata": {} if generation is None else {"generation": generation}}
     assert generation_of(found) == (generation or 0)

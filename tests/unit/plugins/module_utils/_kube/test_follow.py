@@ -82,6 +82,16 @@ def test_list_and_watch_ask_for_the_same_objects():
     assert (watched["allowWatchBookmarks"], watched["timeoutSeconds"]) == ("true", "61")
 
 
+@pytest.mark.parametrize(("left", "asked"), [(60, "61"), (59, "60"), (0.2, "2"), (0, "2")])
+def test_the_server_ends_a_watch_after_the_deadline_and_before_the_connection_does(left, asked, monkeypatch):
+    followed, patience = Followed(snapshot=False, timeout=left), []
+    stream = followed.api.stream
+    monkeypatch.setattr(followed.api, "stream", lambda path, query, timeout: patience.append(timeout) or stream(path, query, timeout))
+    followed.step()
+    assert followed.watches[0]["timeoutSeconds"] == asked
+    assert patience[0] > int(asked)
+
+
 def test_pauses_grow_with_each_failure_and_begin_again_after_a_success():
     followed = Followed()
     followed.api.fail("/secrets", "lost", times=3)
