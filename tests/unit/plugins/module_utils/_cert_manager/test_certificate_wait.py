@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.following import SECRETS_OF_USERS
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import Renewal
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Answer
@@ -502,6 +501,9 @@ def test_the_ready_ones_are_counted(world):
 def test_an_api_that_stays_away_is_the_cause_of_the_first_one(world):
     world.api.fail("/", "lost", times=10**6)
     assert first_line(world.wait(names=("b", "a"), timeout=5)).startswith("Certificate istio-ingress/b is not ready: The Kubernetes API")
+
+
+SECRETS_OF_USERS = "type!=helm.sh/release.v1"
 
 
 @pytest.mark.parametrize(

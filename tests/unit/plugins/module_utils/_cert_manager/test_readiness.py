@@ -80,6 +80,27 @@ def test_addresses_are_compared_by_value(written):
     assert any("does not cover 2001:db8::2" in problem for problem in secret_problems(certificate, held, NOW))
 
 
+@pytest.mark.parametrize(
+    ("asked", "held", "missing"),
+    [
+        (["App.Example.com"], ["app.example.com"], ""),
+        (["app.example.com"], ["APP.example.com", "www.example.com"], ""),
+        (["*.Example.com"], ["*.example.com"], ""),
+        (["app.example.com"], ["*.example.com"], "app.example.com"),
+        (["app.example.com", "b.example.com"], ["app.example.com"], "b.example.com"),
+    ],
+)
+def test_names_are_compared_as_dns_does(asked, held, missing):
+    found = replace(facts(), leaf=replace(facts().leaf, dns_names=held))
+    problems = secret_problems(make.certificate(dns=asked), found, NOW)
+    assert problems == ([f"Secret app: its certificate does not cover {missing}"] if missing else [])
+
+
+def test_a_status_that_says_no_end_is_not_that_of_the_certificate():
+    problems = secret_problems(make.certificate(notAfter=None), facts(), NOW)
+    assert problems == [f"Secret app: its certificate ends at {make.stamp(NOW + 60 * make.DAY)}, the Certificate's status says nothing"]
+
+
 def test_a_secret_that_is_not_pem():
     broken = secret_facts(make.secret(extra={"tls.crt": b"nonsense"}))
     assert broken.problem == "it holds no PEM certificate"
