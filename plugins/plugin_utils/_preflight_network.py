@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Union
 
+from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
 from ansible_collections.baremesh.edge.plugins.module_utils._masking import printable
 from ansible_collections.baremesh.edge.plugins.module_utils._net.digests import checksum_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight import Facts, Findings
@@ -131,7 +131,7 @@ def judge_dns(
 def _meta(server: str, fetched: Mapping[str, Facts]) -> Facts:
     """Return what an ACME directory says of its authority, empty where it says nothing."""
     try:
-        said = json.loads((fetched.get(printable(server)) or {}).get("body") or "{}")["meta"]
+        said = parse_json((fetched.get(printable(server)) or {}).get("body") or "{}")["meta"]
     except (ValueError, KeyError, TypeError):
         return {}
     return said if isinstance(said, Mapping) else {}

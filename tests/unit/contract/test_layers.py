@@ -37,7 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "_k3s": {"_errors", "_json", "_masking", "_text", "_cause", "_wait", "_rule_tools", "_removal", "_sha256", "_firewall", "_net"},
     "_preflight": {"_errors", "_json", "_text", "_wait", "_host_ports"},
     # What runs on the controller knows no client; it shares a few pure functions with the hosts. The process of a run is there.
-    "plugin_utils": {"_errors", "_masking", "_removal", "_text", "_process", "_net", "_k3s", "_istio", "_host_ports"},
+    "plugin_utils": {"_errors", "_json", "_masking", "_removal", "_text", "_process", "_net", "_k3s", "_istio", "_host_ports"},
     "doc_fragments": set(),
     "filter": {"plugin_utils"},
     "action": {"plugin_utils", "_host_ports"},
