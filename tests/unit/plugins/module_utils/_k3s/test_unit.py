@@ -94,3 +94,11 @@ def test_without_journalctl_there_is_no_line(tmp_path, monkeypatch):
 )
 def test_the_end_of_the_journal_is_known_by_its_cursor(code, out, cursor):
     assert unit.Unit("k3s.service", lambda _arguments: (code, out, "")).cursor() == cursor
+
+
+@pytest.mark.parametrize("code", [1, 4, -15])
+def test_a_systemctl_that_fails_or_is_killed_is_an_error_and_no_journal_is_read_then(code):
+    failing = unit.Unit("k3s.service", lambda _arguments: (code, "-- cursor: s=1\n", "Failed to connect to bus\n"))
+    with pytest.raises(unit.UnitError, match=r"^systemctl daemon-reload failed: Failed to connect to bus\.$"):
+        failing.reload_daemon()
+    assert (failing.cursor(), failing.logged("1")) == (None, [])
