@@ -565,3 +565,19 @@ def test_cipher_suites_must_fit_the_key(algorithm, suites, low, refused):
 )
 def test_another_algorithm_inherits_no_size(default, own, merged):
     assert merged_key(default, own) == merged
+
+
+@pytest.mark.parametrize(
+    ("default", "own", "merged"),
+    [
+        ({"algorithm": "ECDSA", "size": 384}, {}, {"algorithm": "ECDSA", "size": 384}),
+        ({"algorithm": "ECDSA", "size": 384}, {"algorithm": "ECDSA"}, {"algorithm": "ECDSA", "size": 384}),
+        ({"algorithm": "ECDSA", "size": 384}, {"algorithm": "RSA"}, {"algorithm": "RSA"}),
+        ({"algorithm": "RSA", "size": 4096}, {"algorithm": "ECDSA"}, {"algorithm": "ECDSA"}),
+        ({"algorithm": "RSA", "size": 4096}, {"algorithm": "ECDSA", "size": 521}, {"algorithm": "ECDSA", "size": 521}),
+        ({"algorithm": "RSA", "size": 4096}, {"algorithm": None, "size": 2048}, {"algorithm": "RSA", "size": 2048}),
+        ({"size": 4096}, {"algorithm": "RSA"}, {"algorithm": "RSA"}),
+    ],
+)
+def test_another_algorithm_does_not_inherit_a_size(default, own, merged):
+    assert merged_key(default, own) == merged
