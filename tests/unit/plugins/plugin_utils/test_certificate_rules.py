@@ -157,6 +157,7 @@ def test_manifests_whose_certificate_cannot_be(given, telling):
         site(duration="87600h", renew_before="720h"),
         site(renew_before="1h30m"),
         site(common_name="My internal service"),
+        site(common_name="a" * 64),
         site("app.example.com", issuer="dns", common_name="app.example.com"),
         site("app.local", issuer="ca"),
         site("app.home.arpa", issuer="self"),
@@ -255,3 +256,12 @@ def test_public_suffixes(name, expected):
 )
 def test_manifests_that_pass(given):
     assert plan(certificate_certificates=[given])["findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("issuer", "methods"), [("letsencrypt", ["http-01"]), ("dns", ["dns-01"]), ("zones", ["http-01", "dns-01"]), ("self", None)]
+)
+def test_caa_records_are_judged_by_the_methods_of_the_issuers_solvers(issuer, methods):
+    issuers = [{**each, "server": LETSENCRYPT} if each["name"] == issuer and each.get("solvers") else each for each in ISSUERS]
+    found = plan(site("a.example.net", issuer=issuer), cert_manager_issuers=issuers)["caa"]
+    assert [entry["methods"] for entry in found] == ([] if methods is None else [methods])
