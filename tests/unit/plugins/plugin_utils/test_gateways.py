@@ -159,6 +159,10 @@ def test_challenges_are_forwarded_before_a_site_has_routes():
         "VirtualService",
         ["team-b/edge-http-team-b"],
     )
+    assert gateway["spec"] == {
+        "selector": {"istio": "team-b"},
+        "servers": [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}],
+    }
     (rule,) = forwarding["spec"]["http"]
     assert rule["match"] == [{"uri": {"prefix": "/.well-known/acme-challenge/"}}]
     assert rule["route"] == [{"destination": {"host": "istio-ingress.istio-ingress.svc.cluster.local", "port": {"number": 80}}}]

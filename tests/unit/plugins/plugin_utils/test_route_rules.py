@@ -85,8 +85,33 @@ def test_a_route_that_sees_no_request(http, said):
 
 
 @pytest.mark.parametrize(
+    ("http", "advice"),
+    [
+        ([rule(path(prefix="/")), rule(path(prefix="/api"))], "longer path"),
+        ([rule(), rule(path(prefix="/api"))], "longer path"),
+        ([rule(path(prefix="/a")), rule({"uri": {"prefix": "/a"}, "method": {"exact": "GET"}})], "one with more conditions"),
+        ([rule(path(prefix="/a")), rule({"uri": {"prefix": "/a"}, "name": "b"})], "longer path"),
+        ([rule(path(prefix="/a")), rule({"uri": {"prefix": "/ab"}, "method": {"exact": "GET"}})], "longer path"),
+    ],
+)
+def test_what_to_put_first_is_said(http, advice):
+    (found,) = findings(*http)
+    assert found.rstrip(".").endswith(f"takes its requests; put the {advice} first")
+
+
+def test_a_rewrite_of_a_raw_route_that_makes_other_paths_is_a_warning():
+    rules = [rule(path(prefix="/b")), rule(path(prefix="/api"), rewrite={"uri": "/"})]
+    manifest = {"metadata": {"name": "app"}, "spec": {"hosts": ["app.example.com"], "http": rules}}
+    (warning,) = [text for text in site_plan([], {"gateway_virtual_services": [manifest]})["warnings"] if "replaces" in text]
+    assert warning.startswith(
+        "gateway_virtual_services (app): http[1] replaces '/api' by '/', so /api/x becomes //x and /apikeys is taken too"
+    )
+
+
+@pytest.mark.parametrize(
     "http",
     [
+        [rule(path(regex="^$")), rule()],
         [rule(path(prefix="/api")), rule(path(prefix="/"))],
         [rule(path(exact="/"), path(prefix="/static/")), rule(path(prefix="/static")), rule()],
         [rule({"uri": {"prefix": "/"}, "headers": {"x": {"exact": "canary"}}}), rule(path(prefix="/"))],
