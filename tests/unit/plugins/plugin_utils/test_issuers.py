@@ -9,8 +9,14 @@ import base64
 import json
 
 import pytest
+from ansible.errors import AnsibleFilterError
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import issuer_objects, read_issuers, secret_objects
+from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import (
+    cert_manager_objects,
+    issuer_objects,
+    read_issuers,
+    secret_objects,
+)
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 
 KEY = "-----BEGIN EC PRIVATE KEY-----\naHVudGVyMg==\n-----END EC PRIVATE KEY-----\n"
@@ -257,3 +263,34 @@ def test_what_is_wrong_with_secrets_is_named_without_a_value():
     assert "hunter2" not in " ".join(findings)
     assert "cert_manager_secrets[2]" in findings[2]
     assert secret_objects("hunter2", "x")[1] == ["cert_manager_secrets must be a list of Secrets"]
+
+
+def test_the_role_makes_secrets_before_the_issuers_that_name_them():
+    own = {"name": "own", "type": "selfsigned", "kind": "Issuer"}
+    secrets = [{"name": "dns", "string_data": {"token": "x"}}, {"name": "eab", "namespace": "vault", "string_data": {"key": 1}}]
+    given = {"email": "a@b.example.com", "solvers": HTTP01, "secrets": secrets, "secret_namespace": "cert-manager", "used": ["letsencrypt"]}
+    found = cert_manager_objects([own], {**given, "issuer_namespace": "istio-ingress"})
+    assert [(each["kind"], each["metadata"]["name"], each["metadata"].get("namespace")) for each in found["objects"]] == [
+        ("Secret", "dns", "cert-manager"),
+        ("Secret", "eab", "vault"),
+        ("Issuer", "own", "istio-ingress"),
+        ("ClusterIssuer", "letsencrypt", None),
+    ]
+    assert found["issuers"] == [
+        {"kind": "Issuer", "name": "own", "namespace": "istio-ingress"},
+        {"kind": "ClusterIssuer", "name": "letsencrypt", "namespace": ""},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"solvers": "http01"}, "cert_manager_solvers is 'http01'; it must be a list"),
+        ({"secrets": "token"}, "cert_manager_secrets must be a list of Secrets"),
+    ],
+)
+def test_the_role_names_all_that_is_wrong(settings, said):
+    with pytest.raises(AnsibleFilterError) as caught:
+        cert_manager_objects([{"name": "lab", "type": "vault"}], settings)
+    assert said in str(caught.value)
+    assert "type is" in str(caught.value)
