@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeE
 CRYPTOGRAPHY_IMPORT_ERROR: str | None
 try:
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.x509.oid import NameOID
 except ImportError:
@@ -68,18 +69,12 @@ def leaf_of_pem(data: bytes) -> Leaf:
     blocks = pem_chain(data)
     if not blocks:
         raise TlsError("it holds no PEM certificate")
-    try:
-        return _leaf(x509.load_pem_x509_certificate(blocks[0]))
-    except ValueError as exc:
-        raise TlsError(f"its certificate cannot be parsed ({exc})") from exc
+    return _read(x509.load_pem_x509_certificate, blocks[0])
 
 
 def leaf_of_der(data: bytes) -> Leaf:
     """One certificate as it comes out of a handshake. Raises TlsError."""
-    try:
-        return _leaf(x509.load_der_x509_certificate(data))
-    except ValueError as exc:
-        raise TlsError(f"the certificate cannot be parsed ({exc})") from exc
+    return _read(x509.load_der_x509_certificate, data)
 
 
 def key_matches(certificate: bytes, key: bytes) -> bool:
@@ -90,13 +85,17 @@ def key_matches(certificate: bytes, key: bytes) -> bool:
             private = serialization.load_pem_private_key(key, password=None, unsafe_skip_rsa_key_validation=True)
         except TypeError:  # cryptography before 39
             private = serialization.load_pem_private_key(key, password=None)
-    except (ValueError, TypeError) as exc:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
         # The exception's text can carry parts of the key's structure: it stays out of the message.
         raise TlsError(f"its private key cannot be parsed ({type(exc).__name__})") from None
     blocks = pem_chain(certificate)
     if not blocks:
         raise TlsError("it holds no PEM certificate")
-    return _spki(private.public_key()) == _spki(x509.load_pem_x509_certificate(blocks[0]).public_key())
+    try:
+        public = x509.load_pem_x509_certificate(blocks[0]).public_key()
+    except (ValueError, UnsupportedAlgorithm) as exc:
+        raise TlsError(f"the key of its certificate cannot be read ({exc})") from exc
+    return _spki(private.public_key()) == _spki(public)
 
 
 def covers(names: Iterable[str], host: str) -> bool:
@@ -150,6 +149,13 @@ def parse_time(value: Any) -> dt.datetime | None:
         return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z")
     except ValueError:
         return None
+
+
+def _read(load: Callable[[bytes], Any], data: bytes) -> Leaf:
+    try:
+        return _leaf(load(data))
+    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as exc:
+        raise TlsError(f"its certificate cannot be parsed ({exc})") from exc
 
 
 def _leaf(certificate: Any) -> Leaf:

@@ -38,6 +38,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._net import charts, 
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa, distribution, host, runs
 from ansible_collections.baremesh.edge.plugins.module_utils._workload import helm_releases
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_network
+from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.fuzzing import changed_bytes, changed_text, changed_tree, fuzz, survive
 
 HERE = Path(__file__).resolve().parent
@@ -308,6 +309,7 @@ def test_file(name, tmp_path):
 
 #: What has ended in a traceback or taken minutes.
 FOUND = [
+    ("a version of K3s", f"v1.34.{'9' * 5000}+k3s1"),
     ("journal", "level=fatal " * 4000),
     ("journal", "vxlan" * 9600),
     ("journal", "9" * 48000),
@@ -417,6 +419,11 @@ def test_an_index_of_charts():
 
 def test_pem():
     fuzz(lambda text: tls.leaf_of_pem(text.encode("utf-8", "surrogatepass")), changed_text(PEM), ValueError)
+
+
+def test_a_key_pair():
+    pair = [make.key_pem().decode() + make.cert_pem().decode()]
+    fuzz(lambda text: tls.key_matches(*[text.encode("utf-8", "surrogatepass")] * 2), changed_text(pair))
 
 
 def test_a_dns_answer():

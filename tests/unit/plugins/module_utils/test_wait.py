@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
@@ -43,6 +43,7 @@ def test_impossible_back_offs_are_refused(arguments):
         Backoff(*arguments)
 
 
+@settings(deadline=None)
 @given(seconds=st.floats(0.1, 50), first=st.floats(0.01, 5), retry_after=st.none() | st.floats(0, 100))
 def test_property_pauses_never_go_past_the_deadline(seconds, first, retry_after):
     clock = ScriptedClock()

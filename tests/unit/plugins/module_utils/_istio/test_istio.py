@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.config_dump import (
@@ -134,6 +134,7 @@ def test_listeners():
     assert listener_errors(dump, 20001) == []
 
 
+@settings(deadline=None)
 @given(taken=st.sets(st.integers(20000, 29999), max_size=50), count=st.integers(0, 20), seed=st.integers())
 def test_property_ports_are_free_and_differ(taken, count, seed):
     ports = choose_ports(count, taken, random.Random(seed))

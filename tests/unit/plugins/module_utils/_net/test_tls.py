@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import re
+import ssl
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import (
@@ -78,6 +81,7 @@ def test_cover(names, host, expected):
     assert covers(names, host) is expected
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**160))
 def test_property_serials_have_one_form(number):
     text = f"{number:x}"
@@ -100,3 +104,24 @@ def test_times(text):
 @pytest.mark.parametrize("text", [None, "", "soon", 5])
 def test_no_times(text):
     assert parse_time(text) is None
+
+
+@pytest.mark.parametrize("version", [3, 94])
+def test_a_certificate_of_a_version_that_does_not_exist_cannot_be_parsed(version):
+    der = ssl.PEM_cert_to_DER_cert(make.cert_pem().decode())
+    assert leaf_of_der(der).serial == "1001"
+    with pytest.raises(TlsError, match=rf"^its certificate cannot be parsed \({version} is not a valid X509 version"):
+        leaf_of_der(der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01" + bytes((version,)), 1))
+
+
+@pytest.mark.parametrize("part", ["certificate", "key"])
+def test_a_curve_that_is_not_known_is_named(part):
+    curve, other = b"\x2a\x86\x48\xce\x3d\x03\x01\x07", b"\x2a\x86\x48\xce\x3d\x03\x01\x7f"
+    given = {"certificate": make.cert_pem(), "key": make.key_pem()}
+    assert key_matches(**given)
+    head, body, end = re.fullmatch(r"(-----BEGIN.*?-----\n)(.*)(-----END.*)", given[part].decode(), re.DOTALL).groups()
+    der = base64.b64decode(body)
+    assert curve in der
+    given[part] = f"{head}{base64.encodebytes(der.replace(curve, other)).decode()}{end}".encode()
+    with pytest.raises(TlsError, match="key"):
+        key_matches(**given)
