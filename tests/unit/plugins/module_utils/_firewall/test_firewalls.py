@@ -194,6 +194,9 @@ def test_the_first_rule_that_decides_counts(added, missing):
         ("route deny to any port 80:90 proto tcp", True),
         ("route deny proto udp to 10.42.0.0/16", False),
         ("route deny in on wg0 out on eth1", False),
+        ("route deny out on eth1", False),
+        ("route deny in on eth0 out on eth1", False),
+        ("route deny out on flannel.1", True),
         ("route deny from 203.0.113.5 to any", False),
         ("deny from any to 10.42.0.0/16", False),
     ],
@@ -216,6 +219,8 @@ def test_rules_about_the_way_to_the_pods(rule, refused):
         ("route allow to 10.42.0.0/16 port 1:1024 proto tcp", True),
         ("route allow to 10.42.0.0/16 port 80 proto tcp", False),
         ("route allow to 10.42.0.0/16 proto udp", False),
+        ("route allow in on eth0 out on eth1", False),
+        ("route allow out on cni0", True),
     ],
 )
 def test_a_way_to_the_pods_that_others_opened_is_enough(rule, open_already):
