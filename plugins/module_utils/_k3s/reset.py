@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import signal
 import time
 from typing import Any, cast
@@ -162,12 +163,10 @@ class Reset:
                 if not self.dry:
                     self._command(*tool.restore, "--noflush", data=script)
         nft, ipset = self._tool("nft"), self._tool("ipset")
-        for line in self._output(nft, "list", "tables").splitlines():
-            _table, family, name = line.split()
-            if name == "kube-proxy":
-                self.removed.append(f"nftables table {family} {name}")
-                if not self.dry:
-                    self._command(nft, "delete", "table", family, name)
+        for family in re.findall(r"^table (\S+) kube-proxy(?!\S)", self._output(nft, "list", "tables"), re.MULTILINE):
+            self.removed.append(f"nftables table {family} kube-proxy")
+            if not self.dry:
+                self._command(nft, "delete", "table", family, "kube-proxy")
         for name in self._output(ipset, "list", "-name").splitlines():
             if name.startswith(("KUBE-", "inet6:KUBE-")):
                 self.removed.append(f"ipset {name}")

@@ -28,6 +28,7 @@ class FakeHost:
         self.rules = RULES
         self.mountinfo = ""
         self.mounts = []
+        self.listed = {}
         self.refused = ""
         self.has_iptables = True
 
@@ -42,9 +43,15 @@ class FakeHost:
         if tool.endswith("iptables-restore"):
             self.fed[tool] = data
             self.rules = ""
+        for listed, out in self.listed.items():
+            if command.endswith(listed):
+                return 0, out, ""
         if argv[0].endswith("/ipset") and argv[1] == "list":
             return 0, "KUBE-SRC-1\nother\n", ""
         return 0, "", ""
+
+    def programs(self):
+        return {command.split()[0] for command in self.listed} | ({"iptables-save", "iptables-restore"} if self.has_iptables else set())
 
     def install(self):
         for path, text in {
@@ -85,7 +92,7 @@ def host(monkeypatch, tmp_path):
     monkeypatch.setattr(
         k3s_reset.EdgeModule,
         "get_bin_path",
-        lambda _self, name, *_a, **_k: name if fake.has_iptables and name in ("iptables-save", "iptables-restore") else None,
+        lambda _self, name, *_a, **_k: name if name in fake.programs() else None,
     )
     fake.reset = lambda check=False, data_dir=tmp_path / "data": run(
         monkeypatch, k3s_reset, check=check, bin_dir=str(tmp_path / "bin"), data_dir=str(data_dir), node_name="Edge1"
@@ -274,3 +281,14 @@ def test_mounts_are_found_where_the_kubelet_folder_is_a_link(host, monkeypatch):
     host.mountinfo = f"9 1 0:9 / {host.root}/disk/pods/1 rw - ext4 /dev/b rw\n10 1 0:9 / {host.root}/disk/mine rw - ext4 /dev/b rw\n"
     assert f"mount {host.root}/disk/pods/1" in host.reset()["removed"]
     assert [command for command in host.commands if command.startswith("umount")] == [f"umount -- {host.root}/disk/pods/1"]
+
+
+def test_only_namespaces_and_tables_of_pods_go_however_they_are_listed(host):
+    host.listed["ip netns list"] = "cni-1 (id: 0)\ncni-2\nvpn (id: 1)\nmy-cni-3\n\n"
+    host.listed["nft list tables"] = "table ip kube-proxy\ntable ip6 kube-proxy # progname nft\ntable inet kube-proxy-mine\ntable x\n\n"
+    host.install()
+    result = host.reset()
+    deleted = [command.rpartition("/")[2] for command in host.commands if " delete " in command]
+    assert [command for command in deleted if "netns" in command] == ["ip netns delete cni-1", "ip netns delete cni-2"]
+    assert [command for command in deleted if "table" in command] == ["nft delete table ip kube-proxy", "nft delete table ip6 kube-proxy"]
+    assert {"network namespace cni-1", "nftables table ip6 kube-proxy"} <= set(result["removed"])

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import leftovers
 
 SAVED = r"""
@@ -109,6 +111,11 @@ def test_only_mounts_of_pods_and_containers_are_own_and_the_deepest_come_first()
         "/run/k3s/containerd/x/rootfs",
         "/run/netns/cni-1",
     ]
+
+
+@pytest.mark.parametrize("line", ["36 35 98:0 /", "36 35", ""])
+def test_a_line_without_a_mount_point_is_none(line):
+    assert leftovers.mount_points(f"{line}\n1 0 0:1 / /data rw - tmpfs x rw\n") == ["/data"]
 
 
 def test_a_process_tree_has_all_descendants_once():
