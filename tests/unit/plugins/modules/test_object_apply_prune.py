@@ -93,6 +93,12 @@ def test_without_labels_it_would_delete_everything(monkeypatch, api):
     assert names(api) == ["app", "foreign", "old"]
 
 
+@pytest.mark.parametrize(("kind", "missing"), [({"kind": "Gateway"}, "api_version"), ({"api_version": "v1"}, "kind")])
+def test_a_kind_that_is_to_go_must_be_named_whole(monkeypatch, api, kind, missing):
+    assert f"missing required arguments: {missing} found in prune" in prune(monkeypatch, kinds=[kind])["msg"]
+    assert names(api) == ["app", "foreign", "old"]
+
+
 def test_it_waits_until_they_are_gone(monkeypatch, api):
     api.slow = True
     api.clock.at(3.0, lambda: api.remove(GATEWAYS, NS, "old"))
