@@ -199,7 +199,14 @@ GUARD = {"match": [{"authority": {"regex": r"(?i)mtls\.example\.com(:\d+)?"}}], 
         ([STRICT, WIDE], [TO_STRICT, raw_route("wide", ["*.example.com"], ["wide"], service="other.default.svc.cluster.local")], []),
         ([STRICT, WIDE], [TO_STRICT, raw_route("wide", ["x.example.com"], ["wide"])], []),
         ([STRICT, raw_gateway("wide", "*", selector={"istio": "inner"})], [TO_STRICT, raw_route("wide", ["*"], ["wide"])], []),
-        ([STRICT, raw_gateway("wide", "*", mode="MUTUAL")], [TO_STRICT, raw_route("wide", ["*"], ["wide"])], []),
+        *(
+            (
+                [STRICT, raw_gateway("wide", "*", mode=mode, **({} if mode == "MUTUAL" else {"credentialName": ""}))],
+                [TO_STRICT, raw_route("wide", ["*"], ["wide"])],
+                [],
+            )
+            for mode in ("MUTUAL", "ISTIO_MUTUAL", "PASSTHROUGH", "AUTO_PASSTHROUGH")
+        ),
         (
             [raw_gateway("plain", "*", port=80, httpsRedirect=True)],
             [raw_route("plain", ["*"], ["plain"])],
