@@ -42,6 +42,7 @@ def approved(*conditions):
     ("conditions", "text", "outlook"),
     [
         ([make.condition("Denied", "True", "policy", "no wildcards here")], "was denied: no wildcards here", FINAL),
+        (approved(make.condition("Ready", "False", "Denied", "not by this policy")), "was denied: not by this policy", FINAL),
         (approved(make.condition("InvalidRequest", "True", "x", "bad usages")), "is invalid: bad usages", FINAL),
         (approved(make.condition("Ready", "False", "Failed", "boom")), "CertificateRequest app-1: boom", FINAL),
         ([], "waits for approval", HEALS),
