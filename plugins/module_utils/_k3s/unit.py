@@ -76,7 +76,8 @@ def parse_state(text: str) -> State:
 
 def _number(values: Mapping[str, str], key: str) -> int:
     value = values.get(key, "")
-    return int(value) if value.isdecimal() else 0
+    # As many digits as systemd's widest number has.
+    return int(value) if value.isdecimal() and len(value) <= 20 else 0
 
 
 class Unit:

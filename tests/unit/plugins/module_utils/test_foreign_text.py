@@ -309,6 +309,7 @@ def test_file(name, tmp_path):
 
 #: What has ended in a traceback or taken minutes.
 FOUND = [
+    ("systemctl show", f"NRestarts={'9' * 5000}"),
     ("a version of K3s", f"v1.34.{'9' * 5000}+k3s1"),
     ("journal", "level=fatal " * 4000),
     ("journal", "vxlan" * 9600),
