@@ -20,13 +20,15 @@ SERVICE_TYPES = ("NodePort", "LoadBalancer", "ClusterIP")
 POLICIES = ("Local", "Cluster")
 _KEYS = (
     *("name", "namespace", "selector", "kind", "replicas", "service_type", "external_traffic_policy", "ports", "trusted_proxies"),
-    *("proxy_protocol", "connection_settings", "values"),
+    *("proxy_protocol", "connection_settings", "access_log", "values"),
 )
 _PORT_KEYS = ("name", "port", "target_port", "node_port", "protocol")
 # Health checks of a load balancer ask the status port. Among NodePorts it would be one more that is open on every host.
 DEFAULT_PORTS = ({"name": "http2", "port": 80}, {"name": "https", "port": 443})
 STATUS_PORT = {"name": "status-port", "port": 15021}
 PROXY_CONFIG = "proxy.istio.io/config"
+# The extension provider in the mesh's configuration that says what is logged of a request (roles/istio/vars/main.yml).
+ACCESS_LOG_PROVIDER = "baremesh-edge-access-log"
 MOST_PROXIES = 16
 # Istio's ProxyConfig.ConnectionSettings, which istiod before this version refuses to know, with the pod.
 _FIRST_WITH_CONNECTION_SETTINGS = (1, 31)
@@ -150,6 +152,7 @@ def _release(fields: Fields, settings: Raw) -> dict[str, Any]:
         "autoscaling": {"enabled": False},
         "service": {"type": service_type, "ports": [_port(fields, port, index) for index, port in enumerate(ports)]},
     }
+    fields.boolean("access_log", True)
     config = _proxy_config(fields, version)
     if config:
         values["podAnnotations"] = {PROXY_CONFIG: json.dumps(config, separators=(",", ":"))}
@@ -207,10 +210,28 @@ def _report_missing_proxies(fields: Fields, release: Raw, settings: Raw) -> None
         )
 
 
+def _access_log(release: Raw, labels: Raw) -> dict[str, Any]:
+    """Return the object by which the pods of a gateway log what they are asked, and no other pods do."""
+    return {
+        "apiVersion": "telemetry.istio.io/v1",
+        "kind": "Telemetry",
+        "metadata": {"name": f"{release['name']}-access-log", "namespace": release["namespace"], "labels": dict(labels)},
+        "spec": {
+            "selector": {"matchLabels": dict(release["values"]["labels"])},
+            "accessLogging": [{"providers": [{"name": ACCESS_LOG_PROVIDER}]}],
+        },
+    }
+
+
 def istio_gateway_releases(gateways: Any, settings: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Return a release and a workload for each gateway."""
+    """Return a release and a workload for each gateway, and a Telemetry for each that logs requests."""
     found, findings = gateway_releases(gateways, settings)
     if findings:
         raise AnsibleFilterError("\n".join(findings))
     workloads = [{"kind": release["values"]["kind"], "name": release["name"], "namespace": release["namespace"]} for release in found]
-    return {"releases": found, "workloads": workloads}
+    logs = [
+        _access_log(release, settings.get("labels") or {})
+        for gateway, release in zip(gateways, found, strict=True)
+        if Fields(gateway, "", [], "").boolean("access_log", bool(settings.get("access_log")))
+    ]
+    return {"releases": found, "workloads": workloads, "access_logs": logs}

@@ -171,7 +171,7 @@ def test_k3s_has_a_data_folder_of_its_own(value):
         {"host_ports_ports": "[{port: 443, target_port: 8443}]", "host_ports_verify": "auto", "host_ports_nodeport_sources": "10.0.0.0/8"},
         {"istio_gateways": [{"name": "a"}, {"name": "b", "ports": "[{name: https, port: 443}]"}], "istio_gateway_replicas": "2"},
         {"istio_connection_settings": {"profile": "EDGE", "httpRequestTimeout": "0s"}, "istio_ingress_users": "ops, admin"},
-        {"istio_connection_settings": "{profile: SIDECAR}", "istio_ingress_policy": "no", "host_ports_filtered_elsewhere": "yes"},
+        {"istio_connection_settings": "{profile: SIDECAR}", "istio_ingress_policy": "no", "istio_access_log": "yes", "host_ports_filtered_elsewhere": "yes"},
         {"istio_ingress_gateway": "{name: istio-ingress, replicas: 2}", "preflight_serves_ipv6": "no", "preflight_max_clock_skew": "2.5"},
         {"api_client_helm_version": "v3.22.0-rc.1", "k3s_firewall_sources": "", "renewal_names": "app, api", "k3s_wait": "yes"},
         {"host_ports_verify": "on", "host_ports_pod_ports": "80, 8443", "host_ports_verify_addresses": ["::1", "edge1.example.com"]},

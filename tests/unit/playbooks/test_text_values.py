@@ -81,6 +81,7 @@ ROLES = {
         "host_ports_verify_addresses": ["127.0.0.1"],
     },
     "istio": {
+        "istio_access_log": True,
         "istio_base_values": {},
         "istio_connection_settings": {"profile": "EDGE"},
         "istio_chart_sha256": {"base": "a" * 64},

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import gateway_releases, merged
+from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import (
+    ACCESS_LOG_PROVIDER,
+    gateway_releases,
+    istio_gateway_releases,
+    merged,
+)
 
 SETTINGS = {"namespace": "istio-ingress", "version": "1.31.1"}
 INGRESS = {
@@ -207,3 +212,35 @@ def test_the_ingress_gateway_must_know_of_the_proxies_in_front(settings, entry, 
 
 def test_no_gateway_at_all():
     assert gateway_releases([], SETTINGS)[1] == ["istio_gateways is empty; without a gateway nothing is served"]
+
+
+def _logs(*gateways, access_log=True):
+    settings = {**SETTINGS, "access_log": access_log, "labels": {"a": "b"}}
+    return {entry["metadata"]["name"]: entry for entry in istio_gateway_releases(list(gateways), settings)["access_logs"]}
+
+
+def test_the_pods_of_a_gateway_log_requests_and_no_others_do():
+    egress = {"name": "istio-egress", "namespace": "istio-egress", "values": {"labels": {"team": "a"}}}
+    found = _logs(INGRESS, egress)
+    assert list(found) == ["istio-ingress-access-log", "istio-egress-access-log"]
+    assert found["istio-ingress-access-log"] == {
+        "apiVersion": "telemetry.istio.io/v1",
+        "kind": "Telemetry",
+        "metadata": {"name": "istio-ingress-access-log", "namespace": "istio-ingress", "labels": {"a": "b"}},
+        "spec": {"selector": {"matchLabels": {"istio": "ingress"}}, "accessLogging": [{"providers": [{"name": ACCESS_LOG_PROVIDER}]}]},
+    }
+    # Labels that pods really have, those in the values of the chart among them.
+    assert found["istio-egress-access-log"]["spec"]["selector"] == {"matchLabels": {"istio": "egress", "team": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("general", "own", "logs"),
+    [(True, None, True), (False, None, False), (False, "yes", True), (True, "no", False), (True, False, False)],
+)
+def test_one_gateway_may_log_other_than_all(general, own, logs):
+    assert bool(_logs(dict(INGRESS, access_log=own), access_log=general)) is logs
+
+
+def test_a_bad_switch_of_one_gateway_is_named():
+    found = gateway_releases([dict(INGRESS, access_log="json")], SETTINGS)[1]
+    assert found == ["istio_gateways[0] (istio-ingress): access_log is 'json'; it must be true or false"]
