@@ -11,10 +11,10 @@ from typing import Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import PATH, Cluster, explain
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.cluster_objects import read_all
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.other_routes import of_gateway_api, of_ingresses
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import selector_text
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import (
     AUTHORIZATION_POLICIES,
     ENVOY_FILTERS,
@@ -26,7 +26,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources impo
     PODS,
     VIRTUAL_SERVICES,
     WASM_PLUGINS,
-    Resource,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._net.http01 import ENVOY, Probe
 from ansible_collections.baremesh.edge.plugins.module_utils._net.proxy_protocol import proxy_config
@@ -68,14 +67,14 @@ class ChallengeLook:
             labels=labels,
             namespace=namespace,
             root_namespace=root_namespace,
-            gateways=_all(client, GATEWAYS),
+            gateways=read_all(client, GATEWAYS),
             virtual_services=[
-                *_all(client, VIRTUAL_SERVICES),
-                *of_gateway_api(_all(client, KUBE_GATEWAYS), _all(client, HTTP_ROUTES), labels, namespace),
-                *of_ingresses(_all(client, INGRESSES), _all(client, INGRESS_CLASSES), PATH),
+                *read_all(client, VIRTUAL_SERVICES),
+                *of_gateway_api(read_all(client, KUBE_GATEWAYS), read_all(client, HTTP_ROUTES), labels, namespace),
+                *of_ingresses(read_all(client, INGRESSES), read_all(client, INGRESS_CLASSES), PATH),
             ],
-            policies=_all(client, AUTHORIZATION_POLICIES),
-            filters=[*_all(client, ENVOY_FILTERS), *_all(client, WASM_PLUGINS)],
+            policies=read_all(client, AUTHORIZATION_POLICIES),
+            filters=[*read_all(client, ENVOY_FILTERS), *read_all(client, WASM_PLUGINS)],
         )
 
     def judge(self, found: Probe) -> Probe:
@@ -94,13 +93,3 @@ def _server_name(config: Mapping[str, Any]) -> str:
     """Return what the gateway's answers say in the header C(server): Istio's name, one of the user's, or nothing."""
     server = (config.get("proxyHeaders") or {}).get("server") or {}
     return "" if server.get("disabled") else str(server.get("value") or ENVOY)
-
-
-def _all(client: KubeClient, resource: Resource) -> list[dict[str, Any]]:
-    """Return all objects of a kind; none where it does not exist, or may not be read."""
-    try:
-        return [{"kind": resource.kind, **found} for found in client.items(resource, None)]
-    except ApiError as exc:
-        if exc.not_found or exc.forbidden:
-            return []
-        raise

@@ -130,9 +130,15 @@ def _servers(cluster: Cluster, port: int) -> list[tuple[Object, Object]]:
 
 
 def gateways_of(service: Object) -> list[str]:
-    """Return the Gateways of a VirtualService with their namespaces."""
-    space = service["metadata"].get("namespace") or "default"
-    return [name if "/" in name else f"{space}/{name}" for name in map(str, _list(_spec(service), "gateways"))]
+    """Return the Gateways of a VirtualService with their namespaces, as istiod resolves them."""
+    found = []
+    for name in map(str, _list(_spec(service), "gateways")):
+        space, slash, short = name.partition("/")
+        if not slash:
+            # The old form is that of a Service, name.namespace.svc.cluster.local.
+            short, space = [*name.split("."), "."][:2]
+        found.append(f"{service['metadata'].get('namespace') or 'default' if space == '.' else space}/{short}")
+    return found
 
 
 def _judge_redirect(cluster: Cluster, gateway: Object, server: Object, host: str, found: Explanation) -> None:

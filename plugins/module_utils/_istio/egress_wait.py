@@ -13,10 +13,11 @@ from typing import Any, Callable
 from ansible_collections.baremesh.edge.plugins.module_utils._cause import Cause
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.config_dump import held_secrets
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.credentials import Credential, resource_name
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.envoy_view import endpoints
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_pods import Reader
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import GatewayPod
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import Prober
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_explain import ADMIN_PORT, ADMIN_TIMEOUT, SECRETS_PATH
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_explain import ADMIN_PORT, ADMIN_TIMEOUT, CLUSTERS_PATH, SECRETS_PATH
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_preflight import FIRST_PAUSE, LONGEST_PAUSE, Preflight
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
@@ -26,7 +27,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import 
 from ansible_collections.baremesh.edge.plugins.module_utils._progress import Progress
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
 
-CLUSTERS_PATH = "/clusters?format=json"
 PARALLEL = 8
 _LINES = 10
 
@@ -62,11 +62,6 @@ def parse_asked(params: Mapping[str, Any], deadline: Deadline, progress: Callabl
         deadline=deadline,
         progress=progress,
     )
-
-
-def known_clusters(answer: Mapping[str, Any]) -> dict[str, int]:
-    """How many addresses Envoy has for each of its clusters, from its admin page of that name."""
-    return {str(each.get("name")): len(each.get("host_statuses") or []) for each in answer.get("cluster_statuses") or []}
 
 
 class EgressWait:
@@ -134,7 +129,7 @@ class EgressWait:
     def _lacks(self, pod: GatewayPod) -> list[str]:
         try:
             secrets = held_secrets(self._prober.read_json(pod.name, ADMIN_PORT, SECRETS_PATH, ADMIN_TIMEOUT))
-            clusters = known_clusters(self._prober.read_json(pod.name, ADMIN_PORT, CLUSTERS_PATH, ADMIN_TIMEOUT))
+            clusters = endpoints(self._prober.read_json(pod.name, ADMIN_PORT, CLUSTERS_PATH, ADMIN_TIMEOUT))
         except KubeError as exc:
             return [str(exc)]
         active = {each.name: each.leaf.serial if each.leaf else "" for each in secrets if each.state == "active"}

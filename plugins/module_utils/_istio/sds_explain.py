@@ -14,6 +14,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._net.channel import 
 
 ADMIN_PORT = 15000
 ADMIN_TIMEOUT = 3.0
+CLUSTERS_PATH = "/clusters?format=json"
 SECRETS_PATH = "/config_dump?mask=dynamic_active_secrets,dynamic_warming_secrets"
 
 

@@ -42,7 +42,7 @@ class Seen:
     def result(self) -> dict[str, Any]:
         """As module result."""
         return {
-            "pods": [_pod(p) for p in self.pods],
+            "pods": [pod_entry(p) for p in self.pods],
             "served": self.served,
             "secrets": self.secrets,
             "errors": self.errors,
@@ -104,7 +104,7 @@ class GatewayLook:
             dump = self._prober.read_json(pod.name, ADMIN_PORT, SECRETS_PATH, HANDSHAKE_TIMEOUT)
         except KubeError as exc:
             return [], f"Pod {pod.name}: {exc}"
-        return [_secret(pod, s) for s in held_secrets(dump)], ""
+        return [secret_entry(pod, s) for s in held_secrets(dump)], ""
 
     def _shake(self, pod: GatewayPod, server_name: str) -> Entry:
         try:
@@ -129,11 +129,13 @@ def _problem(entry: Entry, expected: Mapping[str, str]) -> str | None:
     return None
 
 
-def _pod(pod: GatewayPod) -> Entry:
+def pod_entry(pod: GatewayPod) -> Entry:
+    """Return a pod as module result."""
     return {"name": pod.name, "node": pod.node, "uid": pod.uid, "ready": pod.ready, "restarts": pod.restarts}
 
 
-def _secret(pod: GatewayPod, secret: HeldSecret) -> Entry:
+def secret_entry(pod: GatewayPod, secret: HeldSecret) -> Entry:
+    """Return a secret that a pod holds, as module result."""
     leaf = secret.leaf
     return {
         "pod": pod.name,
