@@ -21,6 +21,7 @@ _FILTERS = {
     "egress_plan": "_egress_plan.make_plan",
     "gateway_ports": "_kept_plan.gateway_ports",
     "gateway_restarts": "_renewal.gateway_restarts",
+    "gateway_table": "_gateway_table.gateway_table",
     "host_addresses": "_hosts.host_addresses",
     "host_ports_verdict": "_host_ports_verdict.host_ports_verdict",
     "http01_hosts": "_kept_plan.http01_hosts",

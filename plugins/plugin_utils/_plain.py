@@ -129,6 +129,7 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _form(r"(?i)true|false|yes|no|on|off|1|0|auto", "true, false or auto"): "host_ports_verify",
     _form("nftables|iptables|loadbalancer|auto", "nftables, iptables, loadbalancer or auto"): "host_ports_backend",
     _form("Local|Cluster", "Local or Cluster"): "istio_gateway_external_traffic_policy",
+    _form("none|table|all", "none, table or all"): "report_gateways",
     _name: "cert_manager_namespace edge_instance edge_istio_namespace",
     _form(rf"{_LABEL}(\.{_LABEL})*", "a name of lower case letters, digits, '-' and '.'"): "istio_ingress_class",
     _form(_PATH.pattern, "an absolute path"): "cert_manager_chart_dir edge_helm edge_tools_dir istio_chart_dir",

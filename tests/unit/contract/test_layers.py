@@ -74,7 +74,20 @@ PURE = {
         f"_cert_manager.{name}"
         for name in (*("advice", "causes", "ledger", "objects", "readiness", "report", "selection", "silence", "walk"),)
     ),
-    *(f"_istio.{name}" for name in ("challenge_route", "config_dump", "credentials", "envoy_view", "gateway_flags", "options", "other_routes", "pods", "primer")),
+    *(
+        f"_istio.{name}"
+        for name in (
+            "challenge_route",
+            "config_dump",
+            "credentials",
+            "envoy_view",
+            "gateway_flags",
+            "options",
+            "other_routes",
+            "pods",
+            "primer",
+        )
+    ),
     *(f"_host_ports.{name}" for name in ("model", "nat", "nat_iptables", "nat_nft", "nat_rule", "redirects", "rules", "text")),
     *(f"_k3s.{name}" for name in ("causes", "leftovers", "release")),
 }
