@@ -168,6 +168,15 @@ dry_run:
     reason:
       description: Why the API could not be asked, empty if it was.
       type: str
+foreign:
+  description:
+    - What Gateways and VirtualServices of others, in any namespace, take from those in O(network.objects).
+    - C(object) is the one of others, in C(namespace); C(kind) and C(name) are those of ours, and C(host) is the name that both are for.
+    - C(effect) is C(host), istiod leaves out our server for that name; C(port), it leaves out our server for its protocol; C(routes), their
+      routes go before all or some of ours; or C(part), the name is one of our wildcard.
+  type: list
+  elements: dict
+  returned: when O(network.objects) are given
 fetched:
   description: Status, error and body by address.
   type: dict
@@ -311,9 +320,11 @@ def main() -> None:
             urls.append({"url": f"{asked['release']}/{release.arch(platform.machine()).sums}"})
     result = network.look(asked["names"], urls, module.params["timeout"], asked["caa_names"])
     if objects:
+        from ansible_collections.baremesh.edge.plugins.module_utils._istio.foreign_look import foreign_objects  # noqa: PLC0415 (the same)
         from ansible_collections.baremesh.edge.plugins.module_utils._workload.dry_run import dry_run  # noqa: PLC0415 (one host needs it)
 
         result["dry_run"] = dry_run({**module.params, "owner": asked["owner"]}, objects)
+        result["foreign"] = [] if result["dry_run"]["reason"] else foreign_objects(module.params, objects, asked["owner"])
     if module.params["examine"] is not None:
         try:
             result["host"] = read_host(module, module.params["examine"], now)

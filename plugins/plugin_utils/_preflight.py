@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.existing import refusal
@@ -295,6 +295,48 @@ def judge_runs(hosts: Mapping[str, Facts], begins: bool, found: Findings) -> Non
             )
 
 
+def _placed(plan: Facts, kind: str, name: str) -> str:
+    """Return the site, or the variable of raw manifests, that an object of the plan is from."""
+    sites = {subject["name"] for subject in plan.get("subjects") or () if subject["kind"] == "site"}
+    made = {
+        (each["kind"], each["metadata"]["name"]): (each["metadata"].get("labels") or {}).get("app.kubernetes.io/instance")
+        for each in (*(plan.get("certificates") or ()), *(plan.get("gateway_objects") or ()))
+    }
+    site = made.get((kind, name))
+    return f"edge_sites ({site})" if site in sites else f"{_ORIGINS[kind][0]} ({name})"
+
+
+# What an object of others is for, by what it takes from one of the plan.
+_TAKEN = {
+    "host": "'{host}' at the same port of the same pods, so that istiod leaves out the server of the site. Delete it or take the name out "
+    "of it, or take the name out of the site.",
+    "port": "the same port of the same pods with another protocol, so that istiod leaves out the server for '{host}'. Delete it, or "
+    "choose another port there.",
+    "routes": "'{host}' at the same Gateway or port, and its routes go before those of the site. Delete it or take the name out of it, or "
+    "write its routes into the site.",
+    "part": "'{host}', so that these requests do not reach the wildcard.",
+}
+
+
+def judge_foreign(plan: Facts, foreign: Iterable[Facts], allowed: Collection[str], scoped: bool, found: Findings) -> None:
+    """Judge what others have in the cluster that takes names or routes from sites.
+
+    Args:
+        plan: The plan of the sites.
+        foreign: What C(preflight_info) returns as C(foreign).
+        allowed: Namespaces whose objects may serve the hosts of sites; C(*) for all.
+        scoped: Whether istiod looks at Gateways in the namespace of their pods only.
+        found: Where findings go.
+    """
+    spaces = {gateway["namespace"] for gateway in plan.get("by_gateway") or ()}
+    for each in foreign:
+        if {each["namespace"], "*"} & set(allowed) or (scoped and each["kind"] == "Gateway" and each["namespace"] not in spaces):
+            continue
+        place = _placed(plan, each["kind"], each["name"])
+        text = f"{place}: {each['object']}, which others made, is for {_TAKEN[each['effect']].format(host=each['host'])}"
+        (found.warnings if each["effect"] == "part" else found.errors).append(text)
+
+
 def judge_dry_run(plan: Facts, seen: Facts, versions: Mapping[str, str], found: Findings) -> None:
     """Judge what the API server and its webhooks refuse.
 
@@ -304,15 +346,9 @@ def judge_dry_run(plan: Facts, seen: Facts, versions: Mapping[str, str], found: 
         versions: Versions that the run installs, by component. The webhooks of another one do not decide.
         found: Where findings go.
     """
-    sites = {subject["name"] for subject in plan.get("subjects") or () if subject["kind"] == "site"}
-    made = {
-        (each["kind"], each["metadata"]["name"]): (each["metadata"].get("labels") or {}).get("app.kubernetes.io/instance")
-        for each in (*(plan.get("certificates") or ()), *(plan.get("gateway_objects") or ()))
-    }
     for each in seen.get("refused") or ():
-        variable, component, charts = _ORIGINS[each["kind"]]
-        site = made.get((each["kind"], each["name"]))
-        place = f"edge_sites ({site})" if site in sites else f"{variable} ({each['name']})"
+        _variable, component, charts = _ORIGINS[each["kind"]]
+        place = _placed(plan, each["kind"], each["name"])
         title = f"{each['kind']} {each['namespace']}/{each['name']}".replace(" /", " ")
         text = f"{place}: the Kubernetes API refuses {title}: {' '.join(each['message'].split()).rstrip('.')}."
         installed = {str(version) for chart, version in (seen.get("charts") or {}).items() if chart in charts}
@@ -322,8 +358,7 @@ def judge_dry_run(plan: Facts, seen: Facts, versions: Mapping[str, str], found: 
         else:
             found.errors.append(text)
     for each in seen.get("shared") or ():
-        site = made.get(("DestinationRule", each["name"]))
-        place = f"edge_sites ({site})" if site in sites else f"gateway_destination_rules ({each['name']})"
+        place = _placed(plan, "DestinationRule", each["name"])
         found.errors.append(
             f"{place}: DestinationRule {each['namespace']}/{each['other']}, which others made, is for service '{each['host']}', too, and "
             "Istio takes parts of both. Delete it, and put what it says into backends of the site; or leave the service out of backends."

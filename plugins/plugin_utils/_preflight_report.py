@@ -141,6 +141,20 @@ class Preflight:
         return [each for kind in kinds for each in (self.settings.get("plan") or {}).get(kind) or ()]
 
     @property
+    def route_namespaces(self) -> set[str]:
+        """Namespaces whose objects may serve the hosts of sites."""
+        gateways = [each for each in read_list(self.settings.get("edge_gateways")) or () if isinstance(each, Mapping)]
+        given = [self.settings.get("gateway_route_namespaces"), *(each.get("route_namespaces") for each in gateways)]
+        return {str(name) for names in given for name in read_list(names) or ()}
+
+    @property
+    def scopes_gateways(self) -> bool:
+        """Whether istiod looks at Gateways in the namespace of their pods only."""
+        values = self.dictionary("istio_istiod_values")
+        places = (values.get("env"), (read_dict(values.get("pilot")) or {}).get("env"))
+        return any(is_true((read_dict(place) or {}).get("PILOT_SCOPE_GATEWAY_TO_NAMESPACE")) for place in places)
+
+    @property
     def serves_ipv6(self) -> bool:
         """Whether something answers at IPv6 addresses: pods with such networks, or a program that listens on the host itself."""
         given = str(self.settings.get("serves_ipv6", "")).lower()
@@ -509,7 +523,9 @@ def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], netwo
         network_judge.judge_caa(where, run.caa, network.get("caa") or {}, network.get("fetched") or {}, found)
     if run.checks("dry_run") and network.get("dry_run"):
         versions = {"istio": run.text("istio_version"), "cert_manager": run.text("cert_manager_version")}
-        judge.judge_dry_run(run.settings.get("plan") or {}, network["dry_run"], versions, found)
+        plan = run.settings.get("plan") or {}
+        judge.judge_dry_run(plan, network["dry_run"], versions, found)
+        judge.judge_foreign(plan, network.get("foreign") or (), run.route_namespaces, run.scopes_gateways, found)
     if run.checks("acme"):
         network_judge.judge_acme(where, run.acme, network.get("fetched") or {}, found)
         _judge_way_out(where, run, found)

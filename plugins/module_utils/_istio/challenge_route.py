@@ -169,7 +169,7 @@ def _judge_routes(service: Object, bound: set[str], host: str, port: int, path: 
     rules = _maps(_spec(service), "http")
     taken = [(match, rule) for rule in rules for match in _maps(rule, "match") or [{}] if _takes(match, host, port, path)]
     # The host name of a wildcard is another one than the solver's, which Envoy prefers.
-    ahead = [(match, rule) for match, rule in taken if not _is_catch_all(match)] if host in hosts else []
+    ahead = [(match, rule) for match, rule in taken if not is_catch_all(match)] if host in hosts else []
     if (ahead or taken) and (ahead or taken)[0][1].get("name") == FORWARDED_CHALLENGES:
         # The other gateway answers a challenge that does not exist, and nothing else is as good.
         found.statuses.add(404)
@@ -222,7 +222,7 @@ def holds(condition: Object, value: str, ignore_case: bool = False) -> bool:
         return False
 
 
-def _is_catch_all(match: Object) -> bool:
+def is_catch_all(match: Object) -> bool:
     """Return whether Istio puts a route last, as Istio decides it."""
     if match.get("headers") or match.get("withoutHeaders") or match.get("queryParams"):
         return False

@@ -81,6 +81,7 @@ PURE = {
             "config_dump",
             "credentials",
             "envoy_view",
+            "foreign_objects",
             "gateway_flags",
             "options",
             "other_routes",

@@ -1181,6 +1181,100 @@ def test_a_rule_of_others_for_the_service_of_a_site():
     )
 
 
+#: A gateway beside the first one.
+TEAM = {
+    "name": "team-b",
+    "namespace": "team-b",
+    "http_node_port": 31080,
+    "https_node_port": 31443,
+    "http_port": 8080,
+    "https_port": 8443,
+    "route_namespaces": ["team"],
+}
+
+
+def foreign(effect="host", kind="Gateway", name="app", namespace="team"):
+    taken = {"object": f"{kind} {namespace}/x", "namespace": namespace, "kind": kind, "name": name, "effect": effect}
+    dry_run = {"refused": [], "charts": {}, "shared": [], "reason": ""}
+    return {**NETWORK, "dry_run": dry_run, "foreign": [{**taken, "host": "app.example.com"}]}
+
+
+@pytest.mark.parametrize(
+    ("effect", "kind", "text"),
+    [
+        (
+            "host",
+            "Gateway",
+            "'app.example.com' at the same port of the same pods, so that istiod leaves out the server of the site. Delete",
+        ),
+        ("port", "Gateway", "the same port of the same pods with another protocol, so that istiod leaves out the server for 'app.example"),
+        (
+            "routes",
+            "VirtualService",
+            "'app.example.com' at the same Gateway or port, and its routes go before those of the site. Delete it",
+        ),
+    ],
+)
+def test_what_others_take_from_a_site(effect, kind, text):
+    (error,), warnings = judge(network=foreign(effect, kind))
+    assert error.startswith(f"edge_sites (app): {kind} team/x, which others made, is for {text}")
+    assert warnings == []
+
+
+def test_what_others_take_from_a_raw_manifest():
+    network = {**refusal("Gateway", "own"), **foreign(name="own"), "resolved": refusal("Gateway", "own")["resolved"]}
+    (error,), _warnings = judge(WITH_RAW, network=network)
+    assert error.startswith("gateway_gateways (own): Gateway team/x, which others made, is for 'app.example.com'")
+
+
+def test_a_name_of_others_in_a_wildcard_is_a_warning():
+    errors, warnings = judge(network=foreign("part"))
+    assert (errors, warnings) == (
+        [],
+        [
+            (
+                "edge_sites (app): Gateway team/x, which others made, is for 'app.example.com', "
+                "so that these requests do not reach the wildcard."
+            )
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "given"),
+    [
+        ({"gateway_route_namespaces": ["team"]}, {}),
+        ({"gateway_route_namespaces": "apps, team"}, {}),
+        ({"gateway_route_namespaces": ["*"]}, {"effect": "routes", "kind": "VirtualService"}),
+        ({"edge_gateways": [TEAM]}, {}),
+        # istiod looks at Gateways in the namespace of their pods only.
+        ({"dictionaries": {"istio_istiod_values": {"env": {"PILOT_SCOPE_GATEWAY_TO_NAMESPACE": "true"}}}}, {}),
+        ({"dictionaries": {"istio_istiod_values": "{pilot: {env: {PILOT_SCOPE_GATEWAY_TO_NAMESPACE: true}}}"}}, {}),
+        ({"skip": ["dry_run"]}, {}),
+    ],
+)
+def test_those_who_may_serve_the_names_of_sites(settings, given):
+    assert judge(settings, network=foreign(**given)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "given"),
+    [
+        ({"gateway_route_namespaces": ["apps"]}, {}),
+        ({"edge_gateways": "team"}, {}),
+        ({"dictionaries": {"istio_istiod_values": {"env": {"PILOT_SCOPE_GATEWAY_TO_NAMESPACE": True}}}}, {"namespace": "istio-ingress"}),
+        (
+            {"dictionaries": {"istio_istiod_values": {"env": {"PILOT_SCOPE_GATEWAY_TO_NAMESPACE": True}}}},
+            {"effect": "routes", "kind": "VirtualService"},
+        ),
+        ({"dictionaries": {"istio_istiod_values": {"pilot": "x"}}}, {}),
+    ],
+)
+def test_those_who_may_not(settings, given):
+    errors, _warnings = judge(settings, network=foreign(**given))
+    assert [error for error in errors if "which others made" in error]
+
+
 def test_it_is_found_beside_all_that_is_wrong_with_the_hosts():
     errors, _warnings = judge({"k3s_version": "1"}, {"edge1": gathered(root=False)}, refusal("Gateway", "app"))
     assert len(errors) == 3
