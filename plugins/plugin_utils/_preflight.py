@@ -310,8 +310,8 @@ def _placed(plan: Facts, kind: str, name: str) -> str:
 _TAKEN = {
     "host": "'{host}' at the same port of the same pods, so that istiod leaves out the server of the site. Delete it or take the name out "
     "of it, or take the name out of the site.",
-    "port": "the same port of the same pods with another protocol, so that istiod leaves out the server for '{host}'. Delete it, or "
-    "choose another port there.",
+    "port": "the same port of the same pods with a protocol that cannot share it, so that istiod leaves out the server for '{host}'. "
+    "Delete it, or choose another port there.",
     "routes": "'{host}' at the same Gateway or port, and its routes go before those of the site. Delete it or take the name out of it, or "
     "write its routes into the site.",
     "part": "'{host}', so that these requests do not reach the wildcard.",

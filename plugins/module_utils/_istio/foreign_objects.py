@@ -88,9 +88,9 @@ class Foreign:
         for mine, other in ((mine, other) for mine in parts(ours, "spec", "servers") for other in parts(theirs, "spec", "servers")):
             if _place(mine) != _place(other):
                 continue
-            if _is_tls(mine) != _is_tls(other):
+            if _protocol(mine) != _protocol(other) or _protocol(mine) == "TCP":
                 yield from ((host, "port") for host in _hosts(mine) if older)
-            elif _is_tls(mine):
+            elif _protocol(mine) == "TLS":
                 yield from _overlaps(_hosts(mine), _hosts(other), "host" if older else "")
 
     def _routes_taken(self, ours: Object, theirs: Object) -> Iterator[tuple[str, str]]:
@@ -100,8 +100,8 @@ class Foreign:
             for their in _conditions(theirs, kind)
             for mine in _conditions(ours, kind)
         )
-        hosts = (list(map(str, part(each, "spec", "hosts") or [])) for each in (ours, theirs))
-        yield from _overlaps(*hosts, "routes" if before else "")
+        mine, other = (list(map(str, part(each, "spec", "hosts") or [])) for each in (ours, theirs))
+        yield from _overlaps(mine, other, "routes" if before else "")
 
     def _ways(self, service: Object) -> set[str]:
         """Return where the routes of a VirtualService are: Gateways, and ports of plain HTTP, whose Gateways share their routes."""
@@ -111,7 +111,7 @@ class Foreign:
             for gateway in self._known
             if gateway["kind"] == "Gateway" and full_name(gateway) in names
             for server in parts(gateway, "spec", "servers")
-            if not _is_tls(server) and part(server, "port", "protocol") != "TCP"
+            if _protocol(server) == "HTTP"
         )
         return names | set(plain)
 
@@ -130,8 +130,10 @@ def _place(server: Object) -> tuple[str, str]:
     return str(part(server, "port", "number")), str(part(server, "bind") or "")
 
 
-def _is_tls(server: Object) -> bool:
-    return str(part(server, "port", "protocol")).upper() in ("HTTPS", "TLS")
+def _protocol(server: Object) -> str:
+    """Return how a port tells its servers apart: by names in handshakes (TLS), by names in requests (HTTP), or not at all (TCP)."""
+    given = str(part(server, "port", "protocol")).upper()
+    return "TLS" if given in ("HTTPS", "TLS") else "HTTP" if given in ("HTTP", "HTTP2", "GRPC", "GRPC-WEB") else "TCP"
 
 
 def _hosts(server: Object) -> list[str]:

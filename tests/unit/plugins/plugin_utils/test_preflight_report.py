@@ -1207,7 +1207,7 @@ def foreign(effect="host", kind="Gateway", name="app", namespace="team"):
             "Gateway",
             "'app.example.com' at the same port of the same pods, so that istiod leaves out the server of the site. Delete",
         ),
-        ("port", "Gateway", "the same port of the same pods with another protocol, so that istiod leaves out the server for 'app.example"),
+        ("port", "Gateway", "the same port of the same pods with a protocol that cannot share it, so that istiod leaves out the server"),
         (
             "routes",
             "VirtualService",

@@ -74,6 +74,23 @@ def test_gateways_for_the_name_of_a_site(theirs, expected):
     assert found([SITE], theirs) == [(title, host, effect) for host, effect in expected]
 
 
+@pytest.mark.parametrize(
+    ("theirs", "effects"),
+    [
+        (gateway("*", port=5432, protocol="TCP"), ["port"]),
+        (gateway("*", port=5432, protocol="MONGO"), ["port"]),
+        (gateway("*", port=5432, protocol="HTTP"), ["port"]),
+        (gateway("*", port=5432, protocol="TLS"), ["port"]),
+        (gateway("*", port=5433, protocol="TCP"), []),
+        (gateway("*", port=5432, protocol="TCP", selector={"istio": "other"}), []),
+    ],
+)
+def test_connections_without_tls_share_no_port(theirs, effects):
+    ours = gateway("*", place="gw/orders", port=5432, protocol="TCP")
+    found_ones = Foreign([ours], [theirs], OWNER, {"gw/orders": {"istio": "ingress"}}).found()
+    assert [each["effect"] for each in found_ones] == effects
+
+
 @pytest.mark.parametrize(("ours", "theirs", "effects"), [(EARLY, LATE, []), (LATE, EARLY, ["host"])])
 def test_the_older_of_two_has_the_name(ours, theirs, effects):
     live = gateway(NAME, place="gw/app", at=ours, labels=OURS)
