@@ -39,7 +39,8 @@ def _row(pod: Record, subject: Record) -> tuple[str, ...]:
         (listener, chain)
         for listener in pod["listeners"]
         for chain in listener["chains"]
-        if listener["state"] == "active" and (chain["routes"] in configs or hosts & set(chain["server_names"]))
+        if listener["state"] == "active" and subject.get("port") in (None, listener["port"])
+        if chain["routes"] in configs or hosts & set(chain["server_names"])
     ]
     # A listener for TLS passes connections on itself; what HTTP takes is a route.
     ways = len(routes) + sum(1 for _listener, chain in chains if chain["clusters"])

@@ -297,13 +297,13 @@ def judge_runs(hosts: Mapping[str, Facts], begins: bool, found: Findings) -> Non
 
 def _placed(plan: Facts, kind: str, name: str) -> str:
     """Return the site, or the variable of raw manifests, that an object of the plan is from."""
-    sites = {subject["name"] for subject in plan.get("subjects") or () if subject["kind"] == "site"}
     made = {
         (each["kind"], each["metadata"]["name"]): (each["metadata"].get("labels") or {}).get("app.kubernetes.io/instance")
         for each in (*(plan.get("certificates") or ()), *(plan.get("gateway_objects") or ()))
     }
     site = made.get((kind, name))
-    return f"edge_sites ({site})" if site in sites else f"{_ORIGINS[kind][0]} ({name})"
+    # Every site has a Gateway of its name. Raw manifests may have the label, with the name of their chart.
+    return f"edge_sites ({site})" if site and made.get(("Gateway", site)) == site else f"{_ORIGINS[kind][0]} ({name})"
 
 
 # What an object of others is for, by what it takes from one of the plan.

@@ -58,6 +58,19 @@ def test_tls_that_passes_through_has_no_certificate():
     assert found[1] == "gw-a  db    443    1       2/2        -"
 
 
+def test_a_tcp_site_has_its_port_alone():
+    sites = [{**DB, "tcp_port": port, "name": f"db-{port}"} for port in (5432, 5433)]
+    ports = [{"port": port, "node_port": port + 25000} for port in (5432, 5433)]
+    found = make_plan(sites, {"edge_addresses": ["192.0.2.1"], "edge_gateway_ports": ports})
+    assert found["findings"] == []
+    chains = {
+        port: {"server_names": DB["hosts"], "secrets": [], "routes": "", "clusters": [f"outbound|{port}||db"]} for port in (5432, 5433)
+    }
+    opened = [{"name": str(port), "state": "active", "port": port, "chains": [chain], "detail": ""} for port, chain in chains.items()]
+    lines = gateway_table([result(pod(listeners=opened, clusters=[], routes=[]))], found["by_gateway"])
+    assert [line.split()[1:4] for line in lines[1:]] == [["db-5432", "5432", "1"], ["db-5433", "5433", "1"]]
+
+
 def test_a_listener_that_is_not_active_takes_nothing():
     waiting = [{**each, "state": "warming"} for each in listeners(DUMP)]
     assert gateway_table([result(pod(listeners=waiting))], gateways(APP))[1].split()[2] == "none"

@@ -60,6 +60,7 @@ OF_SITES = {
             "edge_trusted_proxies",
             "edge_proxy_protocol",
             "edge_gateways",
+            "edge_gateway_ports",
             "certificate_certificates",
             "gateway_gateways",
         )
@@ -1219,6 +1220,15 @@ def test_what_others_take_from_a_site(effect, kind, text):
     (error,), warnings = judge(network=foreign(effect, kind))
     assert error.startswith(f"edge_sites (app): {kind} team/x, which others made, is for {text}")
     assert warnings == []
+
+
+@pytest.mark.parametrize("tls", [{"mode": "NONE"}, {"mode": "PASSTHROUGH"}])
+def test_what_others_take_from_a_tcp_site(tls):
+    hosts = {} if tls["mode"] == "NONE" else {"hosts": ["db.example.com"]}
+    site = {"name": "db", "tcp_port": 5432, "tls": tls, "routes": [{"service": "db.shop", "port": 5432}], **hosts}
+    ports = [{"port": 5432, "node_port": 31432}]
+    (error,), _warnings = judge({"sites": [site], "edge_gateway_ports": ports}, network=foreign("port", name="db"))
+    assert error.startswith("edge_sites (db): Gateway team/x, which others made, is for the same port")
 
 
 def test_what_others_take_from_a_raw_manifest():
