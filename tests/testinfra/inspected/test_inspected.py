@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import subprocess
 import uuid
 
 import pytest
@@ -44,18 +46,17 @@ def shown(**variables):
 
 def test_a_request_is_logged_as_json_without_its_secrets(host, site, address):
     mark, secret = f"/{uuid.uuid4().hex}", uuid.uuid4().hex
-    begin = [
-        f"curl --silent --insecure --output /dev/null --resolve {site['hosts'][0]}:443:{address}",
-        f"--header 'Authorization: {secret}'",
-    ]
-    headers = [f"--header 'Cookie: a={secret}'", f"--header 'Referer: https://x.example/?t={secret}'"]
-    host.check_output(" ".join([*begin, *headers, f"'https://{site['hosts'][0]}{mark}?token={secret}'"]))
+    name = site["hosts"][0]
+    headers = [f"Authorization: {secret}", f"Cookie: a={secret}", f"Referer: https://x.example/?t={secret}"]
+    words = ["curl", "--silent", "--insecure", "--output", os.devnull, "--resolve", f"{name}:443:{address}"]
+    words += [word for header in headers for word in ("--header", header)]
+    subprocess.run([*words, f"https://{name}{mark}?token={secret}"], check=True)
     # The log is followed until the line is there; the command ends without it after a minute.
     follow = "k3s kubectl --namespace istio-ingress logs --follow --since 60s deployment/istio-ingress"
     line = host.check_output(f"timeout 60 {follow} | grep --max-count 1 --fixed-strings {mark}")
     entry = json.loads(line)
-    assert (entry["path"], entry["authority"], entry["method"]) == (mark, site["hosts"][0], "GET")
-    assert entry["requested_server_name"] == site["hosts"][0]
+    assert (entry["path"], entry["authority"], entry["method"]) == (mark, name, "GET")
+    assert entry["requested_server_name"] == name
     assert secret not in kubectl(host, "logs --since 120s deployment/istio-ingress")
 
 

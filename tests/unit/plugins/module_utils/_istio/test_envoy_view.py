@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.config_dump import held_secrets
@@ -142,6 +142,7 @@ def _places(found, way=()):
 PLACES = [(name, way) for name, found in (("dump", DUMP), ("clusters", CLUSTERS)) for way in _places(found) if way]
 
 
+@settings(deadline=None)
 @given(place=st.sampled_from(PLACES), value=st.sampled_from([None, 0, "x", [], {}, [None], [[]], True]))
 def test_property_no_answer_of_another_form_ends_the_reader(place, value):
     name, way = place
