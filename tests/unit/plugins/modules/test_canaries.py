@@ -28,6 +28,7 @@ ARGUMENTS = {
     ("certificate_renew", "api_key"): {**NOWHERE, "namespace": "a", "names": ["a"]},
     ("certificate_wait", "api_key"): CERTIFICATES,
     ("download", "environment"): {"url": "http://127.0.0.1:1/a", "dest": "/nonexistent/a", "sha256": "0" * 64},
+    ("gateway_config_info", "api_key"): {**NOWHERE, "namespace": "a"},
     ("egress_wait", "api_key"): {**PODS, "selector": {"istio": "egress"}, "credentials": [{"name": "a"}]},
     ("helm_chart_fetch", "environment"): {"charts": {"a": "1"}, "repository": "https://127.0.0.1:1", "dest": "/nonexistent"},
     ("cluster_compare", "api_key"): {**NOWHERE, "releases": []},
