@@ -24,9 +24,9 @@ APP = {"name": "app", "hosts": ["app.example.com"], "issuer": "lab", "routes": [
 TEAM = {"name": "team-b", "http_node_port": 31080, "https_node_port": 31443, "addresses": ["192.0.2.2"]}
 
 
-def plan(*sites, ports=PORTS, **settings):
+def plan(*sites, ports=None, **settings):
     given = {"cert_manager_issuers": [LAB], "edge_addresses": ["192.0.2.1"], "edge_email": "ops@example.com", **settings}
-    return _plan.make_plan(list(sites), {**given, "edge_gateway_ports": ports})
+    return _plan.make_plan(list(sites), {**given, "edge_gateway_ports": PORTS if ports is None else ports})
 
 
 def fine(*sites, **settings):
