@@ -154,7 +154,7 @@ def unit(_: Selection) -> Layer:
 
 def fuzz(_: Selection) -> Layer:
     """Give many more inputs to the parsers of what others wrote than the unit tests do."""
-    parsers = [str(path) for path in checkout.tracked("tests/unit/plugins/module_utils/test_foreign_*.py")]
+    parsers = [str(path) for path in checkout.tracked("tests/unit/plugins/*/test_foreign_*.py")]
     check = pytest("parsers", "fuzz.xml", "-n", "2", "-o", "pythonpath=.collections", *parsers)
     return Layer("fuzz", (dataclasses.replace(check, variables=(("FUZZ", "100000"),)),))
 

@@ -37,7 +37,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube import kubecon
 from ansible_collections.baremesh.edge.plugins.module_utils._net import charts, digests, proxy_protocol, tls
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa, distribution, host, runs
 from ansible_collections.baremesh.edge.plugins.module_utils._workload import helm_releases
-from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_network
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.fuzzing import changed_bytes, changed_text, changed_tree, fuzz, survive
 
@@ -170,8 +169,6 @@ CHALLENGE = [
     "Challenge app: the self check is redirected to https://app/.well-known/acme-challenge/x, and there: Get: x509: unknown authority",
 ]
 WEBHOOK = ['failed calling webhook "validation.istio.io": Post "https://istiod.istio-system.svc:443/validate": refused']
-AUTHORITY = {"server": "https://ca", "identities": ["example.com"]}
-DIRECTORY = ['{"newOrder": "https://ca/o", "meta": {"caaIdentities": ["example.com"], "termsOfService": "https://ca/t"}}']
 SECRETS = ["Tr0ub4dor&3 secret", "postgres://edge:p%40ss,word@db/k3s", "K10aa::server:0123456789abcdef"]
 SPOKEN = [
     *JOURNAL,
@@ -256,7 +253,6 @@ TEXTS = {
     "text to be shown": (shown, SPOKEN),
     "YAML to be shown": (shown_yaml, K3S_YAML),
     "istiod's settings of a pod": (proxy_protocol._parsed, ['{"gatewayTopology": {"numTrustedProxies": 1}}']),
-    "an ACME directory": (lambda text: _preflight_network._identities(AUTHORITY, {"https://ca": {"body": text}}), DIRECTORY),
     "a Node's moment": (nodes._seconds, ["2026-11-27T10:00:00Z"]),
 }
 #: Parsers that are given a folder, and where the text lies in it.
@@ -319,7 +315,6 @@ FOUND = [
     ("nft's ruleset", '{"nftables": ' + "[" * 3000),
     ("nft's own ports", '{"nftables": ' + "[" * 3000),
     ("runs of others", "[" * 3000),
-    ("an ACME directory", "[" * 3000),
     ("meminfo", "MemTotal:"),
     ("meminfo", "MemTotal: many kB"),
     ("addresses of interfaces", "zz 02 40 00 80 none0"),
