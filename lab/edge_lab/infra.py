@@ -20,8 +20,6 @@ BUNDLES, MOUNT = paths.cache() / "bundle", Path("/srv/bundles")
 UNITS = ("edge-lab-mirror.service", "edge-lab-names.service", "edge-lab-dns.service", "edge-lab-acme.service")
 ACME_PORT, ACME_MANAGEMENT_PORT, MIRROR_PORT, NAMES_PORT = 14000, 15000, 80, 8055
 PEBBLE_ENVIRONMENT = "/etc/pebble/environment"
-#: User and password of the mirror: a canary, see the inventory.
-MIRROR_KEY = "lab:lab-canary-mirror"
 
 
 def acme_url(lab: Lab) -> str:
@@ -30,8 +28,8 @@ def acme_url(lab: Lab) -> str:
 
 
 def mirror_url(lab: Lab) -> str:
-    """Base URL of the release mirror, with its password."""
-    return f"http://{MIRROR_KEY}@{lab.address('infra')}"
+    """Base URL of the release mirror."""
+    return f"http://{lab.address('infra')}"
 
 
 def ca_file(lab: Lab) -> Path:
@@ -102,7 +100,6 @@ def spec(lab: Lab) -> hosts.Spec:
     files = {f"/etc/systemd/system/{unit}": (SOURCE / unit).read_bytes() for unit in UNITS}
     files |= {
         "/usr/local/lib/edge-lab/mirror.py": (SOURCE / "mirror.py").read_bytes(),
-        "/etc/edge-lab/mirror.environment": f"MIRROR_KEY={MIRROR_KEY}\n".encode(),
         "/etc/edge-lab/dnsmasq.conf": dnsmasq_conf(lab, machine.resolvers()).encode(),
         dns.SERVERS_FILE: b"",
         dns.HOSTS_FILE: b"",

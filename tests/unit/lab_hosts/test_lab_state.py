@@ -97,7 +97,7 @@ def test_the_variables_are_of_this_lab(lab):
     pem = "-----BEGIN CERTIFICATE-----\nQQ==\n-----END CERTIFICATE-----\n"
     read = yaml.safe_load(inventory.all_yml(lab, pem, [inventory.ImageArchive("http://m/x.tar.zst", "sha256:00")], {"k3s": {"k3s": "ab"}}))
     assert (read["k3s_sha256"], read["istio_chart_sha256"]) == ({"k3s": "ab"}, {})
-    assert read["k3s_release_url"] == "http://lab:lab-canary-mirror@10.120.7.2/k3s"
+    assert read["k3s_release_url"] == "http://10.120.7.2/k3s"
     assert read["k3s_image_archives"] == [{"url": "http://m/x.tar.zst", "checksum": "sha256:00"}]
     (issuer,) = read["cert_manager_issuers"]
     assert issuer["ca_bundle"] == pem
@@ -110,8 +110,8 @@ def test_archives_are_those_of_the_mirror(lab, tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "sha256sum.txt").write_text("ab12  one.tar.zst\ncd34  two.tar\n")
     assert inventory.image_archives(lab, tmp_path) == [
-        inventory.ImageArchive("http://lab:lab-canary-mirror@10.120.7.2/images/one.tar.zst", "sha256:ab12"),
-        inventory.ImageArchive("http://lab:lab-canary-mirror@10.120.7.2/images/two.tar", "sha256:cd34"),
+        inventory.ImageArchive("http://10.120.7.2/images/one.tar.zst", "sha256:ab12"),
+        inventory.ImageArchive("http://10.120.7.2/images/two.tar", "sha256:cd34"),
     ]
     assert inventory.image_archives(lab, None) == []
 
