@@ -233,10 +233,7 @@ class Applier:
             KubeError: the API cannot be asked.
         """
         done = Applied()
-        groups = self._group([normalized(each) for each in definitions], done)
-        for resource, members in groups.items():
-            self._read(resource, members)
-        for resource, members in groups.items():
+        for resource, members in self._group_and_read(definitions, done).items():
             with ThreadPoolExecutor(WORKERS) as pool:
                 outcomes = list(pool.map(lambda each, kind=resource: self._try(kind, each, done), members))
             done.failures += [outcome for outcome in outcomes if isinstance(outcome, str)]
@@ -254,13 +251,18 @@ class Applier:
             KubeError: the API cannot be asked.
         """
         done = Applied()
-        groups = self._group([normalized(each) for each in definitions], done)
-        for resource, members in groups.items():
-            self._read(resource, members)
+        groups = self._group_and_read(definitions, done)
         current = [
             self._is_current(resource, *self._look(resource, each), done) for resource, members in groups.items() for each in members
         ]
         return all(current) and not done.missing_kinds, done.ready
+
+    def _group_and_read(self, definitions: Sequence[Mapping[str, Any]], done: Applied) -> dict[Resource, list[Json]]:
+        """The definitions by kind, after their objects have been read."""
+        groups = self._group([normalized(each) for each in definitions], done)
+        for resource, members in groups.items():
+            self._read(resource, members)
+        return groups
 
     def _group(self, definitions: Sequence[Json], done: Applied) -> dict[Resource, list[Json]]:
         groups: dict[Resource, list[Json]] = {}
