@@ -131,7 +131,7 @@ def _place(server: Object) -> tuple[str, str]:
 
 
 def _protocol(server: Object) -> str:
-    """Return how a port tells its servers apart: by names in handshakes (TLS), by names in requests (HTTP), or not at all (TCP)."""
+    """Return how a port distinguishes its servers: by names in handshakes (TLS), by names in requests (HTTP), or not at all (TCP)."""
     given = str(part(server, "port", "protocol")).upper()
     return "TLS" if given in ("HTTPS", "TLS") else "HTTP" if given in ("HTTP", "HTTP2", "GRPC", "GRPC-WEB") else "TCP"
 

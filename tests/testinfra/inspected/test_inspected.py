@@ -25,7 +25,7 @@ def kubectl(host, *arguments, namespace=INGRESS):
 
 @contextlib.contextmanager
 def applied(host, kind, name, spec, namespace="default"):
-    """Have an object of somebody else's in the cluster for a while."""
+    """Have an object of another owner in the cluster for a while."""
     manifest = {"apiVersion": API, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
     host.check_output("echo %s | k3s kubectl apply --filename -", json.dumps(manifest))
     try:

@@ -20,7 +20,7 @@ CASES = {
     "another provider": {"istio_istiod_values": {"meshConfig": {"extensionProviders": [OWN], "accessLogFile": "/dev/stdout"}}},
     "as text": {"istio_istiod_values": "{meshConfig: {accessLogEncoding: TEXT}}"},
 }
-# Headers that hold nothing by which somebody is let in.
+# Headers that hold no credentials.
 HEADERS = {":METHOD", ":AUTHORITY", "X-REQUEST-ID", "USER-AGENT", "X-FORWARDED-FOR"}
 
 
@@ -45,7 +45,7 @@ def test_what_is_logged(mesh):
     fields = provider["envoyFileAccessLog"]["logFormat"]["labels"]
     assert {"start_time", "authority", "path", "response_code", "duration", "downstream_remote_address"} <= set(fields)
 
-    # Nothing by which somebody is let in: no header that is not known to be harmless, no query, no header of an answer.
+    # No credentials: no header that is not known to be harmless, no query, no header of an answer.
     text = " ".join(fields.values())
     assert set(re.findall(r"%REQ\(([^)]+)\)", text)) == HEADERS
     assert fields["path"] == "%REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)%"

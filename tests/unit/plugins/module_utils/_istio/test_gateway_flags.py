@@ -60,7 +60,7 @@ WAY = "VirtualService a/app of gateway pod gw sends app.example.com to web.defau
         ([cluster(endpoints=[])], [("no_endpoints", f"{WAY}, but it has no endpoints")]),
         ([cluster(endpoints=[BAD, BAD])], [("no_endpoints", f"{WAY}, but none of its 2 endpoints is healthy")]),
         ([], [("no_service", f"{WAY}, which it does not know: no such Service, port or subset")]),
-        # Its endpoints are known when somebody connects.
+        # Its endpoints are known when a client connects.
         ([cluster(endpoints=[], type="ORIGINAL_DST")], []),
         ([cluster(endpoints=[], type="STRICT_DNS")], [("no_endpoints", f"{WAY}, but it has no endpoints")]),
     ],
