@@ -22,6 +22,7 @@ description:
     DNS, so this is not a failure.
   - Without a Kubernetes API the answers are judged by themselves.
 extends_documentation_fragment:
+  - baremesh.edge._gateway_pods
   - baremesh.edge._kube_auth
   - baremesh.edge._attributes
   - baremesh.edge._attributes.read
@@ -50,14 +51,6 @@ options:
       - Those to O(proxies), and to what names point to, begin without one, as the ACME server's will.
     type: bool
     default: false
-  namespace:
-    description: Namespace of the gateway pods.
-    type: str
-    default: istio-ingress
-  selector:
-    description: Labels of the gateway pods.
-    type: dict
-    default: {istio: ingress}
   istio_namespace:
     description: Namespace of istiod, whose policies and filters are for the gateway too.
     type: str

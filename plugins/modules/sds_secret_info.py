@@ -22,18 +22,11 @@ notes:
 seealso:
   - module: baremesh.edge.sds_secret_wait
 extends_documentation_fragment:
+  - baremesh.edge._gateway_pods
   - baremesh.edge._kube_auth
   - baremesh.edge._attributes
   - baremesh.edge._attributes.read
 options:
-  namespace:
-    description: Namespace of the gateway pods.
-    type: str
-    default: istio-ingress
-  selector:
-    description: Labels of the gateway pods.
-    type: dict
-    default: {istio: ingress}
   server_names:
     description: Names to ask the listener for. Without them only RV(secrets) is read.
     type: list
