@@ -63,6 +63,65 @@ options:
       - The module watches a younger one until it ends or is that old.
     type: int
     default: 30
+  gateways:
+    description: Gateways whose certificates and pods are looked at where nothing else differs.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      namespace:
+        description: Namespace of the gateway pods, and of their Certificates and Secrets.
+        type: str
+        default: istio-ingress
+      selector:
+        description: Labels of the gateway pods.
+        type: dict
+        default: {istio: ingress}
+      port:
+        description: Port in the pods on which the listener is.
+        type: int
+        default: 443
+      certificate_names:
+        description: Certificates of the gateway.
+        type: list
+        elements: str
+        default: []
+      secret_names:
+        description: Secrets that the gateway serves and no Certificate writes.
+        type: list
+        elements: str
+        default: []
+      credentials:
+        description: What the pods must serve, with the keys of O(baremesh.edge.sds_primer#module:credentials).
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: The C(credentialName).
+            type: str
+            required: true
+          hosts:
+            description: The hosts, which the certificate must cover.
+            type: list
+            elements: str
+            required: true
+          mode:
+            description: TLS mode.
+            type: str
+            choices: [SIMPLE, MUTUAL, OPTIONAL_MUTUAL]
+            default: SIMPLE
+          credential_names:
+            description: The C(credentialNames), where there are those instead of one name.
+            type: list
+            elements: str
+            default: []
+          ca_credential_name:
+            description: The C(caCertCredentialName), where the authority of clients is in a Secret of its own.
+            type: str
+          port:
+            description: Port in the pods of its listener, unless it is O(gateways[].port).
+            type: int
 seealso:
   - module: baremesh.edge.object_apply
   - module: baremesh.edge.helm_chart_fetch
@@ -178,6 +237,9 @@ ready:
 
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.certificate_wait import ready_certificates
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateways_look import gateways_spec, look_at_gateways
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import PodProber
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, open_transport
@@ -207,7 +269,14 @@ def compare(params: dict[str, Any]) -> dict[str, Any]:
     ready: list[dict[str, Any]] = []
     if params["objects"] and settled:
         current, ready = compare_objects(transport, params["objects"], deadline, params["prune"], params["owner"])
-    return {**found, "rolled_out": rolled_out, "objects_current": current, "ready": ready if current else []}
+    seen = look_at_gateways(
+        client,
+        lambda namespace: PodProber(transport.connection, namespace),
+        lambda namespace, names: ready_certificates(client, namespace, names, deadline),
+        params["gateways"] if current else [],
+        deadline,
+    )
+    return {**found, "rolled_out": rolled_out, "objects_current": current, "ready": ready if current else [], "gateways": seen}
 
 
 def main() -> None:
@@ -226,6 +295,7 @@ def main() -> None:
             workloads=workloads_spec(),
             releases={"type": "list", "elements": "dict", "default": [], "options": release, "no_log": True},
             objects={"type": "list", "elements": "dict", "default": [], "no_log": True},
+            gateways=gateways_spec(),
             pending_grace={"type": "int", "default": 30},
         ),
         supports_check_mode=True,

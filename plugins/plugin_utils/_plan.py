@@ -537,14 +537,20 @@ class Plan:
         """Return what modules need that are called for one gateway."""
         settings = self.settings
         keys = ("certificate_names", "own_secrets", "credentials", "server_names", "endpoints", "subjects")
+        pods = {"namespace": settings.namespace, "selector": dict(settings.selector), "port": settings.port}
         return {
             "name": settings.gateway,
-            "namespace": settings.namespace,
-            "selector": dict(settings.selector),
-            "port": settings.port,
+            **pods,
             "http_gateway": settings.http_gateway,
             "addresses": list(settings.addresses),
             **{key: applied[key] for key in keys},
+            # For the module cluster_compare.
+            "look": {
+                **pods,
+                "certificate_names": applied["certificate_names"],
+                "secret_names": applied["own_secrets"],
+                "credentials": applied["credentials"],
+            },
         }
 
     def applied(self) -> Object:

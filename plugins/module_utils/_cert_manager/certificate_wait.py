@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Callable
+from typing import Any, Callable
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cause import failure_text
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.advice import hints
@@ -19,7 +19,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.report
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.selection import Selection
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Change, Follower, slim
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import (
     CERTIFICATE_REQUESTS,
@@ -227,3 +227,11 @@ class CertificateWait:
             chain=shown["chain"] if shown else [],
             warnings=list(self._warnings),
         )
+
+
+def ready_certificates(client: KubeClient, namespace: str, names: Sequence[str], deadline: Deadline) -> list[dict[str, Any]] | None:
+    """Return what C(certificate_info) says of these Certificates, None unless all are ready. Raises KubeError."""
+    if not names:
+        return []
+    seen = CertificateWait(client, ThreadFeed(), Selection(namespace, tuple(names)), deadline, once=True).look()
+    return list(seen.found["certificates"]) if seen.good else None

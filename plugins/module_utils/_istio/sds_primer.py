@@ -46,6 +46,10 @@ class SdsPrimer(Serving):
         text = f"Would make a primer for {names_of(unserved)}" if unserved else "The gateway pods serve all credentials already"
         return self._outcome(True, text, changed=bool(unserved))
 
+    def left_over(self) -> bool:
+        """Whether there is a primer for these pods. Raises KubeError."""
+        return bool(self._primers.present())
+
     def _make(self) -> Outcome:
         self._sweep()
         pods, causes = self._preflight.until_clear(self._asked.fail_fast)

@@ -60,7 +60,7 @@ class HttpTransport:
     """The real one. Threads may share it: each request has a connection of its own, which the next one uses again."""
 
     def __init__(self, connection: Connection, user_agent: str = "baremesh.edge") -> None:
-        self._connection = connection
+        self.connection = connection
         self._user_agent = user_agent
         self._dialer = connection.dialer
         self._idle: list[_HttpConnection] = []
@@ -99,7 +99,7 @@ class HttpTransport:
         headers = {
             "accept": content_type if data is None and content_type else "application/json",
             "user-agent": self._user_agent,
-            **self._connection.headers(),
+            **self.connection.headers(),
         }
         if data is not None:
             headers["content-type"] = content_type
@@ -127,7 +127,7 @@ class HttpTransport:
             used.close()
 
     def _sentence(self, exc: BaseException) -> str:
-        return f"The Kubernetes API at {self._connection.host} cannot be reached: {describe(exc)}"
+        return f"The Kubernetes API at {self.connection.host} cannot be reached: {describe(exc)}"
 
 
 class _HttpConnection(http.client.HTTPConnection):
