@@ -183,6 +183,7 @@ def test_certificates_are_renewed_behind_the_proxy_protocol(nginx, passing_tls):
     assert {f"{address}:443", f"{nginx.address}:443"} <= set(line.split(", "))
 
 
+@pytest.mark.matrix
 def test_a_second_run_behind_the_proxy_protocol_changes_nothing(nginx, passing_tls):
     before = edge.gateway_pods()
     assert edge.site_run(l4(nginx), "--tags", "istio,certificate,gateway,report").changed == 0
