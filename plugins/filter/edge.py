@@ -18,6 +18,7 @@ _FILTERS = {
     "as_dict": "_lists.as_dict",
     "as_list": "_lists.as_list",
     "cert_manager_objects": "_issuers.cert_manager_objects",
+    "certificates_apart": "_sites_apart.certificates_apart",
     "egress_plan": "_egress_plan.make_plan",
     "gateway_ports": "_kept_plan.gateway_ports",
     "gateway_restarts": "_renewal.gateway_restarts",
@@ -38,6 +39,7 @@ _FILTERS = {
     "site_plan": "_kept_plan.site_plan",
     "site_proof": "_report.site_proof",
     "site_report": "_report.site_report",
+    "sites_apart": "_sites_apart.sites_apart",
 }
 
 

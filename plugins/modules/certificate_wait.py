@@ -46,6 +46,12 @@ options:
     description: Whether to fail at once when waiting cannot help. Set this to V(false) to wait for O(timeout) in any case.
     type: bool
     default: true
+  settle_all:
+    description:
+      - Whether to wait until each is ready or cannot become so, instead of failing with the first that cannot.
+      - The failure then says of all others what they are, for a run that goes on with them.
+    type: bool
+    default: false
   renewed_since:
     description:
       - By name of a Certificate, the revision or the serial number that must have been replaced.
@@ -244,6 +250,7 @@ def wait(params: dict[str, Any], look_only: bool) -> Outcome:
         selection,
         Deadline(SystemClock(), params["timeout"]),
         fail_fast=params["fail_fast"],
+        settle_all=params["settle_all"],
         renewals=renewals,
         crd_grace=params["crd_grace"],
         progress=progress_writer(params["progress_file"]),
@@ -261,6 +268,7 @@ def main() -> None:
             **selection_options(),
             timeout={"type": "int", "default": 300},
             fail_fast={"type": "bool", "default": True},
+            settle_all={"type": "bool", "default": False},
             renewed_since={"type": "dict", "default": {}},
             crd_grace={"type": "int", "default": 15},
             progress_file={"type": "path"},

@@ -130,6 +130,7 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _form("nftables|iptables|loadbalancer|auto", "nftables, iptables, loadbalancer or auto"): "host_ports_backend",
     _form("Local|Cluster", "Local or Cluster"): "istio_gateway_external_traffic_policy",
     _form("none|table|all", "none, table or all"): "report_gateways",
+    _form("continue|stop", "continue or stop"): "edge_on_site_failure",
     _name: "cert_manager_namespace edge_instance edge_istio_namespace",
     _form(rf"{_LABEL}(\.{_LABEL})*", "a name of lower case letters, digits, '-' and '.'"): "istio_ingress_class",
     _form(_PATH.pattern, "an absolute path"): "cert_manager_chart_dir edge_helm edge_tools_dir istio_chart_dir",

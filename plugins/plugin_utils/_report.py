@@ -30,7 +30,7 @@ def site_proof(
     known |= {str(entry["credential"]): str(entry["serial"]) for entry in pods if entry["state"] == "served" and entry.get("serial")}
     serials: dict[str, str] = {}
     asked: list[Record] = []
-    at_ports = _at_ports(plan["subjects"])
+    own_ports = at_ports(plan["subjects"])
     # What is expected is said by names. Where a name has another certificate on another port, the report alone compares them.
     shared = {name for name, count in Counter(name for each in plan["subjects"] for name in each["server_names"]).items() if count > 1}
     for subject in plan["subjects"]:
@@ -41,19 +41,19 @@ def site_proof(
         asked.append(subject)
         if secret in known:
             serials |= dict.fromkeys((name for name in subject["server_names"] if name not in shared), known[secret])
-    endpoints = [entry for entry in plan["endpoints"] if any(_is_of(entry, subject, at_ports) for subject in asked)]
+    endpoints = [entry for entry in plan["endpoints"] if any(is_of(entry, subject, own_ports) for subject in asked)]
     return {"serials": serials, "endpoints": endpoints}
 
 
-def _at_ports(subjects: Iterable[Record]) -> set[tuple[str, str]]:
+def at_ports(subjects: Iterable[Record]) -> set[tuple[str, str]]:
     """Return the names that sites of TCP have on ports of their own."""
     return {(str(name), str(subject["port"])) for subject in subjects if subject.get("port") for name in subject["server_names"]}
 
 
-def _is_of(endpoint: Record, subject: Record, at_ports: Collection[tuple[str, str]]) -> bool:
+def is_of(endpoint: Record, subject: Record, own_ports: Collection[tuple[str, str]]) -> bool:
     """Return whether an endpoint is one of a subject: by its name, and by its port where it or another one has one of its own."""
     name, port = str(endpoint["server_name"]), str(endpoint["port"])
-    at_own = port == str(subject["port"]) if subject.get("port") else (name, port) not in at_ports
+    at_own = port == str(subject["port"]) if subject.get("port") else (name, port) not in own_ports
     return name in subject["server_names"] and at_own
 
 
@@ -202,7 +202,7 @@ def site_report(
     for part, subject in ((gateway, each) for gateway in parts for each in gateway["subjects"]):
         asked, space = set(subject["server_names"]), part.get("namespace")
         places = {_asked_at(entry) for entry in part["endpoints"]} if space else set()
-        at_ports = _at_ports(part["subjects"])
+        own_ports = at_ports(part["subjects"])
         seen = _Seen(
             subject,
             _named(subject["certificates"], _within(space, certificates)),
@@ -213,7 +213,7 @@ def site_report(
                 # Those that were primed with the credential of another port say the same name.
                 if subject["secrets"] and pod.get("sni") in asked and pod.get("credential") in (None, *subject["secrets"])
             ],
-            [entry for entry in endpoints if _is_of(entry, subject, at_ports) and (not space or _asked_at(entry) in places)],
+            [entry for entry in endpoints if is_of(entry, subject, own_ports) and (not space or _asked_at(entry) in places)],
         )
         lines += seen.lines()
         problems += [f"{subject['name']}: {problem}" for problem in seen.problems()]

@@ -59,12 +59,13 @@ class CertificateWait:
         progress: Callable[[str], None] = lambda _unused: None,
         sight: Sight = lambda _unused: None,
         once: bool = False,
+        settle_all: bool = False,
     ) -> None:
         self._client = client
         self._feed = feed
         self._selection = selection
         self._deadline = deadline
-        self._fail_fast = fail_fast
+        self._fail_fast, self._settle_all = fail_fast, settle_all
         self._sight = sight
         self._ledger = Ledger(selection, renewals or {}, deadline.wall_end, once)
         self._following = Following(client, self._ledger, deadline, crd_grace)
@@ -136,7 +137,7 @@ class CertificateWait:
         """True once all are ready, or a cause is final and the objects below it have had time to arrive."""
         if self._all_ready():
             return True
-        if self._fail_fast and self._final():
+        if self._fail_fast and self._has_failed():
             if self._final_since is None:
                 self._final_since = self._deadline.elapsed
             if self._has_settled(self._final_since):
@@ -157,6 +158,11 @@ class CertificateWait:
 
     def _final(self) -> list[Subject]:
         return [s for s in self._subjects if not s.ready and s.cause is not None and s.cause.final]
+
+    def _has_failed(self) -> bool:
+        """Whether waiting cannot help the first of them, or any of them if the others are to be waited for."""
+        final = self._final()
+        return bool(final) and (not self._settle_all or len(final) + sum(s.ready for s in self._subjects) == len(self._subjects))
 
     def _has_settled(self, since: float) -> bool:
         """True once the objects below a final state have had time to arrive: they know the deepest cause."""

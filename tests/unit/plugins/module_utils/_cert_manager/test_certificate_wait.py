@@ -316,6 +316,22 @@ def test_fail_fast_off_waits_for_the_deadline_and_still_knows(world):
     assert outcome.retry_at == "2026-11-22T10:00:00Z"
 
 
+def test_the_others_are_waited_for_on_wish(world):
+    refused = "400 urn:ietf:params:acme:error:rejectedIdentifier: no"
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put(kinds.CERTIFICATE_REQUESTS, make.request())
+    world.put(kinds.ORDERS, make.order(state="errored", reason=f"Failed to create Order: {refused}"))
+    world.put(kinds.CERTIFICATES, make.certificate("b", conditions=[make.MISSING, make.ISSUING]))
+    first = world.wait(names=("app", "b"), timeout=60)
+    assert (first.good, [entry["ready"] for entry in first.found["certificates"]]) == (False, [False, False])
+    world.put_at(9.0, kinds.SECRETS, make.secret("b", certificate_name="b", names=("b.example.com",)))
+    world.put_at(9.0, kinds.CERTIFICATES, make.certificate("b", dns=["b.example.com"]))
+    every = world.wait(names=("app", "b"), timeout=60, settle_all=True)
+    assert [entry["ready"] for entry in every.found["certificates"]] == [False, True]
+    assert (every.good, every.cause) == (False, first.cause)
+    assert every.elapsed < 60
+
+
 def test_a_missing_issuer_fails_after_a_grace(world):
     world.api.remove(kinds.CLUSTER_ISSUERS, None, "letsencrypt")
     pending = make.condition("Ready", "False", "Pending", 'Referenced "ClusterIssuer" not found')

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Goes on with the sites that have their certificates, and leaves the others as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._report import at_ports, is_of
+
+Record = Mapping[str, Any]
+
+
+def certificates_apart(plan: Record, probes: Iterable[Record] = (), read: Iterable[Record] = ()) -> dict[str, list[Any]]:
+    """The filter certificates_apart: what can be ordered though the challenges of some hosts do not reach the gateway.
+
+    Args:
+        plan: What C(make_plan) returned.
+        probes: Probes of the module http01_probe_info, for all gateways.
+        read: What is known of the Certificates.
+
+    Returns:
+        C(objects), what to apply; C(kept), Certificates that must not be deleted; and C(blocked), an entry for each Certificate that no
+        order can bring, as of certificate_info, with the problem as its cause.
+    """
+    problems = {str(probe["host"]): f"{probe['host']} at {probe['address']}: {probe['problem']}" for probe in probes if probe["problem"]}
+    known = {(str(entry["namespace"]), str(entry["name"])): entry for entry in read}
+    kept, blocked = [], []
+    for certificate in plan["certificates"] if problems else ():
+        reference, spec = _name_of(certificate), certificate.get("spec") or {}
+        causes = [problems[host] for host in spec.get("dnsNames") or () if host in problems]
+        if causes and (spec.get("issuerRef") or {}).get("name") in plan["http01_issuers"]:
+            seen = known.get((reference["namespace"], reference["name"]), {"secret_name": spec.get("secretName")})
+            blocked.append({**reference, **seen, "ready": False, "state": "Blocked", "cause": causes[0]})
+            kept.append({"kind": "Certificate", "metadata": reference})
+    held = [entry["metadata"] for entry in kept]
+    objects = [each for each in plan["certificate_objects"] if each["kind"] != "Certificate" or _name_of(each) not in held]
+    return {"objects": objects, "kept": kept, "blocked": blocked}
+
+
+def sites_apart(plan: Record, certificates: Iterable[Record] = (), secrets: Iterable[Record] = ()) -> dict[str, Any]:
+    """The filter sites_apart: what can be opened though the certificates of some sites are missing.
+
+    Envoy holds back a listener, and with it all sites on its port, until it has the certificates of new ones. So the Gateways of a site
+    whose certificate is missing stay as they are. Its routes and policies are applied: they do no harm without a Gateway, and keep out
+    who may not get to it.
+
+    Args:
+        plan: What C(make_plan) returned.
+        certificates: What certificate_info returned for each of them.
+        secrets: What certificate_info returned for each Secret that users bring.
+
+    Returns:
+        C(objects), what to apply; C(kept), Gateways that must not be deleted; C(by_gateway), as that of the plan without what is missing;
+        and C(left), the sites that are left as they are.
+    """
+    missing = {
+        *((str(entry["namespace"]), str(entry.get("secret_name"))) for entry in certificates if not entry["ready"]),
+        *((str(entry["namespace"]), str(entry["name"])) for entry in secrets if entry.get("problem")),
+    }
+    left = [gateway for gateway in plan["gateways"] if _needs(gateway) & missing]
+    # What a Gateway that stays as it is serves from other Secrets is not new either.
+    held = missing | {secret for gateway in left for secret in _needs(gateway)}
+    held -= {secret for gateway in plan["gateways"] if gateway not in left for secret in _needs(gateway)}
+    parts = [_part(part, {name for space, name in held if space == part["namespace"]}) for part in plan["by_gateway"]]
+    return {
+        "objects": [*plan["policies"], *(each for each in plan["gateway_objects"] if each not in left)],
+        "kept": [{"kind": "Gateway", "metadata": _name_of(gateway)} for gateway in left],
+        "by_gateway": [part for part, _left in parts],
+        "left": [name for _part, names in parts for name in names],
+    }
+
+
+def _name_of(gateway: Record) -> dict[str, str]:
+    return {key: str(gateway["metadata"][key]) for key in ("name", "namespace")}
+
+
+def _needs(gateway: Record) -> set[tuple[str, str]]:
+    """Return the namespace and name of each Secret that a Gateway names."""
+    servers = [server.get("tls") or {} for server in (gateway.get("spec") or {}).get("servers") or ()]
+    names = [name for tls in servers for name in tls.get("credentialNames") or [tls.get("credentialName")] if name]
+    return {(str(gateway["metadata"]["namespace"]), str(name)) for name in names}
+
+
+def _part(part: Record, held: Collection[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the part of a gateway without what these Secrets are for, and the names of its sites that are left."""
+    stays: Sequence[Record] = [subject for subject in part["subjects"] if not set(subject["secrets"]) & set(held)]
+    ports = at_ports(part["subjects"])
+    return {
+        **part,
+        "subjects": list(stays),
+        "credentials": [each for each in part["credentials"] if not {each["name"], *each.get("credential_names", ())} & set(held)],
+        "endpoints": [entry for entry in part["endpoints"] if any(is_of(entry, subject, ports) for subject in stays)],
+    }, [str(subject["name"]) for subject in part["subjects"] if subject not in stays]

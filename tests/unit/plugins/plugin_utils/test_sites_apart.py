@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._report import site_report
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites_apart import certificates_apart, sites_apart
+
+NS = "istio-ingress"
+LAB = {"name": "lab", "type": "acme", "server": "https://acme.example.com/dir", "email": "ops@example.com"}
+WEB = [{"service": "web.default", "port": 3000}]
+
+
+def site(name, **more):
+    return {"name": name, "hosts": [f"{name}.example.com"], "issuer": "lab", "routes": WEB, **more}
+
+
+def plan_of(*sites, **settings):
+    found = make_plan(list(sites), {"cert_manager_issuers": [LAB], "edge_addresses": ["192.0.2.1"], **settings})
+    assert found["findings"] == []
+    return found
+
+
+def read(name, ready=True, namespace=NS, cause="the authority refused"):
+    secret = {"secret_name": name, "serial": "1001"} if ready else {"secret_name": name}
+    return {"name": name, "namespace": namespace, "ready": ready, "state": "Ready" if ready else "Failed", "cause": cause, **secret}
+
+
+def names(objects, kind):
+    return [each["metadata"]["name"] for each in objects if each["kind"] == kind]
+
+
+def test_where_all_are_ready_all_is_applied():
+    plan = plan_of(site("a"), site("b"))
+    apart = sites_apart(plan, [read("a"), read("b")])
+    assert apart["objects"] == plan["policies"] + plan["gateway_objects"]
+    assert (apart["kept"], apart["left"], apart["by_gateway"]) == ([], [], plan["by_gateway"])
+
+
+def test_the_gateway_of_a_site_without_certificate_stays_as_it_is():
+    plan = plan_of(site("a"), site("b"), site("c"))
+    apart = sites_apart(plan, [read("a"), read("b", False), read("c")])
+    gateways = names(plan["gateway_objects"], "Gateway")
+    assert [name for name in gateways if name not in names(apart["objects"], "Gateway")] == ["b"]
+    assert names(apart["objects"], "VirtualService") == names(plan["gateway_objects"], "VirtualService")
+    assert apart["kept"] == [{"kind": "Gateway", "metadata": {"name": "b", "namespace": NS}}]
+    assert apart["left"] == ["b"]
+    (part,) = apart["by_gateway"]
+    assert [credential["name"] for credential in part["credentials"]] == ["a", "c"]
+    assert [endpoint["server_name"] for endpoint in part["endpoints"]] == ["a.example.com", "c.example.com"]
+    assert [subject["name"] for subject in part["subjects"]] == ["a", "c"]
+
+
+def test_a_secret_of_users_that_is_missing_counts_too():
+    plan = plan_of(site("a"), {"name": "own", "hosts": ["own.example.com"], "tls": {"credential": "mine"}, "routes": WEB})
+    secret = {"name": "mine", "namespace": NS, "problem": "it does not exist in namespace istio-ingress"}
+    assert sites_apart(plan, [read("a")], [secret])["left"] == ["own"]
+    assert sites_apart(plan, [read("a")], [{**secret, "problem": None}])["left"] == []
+
+
+def test_sites_that_pass_tls_through_go_on():
+    through = {"name": "t", "hosts": ["t.example.com"], "tls": {"mode": "PASSTHROUGH"}, "routes": WEB}
+    apart = sites_apart(plan_of(through, site("b")), [read("b", False)])
+    assert apart["left"] == ["b"]
+    assert [endpoint["server_name"] for endpoint in apart["by_gateway"][0]["endpoints"]] == ["t.example.com"]
+
+
+def test_a_certificate_of_the_same_name_at_another_gateway_is_another():
+    gateways = [{"name": "team-b", "namespace": "team-b", "http_node_port": 31080, "https_node_port": 31443, "addresses": ["192.0.2.2"]}]
+    plan = plan_of(site("a"), site("b", gateway="team-b"), edge_gateways=gateways)
+    assert sites_apart(plan, [read("a"), read("b", False)])["left"] == []
+    apart = sites_apart(plan, [read("a"), read("b", False, namespace="team-b")])
+    assert apart["left"] == ["b"]
+    assert [[c["name"] for c in part["credentials"]] for part in apart["by_gateway"]] == [["a"], []]
+
+
+def test_a_raw_gateway_stays_whole():
+    servers = [
+        {
+            "port": {"number": 443, "name": f"https-{n}", "protocol": "HTTPS"},
+            "hosts": [f"{n}.example.com"],
+            "tls": {"mode": "SIMPLE", "credentialName": n},
+        }
+        for n in ("x", "y")
+    ]
+    raw = {"metadata": {"name": "raw"}, "spec": {"selector": {"istio": "ingress"}, "servers": servers}}
+    certificates = [
+        {
+            "metadata": {"name": n},
+            "spec": {"secretName": n, "dnsNames": [f"{n}.example.com"], "issuerRef": {"kind": "ClusterIssuer", "name": "lab"}},
+        }
+        for n in ("x", "y")
+    ]
+    plan = plan_of(site("a"), gateway_gateways=[raw], certificate_certificates=certificates)
+    apart = sites_apart(plan, [read("a"), read("x"), read("y", False)])
+    assert [kept["metadata"]["name"] for kept in apart["kept"]] == ["raw"]
+    assert [credential["name"] for credential in apart["by_gateway"][0]["credentials"]] == ["a"]
+
+
+def probe(host, problem=""):
+    return {"host": host, "address": "192.0.2.1", "problem": problem}
+
+
+def test_challenges_that_do_not_arrive_hold_back_their_certificate():
+    plan = plan_of(site("a"), site("b"))
+    apart = certificates_apart(plan, [probe("a.example.com"), probe("b.example.com", "HTTP status 403")], [read("b", False)])
+    assert names(apart["objects"], "Certificate") == ["a"]
+    assert apart["kept"] == [{"kind": "Certificate", "metadata": {"name": "b", "namespace": NS}}]
+    (entry,) = apart["blocked"]
+    assert (entry["name"], entry["ready"], entry["state"]) == ("b", False, "Blocked")
+    assert entry["cause"] == "b.example.com at 192.0.2.1: HTTP status 403"
+    assert sites_apart(plan, [read("a"), entry])["left"] == ["b"]
+
+
+@pytest.mark.parametrize("probes", [[], [probe("a.example.com"), probe("b.example.com")]])
+def test_where_challenges_arrive_all_is_ordered(probes):
+    plan = plan_of(site("a"), site("b"))
+    apart = certificates_apart(plan, probes)
+    assert (apart["objects"], apart["kept"], apart["blocked"]) == (plan["certificate_objects"], [], [])
+
+
+def test_the_report_names_the_cause_of_the_site_that_is_left():
+    plan = plan_of(site("a"), site("b"))
+    (entry,) = certificates_apart(plan, [probe("b.example.com", "HTTP status 403")])["blocked"]
+    served = {"state": "served", "serial": "1001", "namespace": NS}
+    pods = [{**served, "pod": "gw", "sni": "a.example.com", "credential": "a"}]
+    ports = [{**served, **endpoint} for endpoint in plan["endpoints"] if endpoint["server_name"] == "a.example.com"]
+    report = site_report(plan, [read("a"), entry], [], pods, ports)
+    assert report["problems"] == ["b: b.example.com at 192.0.2.1: HTTP status 403"]
+    assert report["lines"][0] == "a: served: https://a.example.com/"
