@@ -50,10 +50,6 @@ options:
     description: Whether to give up at once when waiting cannot help.
     type: bool
     default: true
-  settle_all:
-    description: Whether to wait until each is ready or cannot become so, instead of failing with the first that cannot.
-    type: bool
-    default: false
 seealso:
   - module: baremesh.edge.certificate_wait
   - module: kubernetes.core.k8s_info
@@ -147,14 +143,13 @@ def main() -> None:
             objects={"type": "list", "elements": "dict", "required": True, "options": each, "required_if": namespaced},
             timeout={"type": "int", "default": 300},
             fail_fast={"type": "bool", "default": True},
-            settle_all={"type": "bool", "default": False},
         ),
         supports_check_mode=True,
     )
     params = module.params
     names = [Name(entry["kind"], entry["namespace"] or "", entry["name"]) for entry in params["objects"]]
     client = attempt(module, lambda: open_client(params)[0], partial(nothing_seen, objects=[]))
-    wait = NamedWait(client, names, [Rollouts(), Issuers()], params["fail_fast"], params["settle_all"])
+    wait = NamedWait(client, names, [Rollouts(), Issuers()], params["fail_fast"])
     finish_wait(module, wait.run(Deadline(SystemClock(), params["timeout"]), once=module.check_mode))
 
 

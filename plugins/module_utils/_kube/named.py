@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cause import Cause, failure_text
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
@@ -64,15 +64,11 @@ class Kinds:
 class NamedWait:
     """One wait for any number of named objects of some kinds."""
 
-    def __init__(
-        self, client: KubeClient, names: Sequence[Name], kinds: Sequence[Kinds], fail_fast: bool = True, settle_all: bool = False
-    ) -> None:
+    def __init__(self, client: KubeClient, names: Sequence[Name], kinds: Sequence[Kinds], fail_fast: bool = True) -> None:
         self._client = client
         self._names = list(names)
         self._kinds = {kind: each for each in kinds for kind in each.kinds}
         self._fail_fast = fail_fast
-        # Whether waiting is over with the first that cannot become ready, or once it cannot help any more of them.
-        self._judged: Callable[[Iterable[bool]], bool] = all if settle_all else any
         self._causes: dict[Name, Cause] = {}
 
     def run(self, deadline: Deadline, once: bool = False, feed: Feed | None = None) -> Outcome:
@@ -91,8 +87,7 @@ class NamedWait:
             cause = ABSENT if found is None else self._kinds[name.kind].cause(name, found, objects)
             if cause is not None:
                 self._causes[name] = cause
-        failed = bool(self._causes) and self._judged(cause.final for cause in self._causes.values())
-        return Verdict(not self._causes, self._fail_fast and failed)
+        return Verdict(not self._causes, self._fail_fast and any(cause.final for cause in self._causes.values()))
 
     def _outcome(self, settled: Settled, deadline: Deadline) -> Outcome:
         failed = sorted(self._causes.items(), key=lambda item: (item[1].final, item[1].depth), reverse=True)

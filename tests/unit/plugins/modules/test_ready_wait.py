@@ -76,7 +76,7 @@ def issuer(ready="True", reason="ACMEAccountRegistered", message="", generation=
 
 
 def wait(monkeypatch, **options):
-    return run(monkeypatch, ready_wait, **{"objects": [ISSUER], **options})
+    return run(monkeypatch, ready_wait, objects=[ISSUER], **options)
 
 
 def test_an_issuer_is_ready_when_the_event_comes(monkeypatch, api):
@@ -113,18 +113,6 @@ def test_what_cannot_heal_ends_the_wait_and_what_can_does_not(monkeypatch, api, 
 def test_fail_fast_can_be_turned_off(monkeypatch, api):
     api.apply(CLUSTER_ISSUERS, issuer("False", "InvalidConfig", "no solver"))
     assert wait(monkeypatch, timeout=20, fail_fast=False)["elapsed"] == 20.0
-
-
-def test_the_others_are_waited_for_on_wish(monkeypatch, api):
-    api.apply(CLUSTER_ISSUERS, issuer("False", "InvalidConfig", "no solver"))
-    both = [{"kind": "ClusterIssuer", "name": name} for name in ("lab", "other")]
-    assert wait(monkeypatch, timeout=20, objects=both)["elapsed"] == 0
-    found = wait(monkeypatch, timeout=20, objects=both, settle_all=True)
-    assert (found["elapsed"], found["cause"]) == (20.0, "ClusterIssuer lab: no solver")
-    api.apply(CLUSTER_ISSUERS, {**issuer(), "metadata": {"name": "other", "uid": "o", "generation": 1}})
-    found = wait(monkeypatch, timeout=20, objects=both, settle_all=True)
-    assert [(each["name"], each["ready"]) for each in found["objects"]] == [("lab", False), ("other", True)]
-    assert found["elapsed"] == 0
 
 
 def test_one_that_never_appears(monkeypatch, api):
