@@ -7,16 +7,24 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is not a number that Python can hold")
+    return number
 
 
 def parse_json(text: str | bytes) -> Any:
     """Return what JSON text holds.
 
     Raises:
-        ValueError: It is not JSON, not UTF-8, or nested deeper than Python can read.
+        ValueError: It is not JSON, not UTF-8, nested deeper than Python can read, or has a number that is too large for it or none.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=_finite, parse_constant=_finite)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None

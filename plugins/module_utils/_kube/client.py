@@ -84,8 +84,11 @@ class KubeClient:
         attempt = f"list {_where(resource, namespace)}"
         while True:
             page = self._call(Request(attempt, "GET", resource.path(namespace), query, content_type=media_type), ANSWER_TIMEOUT)
+            metadata = page.get("metadata") or {}
+            if not isinstance(metadata, dict):
+                raise ConnectionLost(f"Could not {attempt}: the answer is not a list of objects")
             found += page.get("items") or []
-            rest = (page.get("metadata") or {}).get("continue")
+            rest = metadata.get("continue")
             if not rest:
                 return found
             query = dict(query, **{"continue": rest})
@@ -189,14 +192,11 @@ def answer_error(status: int, body: bytes, attempt: str, retry_after: float | No
 def status_error(status: Mapping[str, Any], attempt: str) -> ApiError:
     """The exception for a Status object that arrived inside a watch."""
     details = status.get("details") or {}
-    retry_after = details.get("retryAfterSeconds")
-    return ApiError(
-        int(status.get("code") or 500),
-        str(status.get("reason") or ""),
-        str(status.get("message") or ""),
-        attempt,
-        float(retry_after) if retry_after else None,
-    )
+    try:
+        code, retry_after = int(status.get("code") or 500), float(details.get("retryAfterSeconds") or 0)
+    except OverflowError:
+        code, retry_after = 500, 0.0
+    return ApiError(code, str(status.get("reason") or ""), str(status.get("message") or ""), attempt, retry_after or None)
 
 
 def _selectors(label_selector: str | None, field_selector: str | None) -> dict[str, str]:

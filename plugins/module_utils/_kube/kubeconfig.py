@@ -81,7 +81,7 @@ def _settings(document: Any, context: str | None, folder: str) -> Settings:
     chosen = _named(document, "contexts", context or _field(document, "current-context", "it"), "context")
     cluster = _named(document, "clusters", _field(chosen, "cluster", "its context"), "cluster")
     user = _named(document, "users", _field(chosen, "user", "its context"), "user")
-    unusual = sorted({*cluster} - _CLUSTER_KEYS | {*user} - _USER_KEYS)
+    unusual = sorted(map(str, {*cluster} - _CLUSTER_KEYS | {*user} - _USER_KEYS))
     if unusual:
         raise NotPlainError(f"it uses {', '.join(unusual)}", needs_client=True)
     token = user.get("token")

@@ -154,7 +154,8 @@ def parse_time(value: Any) -> dt.datetime | None:
 def _read(load: Callable[[bytes], Any], data: bytes) -> Leaf:
     try:
         return _leaf(load(data))
-    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as exc:
+    # The library reports a name of an impossible type as TypeError.
+    except (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as exc:
         raise TlsError(f"its certificate cannot be parsed ({exc})") from exc
 
 

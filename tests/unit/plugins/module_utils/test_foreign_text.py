@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -286,6 +287,23 @@ FILES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def files_in_memory(monkeypatch):
+    """Close what a kubeconfig holds open in memory: a process reads one, and these tests read many."""
+    opened, open_one = [], os.memfd_create
+
+    def open_another(name):
+        while len(opened) > 10:
+            os.close(opened.pop(0))
+        opened.append(open_one(name))
+        return opened[-1]
+
+    monkeypatch.setattr(os, "memfd_create", open_another)
+    yield
+    for descriptor in opened:
+        os.close(descriptor)
+
+
 def parser_of_file(name, folder):
     place, parser, _samples = FILES[name]
     path = folder / place
@@ -372,6 +390,13 @@ def test_tree(name):
 def test_tree_whose_types_are_guarded(name):
     parser, samples = TYPED_TREES[name]
     fuzz(parser, changed_tree(samples, typed=True))
+
+
+def test_a_kubeconfig_with_a_key_that_is_no_text():
+    document = json.loads(json.dumps(KUBECONFIG[0]))
+    document["users"][0]["user"][1] = "x"
+    with pytest.raises(kubeconfig.NotPlainError, match="it uses 1"):
+        kubeconfig._settings(document, None, "/")
 
 
 def test_a_kubeconfig_tree():

@@ -194,6 +194,20 @@ def test_a_moment_to_come_back_that_no_clock_knows(after):
     survive(TEXTS["moments to come back"][0], after, ())
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("objects", '{"metadata": [{}]}'),
+        ("objects", '{"items": [], "metadata": 1e999}'),
+        ("events", '{"type": "ERROR", "object": {"kind": "Status", "code": -1e999}}\n'),
+        ("events", '{"type": "ERROR", "object": {"kind": "Status", "code": NaN}}\n'),
+        ("events", '{"type": "ERROR", "object": {"kind": "Status", "details": {"retryAfterSeconds": 1' + "0" * 400 + "}}}\n"),
+    ],
+)
+def test_what_a_long_fuzz_run_has_found(name, said):
+    survive(TEXTS[name][0], said, (OSError,))
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_text(name):
     reader, samples = TEXTS[name]
@@ -239,6 +253,13 @@ def test_a_tls_handshake(tmp_path):
             tls.leaf_of_der(found.certificate)
 
     fuzz(reader, lambda dice: dice.randrange(10**9), tls.TlsError)
+
+
+def test_a_certificate_whose_names_have_another_type():
+    # The tag of a UTF-8 string is 12, that of a bit string 3.
+    der = ssl.PEM_cert_to_DER_cert(make.cert_pem().decode()).replace(b"\x0c\x09Test Root", b"\x03\x09\x00est Root", 1)
+    with pytest.raises(tls.TlsError):
+        tls.leaf_of_der(der)
 
 
 def test_the_certificate_of_a_server():
