@@ -167,6 +167,29 @@ def _network_findings(config: Settings) -> list[str]:
     ]
 
 
+def _dictionaries(value: Any) -> list[Mapping[str, Any]]:
+    return [entry for entry in read_list(value) or () if isinstance(entry, Mapping)]
+
+
+def _node_ports(settings: Settings) -> dict[str, Any]:
+    """Return each NodePort by the name of what asks for it, those of gateways and host ports that users wrote themselves among them."""
+    found = dict(settings.get("node_ports") or {})
+    known = {str(port) for port in found.values()}
+    lists: list[tuple[str, Any, str]] = [("host_ports_ports", settings.get("host_ports_ports"), "node_port")]
+    for gateway in _dictionaries(settings.get("istio_gateways")):
+        place = f"istio_gateways ({gateway.get('name')})"
+        values = read_dict(gateway.get("values")) or {}
+        lists += [
+            (f"{place}.ports", gateway.get("ports"), "node_port"),
+            (f"{place}.values.service.ports", (read_dict(values.get("service")) or {}).get("ports"), "nodePort"),
+        ]
+    for place, ports, key in lists:
+        for port in _dictionaries(ports):
+            if port.get(key) and str(port[key]) not in known:
+                found[f"{place} ({port.get('port')}).{key}"] = port[key]
+    return found
+
+
 def _server_findings(settings: Settings, config: Settings) -> list[str]:
     found = []
     domain = config.get("cluster-domain") or _flags(config, "kubelet-arg").get("cluster-domain")
@@ -181,7 +204,7 @@ def _server_findings(settings: Settings, config: Settings) -> list[str]:
         origin = "of k3s_server_config" if given else "(the default)"
         found += [
             f"{name} is {port}, which is not in service-node-port-range {text} {origin}: choose a port in that range."
-            for name, port in (settings.get("node_ports") or {}).items()
+            for name, port in _node_ports(settings).items()
             if str(port).isdecimal() and not ports[0] <= int(port) <= ports[1]
         ]
     found += _network_findings(config)

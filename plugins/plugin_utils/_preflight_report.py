@@ -129,7 +129,7 @@ class Preflight:
     @property
     def k3s(self) -> Mapping[str, Any]:
         """The settings of K3s by the names that its own role uses."""
-        same = {key: self.settings.get(key) for key in ("servers", "cluster_domain", "node_ports")}
+        same = {key: self.settings.get(key) for key in ("servers", "cluster_domain", "node_ports", "istio_gateways", "host_ports_ports")}
         own = (self.settings.get("dictionaries") or {}).get("k3s_environment")
         same["environment_variable"] = "k3s_environment" if own else "edge_environment"
         return {**same, **{name.removeprefix("k3s_"): self.settings.get(name) for name in _OF_HOSTS}}

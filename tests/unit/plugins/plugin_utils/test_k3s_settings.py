@@ -37,6 +37,16 @@ def found(kind="server", **changes):
         ({"node_ports": {"edge_gateways (team-b).https_node_port": "29999"}}, "edge_gateways (team-b).https_node_port is 29999"),
         ({"node_ports": {"edge_http_node_port": 32768}}, "edge_http_node_port is 32768"),
         (
+            {"istio_gateways": [{"name": "mail", "ports": [{"name": "smtp", "port": 25, "node_port": 2525}]}]},
+            "istio_gateways (mail).ports (25).node_port is 2525, which is not in service-node-port-range 30000-32767 (the default)",
+        ),
+        (
+            {"istio_gateways": "[{name: mail, values: {service: {ports: [{name: smtp, port: 25, nodePort: '2525'}]}}}]"},
+            "istio_gateways (mail).values.service.ports (25).nodePort is 2525",
+        ),
+        ({"host_ports_ports": [{"port": 25, "node_port": 2525}]}, "host_ports_ports (25).node_port is 2525"),
+        ({"host_ports_ports": '[{"port": 25, "node_port": 32768}]'}, "host_ports_ports (25).node_port is 32768"),
+        (
             {"server_config": {"cluster-cidr": "10.42.0.0/16,2001:db8:42::/56"}},
             "has cluster-cidr 10.42.0.0/16, 2001:db8:42::/56 and service-cidr 10.43.0.0/16 (the default): both must be IPv4, IPv6 or",
         ),
@@ -157,6 +167,10 @@ def test_what_would_not_work_is_one_sentence(changes, said):
         {"server_config": {"node-ip": "192.0.2.1,2001:db8::1", "cluster-cidr+": ["10.52.0.0/16"], "cluster-dns": "10.43.0.53"}},
         {"server_config": {"cluster-cidr": "10.0.0.0/15", "service-cidr": "10.96.0.0/12", "cluster-dns": ["10.96.0.10"]}},
         {"server_config": {"cluster-dns": "fd00:43::a"}},
+        {"istio_gateways": [{"name": "mail", "ports": [{"name": "smtp", "port": 25, "node_port": 30025}, {"name": "http", "port": 80}]}]},
+        {"istio_gateways": [{"name": "mail"}, "mail", None, ["x"], {"ports": "smtp", "values": "none"}], "host_ports_ports": ["x"]},
+        {"host_ports_ports": [{"port": 25, "target_port": 2525}, {"port": 80, "node_port": 30080}]},
+        {"server_config": {"service-node-port-range": "1000-40000"}, "host_ports_ports": [{"port": 25, "node_port": 2525}]},
         {"environment": {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": ["10.0.0.0/8", ".example.com"]}},
         {"server_config": {"service-node-port-range": "30000+2767", "cluster-init": True}},
         {"server_config": {"kube-apiserver-arg": ["service-node-port-range=30000-32767", "v=2"]}},
