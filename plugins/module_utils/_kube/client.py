@@ -25,6 +25,8 @@ Json = dict[str, Any]
 # KubeClient.list hides the type of that name inside of its class.
 Objects = list[Json]
 
+# Of fields that are applied on the server's side.
+MANAGER = "baremesh.edge"
 # Objects in one answer; the API server's own tools ask for as many.
 PAGE = 500
 # Objects without spec, data and status. For servers that cannot, whole ones.

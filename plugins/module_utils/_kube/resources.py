@@ -52,6 +52,7 @@ GATEWAYS = Resource("networking.istio.io", "v1", "gateways", "Gateway")
 VIRTUAL_SERVICES = Resource("networking.istio.io", "v1", "virtualservices", "VirtualService")
 DESTINATION_RULES = Resource("networking.istio.io", "v1", "destinationrules", "DestinationRule")
 AUTHORIZATION_POLICIES = Resource("security.istio.io", "v1", "authorizationpolicies", "AuthorizationPolicy")
+PEER_AUTHENTICATIONS = Resource("security.istio.io", "v1", "peerauthentications", "PeerAuthentication")
 ENVOY_FILTERS = Resource("networking.istio.io", "v1alpha3", "envoyfilters", "EnvoyFilter")
 WASM_PLUGINS = Resource("extensions.istio.io", "v1alpha1", "wasmplugins", "WasmPlugin")
 KUBE_GATEWAYS = Resource("gateway.networking.k8s.io", "v1", "gateways", "Gateway")
@@ -61,6 +62,7 @@ INGRESS_CLASSES = Resource("networking.k8s.io", "v1", "ingressclasses", "Ingress
 SECRETS = Resource("", "v1", "secrets", "Secret")
 # Helm keeps every release as a Secret of up to a megabyte.
 SECRETS_OF_USERS = "type!=helm.sh/release.v1"
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 PODS = Resource("", "v1", "pods", "Pod")
 SERVICES = Resource("", "v1", "services", "Service")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")

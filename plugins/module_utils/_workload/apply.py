@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import MANAGER, KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.discovery import Discovery
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS, Resource
@@ -25,7 +25,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._workload.prune impo
 Json = dict[str, Any]
 T = TypeVar("T")
 
-MANAGER = "baremesh.edge"
 # The API server takes more at once, but gains nothing from it.
 WORKERS = 8
 # A CRD that was just applied is served within a second or two.

@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS, Resource
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import NAMESPACES, SECRETS
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.settle import Verdict, settle
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Clock, Deadline, SystemClock
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_releases import (
@@ -29,8 +29,6 @@ from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_relea
 )
 
 Json = dict[str, Any]
-
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 
 
 def check_releases(

@@ -19,6 +19,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import api_ho
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import secret_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._kept_plan import site_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._mesh_plan import make_plan as mesh_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import RULES, plain_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_report import read, report
 from ansible_collections.baremesh.edge.plugins.plugin_utils._renewal import renewal_plan
@@ -81,6 +82,7 @@ JUDGES = {
     "egress": lambda variable, value: (
         make_plan(value, {})["findings"] if variable == "edge_egress" else make_plan([], {variable: value})["findings"]
     ),
+    "mesh": lambda _variable, value: mesh_plan(value, {})["findings"],
     "secrets": lambda _variable, value: secret_objects(value, "cert-manager")[1],
 }
 

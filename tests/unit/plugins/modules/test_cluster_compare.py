@@ -7,8 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import named
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import DEPLOYMENTS, SECRETS
-from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_check import NAMESPACES
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import DEPLOYMENTS, NAMESPACES, SECRETS
 from ansible_collections.baremesh.edge.plugins.modules import cluster_compare
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, ScriptedFeed, status

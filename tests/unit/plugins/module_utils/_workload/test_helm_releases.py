@@ -12,9 +12,9 @@ import json
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import NAMESPACES, SECRETS
 from ansible_collections.baremesh.edge.plugins.module_utils._workload import helm_releases
-from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_check import NAMESPACES, check_releases
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_check import check_releases
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_releases import Release, decode, plan, value_differences
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, FakeApi, ScriptedClock, ScriptedFeed
 
