@@ -19,7 +19,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 
 # How sure a server is of its clients; others ask for no certificate, or for one that clients may leave out.
 _ASKS = {"OPTIONAL_MUTUAL": 1, "MUTUAL": 2, "ISTIO_MUTUAL": 2, "PASSTHROUGH": 2, "AUTO_PASSTHROUGH": 2}
-_JUDGED = ("MUTUAL", "OPTIONAL_MUTUAL")
+_JUDGED = ("MUTUAL", "OPTIONAL_MUTUAL", "ISTIO_MUTUAL")
 # The only header that clients do not choose: the gateway writes it, or a proxy in front.
 _PROXIED = "x-forwarded-proto"
 # What a condition may hold that a client cannot choose.

@@ -24,7 +24,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS, Settings, asked_by, issuer_of, read_settings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_access import address_findings, token_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import rewrite_warnings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import MUTUAL_MODES, NO_TLS, TLS_VERSIONS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import MUTUAL_MODES, NO_TLS, OF_MESH, TLS_VERSIONS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import CA_SUFFIX, Site, asked_of, read_sites
 from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import SECURE
 
@@ -275,7 +275,7 @@ class Plan:
                 solver=settings.solver,
                 redirect_port=settings.https_port if moved else None,
             ),
-            "gateway_destination_rules": objects.destination_rules(sites, space),
+            "gateway_destination_rules": [*objects.destination_rules(sites, space), *objects.mesh_destination_rules(sites, space)],
         }
 
     def _policies(self) -> list[Object]:
@@ -300,7 +300,7 @@ class Plan:
         return {
             site.name: [host for host in covered(subjects, site) if (f"{space}/{site.name}", host) not in routed]
             for site in sites
-            if site.credential
+            if site.tls.mode not in (PASSTHROUGH, NO_TLS)
         }
 
     def all_of(self, variable: str) -> list[Object]:
@@ -312,7 +312,9 @@ class Plan:
         """Subjects with their names. Istio serves Secrets of the gateway pods' namespace only, so other Certificates do not count."""
         raw = self.settings.manifests["gateway_gateways"]
         certificates = [c for c in self.all_of("certificate_certificates") if _key(c)[0] == self.settings.namespace]
-        return _Names([*_site_subjects(self.sites, self.settings), *_gateway_subjects(raw, self.settings)], certificates)
+        # Only pods of the mesh can ask those of the mesh.
+        asked = [site for site in self.sites if site.tls.mode != OF_MESH]
+        return _Names([*_site_subjects(asked, self.settings), *_gateway_subjects(raw, self.settings)], certificates)
 
     @cached_property
     def issuers(self) -> list[str]:
@@ -489,7 +491,7 @@ class Plan:
         own = self.settings.addresses if self.settings.addresses != self.settings.gateways[0].addresses else ()
         addresses = {"addresses": list(own)} if own else {}
         raw = self.settings.manifests["certificate_certificates"]
-        owners = [(site.name, site.hosts, site.issuer) for site in self.sites]
+        owners = [(site.name, site.hosts, site.issuer) for site in self.sites if site.tls.mode != OF_MESH]
         owners += [(c["metadata"]["name"], (c.get("spec") or {}).get("dnsNames") or (), _cluster_issuer(c)) for c in raw]
         owners += [(subject.name, tuple(subject.hosts), None) for subject in self.names.subjects if subject.kind == "gateway"]
         found: dict[str, Object] = {}
@@ -561,6 +563,11 @@ class Plan:
         secrets = dict.fromkeys(secret for subject in subjects for secret in subject.secrets)
         authorities = objects.ca_secrets(self.sites, self.settings.namespace)
         rules, routes = self.all_of("gateway_destination_rules"), self.all_of("gateway_virtual_services")
+        space, service = self.settings.namespace, self.settings.service
+        entries = [
+            *objects.service_entries(self.sites, space),
+            *objects.mesh_service_entries(self.sites, space, service, self.settings.port),
+        ]
         return {
             "certificates": certificates,
             "certificate_objects": [*authorities, *certificates],
@@ -573,7 +580,7 @@ class Plan:
             "virtual_services": routes,
             "destination_rules": rules,
             # A route to a subset that no rule defines answers 503, so the rules come first.
-            "gateway_objects": [*objects.service_entries(self.sites, self.settings.namespace), *rules, *gateways, *routes],
+            "gateway_objects": [*entries, *rules, *gateways, *routes],
             # Before the Gateways, so that a new site refuses from its first request on.
             "policies": [
                 *self._policies(),
@@ -654,6 +661,7 @@ def _plans_of(settings: Settings, sites: Sequence[Site]) -> list[Plan]:
             namespace=gateway.namespace,
             selector=gateway.selector,
             port=443,
+            service=f"{gateway.name}.{gateway.namespace}.svc.{settings.cluster_domain}",
             http_gateway=gateway.port_80(settings.http_gateway),
             addresses=gateway.addresses,
             http_port=gateway.http_port,

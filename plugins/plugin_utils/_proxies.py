@@ -14,6 +14,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site
 
 _REASONS = {
     "MUTUAL": "asks clients for a certificate, which none could show behind a proxy that ends TLS",
+    "ISTIO_MUTUAL": "asks clients for a certificate of the mesh, which none could show behind a proxy that ends TLS",
     "PASSTHROUGH": "leaves TLS to the application, to which a proxy that ends TLS has nothing to pass on",
 }
 

@@ -98,6 +98,8 @@ class Settings:
     gateways: tuple[Gateway, ...] = ()
     gateway: str = ""
     solver: str = ""
+    # Host name of the Service of the gateway pods.
+    service: str = ""
     http_port: int = 80
     # Name of the installation, where it is not the namespace of the default gateway.
     instance: str = ""
@@ -225,6 +227,7 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
         given.raw.get("edge_gateways", []), Gateway("", namespace, selector, addresses, http, https, https_port=https_port, tcp=tcp)
     )
     findings += gateway_findings
+    service = f"{given.name('edge_gateway_service') or ''}.{namespace}.svc.{given.raw['edge_cluster_domain']}"
     settings = Settings(
         namespace=namespace,
         selector=selector,
@@ -232,7 +235,8 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
         http_gateway=given.text("edge_http_gateway") or "",
         cluster_domain=given.text("edge_cluster_domain", required=True) or "",
         addresses=addresses,
-        solver=f"{given.name('edge_gateway_service') or ''}.{namespace}.svc.{given.raw['edge_cluster_domain']}",
+        solver=service,
+        service=service,
         https_port=https_port,
         gateways=tuple(gateways),
         trusted_proxies=proxies.integer("edge_trusted_proxies", 0, MOST_PROXIES) or 0,

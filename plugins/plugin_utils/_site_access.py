@@ -12,16 +12,24 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import is_address, is_host
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import MUTUAL_MODES, OF_MESH
 
 Object = dict[str, Any]
 
 SECURITY_API = "security.istio.io/v1"
+SPIFFE = "spiffe://"
+_SPIFFE_ID = re.compile(r"spiffe://[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*(/\*)?")
+_SHOWN_BY_CLIENT = "request.headers[x-forwarded-client-cert]"
+# Modes in which clients may show a certificate.
+_SHOWING = (*MUTUAL_MODES, OF_MESH)
 # Members of a JSON Web Key that only its owner may have; RFC 7518, section 6.
 _PRIVATE_MEMBERS = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
 
@@ -48,23 +56,39 @@ class Access:
 
     sources: tuple[str, ...] = ()
     token: Token | None = None
+    # Names in the certificates of clients: those of URIs, and others, which are of DNS.
+    clients: tuple[str, ...] = ()
 
     def refused(self, place: Object) -> Iterator[Object]:
         """Yield the rules of a policy for requests that come in at a place, its C(to) and C(when)."""
         if self.sources:
             yield {**place, "from": [{"source": {"notRemoteIpBlocks": list(self.sources)}}]}
+        if self.clients:
+            yield self._without(place)
         if self.token:
             yield {**place, "from": [{"source": {"notRequestPrincipals": [f"{self.token.issuer}/*"]}}]}
         if self.token and self.token.audiences:
             other = {"key": "request.auth.audiences", "notValues": list(self.token.audiences)}
             yield {**place, "when": [*place.get("when", ()), other]}
 
+    def _without(self, place: Object) -> Object:
+        """Return the rule for requests whose certificate has none of the names.
 
-def read_access(fields: Fields, opaque: str) -> Access | None:
+        Policies know the first URI of a certificate, without C(spiffe://). Its last name of DNS stands at the end of a header, which the
+        gateway writes and takes from no client.
+        """
+        uris = [client.removeprefix(SPIFFE) for client in self.clients if client.startswith(SPIFFE)]
+        names = [f"*;DNS={client}" for client in self.clients if not client.startswith(SPIFFE)]
+        rule = {**place, **({"from": [{"source": {"notPrincipals": uris}}]} if uris else {})}
+        return {**rule, "when": [*place.get("when", ()), {"key": _SHOWN_BY_CLIENT, "notValues": names}]} if names else rule
+
+
+def read_access(fields: Fields, opaque: str, mode: str = "SIMPLE") -> Access | None:
     """Read O(access).
 
     Args:
         fields: The site.
+        mode: How it ends TLS.
         opaque: Why the gateway sees no requests of it, C(passthrough) or C(tcp); empty where it does.
     """
     at = fields.nested("access") if fields.raw.get("access") is not None else None
@@ -76,9 +100,11 @@ def read_access(fields: Fields, opaque: str) -> Access | None:
     elif opaque:
         fields.report("has access, and TLS passes through; the gateway judges requests only where TLS ends at it")
     token = at.nested("jwt") if at.raw.get("jwt") is not None else None
-    found = Access(tuple(_networks(at)), _read_token(token) if token else None)
-    if not at.raw.get("sources") and at.raw.get("jwt") is None:
-        at.report("has neither sources nor jwt, and would refuse nothing; set one of them, or remove access")
+    found = Access(tuple(_networks(at)), _read_token(token) if token else None, tuple(_clients(at)))
+    if not at.raw.get("sources") and at.raw.get("jwt") is None and not at.raw.get("clients"):
+        at.report("has neither sources nor clients nor jwt, and would refuse nothing; set one of them, or remove access")
+    if at.raw.get("clients") and not opaque and mode not in _SHOWING:
+        at.report(f"clients is for tls.mode {', '.join(_SHOWING)}, in which clients show a certificate; tls.mode is {mode}")
     return found
 
 
@@ -88,6 +114,17 @@ def _networks(at: Fields) -> Iterator[str]:
             yield str(ipaddress.ip_network(text.strip()))
         except ValueError as error:
             at.report(f"sources has '{text}'; it must be an address or a network such as 192.0.2.0/24 ({error})")
+
+
+def _clients(at: Fields) -> Iterator[str]:
+    """Yield names in certificates of clients: of DNS, or a URI, which may begin or end with an asterisk as policies have it."""
+    for text in at.texts("clients"):
+        if text.startswith(SPIFFE):
+            if not _SPIFFE_ID.fullmatch(text):
+                at.report(f"clients has '{text}'; it must be a URI such as spiffe://cluster.local/ns/shop/sa/till, or end with /*")
+        elif not is_host(text) or is_address(text) or "*" in text:
+            at.report(f"clients has '{text}'; it must be a name in the certificate, of DNS or a URI that begins with {SPIFFE}")
+        yield text
 
 
 def _read_token(at: Fields) -> Token:

@@ -17,7 +17,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_access import SECURITY_API, refusals
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends import Backend
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route
-from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import NO_TLS, TLS_VERSIONS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import NO_TLS, OF_MESH, TLS_VERSIONS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
     CA_SUFFIX,
     LABELS,
@@ -196,6 +196,46 @@ def destination_rules(sites: Sequence[Site], namespace: str) -> list[Object]:
         if policy or backend.subsets:
             spec = {"host": backend.host, **_set(subsets=list(backend.subsets), trafficPolicy=policy)}
             found.append(_beside("DestinationRule", site, backend, namespace, spec))
+    return found
+
+
+def _of_mesh(sites: Sequence[Site]) -> Iterator[tuple[Site, list[str]]]:
+    """Yield each site for pods of the mesh with its names. Their sidecars cannot know from a wildcard which name to ask for."""
+    for site in sites:
+        names = [host for host in site.hosts if not host.startswith("*")]
+        # Without HTTP a sidecar would know a site by its port alone, and take what is meant for others there.
+        if site.tls.mode == OF_MESH and not site.tcp_port and names:
+            yield site, names
+
+
+def mesh_destination_rules(sites: Sequence[Site], namespace: str) -> list[Object]:
+    """Return by what sidecars show who they are to sites that let in pods of the mesh only."""
+    return [
+        _object(
+            ISTIO_API,
+            "DestinationRule",
+            f"{site.name}.{host}"[:_LONGEST_NAME].rstrip("-."),
+            namespace,
+            site.name,
+            {"host": host, "trafficPolicy": {"tls": {"mode": OF_MESH, "sni": host}}},
+        )
+        for site, hosts in _of_mesh(sites)
+        for host in hosts
+    ]
+
+
+def mesh_service_entries(sites: Sequence[Site], namespace: str, service: str, port: int) -> list[Object]:
+    """Return by what sidecars bring requests for such sites to the gateway: applications speak HTTP on port 80."""
+    found = []
+    for site, hosts in _of_mesh(sites):
+        spec = {
+            "hosts": hosts,
+            "location": "MESH_INTERNAL",
+            "resolution": "DNS",
+            "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+            "endpoints": [{"address": service, "ports": {"http": port}}],
+        }
+        found.append(_object(ISTIO_API, "ServiceEntry", site.name, namespace, site.name, spec))
     return found
 
 

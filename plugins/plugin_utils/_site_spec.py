@@ -31,7 +31,7 @@ HSTS: Options = {
     "preload": {"type": "bool", "default": False},
 }
 TLS: Options = {
-    "mode": {"type": "str", "choices": ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", "PASSTHROUGH", "NONE"], "default": "SIMPLE"},
+    "mode": {"type": "str", "choices": ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", "ISTIO_MUTUAL", "PASSTHROUGH", "NONE"], "default": "SIMPLE"},
     "credential": {"type": "str"},
     "credentials": {"type": "list", "elements": "str"},
     "key_types": {"type": "list", "elements": "str", "choices": ["ECDSA", "RSA"]},
@@ -97,6 +97,7 @@ JWT: Options = {
 }
 ACCESS: Options = {
     "sources": {"type": "list", "elements": "str"},
+    "clients": {"type": "list", "elements": "str"},
     "jwt": {"type": "dict", "options": JWT},
 }
 SITE: Options = {

@@ -29,8 +29,14 @@ PRELOAD_AGE = 31536000
 MUTUAL_MODES = ("MUTUAL", "OPTIONAL_MUTUAL")
 # The mode of TCP sites without TLS.
 NO_TLS = "NONE"
-# Modes in which the gateway ends no TLS, so that it has no certificate, and why.
-UNENDED = {"PASSTHROUGH": "with tls.mode PASSTHROUGH the application ends TLS", NO_TLS: "with tls.mode NONE there is no TLS"}
+# The mode of sites for pods of the mesh.
+OF_MESH = "ISTIO_MUTUAL"
+# Modes in which the gateway has no certificate for the site, and why.
+UNENDED = {
+    "PASSTHROUGH": "with tls.mode PASSTHROUGH the application ends TLS",
+    NO_TLS: "with tls.mode NONE there is no TLS",
+    OF_MESH: "with tls.mode ISTIO_MUTUAL the gateway shows the certificate of the mesh",
+}
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import 
 )
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import (
     NO_TLS,
+    OF_MESH,
     UNENDED,
     Tls,
     client_problems,
@@ -199,9 +200,9 @@ def _site(fields: Fields, issuers: Mapping[str, Issuer] | None, cluster_domain: 
         routes=tuple(route for route in found if route is not None),
         backends=tuple(backend for backend in backends if backend is not None),
         tls=site_tls,
-        redirect=fields.boolean("redirect", spec.SITE["redirect"]["default"] and not tcp),
+        redirect=fields.boolean("redirect", spec.SITE["redirect"]["default"] and not tcp and site_tls.mode != OF_MESH),
         certificate=_certificate(fields),
-        access=read_access(fields, opaque),
+        access=read_access(fields, opaque, site_tls.mode),
         gateway=fields.name("gateway") or "",
         tcp_port=fields.integer("tcp_port", 1, 65535),
     )

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import MANAGER, KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import open_transport
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import DESTINATION_RULES, SECRETS
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
-from ansible_collections.baremesh.edge.plugins.module_utils._workload.apply import MANAGER, Applier
+from ansible_collections.baremesh.edge.plugins.module_utils._workload.apply import Applier
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.helm_releases import SELECTOR, decode, newest_secrets
 
 Json = dict[str, Any]

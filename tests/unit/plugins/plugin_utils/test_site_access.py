@@ -89,13 +89,14 @@ def test_every_condition_must_be_met():
 @pytest.mark.parametrize(
     ("access", "text"),
     [
-        ({}, "has neither sources nor jwt, and would refuse nothing; set one of them, or remove access"),
+        ({}, "has neither sources nor clients nor jwt, and would refuse nothing; set one of them, or remove access"),
         (
             {"sources": ["10.0.0.1/8"]},
             "sources has '10.0.0.1/8'; it must be an address or a network such as 192.0.2.0/24 (10.0.0.1/8 has host bits set)",
         ),
         ({"sources": ["office"]}, "sources has 'office'; it must be an address or a network such as 192.0.2.0/24 ("),
         ({"source": ["10.0.0.1"], "jwt": JWT}, "key 'source' is not known; did you mean 'sources'? "),
+        ({"clients": ["till.shop.example"]}, "clients is for tls.mode MUTUAL, OPTIONAL_MUTUAL, ISTIO_MUTUAL, in which clients show a"),
         ({"jwt": {"jwks": KEYS}}, "issuer is missing"),
         ({"jwt": {"issuer": "a"}}, "needs one of jwks and jwks_uri, the public keys of the issuer or where they are"),
         ({"jwt": {**JWT, "jwks_uri": "https://a/b"}}, "needs one of jwks and jwks_uri, "),
@@ -116,6 +117,43 @@ def test_what_is_wrong_is_named(access, text):
     assert text in found
     assert found.startswith("edge_sites[0].access")
     assert "secret-exponent" not in found
+
+
+MUTUAL = {"mode": "MUTUAL", "credential": "own"}
+
+
+def of_clients(*clients, tls=None, **settings):
+    site = {"name": "app", "issuer": None, "tls": tls or MUTUAL, "access": {"clients": list(clients)}}
+    return policies(site, **settings)["AuthorizationPolicy"]["spec"]["rules"]
+
+
+def test_clients_with_another_certificate_are_refused():
+    sni = {"key": "connection.sni", "values": ["app.example.com"]}
+    till = {"source": {"notPrincipals": ["cluster.local/ns/shop/sa/till", "example.com/*"]}}
+    shown = {"key": "request.headers[x-forwarded-client-cert]", "notValues": ["*;DNS=till.example.com", "*;DNS=office"]}
+    uris, names = ["spiffe://cluster.local/ns/shop/sa/till", "spiffe://example.com/*"], ["till.example.com", "office"]
+    assert of_clients(*uris) == [{"when": [sni], "from": [till]}]
+    assert of_clients(*names) == [{"when": [sni, shown]}]
+    # One of them is enough.
+    assert of_clients(*uris, *names) == [{"when": [sni, shown], "from": [till]}]
+
+
+@pytest.mark.parametrize("tls", [{"mode": "OPTIONAL_MUTUAL", "credential": "own"}, {"mode": "ISTIO_MUTUAL"}])
+def test_clients_of_every_mode_with_certificates(tls):
+    assert of_clients("spiffe://cluster.local/ns/shop/sa/till", tls=tls)[0]["from"]
+
+
+def test_clients_behind_a_proxy_show_no_certificate_on_port_80():
+    rules = of_clients("spiffe://a/b", tls={"mode": "OPTIONAL_MUTUAL", "credential": "own"}, edge_trusted_proxies=1)
+    assert [("to" in rule, "from" in rule) for rule in rules] == [(False, True), (True, True)]
+
+
+@pytest.mark.parametrize(
+    "client", ["CN=till", "*", "*.example.com", "192.0.2.1", "spiffe://", "spiffe://a b", "spiffe://*/ns/a", "https://a/b"]
+)
+def test_what_no_certificate_of_a_client_has(client):
+    found = finding({"clients": [client]}, issuer=None, tls=MUTUAL)
+    assert found.startswith(f"edge_sites[0].access (app): clients has '{client}'; it must be a ")
 
 
 def test_what_passes_through_cannot_be_judged():

@@ -133,7 +133,7 @@ def test_the_example_of_the_readme():
             site(tls={"mode": "passthrough"}),
             (
                 "edge_sites[0].tls (app): mode is 'passthrough', which is not known; did you mean 'PASSTHROUGH'? Allowed: SIMPLE, MUTUAL,"
-                " OPTIONAL_MUTUAL, PASSTHROUGH, NONE"
+                " OPTIONAL_MUTUAL, ISTIO_MUTUAL, PASSTHROUGH, NONE"
             ),
         ),
         (site(certificate={"usages": "server auth"}), "edge_sites[0].certificate (app): usages is 'server auth'; it must be a list"),
@@ -183,7 +183,7 @@ def test_the_example_of_the_readme():
             site(tls={"mode": "MUTAL"}),
             (
                 "edge_sites[0].tls (app): mode is 'MUTAL', which is not known; did you mean 'MUTUAL'? Allowed: SIMPLE, MUTUAL,"
-                " OPTIONAL_MUTUAL, PASSTHROUGH, NONE"
+                " OPTIONAL_MUTUAL, ISTIO_MUTUAL, PASSTHROUGH, NONE"
             ),
         ),
         (
