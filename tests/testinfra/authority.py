@@ -57,12 +57,13 @@ class Authority:
         """Its certificate."""
         return self.certificate.public_bytes(PEM).decode()
 
-    def issue(self, name, begin=-1, end=30, hosts=()):
+    def issue(self, name, begin=-1, end=30, hosts=(), uris=()):
         """Sign a certificate, and return it with the paths of it and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = self._builder(name, key, begin, end)
-        if hosts:
-            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
+        names = [*map(x509.DNSName, hosts), *map(x509.UniformResourceIdentifier, uris)]
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self.key, hashes.SHA256())
         paths = self.folder / f"{self.name}-{name}.pem", self.folder / f"{self.name}-{name}.key"
         paths[0].write_bytes(certificate.public_bytes(PEM))

@@ -8,13 +8,11 @@ from __future__ import annotations
 import base64
 import dataclasses
 import ipaddress
-import json
 import socket
 import ssl
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import runs
+from pods import application, apply, ask_from, kubectl, namespace, process
 
 EGRESS = yaml.safe_load((runs.ROOT / "lab/demo/egress.yml").read_text(encoding="utf-8"))["edge_egress"]
 PLAYBOOK = runs.ROOT / "playbooks/egress.yml"
@@ -32,22 +31,6 @@ NAMES = [
 # Names that are answered to clients with a certificate only.
 STRICT = ("partner.example.org", "orders.example.org")
 APPLICATIONS = {"shop": "till", "office": "desk", "street": "stall"}
-# A request in the network of a pod, not as the user of the sidecar, whose connections are not taken.
-ASK = """
-import concurrent.futures, json, socket, ssl, sys
-def ask(question):
-    address, port, name, tls = question
-    try:
-        with socket.create_connection((address, port), timeout=5) as connection:
-            if tls:
-                connection = ssl._create_unverified_context().wrap_socket(connection, server_hostname=name)
-            connection.sendall(f"GET / HTTP/1.1\\r\\nHost: {name}\\r\\nConnection: close\\r\\n\\r\\n".encode())
-            return b"".join(iter(lambda: connection.recv(65536), b"")).decode(errors="replace") or "closed"
-    except OSError as error:
-        return f"{type(error).__name__}: {error}"
-with concurrent.futures.ThreadPoolExecutor(50) as pool:
-    print(json.dumps(list(pool.map(ask, json.loads(sys.argv[1]) * int(sys.argv[2])))))
-"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,35 +130,9 @@ def server(host, folder):
         runs.lab("dns", "set", name, "clear")
 
 
-def kubectl(host, *arguments):
-    return host.check_output("k3s kubectl " + " ".join(arguments))
-
-
-def apply(host, *objects):
-    for each in objects:
-        host.check_output("echo %s | k3s kubectl apply --server-side --force-conflicts --filename -", json.dumps(each))
-
-
 def secret(name, namespace, **files):
     data = {key.replace("_", "."): base64.b64encode(path.read_bytes()).decode() for key, path in files.items()}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}, "data": data}
-
-
-def namespace(name, **labels):
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-
-
-def application(space, name):
-    labels = {"app": name}
-    container = {
-        "name": "backend",
-        "image": "docker.io/baremesh/backend:1",
-        "imagePullPolicy": "IfNotPresent",
-        "env": [{"name": "NAME", "value": name}, {"name": "PORT", "value": "8080"}],
-    }
-    template = {"metadata": {"labels": labels}, "spec": {"terminationGracePeriodSeconds": 1, "containers": [container]}}
-    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": space}, "spec": spec}
 
 
 @pytest.fixture(scope="module")
@@ -185,14 +142,7 @@ def pods(host):
         apply(host, namespace(space, **{"istio-injection": "enabled"}), application(space, name))
     found = {}
     for space, name in APPLICATIONS.items():
-        kubectl(host, f"rollout status deployment {name} --namespace {space} --timeout 120s")
-        (pod,) = json.loads(kubectl(host, f"get pods --namespace {space} --output json"))["items"]
-        names = [each["name"] for kind in ("containers", "initContainers") for each in pod["spec"].get(kind, [])]
-        assert "istio-proxy" in names, "the pod has no sidecar"
-        pids = host.check_output(f"grep --files-with-matches {pod['metadata']['uid']} /proc/[0-9]*/cgroup || true").split()
-        (found[space],) = [
-            pid for pid in (path.split("/")[2] for path in pids) if host.file(f"/proc/{pid}/comm").content_string.strip() == "backend"
-        ]
+        found[space] = process(host, space, name)
     yield found
     for space in APPLICATIONS:
         kubectl(host, f"delete namespace {space}")
@@ -203,15 +153,6 @@ def ask(host, pods):
     """A function that asks from the pod of a namespace: ``ask("shop", (address, port, name, tls), ...)`` returns what came back."""
 
     def request(space, *questions, times=1):
-        command = f"nsenter --target {pods[space]} --net --setuid 65534 python3 -c %s %s {times}"
-        return json.loads(host.check_output(command, ASK, json.dumps(questions)))
+        return ask_from(host, pods[space], questions, times)
 
     return request
-
-
-def watch(condition, limit=60):
-    """Wait until a condition holds: sidecars get their routes a moment after the API server has them."""
-    deadline = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < deadline, "it does not come to hold"
-        time.sleep(0.2)
