@@ -162,7 +162,13 @@ def make_plan(value: Any, raw: Mapping[str, Any]) -> Object:
         "findings": findings,
         "warnings": _warnings(applied, given),
         "namespaces": [
-            {"name": member.namespace, "injection": member.injection, "mtls": member.mtls, "callers": member.callers} for member in applied
+            {
+                "name": member.namespace,
+                "injection": member.injection,
+                "callers": member.callers,
+                **({"mtls": member.mtls} if member.mtls else {}),
+            }
+            for member in applied
         ],
         "objects": [each for member in applied for each in member.objects()],
         "kinds": [{"api_version": api_version, "kind": kind} for api_version, kind in KINDS],
