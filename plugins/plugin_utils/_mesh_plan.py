@@ -106,7 +106,7 @@ def _member(fields: Fields, given: Mapping[str, Any]) -> Member:
 
 
 def _destinations(route: Mapping[str, Any], domain: str) -> Iterator[tuple[str, str]]:
-    """Yield namespace and host of each Service that a VirtualService leads to."""
+    """Yield namespace and host of each Service that a VirtualService points to."""
     spec = route.get("spec") or {}
     for rule in (rule for kind in ("http", "tls", "tcp") for rule in spec.get(kind) or ()):
         for target in rule.get("route") or ():

@@ -590,8 +590,16 @@ class Plan:
             "server_names": list(dict.fromkeys(name for subject in terminating for name in subject.server_names)),
             "endpoints": _endpoints(subjects, self.settings),
             "subjects": [dict(vars(subject)) for subject in subjects],
+            "unasked": [{"name": site.name, "reason": reason} for site in self.sites if (reason := _unasked(site))],
             "http01_issuers": [name for name, issuer in self.settings.issuers.items() if name and issuer.http01],
         }
+
+
+def _unasked(site: Site) -> str:
+    """Return why a report cannot ask a site, empty where it can."""
+    if site.tls.mode == NO_TLS:
+        return f"port {site.tcp_port} has no TLS, and nothing in its answers says whose they are"
+    return "it answers pods of the mesh only" if site.tls.mode == OF_MESH else ""
 
 
 def _claimed(host: str) -> str:

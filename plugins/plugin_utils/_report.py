@@ -217,6 +217,7 @@ def site_report(
         )
         lines += seen.lines()
         problems += [f"{subject['name']}: {problem}" for problem in seen.problems()]
+    lines += [f"{each['name']}: not asked: {each['reason']}" for each in plan.get("unasked") or ()]
     for way in ways:
         title = f"ways out of namespace {way['namespace']}"
         lines.append(f"{title}: {'NOT PROVED' if way['cause'] else 'open'}: {', '.join(way['hosts'])}")

@@ -371,3 +371,16 @@ def test_a_secret_of_ones_own_for_two_ports_is_primed():
     own = {"tls": {"credential": "mine"}}
     sites = [{key: value for key, value in {**site, **own}.items() if key != "issuer"} for site in (ENDED, APP)]
     assert fine(*sites)["credentials"] == [{"name": "mine", "hosts": ["cache.example.com", "app.example.com"], "mode": "SIMPLE"}]
+
+
+@pytest.mark.parametrize("others", [[], [{**PLAIN, "name": "far", "gateway": "team-b"}]])
+def test_sites_that_cannot_be_asked_are_in_the_report(others):
+    team = {**TEAM, "ports": [{"port": 5432, "node_port": 31433}]}
+    pods = {"name": "inner", "hosts": ["inner.example.com"], "tls": {"mode": "ISTIO_MUTUAL"}, "routes": [ROUTE]}
+    lines = site_report(plan(PLAIN, pods, *others, edge_gateways=[team] if others else []))["lines"]
+    no_tls = "not asked: port 5432 has no TLS, and nothing in its answers says whose they are"
+    assert lines == [
+        f"db: {no_tls}",
+        "inner: not asked: it answers pods of the mesh only",
+        *(f"{each['name']}: {no_tls}" for each in others),
+    ]
