@@ -9,7 +9,8 @@ import json
 
 import pytest
 import runs
-from conftest import EGRESS, PLAYBOOK, apply, kubectl, namespace, secret, watch
+from conftest import EGRESS, PLAYBOOK, secret
+from pods import apply, kubectl, namespace, watch
 
 SPACE = "istio-egress"
 KINDS = (
