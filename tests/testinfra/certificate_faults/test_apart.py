@@ -73,6 +73,7 @@ def test_nothing_was_ordered_for_a_challenge_that_does_not_arrive(apart, cluster
     assert cluster.kubectl("get", "orders,certificates", "--output", "name", namespace="istio-ingress").count("late") == 0
 
 
+@pytest.mark.matrix
 def test_without_the_obstacles_all_are_served(apart, cluster, lab_issuers, site):
     again = runs.run({"edge_sites": [LATE, site, NEW]})
     assert again.status == 0, again.failures
