@@ -9,7 +9,6 @@ import base64
 import ipaddress
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 from string import Template
 
 from . import paths
@@ -106,9 +105,3 @@ def files(lab: Lab) -> dict[str, bytes]:
         **{f"{FOLDER}/second/{zone.name}": zone_file(lab, zone) for zone in ZONES if zone.copied},
     }
     return {path: text.encode() for path, text in found.items()}
-
-
-def key_file(lab: Lab) -> Path:
-    """Where the secret of the key lies that may write."""
-    key(lab)
-    return lab.folder / "dns" / f"{KEY}.key"

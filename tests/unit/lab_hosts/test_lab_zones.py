@@ -20,7 +20,7 @@ def test_holders_of_the_key_write_txt_records_of_open_zones_only(lab):
     assert conf.count("grant edge-dns01 subdomain shop.example. TXT;") == 1
     assert "subdomain company.example" not in conf
     assert f'secret "{zones.key(lab)}"' in conf
-    assert zones.key_file(lab).stat().st_mode & 0o077 == 0
+    assert (lab.folder / "dns/edge-dns01.key").stat().st_mode & 0o077 == 0
 
 
 def test_the_resolver_asks_for_the_parent_in_its_place(lab):

@@ -146,7 +146,13 @@ def test_a_selector_of_ones_own_stays():
 def test_shared_solvers_give_each_issuer_a_secret_of_its_own():
     """Let's Encrypt's issuers have no solvers of their own."""
     shared = [{"dns01": {"provider": "cloudflare", "token": TOKEN}}]
-    site = {"name": "app", "hosts": ["*.baremesh.dev"], "issuer": "letsencrypt", "tls": {"mode": "SIMPLE"}, "routes": [{"service": "app.default", "port": 80}]}
+    site = {
+        "name": "app",
+        "hosts": ["*.baremesh.dev"],
+        "issuer": "letsencrypt",
+        "tls": {"mode": "SIMPLE"},
+        "routes": [{"service": "app.default", "port": 80}],
+    }
     settings = {"cert_manager_solvers": shared, "edge_email": "ops@example.com", "edge_addresses": ["192.0.2.1"]}
     assert make_plan([site], settings)["findings"] == []
     found = cert_manager_objects(

@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The example of docs/dns01.md: what the name servers of the lab's zones let the authority see, and the certificates that are served."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+import pytest
+import runs
+import yaml
+
+GIVEN = yaml.safe_load((runs.ROOT / "lab/demo/dns01.yml").read_text(encoding="utf-8"))
+SITES = {site["name"]: site for site in GIVEN["edge_sites"]}
+
+
+@pytest.fixture(scope="module")
+def given(host):
+    """The variables of the documentation, with what the lab knows."""
+    (issuer,) = host.backend.get_variables()["cert_manager_issuers"]
+    said = dict(line.split() for line in runs.lab("dns", "zones").splitlines())
+    known = {"dns_server": said["first"], "dns_key": said["edge-dns01"]}
+    return {**GIVEN, **known, "acme_server": issuer["server"], "acme_ca_bundle": issuer["ca_bundle"]}, said
+
+
+@pytest.fixture(scope="module", autouse=True)
+def run(given, site):
+    found = runs.run(given[0])
+    assert (found.status, found.failures) == (0, []), found.output[-4000:]
+    yield found
+    last = runs.run({"edge_sites": [site], "certificate_prune_secrets": True})
+    assert last.status == 0, last.output[-4000:]
+
+
+def names_of(address, name, authority):
+    """The names in the certificate that is served for a name, by which a client trusts it."""
+    context = ssl.create_default_context(cafile=authority)
+    with (
+        socket.create_connection((address, 443), timeout=10) as connection,
+        context.wrap_socket(connection, server_hostname=name) as secured,
+    ):
+        return {value for _kind, value in secured.getpeercert()["subjectAltName"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "site_name"),
+    [
+        ("any.apps.shop.example", "apps"),
+        ("apps.shop.example", "apps"),
+        ("company.example", "company"),
+        ("berlin.eu.company.example", "company"),
+        ("www.shop.example", "company"),
+        ("app.example.com", "app"),
+    ],
+)
+def test_each_name_has_the_certificate_of_its_site(address, root_certificate, name, site_name):
+    assert names_of(address, name, root_certificate) == set(SITES[site_name]["hosts"])
+
+
+def test_each_name_was_proved_by_the_solver_of_its_zone(host, kubectl):
+    events = kubectl("get", "events", "--namespace", "istio-ingress", "--field-selector", "reason=Presented")["items"]
+    assert {event["message"] for event in events} >= {"Presented challenge using DNS-01 challenge mechanism"}
+    assert kubectl("get", "challenges", "--all-namespaces")["items"] == []
+
+
+def test_a_second_run_changes_nothing(given):
+    found = runs.run(given[0])
+    assert (found.status, found.changed) == (0, 0), found.output[-4000:]
+
+
+def test_the_key_is_in_its_secret_and_in_no_output(run, given, kubectl):
+    key = given[1]["edge-dns01"]
+    assert key not in run.output
+    secret = kubectl("get", "secret", "lab-rfc2136", "--namespace", "cert-manager")
+    assert list(secret["data"]) == ["token"]
