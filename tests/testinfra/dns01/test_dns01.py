@@ -70,6 +70,40 @@ def test_a_second_run_changes_nothing(given):
     assert (found.status, found.changed) == (0, 0), found.output[-4000:]
 
 
+LATE = {"name": "late", "hosts": ["late.shop.example"], "issuer": "lab", "routes": [{"service": "web.default", "port": 3000}]}
+
+
+@pytest.mark.parametrize(
+    ("key", "key_name", "said"),
+    [
+        ("edge-without-rights", "edge-dns01", ("bad authentication", "does not know the TSIG key")),
+        ("edge-without-rights", "edge-without-rights", ("REFUSED", "does not let it write TXT records")),
+    ],
+)
+def test_a_key_that_is_refused_ends_the_run_with_its_cause_and_the_next_key_heals_it(given, key, key_name, said):
+    """The right key reaches the order that is under way."""
+    variables, known = given
+    (issuer,) = variables["cert_manager_issuers"]
+    issuers = [{**issuer, "solvers": [with_key(solver, known[key], key_name) for solver in issuer["solvers"]]}]
+    further = {"edge_sites": [*variables["edge_sites"], LATE], "certificate_prune_secrets": True}
+    broken = runs.run({**variables, **further, "cert_manager_issuers": issuers})
+    assert broken.status != 0
+    (failure,) = broken.failures
+    assert "Challenge late.shop.example: DNS update failed" in failure.message.splitlines()[0]
+    assert all(text in failure.message for text in said), failure.message
+    assert known[key] not in broken.output
+    healed = runs.run({**variables, **further})
+    assert healed.status == 0, healed.output[-4000:]
+    removed = runs.run({**variables, "certificate_prune_secrets": True})
+    assert removed.status == 0, removed.output[-4000:]
+
+
+def with_key(solver, key, name):
+    """A solver of the documentation with another key."""
+    dns01 = solver.get("dns01")
+    return {"dns01": {**dns01, "token": key, "key_name": name}} if dns01 else solver
+
+
 def test_the_key_is_in_its_secret_and_in_no_output(run, given, kubectl):
     key = given[1]["edge-dns01"]
     assert key not in run.output
