@@ -14,13 +14,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight.tsig import ALGORITHMS as TSIG_ALGORITHMS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, entries_of
 
 Object = dict[str, Any]
 
 _COMMON = ("provider", "zones", "follow_cname", "token", "secret")
 _DATA_KEY = "token"
 _WAYS = "give token, or secret with name and key of a Secret that is there"
+#: An address, with the port of DNS or none.
+_SERVER = re.compile(r"(?:(?P<v4>[0-9.]+)|\[(?P<v6>[0-9a-fA-F:.]+)\])(?::53)?")
 _ZONE = re.compile(r"[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?(\.[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?)*")
 
 
@@ -249,6 +252,23 @@ def _read_token(dns01: Fields, provider: _Provider) -> str:
     if problem:
         dns01.report(f"token {problem}")
     return text
+
+
+def tsig_questions(issuers: Any, shared: Any) -> list[Object]:
+    """Return what to ask the name servers of solvers that sign updates: C(server), C(zone), C(key_name), C(algorithm), C(token)."""
+    given = [each.get("solvers") for each in entries_of(issuers) or () if isinstance(each, Mapping)]
+    found: list[Object] = []
+    for solver in (solver for solvers in [*given, shared] for solver in entries_of(solvers) or () if is_short(solver)):
+        wrong: list[str] = []
+        expanded, token = expand(Fields({}, "", wrong), solver, "", "")
+        dns01 = expanded["dns01"] or {}
+        server = _SERVER.fullmatch(str((dns01.get("rfc2136") or {}).get("nameserver") or ""))
+        # Where a CNAME is followed, the record is in another zone.
+        if token and server and "cnameStrategy" not in dns01:
+            fields, zones = dns01["rfc2136"], (expanded.get("selector") or {}).get("dnsZones") or ()
+            key = {"key_name": fields["tsigKeyName"], "algorithm": fields["tsigAlgorithm"], "token": token["text"]}
+            found += [{"server": server["v6"] or server["v4"], "zone": zone, **key} for zone in zones]
+    return [entry for index, entry in enumerate(found) if entry not in found[:index] and entry["algorithm"] in TSIG_ALGORITHMS]
 
 
 def expand_all(at: Fields, solvers: list[Any], word: str, issuer: str) -> tuple[list[Any], list[Object]]:

@@ -9,9 +9,11 @@ import json
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._dns01 import PROVIDERS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._dns01 import PROVIDERS, tsig_questions
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import cert_manager_objects, read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight import Findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_network import judge_dns01
 
 CANARY = "canary9Zk"
 TOKEN = f"{CANARY}-token-value"
@@ -223,6 +225,43 @@ def test_a_finding_hides_no_other():
     broken, other = {"provider": "cloudflare"}, {"http01": {"ingres": {}}}
     found = make_plan([], {"cert_manager_issuers": [issuer(solvers=[{"dns01": broken}, other])]})["findings"]
     assert [text.partition("solvers[")[2][0] for text in found] == ["0", "1"]
+
+
+def asked(*dns01, shared=()):
+    return [
+        (each["server"], each["zone"], each["key_name"], each["algorithm"])
+        for each in tsig_questions([issuer(*dns01)], [{"dns01": each} for each in shared])
+    ]
+
+
+def test_name_servers_are_asked_about_the_key_of_each_zone():
+    """Nothing is asked where no address is known, where the record is elsewhere, and of solvers in which something is wrong."""
+    zones = {"zones": ["a.example", "b.example"]}
+    assert asked(RFC2136 | zones) == [("192.0.2.53", zone, "edge", "HMACSHA256") for zone in zones["zones"]]
+    assert asked(shared=[RFC2136 | {"nameserver": "[2001:db8::53]:53", "zones": ["a.example"]}])[0][0] == "2001:db8::53"
+    assert asked(RFC2136 | zones, RFC2136 | zones, shared=[RFC2136 | zones]) == asked(RFC2136 | zones)
+    for other in (
+        {"nameserver": "192.0.2.53:5353"},
+        {"nameserver": "ns.example"},
+        {"follow_cname": True},
+        {"token": "!"},
+        {"algorithm": "x"},
+    ):
+        assert asked(RFC2136 | zones | other) == []
+    assert asked(RFC2136, CLOUDFLARE | zones) == []
+    assert tsig_questions("x", None) == tsig_questions([5, {"solvers": 5}], [5]) == []
+
+
+def test_a_key_that_is_refused_is_an_error_and_what_may_be_no_fault_is_a_warning():
+    found = Findings()
+    base = {"server": "192.0.2.53", "zone": "a.example", "at": "a.example", "refusal": "", "error": ""}
+    judge_dns01("server1", [base], found)
+    assert (found.errors, found.warnings) == ([], [])
+    for refusal in ("BADKEY", "BADSIG", "BADTIME"):
+        judge_dns01("server1", [base | {"refusal": refusal}], found)
+    assert [text.partition("(")[2].partition(")")[0] for text in found.errors] == ["BADKEY", "BADSIG", "BADTIME"]
+    judge_dns01("server1", [base | {"refusal": "REFUSED"}, base | {"at": ""}, base | {"error": "timed out"}], found)
+    assert (len(found.errors), len(found.warnings)) == (3, 3)
 
 
 def test_an_issuer_shows_no_token():
