@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight.tsig import ALGORITHMS as TSIG_ALGORITHMS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, entries_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import TSIG
 
 Object = dict[str, Any]
 
@@ -268,7 +268,7 @@ def tsig_questions(issuers: Any, shared: Any) -> list[Object]:
             fields, zones = dns01["rfc2136"], (expanded.get("selector") or {}).get("dnsZones") or ()
             key = {"key_name": fields["tsigKeyName"], "algorithm": fields["tsigAlgorithm"], "token": token["text"]}
             found += [{"server": server["v6"] or server["v4"], "zone": zone, **key} for zone in zones]
-    return [entry for index, entry in enumerate(found) if entry not in found[:index] and entry["algorithm"] in TSIG_ALGORITHMS]
+    return [entry for index, entry in enumerate(found) if entry not in found[:index] and entry["algorithm"] in TSIG]
 
 
 def expand_all(at: Fields, solvers: list[Any], word: str, issuer: str) -> tuple[list[Any], list[Object]]:
