@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from . import build, dns, infra, inventory, lab, podman, state, status
+from . import build, dns, infra, inventory, lab, podman, state, status, zones
 from .errors import LabError
 from .image import SUITES
 
@@ -90,6 +90,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("values", nargs="+", metavar="ADDRESS|none|servfail|clear")
     one.set_defaults(action=_dns_set)
     actions.add_parser("list", help="list the names that were set").set_defaults(action=_dns_list)
+    zones_text = "list the servers of the delegated zones, and the TSIG keys"
+    actions.add_parser("zones", help=zones_text, description=zones_text).set_defaults(action=_dns_zones)
     two = actions.add_parser("query", help="ask the lab's resolver for A and AAAA of NAME")
     two.add_argument("host", metavar="NAME")
     two.set_defaults(action=_dns_query)
@@ -196,6 +198,14 @@ def _dns_set(args: argparse.Namespace) -> int:
 def _dns_list(args: argparse.Namespace) -> int:
     for name, values in sorted(dns.records(state.must_load(args.name)).items()):
         print(f"{name} {' '.join(values)}")
+    return 0
+
+
+def _dns_zones(args: argparse.Namespace) -> int:
+    one = state.must_load(args.name)
+    lines = [f"{role} {zones.address(one, role)}" for role in zones.ADDRESSES]
+    lines += [f"{name} {zones.key(one, name)}" for name in (zones.KEY, zones.OTHER_KEY)]
+    sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 

@@ -10,14 +10,14 @@ import urllib.request
 from pathlib import Path
 from string import Template
 
-from . import dns, hosts, image, machine, paths, podman
+from . import dns, hosts, image, machine, paths, podman, zones
 from .errors import LabError
 from .run import require, run
 from .state import Lab, write
 
 SOURCE = paths.SOURCE / "infra"
 BUNDLES, MOUNT = paths.cache() / "bundle", Path("/srv/bundles")
-UNITS = ("edge-lab-mirror.service", "edge-lab-names.service", "edge-lab-dns.service", "edge-lab-acme.service")
+UNITS = ("edge-lab-mirror.service", "edge-lab-names.service", "edge-lab-zones.service", "edge-lab-dns.service", "edge-lab-acme.service")
 ACME_PORT, ACME_MANAGEMENT_PORT, MIRROR_PORT, NAMES_PORT = 14000, 15000, 80, 8055
 PEBBLE_ENVIRONMENT = "/etc/pebble/environment"
 
@@ -64,10 +64,11 @@ def dnsmasq_conf(lab: Lab, upstreams: list[str]) -> str:
     """Configuration of the lab's resolver."""
     v4, v6 = lab.subnets.addresses("infra")
     default = lab.address("server1")
-    zones = [f"address=/{zone}/{default}\nserver=/{zone}/{dns.NAMES_SERVER}" for zone in dns.ZONES]
+    ours = [f"address=/{zone}/{default}\nserver=/{zone}/{dns.NAMES_SERVER}" for zone in dns.ZONES]
+    ours.append(f"server=/{zones.PARENT}/{zones.address(lab, 'resolver')}")
     return Template((SOURCE / "dnsmasq.conf.tmpl").read_text()).substitute(
         listen=f"127.0.0.1,::1,{v4},{v6}",
-        zones="\n".join(zones),
+        zones="\n".join(ours),
         upstreams="\n".join(f"server={address}" for address in upstreams),
     )
 
@@ -99,6 +100,7 @@ def spec(lab: Lab) -> hosts.Spec:
     folder = lab.folder / "acme"
     files = {f"/etc/systemd/system/{unit}": (SOURCE / unit).read_bytes() for unit in UNITS}
     files |= {
+        **zones.files(lab),
         "/usr/local/lib/edge-lab/mirror.py": (SOURCE / "mirror.py").read_bytes(),
         "/etc/edge-lab/dnsmasq.conf": dnsmasq_conf(lab, machine.resolvers()).encode(),
         dns.SERVERS_FILE: b"",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from . import dns, hosts, image, infra, inventory, machine, network, podman, ssh, state
+from . import dns, hosts, image, infra, inventory, machine, network, podman, ssh, state, zones
 from .errors import LabError
 from .run import require
 from .state import Lab
@@ -192,6 +192,7 @@ def _finish_infra(lab: Lab, done: str) -> None:
         (infra.MIRROR_PORT, "the release mirror"),
     ):
         hosts.wait_port(address, port, service)
+    hosts.wait_port(zones.address(lab, "resolver"), 53, "the DNS of delegated zones")
     infra.link_mirror(lab)
     # challtestsrv keeps names in memory; after a start it knows none.
     dns.apply(lab, dns.records(lab) if done != "kept" else {})

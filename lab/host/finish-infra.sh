@@ -4,7 +4,7 @@ set -eu
 root=$1
 
 for unit in getty.target console-getty.service getty@.service apt-daily.timer apt-daily-upgrade.timer \
-    systemd-binfmt.service e2scrub_reap.service e2scrub_all.timer; do
+    systemd-binfmt.service e2scrub_reap.service e2scrub_all.timer named.service; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 : > "$root/etc/machine-id"

@@ -83,6 +83,34 @@ options:
         type: list
         elements: str
         default: []
+      dns01:
+        description:
+          - TSIG keys to try, each by a signed update that changes nothing. The zone is that in which O(network.dns01[].zone) is.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          server:
+            description: Address of the name server.
+            type: str
+            required: true
+          zone:
+            description: Name of the zone, or of something in it.
+            type: str
+            required: true
+          key_name:
+            description: Name of the key.
+            type: str
+            required: true
+          algorithm:
+            description: Algorithm of the key.
+            type: str
+            choices: [HMACMD5, HMACSHA1, HMACSHA256, HMACSHA512]
+            required: true
+          token:
+            description: Secret of the key in Base64.
+            type: str
+            required: true
       urls:
         description: Documents to fetch.
         type: list
@@ -147,6 +175,15 @@ caa:
   returned: success
   sample:
     app.example.com: {at: example.com, records: [{critical: false, tag: issue, value: letsencrypt.org}], error: ""}
+dns01:
+  description:
+    - What the name servers say of each of O(network.dns01), by C(server) and C(zone).
+    - C(at) is the zone that the server has, empty for none; C(refusal) is what it says of the update, empty where it takes it.
+    - C(error) says why it could not be asked.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{server: 192.0.2.53, zone: example.com, at: example.com, refusal: BADKEY, error: ""}]
 dry_run:
   description: What the Kubernetes API says of O(network.objects).
   type: dict
@@ -202,6 +239,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._module import ENVIR
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network, runs
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight.api_client import probe
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight.distribution import os_release
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight.tsig import ALGORITHMS
 
 _WATCHED_UNITS = (
     *("firewalld.service", "nftables.service", "netfilter-persistent.service", "iptables.service"),
@@ -294,6 +332,16 @@ def main() -> None:
                 "options": {
                     "names": strings,
                     "caa_names": strings,
+                    "dns01": {
+                        "type": "list",
+                        "elements": "dict",
+                        "default": [],
+                        "options": {
+                            **{name: {"type": "str", "required": True} for name in ("server", "zone", "key_name")},
+                            "algorithm": {"type": "str", "required": True, "choices": list(ALGORITHMS)},
+                            "token": {"type": "str", "required": True, "no_log": True},
+                        },
+                    },
                     "urls": {
                         "type": "list",
                         "elements": "dict",
@@ -318,7 +366,7 @@ def main() -> None:
         # An architecture without releases is for those to judge who get the result.
         with contextlib.suppress(release.ReleaseError):
             urls.append({"url": f"{asked['release']}/{release.arch(platform.machine()).sums}"})
-    result = network.look(asked["names"], urls, module.params["timeout"], asked["caa_names"])
+    result = network.look(asked["names"], urls, module.params["timeout"], asked["caa_names"], asked["dns01"])
     if objects:
         from ansible_collections.baremesh.edge.plugins.module_utils._istio.foreign_look import foreign_objects  # noqa: PLC0415 (the same)
         from ansible_collections.baremesh.edge.plugins.module_utils._workload.dry_run import dry_run  # noqa: PLC0415 (one host needs it)

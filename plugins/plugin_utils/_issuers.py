@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils._dns01 import expand_all
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries, entries_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import issuer as issuer_problems
 from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import solver as solver_problems
@@ -45,6 +46,8 @@ class Issuer:
     kind: str
     namespace: str | None
     spec: Raw
+    #: Names and texts of tokens for which Secrets are made.
+    tokens: list[Object] = field(default_factory=list, repr=False)
 
     @property
     def acme(self) -> Raw:
@@ -98,7 +101,7 @@ def _ca_bundle(at: Fields) -> str | None:
     return None if found is None else base64.b64encode(found.encode()).decode()
 
 
-def _acme(at: Fields, name: str, email: str, default_solvers: Sequence[Raw], strict: bool | None) -> Object:
+def _acme(at: Fields, name: str, email: str, default_solvers: Sequence[Raw], strict: bool | None, tokens: list[Object]) -> Object:
     server = at.text("server", required=True) or ""
     host = _host_of(server)
     if server and not host:
@@ -108,8 +111,13 @@ def _acme(at: Fields, name: str, email: str, default_solvers: Sequence[Raw], str
     contact = at.text("email") or email
     if contact and not re.fullmatch(r"[^\s:,]+@[^\s:,]+", contact):
         at.report(f"email is {contact!r}; it must be an address such as ops@example.com")
-    given, account = at.sequence("solvers"), at.mapping("external_account")
-    before = len(at.findings)
+    account, before = at.mapping("external_account"), len(at.findings)
+    given, made = expand_all(at, at.sequence("solvers"), "solvers", name)
+    tokens += made
+    if not given:
+        # What is wrong with them is said once, of the variable that holds them.
+        default_solvers, made = expand_all(Fields({}, "", []), list(default_solvers), "", name)
+        tokens += made
     if strict is not None:
         at.fits("ClusterIssuer.acme.solvers", given, strict, "solvers")
         at.fits("ClusterIssuer.acme.externalAccountBinding", account, strict, "external_account")
@@ -135,9 +143,9 @@ def _acme(at: Fields, name: str, email: str, default_solvers: Sequence[Raw], str
     }
 
 
-def _spec(at: Fields, name: str, type_: str, email: str, default_solvers: Sequence[Raw], strict: bool | None) -> Raw:
+def _spec(at: Fields, name: str, type_: str, email: str, default_solvers: Sequence[Raw], strict: bool | None, tokens: list[Object]) -> Raw:
     if type_ == "acme":
-        return {"acme": _acme(at, name, email, default_solvers, strict)}
+        return {"acme": _acme(at, name, email, default_solvers, strict, tokens)}
     if type_ == "ca":
         return {"ca": {"secretName": at.name("secret", required=True)}}
     if type_ == "selfsigned":
@@ -165,12 +173,14 @@ def _issuer(at: Fields, email: str, solvers: Sequence[Raw], namespace: str, stri
     kind = at.choice("kind", KINDS) or "ClusterIssuer"
     if kind == "ClusterIssuer" and "namespace" in at.raw:
         at.report("has a namespace, which is for kind Issuer; a ClusterIssuer has none")
+    tokens: list[Object] = []
     return Issuer(
         name=name,
         type=type_ or "raw",
         kind=kind,
         namespace=(at.name("namespace") or namespace) if kind == "Issuer" else None,
-        spec=_spec(at, name, type_, email, solvers, strict) if type_ else {},
+        spec=_spec(at, name, type_, email, solvers, strict, tokens) if type_ else {},
+        tokens=tokens,
     )
 
 
@@ -218,6 +228,21 @@ def issuer_objects(issuers: Mapping[str, Issuer], declared: Iterable[str], used:
     return found
 
 
+def token_objects(issuers: Iterable[Issuer], namespace: str) -> list[Object]:
+    """Return the Secrets with tokens of issuers; cert-manager looks for those of a ClusterIssuer in O(namespace)."""
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "Opaque",
+            "metadata": {"name": token["name"], "namespace": issuer.namespace or namespace, "labels": dict(LABELS)},
+            "stringData": {"token": token["text"]},
+        }
+        for issuer in issuers
+        for token in issuer.tokens
+    ]
+
+
 def secret_objects(secrets: Any, namespace: str) -> tuple[list[Object], list[str]]:
     """Return the Secrets that issuers refer to, and a sentence for everything that is wrong with them; never a value."""
     findings: list[str] = []
@@ -256,4 +281,5 @@ def cert_manager_objects(issuers: Any, settings: Mapping[str, Any] | None = None
         raise AnsibleFilterError("\n".join(findings + wrong))
     made = issuer_objects(found, [issuer["name"] for issuer in entries_of(issuers) or ()], given.get("used") or ())
     names = [{"kind": each["kind"], "name": each["metadata"]["name"], "namespace": each["metadata"].get("namespace", "")} for each in made]
-    return {"objects": secrets + made, "issuers": names}
+    tokens = token_objects([found[each["name"]] for each in names], given.get("secret_namespace") or "")
+    return {"objects": secrets + tokens + made, "issuers": names}

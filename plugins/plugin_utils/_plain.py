@@ -121,7 +121,8 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     "istio_wait_timeout k3s_start_timeout preflight_timeout renewal_wait_timeout",
     _number(1, 1000): "egress_replicas istio_gateway_replicas renewal_batch_size",
     _form(r"(?!0*\.?0*$)\d+(\.\d+)?", "a number of seconds above 0"): "preflight_max_clock_skew",
-    _switch: "edge_allow_no_sites edge_live_progress edge_reset_k3s api_client_install cert_manager_remove_crds certificate_fail_fast "
+    _switch: "edge_allow_no_sites edge_live_progress edge_reset_k3s api_client_install cert_manager_dns01_recursive_only "
+    "cert_manager_remove_crds certificate_fail_fast "
     "certificate_http01_preflight certificate_prune_secrets gateway_wait_for_credentials host_ports_close_nodeports "
     "host_ports_filtered_elsewhere host_ports_firewall host_ports_refuse_held_ports istio_access_log istio_ingress_policy "
     "istio_remove_crds k3s_airgap_images k3s_allow_any_version_step k3s_firewall k3s_remove_node k3s_remove_node_identity k3s_wait "
@@ -153,6 +154,10 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
         lambda text: is_host(text.partition("%")[0]) or is_network(text), "an IP address, a network or a DNS name"
     ): "k3s_firewall_sources",
     _each(lambda text: text.isdecimal() and 1 <= int(text) <= 65535, "a TCP port from 1 to 65535"): "host_ports_pod_ports",
+    _each(
+        re.compile(r"https://\S+|(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}").fullmatch,
+        "an address with its port, such as 192.0.2.53:53 or [2001:db8::53]:53, or https://192.0.2.53/dns-query",
+    ): "cert_manager_dns01_recursive_nameservers",
     _each(re.compile(r"[\w.+:/-]+").fullmatch, "a name without blanks"): "host_ports_firewalld_zones host_ports_packages",
     _reader(lambda value, variable: networks(as_list(value, variable), variable)): "host_ports_nodeport_sources",
     _reader(read_host_ports): "host_ports_ports",

@@ -193,6 +193,31 @@ def judge_caa(where: str, entries: Sequence[Facts], seen: Mapping[str, Facts], f
             )
 
 
+# What is wrong with a TSIG key, by what name servers say of it.
+_REFUSED_KEYS = {
+    "BADKEY": ("does not know the key by that name and algorithm", "correct key_name and algorithm of the solver, or add the key there"),
+    "BADSIG": ("has another secret for that key", "correct the token of the solver"),
+    "BADTIME": ("has another time", "correct the clock of this host or of the name server"),
+}
+
+
+def judge_dns01(where: str, answers: Iterable[Facts], found: Findings) -> None:
+    """Judge whether name servers take the keys of DNS-01 solvers; what else they refuse they may take from cert-manager."""
+    for answer in answers:
+        what = f"name server {answer['server']} of a DNS-01 solver for zone {answer['zone']}"
+        if answer["refusal"] in _REFUSED_KEYS:
+            problem, helps = _REFUSED_KEYS[answer["refusal"]]
+            found.error(where, f"{what} {problem} ({answer['refusal']})", helps)
+        elif answer["error"]:
+            found.warn(where, f"{what} cannot be asked ({answer['error']})", "let the cluster reach its port 53, by UDP and TCP")
+        elif not answer["at"]:
+            found.warn(where, f"{what} does not say that it has the zone", "correct nameserver or zones of the solver if it has not")
+        elif answer["refusal"]:
+            found.warn(
+                where, f"{what} does not take an update of {answer['at']} ({answer['refusal']})", "let it take updates with that key"
+            )
+
+
 def judge_acme(where: str, issuers: Sequence[Facts], fetched: Mapping[str, Facts], found: Findings) -> None:
     """Judge whether the ACME directories answer. C(issuers) are entries of name and server."""
     for issuer in issuers:

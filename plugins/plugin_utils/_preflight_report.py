@@ -20,6 +20,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_network as network_judge
+from ansible_collections.baremesh.edge.plugins.plugin_utils._dns01 import tsig_questions
 from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import environment_findings, has_proxy, proxy_environment
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import entries_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import cluster_ports
@@ -276,8 +277,8 @@ def plan(settings: Settings) -> dict[str, Any]:
 
     Returns:
         `examine`, options of C(preflight_info) for the present host: `ports`, `run` and `node_config`, what K3s's configuration says of its
-        Node's name; `network`, those for the API host: `names`, `caa_names`, `urls` and `objects`; `release`, for one host of the cluster;
-        and `environment`, for all hosts.
+        Node's name; `network`, those for the API host: `names`, `caa_names`, `dns01`, `urls` and `objects`; `release`, for one host of the
+        cluster; and `environment`, for all hosts.
     """
     run = read(settings)
     names = [entry["host"] for entry in run.names] if run.checks("dns") else []
@@ -294,6 +295,9 @@ def plan(settings: Settings) -> dict[str, Any]:
         "network": {
             "names": list(dict.fromkeys(names)),
             "caa_names": list(dict.fromkeys(entry["host"] for entry in run.caa)) if run.checks("dns") else [],
+            "dns01": tsig_questions(settings.get("cert_manager_issuers"), settings.get("cert_manager_solvers"))
+            if run.checks("dns")
+            else [],
             "urls": [{"url": issuer["server"], "ca_bundle": issuer["ca_bundle"]} for issuer in run.acme] if run.checks("acme") else [],
             "objects": run.objects,
         },
@@ -520,6 +524,7 @@ def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], netwo
         if not run.serves_ipv6 and not run.final:
             network_judge.judge_families(where, run.names, resolved, known, found)
     if run.checks("dns"):
+        network_judge.judge_dns01(where, network.get("dns01") or (), found)
         network_judge.judge_caa(where, run.caa, network.get("caa") or {}, network.get("fetched") or {}, found)
     if run.checks("dry_run") and network.get("dry_run"):
         versions = {"istio": run.text("istio_version"), "cert_manager": run.text("cert_manager_version")}

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _webhook_rules as webhooks
 from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import MANIFEST_WORDS, Asked, key_problems, problems
+from ansible_collections.baremesh.edge.plugins.plugin_utils._dns01 import expand_all
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, read_gateways, read_ports, taken_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
@@ -203,8 +204,9 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
     solvers = given.sequence("cert_manager_solvers") or [{"http01": {}}]
     strict = {component: is_of(component, given.text(f"{component}_version") or "") for component in ("istio", "cert_manager")}
     before = len(findings)
-    given.fits("ClusterIssuer.acme.solvers", solvers, strict["cert_manager"], "cert_manager_solvers")
-    for index, solver in enumerate(solvers if given.raw.get("cert_manager_solvers") and len(findings) == before else ()):
+    shared, _tokens = expand_all(given, solvers, "cert_manager_solvers", "shared")
+    given.fits("ClusterIssuer.acme.solvers", shared, strict["cert_manager"], "cert_manager_solvers")
+    for index, solver in enumerate(shared if given.raw.get("cert_manager_solvers") and len(findings) == before else ()):
         findings += [f"cert_manager_solvers[{index}]{problem}" for problem in webhooks.solver(solver)]
     issuers, issuer_findings = read_issuers(
         given.raw.get("cert_manager_issuers", []), given.text("edge_email") or "", solvers, namespace, strict=strict["cert_manager"]

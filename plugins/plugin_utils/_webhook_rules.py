@@ -26,7 +26,7 @@ _VERSIONS = ("TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3")
 # What a rule of a VirtualService does with a request. It does one of these.
 _ANSWERS = ("route", "redirect", "directResponse", "delegate")
 _SERVICE = "it must be the name of a Service, without scheme, port and path"
-_TSIG = ("HMACMD5", "HMACSHA1", "HMACSHA256", "HMACSHA512")
+TSIG = ("HMACMD5", "HMACSHA1", "HMACSHA256", "HMACSHA512")
 # Numbers of a rule that the schema leaves open.
 _RANGES = (
     ("redirect.redirectCode", 300, 399),
@@ -256,8 +256,8 @@ def _cloudflare(fields: Raw) -> Iterator[str]:
 def _rfc2136(fields: Raw) -> Iterator[str]:
     if not fields.get("nameserver"):
         yield "has no nameserver; give its address, such as 192.0.2.53:53"
-    if str(fields.get("tsigAlgorithm") or _TSIG[0]).upper() not in _TSIG:
-        yield f"has the tsigAlgorithm '{fields['tsigAlgorithm']}'; allowed: {', '.join(_TSIG)}"
+    if str(fields.get("tsigAlgorithm") or TSIG[0]).upper() not in TSIG:
+        yield f"has the tsigAlgorithm '{fields['tsigAlgorithm']}'; allowed: {', '.join(TSIG)}"
     if bool(fields.get("tsigKeyName")) != bool((fields.get("tsigSecretSecretRef") or {}).get("name")):
         yield "has one of tsigKeyName and tsigSecretSecretRef; give both, or none"
 

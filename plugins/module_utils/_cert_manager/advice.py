@@ -26,6 +26,28 @@ _ADVICE = {
         "Create the Secret that this DNS-01 solver names, with the key that it names: for a ClusterIssuer in cert-manager's own "
         "namespace, for an Issuer beside it."
     ),
+    # The library that cert-manager uses says the same of a wrong key and of a server that does not have the zone.
+    r"(?i)^Challenge .*DNS update failed.*(bad authentication|replied: (NOTAUTH|BADKEY|BADSIG))": (
+        "The name server of this DNS-01 solver (rfc2136) does not know the TSIG key by that name, algorithm and secret, or is not the "
+        "primary server of the zone: compare key_name, algorithm and token with its configuration, and nameserver with the zone's SOA "
+        "record. Where the zone is not delegated, cert-manager tries its parent: check the NS records of the zone at its parent."
+    ),
+    r"(?i)^Challenge .*DNS update failed.*replied: REFUSED": (
+        "The name server takes the TSIG key of this DNS-01 solver (rfc2136) and does not let it write TXT records here: allow that in "
+        "the update-policy of the zone, for _acme-challenge of this name."
+    ),
+    r"(?i)^Challenge .*DNS update failed.*(timeout|connection refused|no route|unreachable)": (
+        "The cluster does not reach the name server of this DNS-01 solver (rfc2136): check nameserver, and that firewalls let pods reach "
+        "its port 53 by UDP and TCP."
+    ),
+    r"^Challenge .*(rcode was expected .*got '|find the SOA record|determine (the zone|authoritative nameservers) for)": (
+        "The resolvers that cert-manager asks do not find the zone of this name: check that the servers to which its parent delegates it "
+        "have the zone (SERVFAIL and REFUSED say that they do not). Where a resolver inside answers for that zone, let cert-manager ask "
+        "others: cert_manager_dns01_recursive_nameservers."
+    ),
+    r"^Challenge .*: NS \S+ returned \w+ for ": (
+        "That name server is named in the zone's NS records and does not have the zone: let it serve the zone, or remove its NS record."
+    ),
     (
         r"(?i)^Challenge .*(credential has been given|token missing|(token|key) is invalid|empty credentials|invalid (access token"
         r"|request headers|api (key|token)|credentials|client)|authentication (error|failed)|unable to authenticate|accessdenied"
@@ -40,8 +62,9 @@ _ADVICE = {
         "The DNS provider shows no zone for this name: check that the zone is with it, and that the solver's token may read it."
     ),
     r"^Challenge .*not yet propagated": (
-        "The name servers that cert-manager asks do not show the TXT record yet. Where a resolver inside answers for that zone, let "
-        "cert-manager ask public ones: dns01RecursiveNameservers and dns01RecursiveNameserversOnly in cert_manager_values."
+        "Not all name servers of the zone show the TXT record yet: if it stays so, one of them does not follow the primary server, or "
+        "the solver writes to another one. Where a resolver inside answers for that zone, let cert-manager ask public ones: "
+        "cert_manager_dns01_recursive_nameservers and cert_manager_dns01_recursive_only."
     ),
     r"(?i)^Challenge .*(TXT record|looking up TXT|_acme-challenge)": (
         "The ACME server does not find the TXT record _acme-challenge of that name: check that the zone's NS records name the provider "

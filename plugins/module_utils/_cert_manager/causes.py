@@ -46,7 +46,7 @@ _DNS01_CREDENTIALS = re.compile(
 _DNS01_REFUSED = re.compile(
     r"\b40[13]\b|invalid (access token|request headers|api (key|token)|credentials|client)|authentication (error|failed)|unauthori[sz]ed"
     r"|unable to authenticate|accessdenied|not authorized|forbidden|permission|InvalidClientTokenId|SignatureDoesNotMatch|ExpiredToken"
-    r"|UnrecognizedClient|AADSTS\d+|AuthorizationFailed|replied: (REFUSED|NOTAUTH|BADKEY|BADSIG|NOTZONE)|bad (key|signature)"
+    r"|UnrecognizedClient|AADSTS\d+|AuthorizationFailed|replied: (REFUSED|NOTAUTH|BADKEY|BADSIG|NOTZONE)|bad (key|signature|authentication)"
     r"|found no zones for domain|zone \S+ not found",
     re.IGNORECASE,
 )

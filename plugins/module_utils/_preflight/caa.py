@@ -79,7 +79,7 @@ def records(message: bytes) -> list[dict[str, Any]]:
     return found
 
 
-def _exchange(server: str, message: bytes, timeout: float) -> bytes:
+def exchange(server: str, message: bytes, timeout: float) -> bytes:
     """Ask a server, by TCP where the answer is too long for UDP."""
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as datagrams:
@@ -107,7 +107,7 @@ def resolver(timeout: float) -> Ask:
         problem = ""
         for server in servers:
             try:
-                return _exchange(server, message, timeout)
+                return exchange(server, message, timeout)
             except (OSError, struct.error) as error:
                 problem = f"name server {server}: {error}"
         raise DnsError(problem)

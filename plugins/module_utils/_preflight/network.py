@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa, tsig
 
 _WORKERS = 16
 _LARGEST_BODY = 1 << 20
@@ -81,14 +81,22 @@ def fetch(url: str, ca_bundle: str | None, timeout: float) -> dict[str, Any]:
     return result
 
 
-def look(names: Sequence[str], urls: Sequence[Mapping[str, Any]], timeout: float, caa_names: Sequence[str] = ()) -> dict[str, Any]:
-    """Look up names and CAA records and fetch documents, all at the same time."""
+def look(
+    names: Sequence[str],
+    urls: Sequence[Mapping[str, Any]],
+    timeout: float,
+    caa_names: Sequence[str] = (),
+    keys: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Look up names and CAA records, fetch documents and try TSIG keys, all at the same time."""
     with ThreadPoolExecutor(_WORKERS) as pool:
         found = pool.map(resolve, names)
         fetched = pool.map(lambda entry: fetch(entry["url"], entry.get("ca_bundle"), timeout), urls)
         ask = caa.resolver(timeout)
         allowed = pool.map(lambda name: caa.climb(name, ask), caa_names)
+        tried = pool.map(lambda entry: tsig.look(entry, timeout), keys)
         return {
+            "dns01": list(tried),
             "caa": {entry["name"]: entry for entry in allowed},
             "resolved": {entry["name"]: entry for entry in found},
             "fetched": {entry["url"]: entry for entry in fetched},

@@ -56,7 +56,10 @@ def test_a_page_shows_the_very_file_that_a_scenario_runs(example):
     assert any(f'example("{example.stem}")' in text for text in scenarios)
 
 
-@pytest.mark.parametrize(("page", "file"), [("docs/egress.md", "lab/demo/egress.yml"), ("docs/tcp.md", "lab/demo/tcp.yml")])
+@pytest.mark.parametrize(
+    ("page", "file"),
+    [("docs/egress.md", "lab/demo/egress.yml"), ("docs/tcp.md", "lab/demo/tcp.yml"), ("docs/dns01.md", "lab/demo/dns01.yml")],
+)
 def test_the_yaml_of_a_guide_is_what_a_scenario_runs(page, file):
     blocks = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert "---\n" + "\n".join(blocks) == (ROOT / file).read_text(encoding="utf-8")

@@ -23,6 +23,16 @@ C = "canary7Qz"
 PROXY = {"HTTPS_PROXY": f"http://me:{C}-proxy@127.0.0.1:9", "GITHUB_TOKEN": f"{C}-variable"}
 #: A value for each variable that the argument specs call secret, and for those that may hold an address with a password.
 SECRETS = {
+    "cert_manager_issuers": [
+        {"name": "own", "type": "selfsigned"},
+        {
+            "name": "dns",
+            "server": "https://127.0.0.1:9/dir",
+            "email": "ops@example.com",
+            "solvers": [{"dns01": {"provider": "cloudflare", "token": f"{C}-dns01"}}],
+        },
+    ],
+    "cert_manager_solvers": [{"dns01": {"provider": "digitalocean", "token": f"{C}-shared-dns01"}}],
     "cert_manager_secrets": [{"name": "dns", "string_data": {"token": f"{C}-secret"}}],
     "cert_manager_values": {"extraEnv": [{"name": "A", "value": f"{C}-cert-manager"}]},
     "edge_environment": PROXY,
@@ -51,7 +61,6 @@ COMMON = {
     "api_client_packages": PACKAGES,
     "ansible_connection": "local",
     "ansible_python_interpreter": sys.executable,
-    "cert_manager_issuers": [{"name": "own", "type": "selfsigned"}],
     "edge_kubeconfig": "/nonexistent",
     "k3s_firewall": False,
     "host_ports_firewall": False,

@@ -136,8 +136,18 @@ def cause_of_challenge(reason, kind="DNS-01", state="pending"):
     )
 
 
+# As cert-manager says them of a lame delegation, of a resolver that answers for the zone itself, and of a zone that no one serves.
+ASKED = "for the domain '_acme-challenge.app.example.com.' using nameservers [10.43.0.10:53]"
+NO_SOA = (
+    f"When querying the SOA record {ASKED}, rcode was expected to be 'NOERROR' or 'NXDOMAIN', but got 'SERVFAIL'",
+    f"When querying the SOA record {ASKED}, rcode was expected to be 'NOERROR' or 'NXDOMAIN', but got 'NOTIMP'",
+    f"Could not find the SOA record in the DNS tree {ASKED}",
+    'Could not determine authoritative nameservers for "_acme-challenge.app.example.com."',
+)
 MISSING = "Create the Secret that this DNS-01 solver names"
 REFUSED = "The DNS provider does not take the credentials"
+WRONG_KEY = "The name server of this DNS-01 solver (rfc2136) does not know the TSIG key"
+NO_RIGHT = "The name server takes the TSIG key of this DNS-01 solver (rfc2136) and does not let it write"
 NO_ZONE = "The DNS provider shows no zone for this name"
 
 
@@ -162,7 +172,9 @@ NO_ZONE = "The DNS provider shows no zone for this name"
             REFUSED,
         ),
         ("GET https://api.digitalocean.com/v2/domains: 401 Unable to authenticate you", REFUSED),
-        ("DNS update failed. Server replied: NOTAUTH", REFUSED),
+        ("DNS update failed. Server replied: NOTAUTH", WRONG_KEY),
+        ("DNS update failed: dns: bad authentication", WRONG_KEY),
+        ("DNS update failed. Server replied: REFUSED", NO_RIGHT),
         ("googleapi: Error 403: Forbidden, forbidden", REFUSED),
         ("Found no Zones for domain _acme-challenge.app.example.com. (neither in the sub-domain nor in the SLD)", NO_ZONE),
         ("zone example.com. not found in Route 53 for domain _acme-challenge.app.example.com.", NO_ZONE),
@@ -197,7 +209,16 @@ def test_the_same_words_of_an_http01_self_check_may_heal():
 @pytest.mark.parametrize(
     ("reason", "helps"),
     [
-        ('Waiting for DNS-01 challenge propagation: DNS record for "app.example.com" not yet propagated', "dns01RecursiveNameservers"),
+        (
+            'Waiting for DNS-01 challenge propagation: DNS record for "app.example.com" not yet propagated',
+            "cert_manager_dns01_recursive_only",
+        ),
+        ("DNS update failed: read udp 10.42.0.4:53143->192.0.2.99:53: i/o timeout", "does not reach the name server of this DNS-01 solver"),
+        *((reason, "do not find the zone of this name") for reason in NO_SOA),
+        (
+            "Waiting for DNS-01 challenge propagation: NS ns2.example.com.:53 returned REFUSED for _acme-challenge.app.example.com.",
+            "is named in the zone's NS records and does not have the zone",
+        ),
         (
             "app.example.com: 400 urn:ietf:params:acme:error:dns: DNS problem: NXDOMAIN looking up TXT for _acme-challenge.app.example.com",
             "the zone's NS records name the provider",

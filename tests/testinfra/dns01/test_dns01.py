@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, The baremesh.edge authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The example of docs/dns01.md: what the name servers of the lab's zones let the authority see, and the certificates that are served."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+import pytest
+import runs
+import yaml
+
+GIVEN = yaml.safe_load((runs.ROOT / "lab/demo/dns01.yml").read_text(encoding="utf-8"))
+SITES = {site["name"]: site for site in GIVEN["edge_sites"]}
+
+
+@pytest.fixture(scope="module")
+def given(host):
+    """The variables of the documentation, with what the lab knows."""
+    (issuer,) = host.backend.get_variables()["cert_manager_issuers"]
+    said = dict(line.split() for line in runs.lab("dns", "zones").splitlines())
+    known = {"dns_server": said["first"], "dns_key": said["edge-dns01"]}
+    return {**GIVEN, **known, "acme_server": issuer["server"], "acme_ca_bundle": issuer["ca_bundle"]}, said
+
+
+@pytest.fixture(scope="module", autouse=True)
+def run(given, site):
+    found = runs.run(given[0])
+    assert (found.status, found.failures) == (0, []), found.output[-4000:]
+    yield found
+    last = runs.run({"edge_sites": [site], "certificate_prune_secrets": True})
+    assert last.status == 0, last.output[-4000:]
+
+
+def names_of(address, name, authority):
+    """The names in the certificate that is served for a name, by which a client trusts it."""
+    context = ssl.create_default_context(cafile=authority)
+    with (
+        socket.create_connection((address, 443), timeout=10) as connection,
+        context.wrap_socket(connection, server_hostname=name) as secured,
+    ):
+        return {value for _kind, value in secured.getpeercert()["subjectAltName"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "site_name"),
+    [
+        ("any.apps.shop.example", "apps"),
+        ("apps.shop.example", "apps"),
+        ("company.example", "company"),
+        ("berlin.eu.company.example", "company"),
+        ("www.shop.example", "company"),
+        ("app.example.com", "app"),
+    ],
+)
+def test_each_name_has_the_certificate_of_its_site(address, root_certificate, name, site_name):
+    assert names_of(address, name, root_certificate) == set(SITES[site_name]["hosts"])
+
+
+def test_each_name_was_proved_by_the_solver_of_its_zone(host, kubectl):
+    events = kubectl("get", "events", "--namespace", "istio-ingress", "--field-selector", "reason=Presented")["items"]
+    assert {event["message"] for event in events} >= {"Presented challenge using DNS-01 challenge mechanism"}
+    assert kubectl("get", "challenges", "--namespace", "istio-ingress")["items"] == []
+
+
+def test_a_second_run_changes_nothing(given):
+    found = runs.run(given[0])
+    assert (found.status, found.changed) == (0, 0), found.output[-4000:]
+
+
+LATE = {"name": "late", "hosts": ["late.shop.example"], "issuer": "lab", "routes": [{"service": "web.default", "port": 3000}]}
+
+
+@pytest.mark.parametrize(
+    ("key", "key_name", "said"),
+    [
+        # The preflight asks for it.
+        ("edge-without-rights", "edge-dns01", ("of a DNS-01 solver for zone shop.example has another secret for that key (BADSIG)",)),
+        (
+            "edge-without-rights",
+            "edge-without-rights",
+            ("Challenge late.shop.example: DNS update failed. Server replied: REFUSED", "does not let it write TXT records"),
+        ),
+    ],
+)
+def test_a_key_that_is_refused_ends_the_run_with_its_cause_and_the_next_key_heals_it(given, key, key_name, said):
+    """The right key reaches the order that is under way."""
+    variables, known = given
+    (issuer,) = variables["cert_manager_issuers"]
+    issuers = [{**issuer, "solvers": [with_key(solver, known[key], key_name) for solver in issuer["solvers"]]}]
+    further = {"edge_sites": [*variables["edge_sites"], LATE], "certificate_prune_secrets": True}
+    broken = runs.run({**variables, **further, "cert_manager_issuers": issuers})
+    assert broken.status != 0
+    (failure,) = broken.failures
+    assert all(text in failure.message for text in said), failure.message
+    assert known[key] not in broken.output
+    healed = runs.run({**variables, **further})
+    assert healed.status == 0, healed.output[-4000:]
+    removed = runs.run({**variables, "certificate_prune_secrets": True})
+    assert removed.status == 0, removed.output[-4000:]
+
+
+def with_key(solver, key, name):
+    """A solver of the documentation with another key."""
+    dns01 = solver.get("dns01")
+    return {"dns01": {**dns01, "token": key, "key_name": name}} if dns01 else solver
+
+
+def test_the_key_is_in_its_secret_and_in_no_output(run, given, kubectl):
+    key = given[1]["edge-dns01"]
+    assert key not in run.output
+    secret = kubectl("get", "secret", "lab-rfc2136", "--namespace", "cert-manager")
+    assert list(secret["data"]) == ["token"]
