@@ -21,6 +21,7 @@ NOWHERE = {"host": "http://127.0.0.1:1"}
 CERTIFICATES = {**NOWHERE, "namespace": "a", "names": ["a"], "timeout": 0}
 PODS = {**NOWHERE, "namespace": "a", "timeout": 0}
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "namespace": "b"}, "stringData": {"key": CANARY}}
+TSIG = {"server": "127.0.0.1", "zone": "example.com", "key_name": "key", "algorithm": "HMACSHA256", "token": CANARY}
 #: Arguments by module and secret option. They let the module come as far as it does without a cluster.
 ARGUMENTS = {
     ("api_client_info", "api_key"): {**NOWHERE, "timeout": 1},
@@ -40,10 +41,12 @@ ARGUMENTS = {
     ("k3s_release", "environment"): {"version": "latest"},
     ("k3s_service", "service"): {"binary": "/nonexistent"},
     ("k3s_service", "service.configuration.secret"): {"binary": "/nonexistent"},
+    ("mesh_info", "api_key"): {**NOWHERE, "namespaces": [{"name": "a"}]},
     ("object_apply", "api_key"): {**NOWHERE, "objects": [], "timeout": 0},
     ("object_apply", "objects"): {**NOWHERE, "timeout": 0},
     ("preflight_info", "api_key"): {**NOWHERE, "network": {"objects": [SECRET]}},
     ("preflight_info", "network"): NOWHERE,
+    ("preflight_info", "network.dns01.token"): {**NOWHERE, "timeout": 1},
     ("preflight_info", "environment"): {"network": {"urls": [{"url": "http://127.0.0.1:1"}]}},
     ("sds_primer", "api_key"): {**PODS, "credentials": [{"name": "a", "hosts": ["a.example.com"]}]},
     ("sds_secret_info", "api_key"): PODS,
@@ -57,7 +60,7 @@ VALUES = {
         "configuration": [{"path": "/dev/null/config.yaml", "secret": f"token: {CANARY}\n", "hide": ["token"]}],
     },
     "environment": {"HTTPS_PROXY": f"http://me:{CANARY}@127.0.0.1:1", "K3S_TOKEN": CANARY},
-    "network": {"objects": [SECRET]},
+    "network": {"objects": [SECRET], "dns01": [TSIG]},
     "objects": [SECRET],
     "releases": [{"name": "a", "namespace": "a", "chart": "a", "chart_version": "1", "values": {"a": [CANARY]}}],
 }
