@@ -19,8 +19,9 @@ FOLDER = "/etc/edge-lab/zones"
 #: Reserved for tests (RFC 2606). Its server delegates the zones below it, and knows nothing else of them.
 PARENT = "example"
 KEY, OTHER_KEY = "edge-dns01", "edge-without-rights"
-#: Last number of the addresses, after those of infra: the parent's server, two servers of the zones, a resolver that begins at the parent.
-ADDRESSES = {"parent": 3, "first": 4, "second": 5, "resolver": 6}
+#: Last number of the addresses: the parent's server, two servers of the zones, and a resolver that begins at the parent. Far from those of
+#: hosts, and of what tests add to infra.
+ADDRESSES = {"parent": 241, "first": 242, "second": 243, "resolver": 244}
 
 
 @dataclass(frozen=True)
