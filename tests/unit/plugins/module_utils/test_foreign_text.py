@@ -13,6 +13,7 @@ import base64
 import gzip
 import json
 import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s import (
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import causes as k3s_causes
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import kubeconfig
 from ansible_collections.baremesh.edge.plugins.module_utils._net import charts, digests, proxy_protocol, tls
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa, distribution, host, runs
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa, distribution, host, runs, tsig
 from ansible_collections.baremesh.edge.plugins.module_utils._workload import helm_releases
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.fuzzing import changed_bytes, changed_text, changed_tree, fuzz, survive
@@ -453,3 +454,11 @@ def test_a_dns_answer():
     answer += b"\xc0\x0c\x01\x01\x00\x01\x00\x00\x00\x3c\x00\x16\x00\x05issueletsencrypt.org"
     assert caa.records(answer)
     fuzz(caa.records, changed_bytes(answer), ValueError)
+
+
+def test_the_answer_to_a_signed_update():
+    update = tsig.question("example.com", 1, "edge")
+    answer = tsig.signed(update[:2] + b"\xa8\x09" + update[4:], "key", "HMACSHA256", b"secret", 0)[:-4] + b"\x00\x11\x00\x00"
+    assert tsig.refusal(answer) == "BADKEY"
+    # The caller takes an answer that is too short for one that cannot be had.
+    fuzz(tsig.refusal, changed_bytes(answer), struct.error)
