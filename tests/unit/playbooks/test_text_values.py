@@ -30,6 +30,7 @@ SHARED = {
     "edge_https_node_port": 30443,
     "edge_https_port": 443,
     "edge_live_progress": False,
+    "edge_mesh": [{"namespace": "till", "mtls": "STRICT", "allow_from": ["istio-ingress"]}],
     "edge_pod_networks": ["10.42.0.0/16"],
     "edge_proxy_addresses": [],
     "edge_proxy_protocol": False,
@@ -43,6 +44,8 @@ ROLES = {
     "api_client": {"api_client_helm_sha256": {"amd64": "a" * 64}, "api_client_install": True, "api_client_packages": PACKAGES},
     "cert_manager": {
         "cert_manager_chart_sha256": {"cert-manager": "a" * 64},
+        "cert_manager_dns01_recursive_nameservers": ["192.0.2.53:53"],
+        "cert_manager_dns01_recursive_only": True,
         "cert_manager_issuers": [{"name": "own", "type": "selfsigned"}],
         "cert_manager_remove_crds": True,
         "cert_manager_secrets": [],
@@ -110,6 +113,7 @@ ROLES = {
         "egress_values": {"podAnnotations": {"a": "b"}},
         "egress_wait_timeout": 5,
     },
+    "mesh": {},
     "preflight": {
         "preflight_begins_run": False,
         "k3s_agent_config": {"node-label": ["a=b"]},
