@@ -78,10 +78,11 @@ LATE = {"name": "late", "hosts": ["late.shop.example"], "issuer": "lab", "routes
     [
         # The preflight asks for it.
         ("edge-without-rights", "edge-dns01", ("of a DNS-01 solver for zone shop.example has another secret for that key (BADSIG)",)),
-        (
+        pytest.param(
             "edge-without-rights",
             "edge-without-rights",
             ("Challenge late.shop.example: DNS update failed. Server replied: REFUSED", "does not let it write TXT records"),
+            marks=pytest.mark.matrix,
         ),
     ],
 )
