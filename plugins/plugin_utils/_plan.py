@@ -124,7 +124,7 @@ def _gateway_subjects(gateways: Iterable[Raw], settings: Settings) -> list[Subje
             continue
         for server in spec.get("servers") or []:
             tls = server.get("tls") or {}
-            mode, secrets = str(tls.get("mode") or "SIMPLE"), _secrets_of(tls)
+            mode, secrets = str(tls.get("mode") or "SIMPLE"), secrets_of(tls)
             asked = mode == PASSTHROUGH or (mode in TERMINATING and secrets)
             if not asked or str((server.get("port") or {}).get("number")) != str(settings.port):
                 continue
@@ -136,7 +136,7 @@ def _gateway_subjects(gateways: Iterable[Raw], settings: Settings) -> list[Subje
     return list(found.values())
 
 
-def _secrets_of(tls: Raw) -> list[str]:
+def secrets_of(tls: Raw) -> list[str]:
     """Return the Secrets that a server names, its C(credentialNames) or its C(credentialName)."""
     return [str(name) for name in tls.get("credentialNames") or [tls.get("credentialName")] if name]
 
@@ -175,7 +175,7 @@ def _credentials(gateways: Iterable[Raw], names: _Names, port: int) -> list[Obje
     found: dict[tuple[str, ...], Object] = {}
     for server in (server for gateway in gateways for server in (gateway.get("spec") or {}).get("servers") or []):
         tls = server.get("tls") or {}
-        secrets, mode = _secrets_of(tls), tls.get("mode", "SIMPLE")
+        secrets, mode = secrets_of(tls), tls.get("mode", "SIMPLE")
         if not secrets:
             continue
         authority = str(tls.get("caCertCredentialName") or "")
@@ -424,7 +424,7 @@ class Plan:
         own = {secret["metadata"]["name"] for secret in objects.ca_secrets(self.sites, self.settings.namespace)}
         for gateway in self.all_of("gateway_gateways"):
             for tls in (server.get("tls") or {} for server in (gateway.get("spec") or {}).get("servers") or []):
-                secret = next(iter(_secrets_of(tls)), "")
+                secret = next(iter(secrets_of(tls)), "")
                 issuer = issuer_of(self.names.owners.get(secret, {}), self.settings.issuers)
                 judged = tls.get("subjectAltNames") or tls.get("caCertCredentialName") or secret + CA_SUFFIX in own
                 if tls.get("mode") in MUTUAL_MODES and issuer and not issuer.acme and not judged:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import secrets_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._report import at_ports, is_of
 
 Record = Mapping[str, Any]
@@ -81,8 +82,7 @@ def _name_of(gateway: Record) -> dict[str, str]:
 def _needs(gateway: Record) -> set[tuple[str, str]]:
     """Return the namespace and name of each Secret that a Gateway names."""
     servers = [server.get("tls") or {} for server in (gateway.get("spec") or {}).get("servers") or ()]
-    names = [name for tls in servers for name in tls.get("credentialNames") or [tls.get("credentialName")] if name]
-    return {(str(gateway["metadata"]["namespace"]), str(name)) for name in names}
+    return {(str(gateway["metadata"]["namespace"]), name) for tls in servers for name in secrets_of(tls)}
 
 
 def _part(part: Record, held: Collection[str]) -> tuple[dict[str, Any], list[str]]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.options import gateway_options, parse_credentials
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.options import gateway_options
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.own_secrets import read_secrets
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.prober import Prober
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.sds_primer import SdsPrimer
-from ansible_collections.baremesh.edge.plugins.module_utils._istio.serving import Asked
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.serving import parse_asked
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import KubeError
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import require_cryptography
@@ -74,14 +74,7 @@ def _look(client: KubeClient, prober: Prober, ready: Certificates, gateway: Mapp
     found = {"certificates": certificates, "secrets": secrets}
     if not gateway["credentials"]:
         return {**found, "pods": [], "served": False}
-    asked = Asked(
-        credentials=parse_credentials(gateway["credentials"]),
-        namespace=namespace,
-        selector={str(key): str(value) for key, value in gateway["selector"].items()},
-        deadline=deadline,
-        port=gateway["port"],
-    )
-    primer = SdsPrimer(client, prober, asked)
+    primer = SdsPrimer(client, prober, parse_asked(gateway, deadline))
     outcome = primer.look()
     result = outcome.result()
     if not outcome.good or result["changed"] or not result["served"] or primer.left_over():

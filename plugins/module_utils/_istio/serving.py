@@ -53,16 +53,16 @@ class Asked:
     progress: Callable[[str], None] = lambda _unused: None
 
 
-def parse_asked(params: Mapping[str, Any], deadline: Deadline, progress: Callable[[str], None]) -> Asked:
-    """What the options ask for. Raises ValueError with the sentence for the user."""
+def parse_asked(params: Mapping[str, Any], deadline: Deadline, progress: Callable[[str], None] = lambda _unused: None) -> Asked:
+    """What the options ask for, of those that a module has. Raises ValueError with the sentence for the user."""
     return Asked(
         credentials=parse_credentials(params["credentials"]),
         namespace=params["namespace"],
         selector={str(key): str(value) for key, value in params["selector"].items()},
         deadline=deadline,
         port=params["port"],
-        primer_port=params["primer_port"],
-        fail_fast=params["fail_fast"],
+        primer_port=params.get("primer_port"),
+        fail_fast=params.get("fail_fast", True),
         progress=progress,
     )
 

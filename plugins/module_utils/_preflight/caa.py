@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 
 _TYPE, _CLASS = 257, 1
+_RECURSE = 0x0100
 _TRUNCATED = 0x0200
 _NO_SUCH_NAME = 3
 _RESOLV_CONF = Path("/etc/resolv.conf")
@@ -34,10 +35,15 @@ def name_servers(text: str) -> list[str]:
     return found or ["127.0.0.1"]
 
 
-def question(name: str, identifier: int) -> bytes:
-    """Return the message that asks for the CAA records of a name."""
-    labels = b"".join(bytes([len(label)]) + label.encode("ascii") for label in name.rstrip(".").split("."))
-    return struct.pack("!6H", identifier, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", _TYPE, _CLASS)
+def wire(name: str) -> bytes:
+    """Return a name as messages have it."""
+    labels = [label.encode("ascii") for label in name.split(".") if label]
+    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+
+
+def question(name: str, identifier: int, kind: int = _TYPE, flags: int = _RECURSE) -> bytes:
+    """Return the message that asks for the records of a name, by default for those of CAA."""
+    return struct.pack("!6H", identifier, flags, 1, 0, 0, 0) + wire(name) + struct.pack("!2H", kind, _CLASS)
 
 
 def _skip_name(message: bytes, at: int) -> int:

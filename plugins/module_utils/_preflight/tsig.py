@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight.caa import wire
 
 #: By how cert-manager writes them: names in DNS, and functions.
 ALGORITHMS = {
@@ -35,16 +36,11 @@ _FUDGE = 300
 Exchange = Callable[[str, bytes, float], bytes]
 
 
-def wire(name: str) -> bytes:
-    """Return a name as messages have it."""
-    labels = [label.encode("ascii") for label in name.lower().strip(".").split(".") if label]
-    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
-
-
 def signed(message: bytes, key_name: str, algorithm: str, secret: bytes, now: int) -> bytes:
     """Return a message with a TSIG record at its end."""
     dns_name, function = ALGORITHMS[algorithm]
-    name, kind = wire(key_name), wire(dns_name)
+    # What is signed has the name in lower case (RFC 8945, section 4.3.3).
+    name, kind = wire(key_name.lower()), wire(dns_name)
     stamp = struct.pack("!HIH", now >> 32, now & 0xFFFFFFFF, _FUDGE)
     variables = name + struct.pack("!HI", _ANY, 0) + kind + stamp + struct.pack("!2H", 0, 0)
     mac = hmac.new(secret, message + variables, getattr(hashlib, function)).digest()
@@ -75,7 +71,7 @@ def refusal(answer: bytes) -> str:
 
 
 def _has_zone(server: str, zone: str, timeout: float, exchange: Exchange) -> bool:
-    message = struct.pack("!6H", secrets.randbelow(1 << 16), 0, 1, 0, 0, 0) + wire(zone) + struct.pack("!2H", _SOA, _IN)
+    message = caa.question(zone, secrets.randbelow(1 << 16), _SOA, flags=0)
     _identifier, flags, _questions, answers = struct.unpack_from("!4H", exchange(server, message, timeout))
     return bool(flags & _AUTHORITATIVE and answers and not flags & 0xF)
 
