@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,18 @@ def test_a_pure_file_stands_on_pure_files_only(name):
     impure = {each for each in found.others if any(each == io or each.startswith(f"{io}.") for io in IMPURE)}
     assert impure == set()
     assert found.ours <= PURE
+
+
+UNIT = ROOT / "tests" / "unit" / "plugins"
+
+
+@pytest.mark.parametrize("path", sorted([*UNIT.glob("module*/**/*.py"), *UNIT.glob("*.py")]), ids=lambda path: path.stem)
+def test_a_test_of_a_module_imports_what_a_host_has(path):
+    """For these tests ansible-test hides the rest of ansible-core, as it does not reach a host either."""
+    text = path.read_text(encoding="utf-8")
+    rooms = {each.split(".")[0] for each in re.findall(r"^from ansible_collections\.baremesh\.edge\.plugins\.(\S+)", text, re.MULTILINE)}
+    assert rooms <= {"module_utils", "modules"}
+    assert set(re.findall(r"^(?:from|import) (ansible\.\w+)", text, re.MULTILINE)) <= {"ansible.module_utils"}
 
 
 @pytest.mark.parametrize("name", FILES)

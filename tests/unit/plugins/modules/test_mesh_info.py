@@ -9,7 +9,6 @@ import pytest
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import NAMESPACES, PEER_AUTHENTICATIONS, PODS, SERVICES
 from ansible_collections.baremesh.edge.plugins.modules import mesh_info
 from ansible_collections.baremesh.edge.plugins.modules.mesh_info import EdgeModule
-from ansible_collections.baremesh.edge.plugins.plugin_utils._mesh_plan import make_plan
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock
 
@@ -57,12 +56,6 @@ def test_a_namespace_that_does_not_exist_is_made(look):
     result, said = look({})
     assert (result["failed"], result["changed"], said) == (False, False, [])
     assert result["namespaces"] == [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": OURS}}]
-
-
-def test_what_the_plan_says_is_what_the_module_takes(monkeypatch, api):
-    entries = [{"namespace": "shop"}, {"namespace": "web", "mtls": "STRICT", "injection": "no", "allow_from": ["shop/till"]}]
-    result = run(monkeypatch, mesh_info, namespaces=make_plan(entries, {})["namespaces"])
-    assert [each["metadata"]["name"] for each in result["namespaces"]] == ["shop", "web"]
 
 
 def test_other_labels_that_earlier_runs_applied_stay_and_those_of_others_are_left_alone(api, look):
