@@ -126,6 +126,10 @@ certificates:
     cause:
       description: The deepest known reason why it is not ready.
       type: str
+    advice:
+      description: What helps, a sentence each; empty where it is ready or nothing is known.
+      type: list
+      elements: str
     chain:
       description: The objects walked, outermost first.
       type: list

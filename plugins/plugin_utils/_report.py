@@ -104,6 +104,10 @@ class _Seen:
             problems.append("no host port was looked at")
         return problems + self._differing(self.endpoints)
 
+    def advice(self) -> list[str]:
+        """Return what helps where a Certificate is not ready."""
+        return [sentence for entry in self.certificates if not entry.get("ready") for sentence in entry.get("advice") or ()]
+
     def _certificate_problem(self, entry: Record) -> str | None:
         if entry.get("state") == "Absent":
             own = entry["name"] == self.subject["name"]
@@ -126,6 +130,7 @@ class _Seen:
         state = "NOT PROVED" if problems else "passed through" if self.passes_through else "served"
         lines = [f"{subject['name']}: {state}: {' '.join(self._shown(host) for host in subject['hosts'])}"]
         lines += [f"  problem       {problem}" for problem in problems]
+        lines += [f"  advice        {sentence}" for sentence in self.advice()]
         if sorted(subject["server_names"]) != sorted(subject["hosts"]):
             lines.append(f"  asked as      {', '.join(subject['server_names']) or 'nothing, since no name is known'}")
         if self.passes_through:
@@ -196,7 +201,7 @@ def site_report(
 ) -> dict[str, Any]:
     """The filter site_report: what was seen of each subject of the plan, and of the ways out."""
     lines = [f"problem: {finding}" for finding in plan["findings"]]
-    problems = list(plan["findings"])
+    problems, advice = list(plan["findings"]), []
     gateways = plan.get("by_gateway") or ()
     parts = gateways if len(gateways) > 1 else [plan]
     for part, subject in ((gateway, each) for gateway in parts for each in gateway["subjects"]):
@@ -217,6 +222,7 @@ def site_report(
         )
         lines += seen.lines()
         problems += [f"{subject['name']}: {problem}" for problem in seen.problems()]
+        advice += [f"{subject['name']}: {sentence}" for sentence in seen.advice()]
     lines += [f"{each['name']}: not asked: {each['reason']}" for each in plan.get("unasked") or ()]
     for way in ways:
         title = f"ways out of namespace {way['namespace']}"
@@ -225,4 +231,4 @@ def site_report(
         lines += [f"  pod           {pod['pod']} is {pod['state']}" for pod in way["pods"]]
         problems += [f"{title}: {way['cause']}"] if way["cause"] else []
     lines = lines or list(plan.get("nothing") or ())
-    return {"lines": lines, "problems": problems, "failure": "\n".join([*problems, "", "Seen:", *lines])}
+    return {"lines": lines, "problems": problems, "failure": "\n".join([*problems, *advice, "", "Seen:", *lines])}

@@ -35,7 +35,7 @@ def certificates_apart(plan: Record, probes: Iterable[Record] = (), read: Iterab
         causes = [problems[host] for host in spec.get("dnsNames") or () if host in problems]
         if causes and (spec.get("issuerRef") or {}).get("name") in plan["http01_issuers"]:
             seen = known.get((reference["namespace"], reference["name"]), {"secret_name": spec.get("secretName")})
-            blocked.append({**reference, **seen, "ready": False, "state": "Blocked", "cause": causes[0]})
+            blocked.append({**reference, **seen, "ready": False, "state": "Blocked", "cause": causes[0], "advice": []})
             kept.append({"kind": "Certificate", "metadata": reference})
     held = [entry["metadata"] for entry in kept]
     objects = [each for each in plan["certificate_objects"] if each["kind"] != "Certificate" or _name_of(each) not in held]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cause import Cause
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.advice import hints
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.causes import next_attempt
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.objects import (
     Json,
@@ -72,6 +73,7 @@ def view(subject: Subject) -> dict[str, Any]:
         "ready": subject.ready,
         "state": certificate_state(certificate) if certificate else "Absent",
         "cause": None if subject.ready else subject.reason.text,
+        "advice": [] if subject.ready else hints(subject.reason.text, subject.reason.retry_at),
         "chain": chain(subject.walk) if subject.walk is not None else [],
         "secret_name": (certificate.get("spec") or {}).get("secretName"),
         "dns_names": list((certificate.get("spec") or {}).get("dnsNames") or []),

@@ -92,8 +92,7 @@ def test_a_key_that_is_refused_ends_the_run_with_its_cause_and_the_next_key_heal
     (issuer,) = variables["cert_manager_issuers"]
     issuers = [{**issuer, "solvers": [with_key(solver, known[key], key_name) for solver in issuer["solvers"]]}]
     further = {"edge_sites": [*variables["edge_sites"], LATE], "certificate_prune_secrets": True}
-    # Else the run goes on with the other sites, and its report names the cause without the advice.
-    broken = runs.run({**variables, **further, "cert_manager_issuers": issuers, "edge_on_site_failure": "stop"})
+    broken = runs.run({**variables, **further, "cert_manager_issuers": issuers})
     assert broken.status != 0
     (failure,) = broken.failures
     assert all(text in failure.message for text in said), failure.message

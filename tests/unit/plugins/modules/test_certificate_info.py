@@ -34,6 +34,8 @@ def test_a_certificate_that_is_not_ready_is_no_failure(monkeypatch, api):
     assert found["failed"] is False
     assert found["ready"] == 1
     assert found["cause"] == found["certificates"][1]["cause"] == "ClusterIssuer letsencrypt does not exist"
+    assert found["certificates"][1]["advice"] == ["Create the issuer, or correct issuerRef of the Certificate."]
+    assert found["certificates"][0]["advice"] == []
 
 
 def test_all_ready_costs_two_requests(monkeypatch, api):

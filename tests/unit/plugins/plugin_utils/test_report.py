@@ -112,6 +112,16 @@ def test_what_is_not_proved_is_a_problem(certificates, pods, endpoints, problem)
     assert result["failure"].splitlines() == [problem, "", "Seen:", *result["lines"]]
 
 
+def test_what_helps_follows_the_problems_and_names_its_site():
+    failed = {**CERTIFICATE, "ready": False, "cause": "Order app-1 is invalid", "advice": ["Add a solver.", "Try again."]}
+    late = {**failed, "name": "shop", "secret_name": "shop"}
+    result = site_report(plan(SITE, SHOP), [failed, late], [], [POD], [ENDPOINT])
+    said = result["failure"].splitlines()
+    assert said[0] == "app: Order app-1 is invalid"
+    assert said[said.index("") - 4 : said.index("")] == [f"{site}: {text}" for site in ("app", "shop") for text in failed["advice"]]
+    assert result["lines"][2:4] == ["  advice        Add a solver.", "  advice        Try again."]
+
+
 def test_each_site_is_judged_by_its_own_host_names():
     certificates = [CERTIFICATE, CERTIFICATE | {"name": "shop", "secret_name": "shop"}]
     result = site_report(plan(SITE, SHOP), certificates, [], [POD], [ENDPOINT])
