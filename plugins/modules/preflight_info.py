@@ -111,6 +111,29 @@ options:
             description: Secret of the key in Base64.
             type: str
             required: true
+      challenges:
+        description: Hosts that are proved by DNS-01, whose zones to look for as cert-manager does.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: The host, without the asterisk of a wildcard.
+            type: str
+            required: true
+          follow:
+            description: Whether the record goes where a CNAME points to.
+            type: bool
+            default: false
+          resolvers:
+            description: Addresses of name servers to ask instead of those of this host.
+            type: list
+            elements: str
+            default: []
+          servers:
+            description: Whether to ask the servers of the zone too.
+            type: bool
+            default: true
       urls:
         description: Documents to fetch.
         type: list
@@ -184,6 +207,16 @@ dns01:
   elements: dict
   returned: success
   sample: [{server: 192.0.2.53, zone: example.com, at: example.com, refusal: BADKEY, error: ""}]
+challenges:
+  description:
+    - Where the record of each of O(network.challenges) goes, by name.
+    - C(alias) is where its C(_acme-challenge) points to; C(zone) is empty where there is none; C(servers) of the zone say its C(serial), or
+      what their C(problem) is. C(error) says why it could not be found out.
+  type: dict
+  returned: success
+  sample:
+    app.example.com:
+      {alias: "", zone: example.com, error: "", servers: [{name: ns1.example.com, address: 192.0.2.53, serial: 7, problem: ""}]}
 dry_run:
   description: What the Kubernetes API says of O(network.objects).
   type: dict
@@ -342,6 +375,17 @@ def main() -> None:
                             "token": {"type": "str", "required": True, "no_log": True},
                         },
                     },
+                    "challenges": {
+                        "type": "list",
+                        "elements": "dict",
+                        "default": [],
+                        "options": {
+                            "name": {"type": "str", "required": True},
+                            "follow": {"type": "bool", "default": False},
+                            "resolvers": strings,
+                            "servers": {"type": "bool", "default": True},
+                        },
+                    },
                     "urls": {
                         "type": "list",
                         "elements": "dict",
@@ -366,7 +410,7 @@ def main() -> None:
         # An architecture without releases is for those to judge who get the result.
         with contextlib.suppress(release.ReleaseError):
             urls.append({"url": f"{asked['release']}/{release.arch(platform.machine()).sums}"})
-    result = network.look(asked["names"], urls, module.params["timeout"], asked["caa_names"], asked["dns01"])
+    result = network.look(asked["names"], urls, module.params["timeout"], asked["caa_names"], asked["dns01"], asked["challenges"])
     if objects:
         from ansible_collections.baremesh.edge.plugins.module_utils._istio.foreign_look import foreign_objects  # noqa: PLC0415 (the same)
         from ansible_collections.baremesh.edge.plugins.module_utils._workload.dry_run import dry_run  # noqa: PLC0415 (one host needs it)

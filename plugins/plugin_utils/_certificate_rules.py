@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
 
+_SELECTORS = ("dnsNames", "dnsZones", "matchLabels")
 _SUFFIXES = Path(__file__).with_name("_public_suffixes.json")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "\u00b5s": 0.000001, "\u03bcs": 0.000001, "ns": 0.000000001}
 _PART = re.compile(rf"([0-9]+\.?[0-9]*|\.[0-9]+)({'|'.join(sorted(_UNITS, key=len, reverse=True))})")
@@ -176,13 +177,26 @@ def _solver_fits(solver: Mapping[str, Any], host: str, labels: Mapping[str, Any]
     selector = solver.get("selector")
     if not isinstance(selector, Mapping):
         return True
-    names, zones, selected = (selector.get(key) or () for key in ("dnsNames", "dnsZones", "matchLabels"))
+    names, zones, selected = (selector.get(key) or () for key in _SELECTORS)
     zones = zones if isinstance(zones, (list, tuple)) else [zones]
     in_zone = any(f".{host.lower()}".endswith(f".{str(zone).lower().strip('.')}") for zone in zones)
     own = selected.items() if isinstance(selected, Mapping) else ()
     # The label of the installation is added when the objects are applied.
     labelled = all(labels.get(key) == value for key, value in own if key != "baremesh.edge/instance")
     return (not names or host in names) and (not zones or in_zone) and labelled
+
+
+def solver_for(host: str, solvers: Sequence[Mapping[str, Any]], labels: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the solver that cert-manager takes for a name: by dnsNames, then the longest zone, then the most labels, then the order."""
+
+    def rank(solver: Mapping[str, Any]) -> tuple[bool, int, int]:
+        selector = solver.get("selector")
+        names, zones, selected = ((selector.get(key) if isinstance(selector, Mapping) else None) or () for key in _SELECTORS)
+        zones = zones if isinstance(zones, (list, tuple)) else [zones]
+        inside = [str(zone).strip(".") for zone in zones if f".{host.lower()}".endswith(f".{str(zone).lower().strip('.')}")]
+        return bool(names), max(map(len, inside), default=0), len(selected) if isinstance(selected, Mapping) else 0
+
+    return max((solver for solver in solvers if _solver_fits(solver, host, labels)), key=rank, default=None)
 
 
 def _solver_problems(asked: Asked, issuer: Issuer) -> Iterator[str]:
@@ -206,10 +220,14 @@ def _suffix_rules() -> frozenset[str]:
 
 
 def is_public_suffix(name: str) -> bool:
-    """Return whether a name is one under which anyone registers names, such as com or co.uk."""
+    """Return whether a name is one under which anyone registers names, such as com or co.uk. All top-level domains count."""
+    return "." not in name or is_known_suffix(name)
+
+
+def is_known_suffix(name: str) -> bool:
+    """Return whether a name is on the list of public suffixes."""
     rules = _suffix_rules()
-    parent = name.partition(".")[2]
-    return not parent or name in rules or (f"*.{parent}" in rules and f"!{name}" not in rules)
+    return name in rules or (f"*.{name.partition('.')[2]}" in rules and f"!{name}" not in rules)
 
 
 def _is_punycode(label: str) -> bool:

@@ -10,11 +10,12 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, entries_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import TSIG
 
 Object = dict[str, Any]
@@ -269,6 +270,17 @@ def tsig_questions(issuers: Any, shared: Any) -> list[Object]:
             key = {"key_name": fields["tsigKeyName"], "algorithm": fields["tsigAlgorithm"], "token": token["text"]}
             found += [{"server": server["v6"] or server["v4"], "zone": zone, **key} for zone in zones]
     return [entry for index, entry in enumerate(found) if entry not in found[:index] and entry["algorithm"] in TSIG]
+
+
+def challenge_questions(challenges: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> list[Object]:
+    """Return where to look for the zones of hosts that are proved by DNS-01; nowhere where cert-manager asks what a host cannot ask."""
+    given = read_list(settings.get("cert_manager_dns01_recursive_nameservers")) or []
+    servers = [_SERVER.fullmatch(str(server)) for server in given]
+    resolvers = [server["v6"] or server["v4"] for server in servers if server]
+    only = str(settings.get("cert_manager_dns01_recursive_only")).lower() in ("true", "yes", "on", "1")
+    if len(resolvers) < len(given):
+        return []
+    return [{"name": each["host"], "follow": each["follow"], "resolvers": resolvers, "servers": not only} for each in challenges]
 
 
 def expand_all(at: Fields, solvers: list[Any], word: str, issuer: str) -> tuple[list[Any], list[Object]]:

@@ -7,18 +7,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import Cluster, explain, full_name, gateways_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
-from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import authority_of, surprises
+from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import Asked, authority_of, solver_for, surprises
 from ansible_collections.baremesh.edge.plugins.plugin_utils._client_certificates import bypassed, covered
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, gateway_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETSENCRYPT, issuer_objects
+from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETSENCRYPT, Issuer, issuer_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import raw_rewrite_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS, Settings, asked_by, issuer_of, read_settings
@@ -470,18 +470,36 @@ class Plan:
             "issuers": self.issuers,
             "acme_servers": self._acme_servers(),
             "caa": self._authorised(),
+            "challenges": self._challenges(),
         }
+
+    def _asked(self) -> Iterator[tuple[str, str, Asked, Issuer | None]]:
+        """Yield each certificate that is asked for, with what it is of, the variable that asks for it, and its issuer."""
+        issuers, raw = self.settings.issuers, self.settings.manifests["certificate_certificates"]
+        for site in self.sites:
+            for certificate in asked_of(site, self.settings.private_key):
+                yield site.name, f"edge_sites ({site.name})", certificate, issuers.get(site.issuer or "")
+        for each in (each for each in raw if each.get("spec")):
+            name = _key(each)[1]
+            yield name, f"certificate_certificates ({name}).spec", asked_by(each), issuer_of(each, issuers)
 
     def _surprises(self) -> list[str]:
         """Return a sentence for each certificate that will not be as it reads."""
-        issuers, raw = self.settings.issuers, self.settings.manifests["certificate_certificates"]
-        asked = [
-            (f"edge_sites ({site.name})", certificate, issuers.get(site.issuer or ""))
-            for site in self.sites
-            for certificate in asked_of(site, self.settings.private_key)
-        ]
-        asked += [(f"certificate_certificates ({_key(c)[1]}).spec", asked_by(c), issuer_of(c, issuers)) for c in raw if c.get("spec")]
-        return [f"{place}: {text}" for place, certificate, issuer in asked for text in surprises(certificate, issuer)]
+        return [f"{place}: {text}" for _of, place, certificate, issuer in self._asked() for text in surprises(certificate, issuer)]
+
+    def _challenges(self) -> list[Object]:
+        """Return the hosts that are proved by DNS-01, each with its site and how its solver finds the zone."""
+        found: dict[str, Object] = {}
+        for owner, _place, certificate, issuer in self._asked():
+            if not issuer:
+                continue
+            for host in certificate.hosts:
+                dns01 = (solver_for(host, issuer.solvers, certificate.labels) or {}).get("dns01")
+                if isinstance(dns01, Mapping):
+                    bare, follow = host.removeprefix("*."), dns01.get("cnameStrategy") == "Follow"
+                    elsewhere = not {"acmeDNS", "webhook"}.isdisjoint(dns01)
+                    found.setdefault(bare, {"host": bare, "site": owner, "follow": follow, "elsewhere": elsewhere})
+        return list(found.values())
 
     def _names_in_dns(self) -> list[Object]:
         """Return the names that clients and ACME servers look up, each with its owner; wildcards cannot be looked up.
@@ -505,18 +523,14 @@ class Plan:
 
     def _authorised(self) -> list[Object]:
         """Return the names that public authorities are asked to certify, with the names by which CAA records allow these."""
-        issuers = self.settings.issuers
-        asked = [(site.name, site.hosts, issuers.get(site.issuer or "")) for site in self.sites]
-        raw = self.settings.manifests["certificate_certificates"]
-        asked += [(_key(c)[1], tuple((c.get("spec") or {}).get("dnsNames") or ()), issuer_of(c, issuers)) for c in raw]
         found = []
-        for owner, hosts, issuer in asked:
+        for owner, _place, certificate, issuer in self._asked():
             authority = authority_of(issuer.server) if issuer else None
             if issuer and authority:
                 solvers = {name: any(name in solver for solver in issuer.solvers) for name in ("http01", "dns01")}
                 methods = [f"{name[:-2]}-01" for name, used in solvers.items() if used]
                 entry = {"site": owner, "server": issuer.server, "identities": list(authority.caa), "methods": methods}
-                found += [{"host": host, **entry} for host in hosts]
+                found += [{"host": host, **entry} for host in certificate.hosts]
         return found
 
     def _acme_servers(self) -> list[Object]:

@@ -13,6 +13,7 @@ from typing import Union
 from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
 from ansible_collections.baremesh.edge.plugins.module_utils._masking import printable
 from ansible_collections.baremesh.edge.plugins.module_utils._net.digests import checksum_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import is_known_suffix
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight import Facts, Findings
 
 _CAA_TAGS = ("issue", "issuewild", "iodef", "issuemail", "contactemail", "contactphone")
@@ -216,6 +217,66 @@ def judge_dns01(where: str, answers: Iterable[Facts], found: Findings) -> None:
             found.warn(
                 where, f"{what} does not take an update of {answer['at']} ({answer['refusal']})", "let it take updates with that key"
             )
+
+
+def judge_challenges(where: str, entries: Iterable[Facts], seen: Mapping[str, Facts], keys: Iterable[Facts], found: Findings) -> None:
+    """Judge whether the TXT records of DNS-01 get where the authority looks.
+
+    Args:
+        where: Host on which their zones were looked for.
+        entries: Hosts that are proved by DNS-01: host, site, whether the solver follows a CNAME, and whether it may write elsewhere anyway.
+        seen: What was found, by host.
+        keys: What name servers say of TSIG keys. They have zones of which others may not know.
+        found: Takes the findings.
+    """
+    held = {str(key["at"]) for key in keys if key["at"]}
+    for entry in entries:
+        answer = seen.get(entry["host"])
+        if answer is None:
+            continue
+        name = f"_acme-challenge.{entry['host']}"
+        what, zone = f"{name} of site {entry['site']}", answer["zone"]
+        if answer["alias"] and not (entry["follow"] or entry["elsewhere"]):
+            found.warn(
+                where,
+                f"{what} is a CNAME to {answer['alias']}, and its solver writes at the name itself, where the authority does not look",
+                "set follow_cname: true of the solver, or remove the CNAME",
+            )
+        if entry["elsewhere"]:
+            continue
+        if answer["error"]:
+            found.warn(
+                where,
+                f"the zone of {what} cannot be found ({answer['error']})",
+                "check that its parent names servers that have the zone, or set cert_manager_dns01_recursive_nameservers",
+            )
+            continue
+        deeper = [at for at in held if f".{entry['host']}".endswith(f".{at}") and at != zone and f".{at}".endswith(f".{zone}")]
+        if not zone or is_known_suffix(zone) or (deeper and not answer["alias"]):
+            found.error(
+                where,
+                f"{what} is in no zone of yours: {zone or 'the root'} delegates none that it is in",
+                f"let {zone or 'the registrar'} name the servers of {max(deeper, key=len) if deeper else 'your zone'}, or correct the host",
+            )
+        _judge_servers(where, zone, answer["servers"], found)
+
+
+def _judge_servers(where: str, zone: str, servers: Sequence[Facts], found: Findings) -> None:
+    """Judge whether all servers of a zone have it, since cert-manager waits until each shows a record."""
+    for server in (server for server in servers if server["problem"]):
+        found.warn(
+            where,
+            f"name server {server['name']}{' at ' + server['address'] if server['address'] else ''} of zone {zone}: {server['problem']}",
+            "let the zone and its parent name servers that have it; cert-manager waits until each shows the record of a challenge",
+        )
+    serials = {server["serial"]: server["name"] for server in servers if server["serial"] is not None}
+    if len(serials) > 1:
+        shown = ", ".join(f"{serial} at {name}" for serial, name in sorted(serials.items()))
+        found.warn(
+            where,
+            f"name servers of zone {zone} have different versions of it ({shown})",
+            "let all follow the primary one; cert-manager waits until each shows the record of a challenge",
+        )
 
 
 def judge_acme(where: str, issuers: Sequence[Facts], fetched: Mapping[str, Facts], found: Findings) -> None:

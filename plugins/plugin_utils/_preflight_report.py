@@ -20,7 +20,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_network as network_judge
-from ansible_collections.baremesh.edge.plugins.plugin_utils._dns01 import tsig_questions
+from ansible_collections.baremesh.edge.plugins.plugin_utils._dns01 import challenge_questions, tsig_questions
 from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import environment_findings, has_proxy, proxy_environment
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import entries_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import cluster_ports
@@ -90,6 +90,7 @@ class Preflight:
         names: Names of the sites that clients look up: host, site, and whether an ACME authority looks it up.
         acme: ACME directories that sites use: name, server, ca_bundle.
         caa: Names that public authorities are asked to certify, see C(judge_caa).
+        challenges: Hosts that are proved by DNS-01, see C(judge_challenges).
         addresses: Addresses that the names may point to.
         proxies: Addresses of proxies in front of the hosts.
         host_addresses: Addresses of the hosts in the inventory.
@@ -104,6 +105,7 @@ class Preflight:
     names: list[dict[str, Any]]
     acme: list[dict[str, Any]]
     caa: list[dict[str, Any]]
+    challenges: list[dict[str, Any]]
     addresses: list[str]
     proxies: list[str]
     host_addresses: list[str]
@@ -263,6 +265,7 @@ def read(settings: Settings) -> Preflight:
         names=list(sites.get("names") or ()),
         acme=list(sites.get("acme_servers") or ()),
         caa=list(sites.get("caa") or ()),
+        challenges=list(sites.get("challenges") or ()),
         warnings=[_sentence(warning) for warning in sites.get("warnings") or ()],
         addresses=proxies or addresses or hosts,
         proxies=proxies,
@@ -277,8 +280,8 @@ def plan(settings: Settings) -> dict[str, Any]:
 
     Returns:
         `examine`, options of C(preflight_info) for the present host: `ports`, `run` and `node_config`, what K3s's configuration says of its
-        Node's name; `network`, those for the API host: `names`, `caa_names`, `dns01`, `urls` and `objects`; `release`, for one host of the
-        cluster; and `environment`, for all hosts.
+        Node's name; `network`, those for the API host: `names`, `caa_names`, `dns01`, `challenges`, `urls` and `objects`;
+        `release`, for one host of the cluster; and `environment`, for all hosts.
     """
     run = read(settings)
     names = [entry["host"] for entry in run.names] if run.checks("dns") else []
@@ -298,6 +301,7 @@ def plan(settings: Settings) -> dict[str, Any]:
             "dns01": tsig_questions(settings.get("cert_manager_issuers"), settings.get("cert_manager_solvers"))
             if run.checks("dns")
             else [],
+            "challenges": challenge_questions(run.challenges, settings) if run.checks("dns") else [],
             "urls": [{"url": issuer["server"], "ca_bundle": issuer["ca_bundle"]} for issuer in run.acme] if run.checks("acme") else [],
             "objects": run.objects,
         },
@@ -525,6 +529,7 @@ def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], netwo
             network_judge.judge_families(where, run.names, resolved, known, found)
     if run.checks("dns"):
         network_judge.judge_dns01(where, network.get("dns01") or (), found)
+        network_judge.judge_challenges(where, run.challenges, network.get("challenges") or {}, network.get("dns01") or (), found)
         network_judge.judge_caa(where, run.caa, network.get("caa") or {}, network.get("fetched") or {}, found)
     if run.checks("dry_run") and network.get("dry_run"):
         versions = {"istio": run.text("istio_version"), "cert_manager": run.text("cert_manager_version")}

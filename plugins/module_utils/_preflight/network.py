@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa, tsig
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa, dns, tsig
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight.delegation import Delegations
 
 _WORKERS = 16
 _LARGEST_BODY = 1 << 20
@@ -87,16 +88,19 @@ def look(
     timeout: float,
     caa_names: Sequence[str] = (),
     keys: Sequence[Mapping[str, Any]] = (),
+    challenges: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Look up names and CAA records, fetch documents and try TSIG keys, all at the same time."""
+    """Look up names, CAA records and zones of challenges, fetch documents and try TSIG keys, all at the same time."""
     with ThreadPoolExecutor(_WORKERS) as pool:
         found = pool.map(resolve, names)
         fetched = pool.map(lambda entry: fetch(entry["url"], entry.get("ca_bundle"), timeout), urls)
-        ask = caa.resolver(timeout)
+        ask = dns.resolver(timeout)
         allowed = pool.map(lambda name: caa.climb(name, ask), caa_names)
         tried = pool.map(lambda entry: tsig.look(entry, timeout), keys)
+        zones = pool.map(Delegations(timeout).look, challenges)
         return {
             "dns01": list(tried),
+            "challenges": {entry["name"]: entry for entry in zones},
             "caa": {entry["name"]: entry for entry in allowed},
             "resolved": {entry["name"]: entry for entry in found},
             "fetched": {entry["url"]: entry for entry in fetched},

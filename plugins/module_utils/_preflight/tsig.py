@@ -11,11 +11,11 @@ import hmac
 import secrets
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight.caa import wire
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight import dns
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight.dns import CODES, IN, SOA, DnsError, Exchange, wire
 
 #: By how cert-manager writes them: names in DNS, and functions.
 ALGORITHMS = {
@@ -24,16 +24,11 @@ ALGORITHMS = {
     "HMACSHA256": ("hmac-sha256", "sha256"),
     "HMACSHA512": ("hmac-sha512", "sha512"),
 }
-_SOA, _TSIG, _ANY = 6, 250, 255
-_IN, _NONE = 1, 254
+_TSIG, _ANY, _NONE = 250, 255, 254
 _UPDATE = 5 << 11
-_AUTHORITATIVE = 0x0400
 _NOTAUTH = 9
-_CODES = {0: "", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 9: "NOTAUTH", 10: "NOTZONE"}
 _TSIG_CODES = {16: "BADSIG", 17: "BADKEY", 18: "BADTIME"}
 _FUDGE = 300
-
-Exchange = Callable[[str, bytes, float], bytes]
 
 
 def signed(message: bytes, key_name: str, algorithm: str, secret: bytes, now: int) -> bytes:
@@ -53,7 +48,7 @@ def signed(message: bytes, key_name: str, algorithm: str, secret: bytes, now: in
 def question(zone: str, identifier: int, label: str) -> bytes:
     """Return an update of a zone with no changes, on the condition that a name is not there."""
     condition = wire(f"{label}.{zone}") + struct.pack("!2HIH", _ANY, _NONE, 0, 0)
-    return struct.pack("!6H", identifier, _UPDATE, 1, 1, 0, 0) + wire(zone) + struct.pack("!2H", _SOA, _IN) + condition
+    return struct.pack("!6H", identifier, _UPDATE, 1, 1, 0, 0) + wire(zone) + struct.pack("!2H", SOA, IN) + condition
 
 
 def refusal(answer: bytes) -> str:
@@ -67,16 +62,15 @@ def refusal(answer: bytes) -> str:
                 at = len(answer) - other
                 if struct.unpack_from("!H", answer, 10)[0] and answer[at - 4 : at] == end:
                     return name
-    return _CODES.get(code, f"code {code}")
+    return CODES.get(code, f"code {code}")
 
 
 def _has_zone(server: str, zone: str, timeout: float, exchange: Exchange) -> bool:
-    message = caa.question(zone, secrets.randbelow(1 << 16), _SOA, flags=0)
-    _identifier, flags, _questions, answers = struct.unpack_from("!4H", exchange(server, message, timeout))
-    return bool(flags & _AUTHORITATIVE and answers and not flags & 0xF)
+    answer = dns.records_of(lambda message: exchange(server, message, timeout), zone, SOA, 0)
+    return bool(answer.authoritative and answer.records and not answer.code)
 
 
-def look(asked: Mapping[str, Any], timeout: float, exchange: Exchange = caa.exchange) -> dict[str, Any]:
+def look(asked: Mapping[str, Any], timeout: float, exchange: Exchange = dns.exchange) -> dict[str, Any]:
     """Ask a name server whether it has a zone and takes a key.
 
     Args:
@@ -98,6 +92,6 @@ def look(asked: Mapping[str, Any], timeout: float, exchange: Exchange = caa.exch
             secret = base64.b64decode(asked["token"])
             answer = exchange(asked["server"], signed(message, asked["key_name"], asked["algorithm"], secret, int(time.time())), timeout)
             return {**result, "at": zone, "refusal": refusal(answer)}
-    except (OSError, ValueError, struct.error) as error:
+    except (DnsError, OSError, ValueError, struct.error) as error:
         return {**result, "error": str(error)}
     return result

@@ -70,6 +70,25 @@ def test_a_second_run_changes_nothing(given):
     assert (found.status, found.changed) == (0, 0), found.output[-4000:]
 
 
+def test_zones_that_the_world_does_not_reach_are_found_before_anything_changes(given):
+    """The parent does not delegate one, and delegates the other to a server that does not have it."""
+    variables = given[0]
+    (issuer,) = variables["cert_manager_issuers"]
+    first, *others = issuer["solvers"]
+    zones = ["absent.example", "lame.example"]
+    solvers = [{"dns01": {**first["dns01"], "zones": ["shop.example", *zones]}}, *others]
+    sites = [{**LATE, "name": zone.partition(".")[0], "hosts": [f"www.{zone}"]} for zone in zones]
+    further = {"edge_sites": [*variables["edge_sites"], *sites], "cert_manager_issuers": [{**issuer, "solvers": solvers}]}
+    found = runs.run({**variables, **further})
+    assert (found.status != 0, found.changed) == (True, 0)
+    (failure,) = found.failures
+    assert "_acme-challenge.www.absent.example of site absent is in no zone of yours: example delegates none" in failure.message
+    assert "let example name the servers of absent.example" in failure.message
+    warned = runs.run({**variables, **further, "edge_sites": [*variables["edge_sites"], sites[1]]}, playbook=runs.ROOT / "playbooks/preflight.yml")
+    assert warned.status == 0, warned.output[-4000:]
+    assert "the zone of _acme-challenge.www.lame.example of site lame cannot be found" in warned.output
+
+
 LATE = {"name": "late", "hosts": ["late.shop.example"], "issuer": "lab", "routes": [{"service": "web.default", "port": 3000}]}
 
 

@@ -37,7 +37,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._k3s import (
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import causes as k3s_causes
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import kubeconfig
 from ansible_collections.baremesh.edge.plugins.module_utils._net import charts, digests, proxy_protocol, tls
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa, distribution, host, runs, tsig
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa, delegation, distribution, dns, host, runs, tsig
 from ansible_collections.baremesh.edge.plugins.module_utils._workload import helm_releases
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.fuzzing import changed_bytes, changed_text, changed_tree, fuzz, survive
@@ -237,7 +237,7 @@ TEXTS = {
     "ACME's advice": (lambda text: (advice.hints(text), advice.advice(text), causes.rate_limit_end(text)), ACME),
     "listening sockets": (lambda text: listeners.listening(text, [80, 8080]), SOCKETS),
     "runs of others": (runs._read, RUNS),
-    "resolv.conf": (caa.name_servers, RESOLVER),
+    "resolv.conf": (dns.name_servers, RESOLVER),
     "a reason": (_text.reason_line, [*JOURNAL, *ACME, "Traceback (most recent call last):\n  File x\nValueError: a\n"]),
     "a moment": (tls.parse_time, ["2026-11-27T10:00:00Z", "2026-11-27T10:00:00.123+01:00"]),
     "nft's ruleset": (lambda text: nat.claims("", {80, 443}, {"192.0.2.10"}, text), NFT_TEXTS),
@@ -449,11 +449,25 @@ def test_a_key_pair():
 
 
 def test_a_dns_answer():
-    question = caa.question("example.com", 1)
+    question = dns.question("example.com", 1, dns.CAA)
     answer = question[:2] + b"\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00" + question[12:]
     answer += b"\xc0\x0c\x01\x01\x00\x01\x00\x00\x00\x3c\x00\x16\x00\x05issueletsencrypt.org"
-    assert caa.records(answer)
-    fuzz(caa.records, changed_bytes(answer), ValueError)
+    assert caa.records(dns.read(answer))
+    fuzz(lambda text: caa.records(dns.read(text)), changed_bytes(answer), ValueError)
+
+
+def test_what_dns_says_of_a_zone():
+    question = dns.question("a.example", 1, dns.SOA)
+    answer = question[:2] + b"\x84\x00\x00\x01\x00\x02\x00\x00\x00\x00" + question[12:]
+    answer += b"\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x3c\x00\x02\xc0\x0c"
+    answer += b"\xc0\x0c\x00\x06\x00\x01\x00\x00\x00\x3c\x00\x18\xc0\x0c\xc0\x0c" + bytes(20)
+
+    def look(text):
+        asked = {"name": "a.example", "follow": True, "resolvers": ["192.0.2.53"], "servers": True}
+        return delegation.Delegations(1, lambda _server, message, _timeout: message[:2] + text[2:]).look(asked)
+
+    assert look(answer)["zone"] == "a.example"
+    fuzz(look, changed_bytes(answer))
 
 
 def test_the_answer_to_a_signed_update():

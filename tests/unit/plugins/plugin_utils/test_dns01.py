@@ -9,11 +9,11 @@ import json
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._dns01 import PROVIDERS, tsig_questions
+from ansible_collections.baremesh.edge.plugins.plugin_utils._dns01 import PROVIDERS, challenge_questions, tsig_questions
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import cert_manager_objects, read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight import Findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_network import judge_dns01
+from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_network import judge_challenges, judge_dns01
 
 CANARY = "canary9Zk"
 TOKEN = f"{CANARY}-token-value"
@@ -268,3 +268,110 @@ def test_an_issuer_shows_no_token():
     found, findings = read_issuers([issuer({"provider": "cloudflare", "token": TOKEN})])
     assert findings == []
     assert CANARY not in repr(found)
+
+
+# --- where the records of challenges go
+
+
+def challenges(*dns01, hosts=("app.shop.example",), **site):
+    site = {"name": "app", "hosts": list(hosts), "issuer": "lab", "routes": [{"service": "web.default", "port": 80}], **site}
+    found = make_plan([site], {"cert_manager_issuers": [issuer(*dns01)], "edge_addresses": ["192.0.2.1"]})
+    assert found["findings"] == []
+    return [(each["host"], each["follow"], each["elsewhere"]) for each in found["challenges"]]
+
+
+def test_hosts_that_are_proved_by_dns01():
+    """A host and its wildcard have the same record; acme-dns and webhooks have records of their own."""
+    both = ["app.shop.example", "*.app.shop.example"]
+    assert challenges(CLOUDFLARE, hosts=both) == [("app.shop.example", False, False)]
+    assert challenges(CLOUDFLARE | {"follow_cname": True}) == [("app.shop.example", True, False)]
+    assert challenges({"provider": "acmedns", "host": "https://auth.example", "token": ACME_DNS}) == [("app.shop.example", False, True)]
+
+
+def test_the_solver_with_the_longest_zone_decides():
+    wide, narrow = CLOUDFLARE | {"zones": ["example"]}, CLOUDFLARE | {"zones": ["shop.example"], "follow_cname": True}
+    assert challenges(wide, narrow) == challenges(narrow, wide) == [("app.shop.example", True, False)]
+    assert challenges(wide, narrow, hosts=["app.other.example"]) == [("app.other.example", False, False)]
+
+
+def test_a_host_that_is_proved_by_http01_has_no_record():
+    given = {**issuer(CLOUDFLARE | {"zones": ["shop.example"]}), "name": "lab"}
+    given["solvers"].append({"http01": {"ingress": {"ingressClassName": "istio"}}})
+    sites = [
+        {"name": name, "hosts": [f"{name}.example"], "issuer": "lab", "routes": [{"service": "w.d", "port": 80}]}
+        for name in ("a.shop", "b")
+    ]
+    sites = [{**site, "name": site["name"].replace(".", "-")} for site in sites]
+    found = make_plan(sites, {"cert_manager_issuers": [given], "edge_addresses": ["192.0.2.1"]})["challenges"]
+    assert [each["host"] for each in found] == ["a.shop.example"]
+
+
+CHALLENGE = {"host": "app.shop.example", "site": "app", "follow": False, "elsewhere": False}
+
+
+@pytest.mark.parametrize(
+    ("settings", "resolvers", "servers"),
+    [
+        ({}, [], True),
+        ({"cert_manager_dns01_recursive_nameservers": ["192.0.2.53:53", "[2001:db8::53]:53"]}, ["192.0.2.53", "2001:db8::53"], True),
+        ({"cert_manager_dns01_recursive_nameservers": "192.0.2.53:53", "cert_manager_dns01_recursive_only": "yes"}, ["192.0.2.53"], False),
+    ],
+)
+def test_the_zone_is_looked_for_where_cert_manager_does(settings, resolvers, servers):
+    (asked,) = challenge_questions([CHALLENGE], settings)
+    assert asked == {"name": "app.shop.example", "follow": False, "resolvers": resolvers, "servers": servers}
+
+
+@pytest.mark.parametrize("server", ["https://192.0.2.53/dns-query", "192.0.2.53:5353", "dns.example:53"])
+def test_what_a_host_cannot_ask_is_not_asked(server):
+    assert challenge_questions([CHALLENGE], {"cert_manager_dns01_recursive_nameservers": ["192.0.2.53:53", server]}) == []
+
+
+SERVER = {"name": "ns1.shop.example", "address": "192.0.2.53", "serial": 7, "problem": ""}
+ANSWER = {"name": "app.shop.example", "alias": "", "zone": "shop.example", "servers": [SERVER], "error": ""}
+
+
+def judged(answer, keys=(), **entry):
+    found = Findings()
+    judge_challenges("server1", [{**CHALLENGE, **entry}], {"app.shop.example": {**ANSWER, **answer}}, keys, found)
+    return found.errors, found.warnings
+
+
+@pytest.mark.parametrize("entry", [{"follow": True}, {"elsewhere": True}])
+def test_a_challenge_that_gets_where_the_authority_looks(entry):
+    assert judged({}) == judged({"alias": "a.other.example"}, **entry) == judged({"error": "timed out"}, elsewhere=True) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"alias": "a.other.example"}, ["is a CNAME to a.other.example", "follow_cname: true"]),
+        ({"error": "name server 192.0.2.1: timed out"}, ["cannot be found (name server 192.0.2.1: timed out)"]),
+        (
+            {"servers": [SERVER, {**SERVER, "name": "ns2", "problem": "it does not have the zone (REFUSED)"}]},
+            ["name server ns2 at 192.0.2.53"],
+        ),
+        ({"servers": [SERVER, {**SERVER, "name": "ns2", "serial": 6}]}, ["different versions", "6 at ns2, 7 at ns1.shop.example"]),
+    ],
+)
+def test_what_may_be_no_fault_of_a_zone_is_a_warning(answer, said):
+    errors, (warning,) = judged(answer)
+    assert errors == []
+    assert all(text in warning for text in said), warning
+
+
+@pytest.mark.parametrize(
+    ("zone", "keys", "said"),
+    [
+        ("", [], "the root delegates none"),
+        ("co.uk", [], "co.uk delegates none"),
+        ("example", [{"at": "shop.example"}], "let example name the servers of shop.example"),
+    ],
+)
+def test_a_zone_that_is_not_delegated_is_an_error(zone, keys, said):
+    (error,), _warnings = judged({"zone": zone, "servers": []}, keys)
+    assert said in error
+
+
+def test_a_zone_that_is_not_known_to_be_public_may_be_ones_own():
+    assert judged({"zone": "lan"}) == judged({"zone": "shop.example"}, [{"at": "shop.example"}, {"at": "other.example"}]) == ([], [])

@@ -9,7 +9,7 @@ import struct
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight import caa, dns
 
 
 def record(tag, value, flags=0, kind=257):
@@ -65,7 +65,9 @@ def test_a_name_that_is_not_there_has_no_records():
     assert caa.climb("new.example.com", zone(new__example__com=3, example__com=[record("issue", "x")]))["at"] == "example.com"
 
 
-@pytest.mark.parametrize(("code", "reason"), [(2, "it failed"), (5, "it refused"), (4, "does not know CAA"), (9, "code 9")])
+@pytest.mark.parametrize(
+    ("code", "reason"), [(2, "it failed"), (5, "it refused"), (4, "does not know CAA"), (9, "NOTAUTH"), (11, "code 11")]
+)
 def test_a_server_that_does_not_answer_is_no_permission(code, reason):
     found = caa.climb("app.example.com", zone(example__com=code))
     assert found["at"] == "example.com"
@@ -84,5 +86,5 @@ def test_an_answer_that_was_cut_is_an_error(cut):
 
 
 def test_name_servers_of_a_host():
-    assert caa.name_servers("# x\nsearch lan\nnameserver 192.0.2.53\nnameserver 2001:db8::53\n") == ["192.0.2.53", "2001:db8::53"]
-    assert caa.name_servers("nameserver\n") == ["127.0.0.1"]
+    assert dns.name_servers("# x\nsearch lan\nnameserver 192.0.2.53\nnameserver 2001:db8::53\n") == ["192.0.2.53", "2001:db8::53"]
+    assert dns.name_servers("nameserver\n") == ["127.0.0.1"]

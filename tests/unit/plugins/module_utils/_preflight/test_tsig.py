@@ -10,7 +10,8 @@ import struct
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._preflight.tsig import look, signed, wire
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight.dns import wire
+from ansible_collections.baremesh.edge.plugins.module_utils._preflight.tsig import look, signed
 
 ASKED = {"server": "192.0.2.53", "zone": "shop.example", "key_name": "edge-dns01", "algorithm": "HMACSHA256", "token": "c2VjcmV0"}
 SOA = (
