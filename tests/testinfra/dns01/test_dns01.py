@@ -84,7 +84,9 @@ def test_zones_that_the_world_does_not_reach_are_found_before_anything_changes(g
     (failure,) = found.failures
     assert "_acme-challenge.www.absent.example of site absent is in no zone of yours: example delegates none" in failure.message
     assert "let example name the servers of absent.example" in failure.message
-    warned = runs.run({**variables, **further, "edge_sites": [*variables["edge_sites"], sites[1]]}, playbook=runs.ROOT / "playbooks/preflight.yml")
+    warned = runs.run(
+        {**variables, **further, "edge_sites": [*variables["edge_sites"], sites[1]]}, playbook=runs.ROOT / "playbooks/preflight.yml"
+    )
     assert warned.status == 0, warned.output[-4000:]
     assert "the zone of _acme-challenge.www.lame.example of site lame cannot be found" in warned.output
 
