@@ -30,7 +30,7 @@ LETSENCRYPT = {
 }
 LABELS = {"app.kubernetes.io/managed-by": "baremesh.edge", "app.kubernetes.io/component": "issuer"}
 _KEYS = {
-    "acme": ("server", "email", "ca_bundle", "solvers", "preferred_chain", "profile", "account_key_secret", "external_account"),
+    "acme": ("server", "email", "ca_bundle", "solvers", "preferred_chain", "profile", "account_key_secret", "external_account", "staging"),
     "ca": ("secret",),
     "selfsigned": (),
     "raw": ("spec",),
@@ -48,6 +48,8 @@ class Issuer:
     spec: Raw
     #: Names and texts of tokens for which Secrets are made.
     tokens: list[Object] = field(default_factory=list, repr=False)
+    # Directory at which its authority can be tried without limits, empty for none.
+    staging: str = ""
 
     @property
     def acme(self) -> Raw:
@@ -93,6 +95,33 @@ def _filled(solver: Any, shared: Sequence[Raw]) -> Any:
     if not isinstance(solver, Mapping) or "http01" not in solver or solver["http01"]:
         return solver
     return {**solver, "http01": next((each["http01"] for each in shared if each.get("http01")), {})}
+
+
+def _staging(at: Fields) -> str:
+    """Return the directory where orders can be tried first; that of Let's Encrypt is known."""
+    server, staging = at.raw.get("server"), at.raw.get("staging")
+    if staging is None:
+        return LETSENCRYPT["letsencrypt-staging"] if server == LETSENCRYPT["letsencrypt"] else ""
+    if staging is False or str(staging).lower() in ("", "false", "no", "off"):
+        return ""
+    if not _host_of(str(staging)):
+        at.report(f"staging is {staging!r}; it must be the URL of an ACME directory, or false")
+    elif staging == server:
+        at.report("staging is the directory in server itself; name one whose orders do not count, or false")
+    return str(staging)
+
+
+def staging_name(name: str) -> str:
+    """Return the name of the issuer that tries the orders of another one."""
+    return f"{name}-staging"
+
+
+def _tried(issuer: Issuer) -> Issuer:
+    """Return the issuer that tries the orders of another one: the same solvers, at the staging directory, by an account of its own."""
+    name = staging_name(issuer.name)
+    acme = {key: value for key, value in issuer.acme.items() if key not in ("preferredChain", "externalAccountBinding")}
+    acme |= {"server": issuer.staging, "privateKeySecretRef": {"name": f"{name}-account-key"}}
+    return Issuer(name, issuer.type, issuer.kind, issuer.namespace, {"acme": acme})
 
 
 def _ca_bundle(at: Fields) -> str | None:
@@ -181,6 +210,7 @@ def _issuer(at: Fields, email: str, solvers: Sequence[Raw], namespace: str, stri
         namespace=(at.name("namespace") or namespace) if kind == "Issuer" else None,
         spec=_spec(at, name, type_, email, solvers, strict, tokens) if type_ else {},
         tokens=tokens,
+        staging=_staging(at) if type_ == "acme" else "",
     )
 
 
@@ -209,15 +239,18 @@ def read_issuers(
         if name not in found:
             raw = {"name": name, "type": "acme", "server": server}
             found[name] = _issuer(Fields(raw, name, findings), email, solvers, namespace, None)
-    return found, findings
+    # One that users define themselves takes its place.
+    tried = [_tried(issuer) for issuer in found.values() if issuer.staging]
+    return found | {issuer.name: issuer for issuer in tried if issuer.name not in found}, findings
 
 
 def issuer_objects(issuers: Mapping[str, Issuer], declared: Iterable[str], used: Iterable[str]) -> list[Object]:
-    """Return the issuers to apply: all that were O(declared), and Let's Encrypt's where a site has O(used) it.
+    """Return the issuers to apply: all that were O(declared), and of the others, such as Let's Encrypt's, those that sites have O(used).
 
-    Not always both of Let's Encrypt's, since each ACME issuer registers an account at its authority.
+    Not always all of them, since each ACME issuer registers an account at its authority.
     """
-    names = [*declared, *(name for name in LETSENCRYPT if name in set(used) - set(declared))]
+    declared, used = list(declared), set(used)
+    names = [*declared, *sorted(used.intersection(issuers).difference(declared))]
     found = []
     for name in dict.fromkeys(names):
         issuer = issuers[name]

@@ -122,9 +122,9 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _number(1, 1000): "egress_replicas istio_gateway_replicas renewal_batch_size",
     _form(r"(?!0*\.?0*$)\d+(\.\d+)?", "a number of seconds above 0"): "preflight_max_clock_skew",
     _switch: "edge_allow_no_sites edge_live_progress edge_reset_k3s api_client_install cert_manager_dns01_recursive_only "
-    "cert_manager_remove_crds certificate_fail_fast "
-    "certificate_http01_preflight certificate_prune_secrets gateway_wait_for_credentials host_ports_close_nodeports "
-    "host_ports_filtered_elsewhere host_ports_firewall host_ports_refuse_held_ports istio_access_log istio_ingress_policy "
+    "cert_manager_remove_crds certificate_fail_fast certificate_http01_preflight certificate_prune_secrets certificate_staging_first "
+    "gateway_wait_for_credentials host_ports_close_nodeports host_ports_filtered_elsewhere host_ports_firewall "
+    "host_ports_refuse_held_ports istio_access_log istio_ingress_policy "
     "istio_remove_crds k3s_airgap_images k3s_allow_any_version_step k3s_firewall k3s_remove_node k3s_remove_node_identity k3s_wait "
     "preflight_serves_ipv6 renewal_http01_preflight report_fail",
     _form(r"(?i)true|false|yes|no|on|off|1|0|auto", "true, false or auto"): "host_ports_verify",

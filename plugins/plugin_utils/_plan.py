@@ -18,7 +18,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules i
 from ansible_collections.baremesh.edge.plugins.plugin_utils._client_certificates import bypassed, covered
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, gateway_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETSENCRYPT, Issuer, issuer_objects
+from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETSENCRYPT, Issuer, issuer_objects, staging_name
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import raw_rewrite_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS, Settings, asked_by, issuer_of, read_settings
@@ -318,9 +318,29 @@ class Plan:
 
     @cached_property
     def issuers(self) -> list[str]:
-        """Names of the issuers that sites and raw Certificates use."""
+        """Names of the issuers that sites and raw Certificates use, and of those that try their orders."""
+        named = self._named_issuers()
+        return list(dict.fromkeys([*named, *(staging_name(name) for name in named if self._tried_by(name))]))
+
+    def _named_issuers(self) -> list[str]:
         raw = self.settings.manifests["certificate_certificates"]
-        return list(dict.fromkeys(name for name in [*(site.issuer for site in self.sites), *map(_cluster_issuer, raw)] if name))
+        return [name for name in [*(site.issuer for site in self.sites), *map(_cluster_issuer, raw)] if name]
+
+    def _tried_by(self, name: str) -> Issuer | None:
+        """Return the issuer that tries the orders of another one, None where they are not tried."""
+        issuers = self.settings.issuers
+        tried = self.settings.staging_first and name in issuers and issuers[name].staging
+        return issuers.get(staging_name(name)) if tried else None
+
+    def _staging(self) -> list[Object]:
+        """Return what to order from a staging authority first, for each Certificate whose issuer has one."""
+        issuers, found = self.settings.issuers, []
+        for certificate in self.all_of("certificate_certificates"):
+            issuer = issuer_of(certificate, issuers)
+            tried = self._tried_by(issuer.name) if issuer else None
+            if tried:
+                found.append(objects.staging_certificate(certificate, tried.name))
+        return found
 
     def findings(self) -> list[str]:
         """Return a sentence for each raw manifest that would overwrite the object of a site."""
@@ -537,7 +557,13 @@ class Plan:
         """Return the ACME directories that will be asked."""
         specs = {name: self.settings.issuers[name].spec.get("acme") for name in self.issuers if name in self.settings.issuers}
         return [
-            {"name": name, "server": str(acme["server"]), "ca_bundle": acme.get("caBundle"), **_account(acme)}
+            {
+                "name": name,
+                "server": str(acme["server"]),
+                "ca_bundle": acme.get("caBundle"),
+                "trial": name not in self._named_issuers(),
+                **_account(acme),
+            }
             for name, acme in specs.items()
             if isinstance(acme, Mapping) and acme.get("server")
         ]
@@ -585,6 +611,7 @@ class Plan:
         return {
             "certificates": certificates,
             "certificate_objects": [*authorities, *certificates],
+            "staging": self._staging(),
             "issuer_objects": self._issuer_objects(),
             "certificate_names": [str(certificate["metadata"]["name"]) for certificate in certificates],
             "issued_secrets": [_reference("Secret", certificate, secret) for secret, certificate in self.names.owners.items()],

@@ -283,19 +283,22 @@ def judge_acme(where: str, issuers: Sequence[Facts], fetched: Mapping[str, Facts
     """Judge whether the ACME directories answer. C(issuers) are entries of name and server."""
     for issuer in issuers:
         answer = fetched.get(printable(issuer["server"]))
+        # Without that of staging nothing is ordered, and certificates that are there are served.
+        report = found.warn if issuer.get("trial") else found.error
         what = f"the ACME server {issuer['server']} of issuer {issuer['name']}"
         if answer is None or (answer["status"] == 200 and "newOrder" in answer["body"]):
             _judge_account(where, what, issuer, _meta(issuer["server"], fetched), found)
             continue
         if answer["status"] == 200:
-            found.error(where, f"{what} answers, but not with an ACME directory", "correct the server in cert_manager_issuers")
+            report(where, f"{what} answers, but not with an ACME directory", "correct the server in cert_manager_issuers")
         elif "not trusted" in answer["error"]:
-            found.error(where, f"{what} cannot be used, {answer['error']}", "set the ca_bundle of the issuer in cert_manager_issuers")
+            report(where, f"{what} cannot be used, {answer['error']}", "set the ca_bundle of the issuer in cert_manager_issuers")
         else:
-            found.error(
+            report(
                 where,
                 f"{what} does not answer ({answer['error']})",
-                "let the hosts reach it, or correct the server in cert_manager_issuers",
+                "let the hosts reach it, or "
+                + ("set certificate_staging_first: false" if issuer.get("trial") else "correct the server in cert_manager_issuers"),
             )
 
 

@@ -68,6 +68,7 @@ KEYS = (
     "edge_gateways",
     "edge_gateway_ports",
     "certificate_private_key",
+    "certificate_staging_first",
     "istio_version",
     "cert_manager_version",
     "istio_gateway_external_traffic_policy",
@@ -104,6 +105,8 @@ class Settings:
     http_port: int = 80
     # Name of the installation, where it is not the namespace of the default gateway.
     instance: str = ""
+    # Whether orders are tried at the staging directories of their authorities first.
+    staging_first: bool = True
 
 
 def asked_by(manifest: Raw) -> Asked:
@@ -246,6 +249,7 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
         proxy_addresses=_texts(given, "edge_proxy_addresses"),
         route_namespaces=_texts(given, "gateway_route_namespaces"),
         instance="" if given.raw.get("edge_instance") in (None, namespace) else str(given.raw["edge_instance"]),
+        staging_first=proxies.boolean("certificate_staging_first", True),
         private_key=private_key,
         issuers=issuers,
         manifests={

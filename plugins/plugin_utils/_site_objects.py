@@ -35,8 +35,9 @@ Object = dict[str, Any]
 ISSUED_COMPONENT = "site-certificate"
 ISTIO_API = "networking.istio.io/v1"
 ACME_PATH = "/.well-known/acme-challenge/"
+STAGING_COMPONENT = "staging"
 # Beside the names that sites may have.
-REFUSAL_SUFFIX = ".misdirected"
+REFUSAL_SUFFIX, STAGING_SUFFIX = ".misdirected", ".staging"
 # Clients try again on a connection of its own; RFC 9110, section 15.5.20.
 _REFUSAL = {"match": [{"withoutHeaders": {":path": {"prefix": ACME_PATH}}}], "directResponse": {"status": 421}}
 HSTS = "Strict-Transport-Security"
@@ -96,6 +97,25 @@ def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, priva
         }
         found.append(_object("cert-manager.io/v1", "Certificate", name, namespace, site.name, spec))
     return found
+
+
+def staging_certificate(certificate: Raw, issuer: str) -> Object:
+    """Return what to order from another issuer to see whether an order can succeed. It is deleted once that is known."""
+    metadata, spec = certificate["metadata"], certificate["spec"]
+    name, labels = f"{metadata['name']}{STAGING_SUFFIX}", {**LABELS, "app.kubernetes.io/component": STAGING_COMPONENT}
+    kept = ("dnsNames", "commonName", "ipAddresses", "privateKey", "usages")
+    # Solvers may choose by labels of the Certificate.
+    labels = {**(metadata.get("labels") or {}), **labels}
+    return {
+        **certificate,
+        "metadata": {"name": name, "namespace": metadata["namespace"], "labels": labels},
+        "spec": {
+            **{key: spec[key] for key in kept if key in spec},
+            "secretName": name,
+            "secretTemplate": {"labels": labels},
+            "issuerRef": {**spec["issuerRef"], "name": issuer},
+        },
+    }
 
 
 def ca_secrets(sites: Sequence[Site], namespace: str) -> list[Object]:

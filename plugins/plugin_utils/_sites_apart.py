@@ -11,35 +11,71 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import secrets_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._report import at_ports, is_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import STAGING_SUFFIX
 
 Record = Mapping[str, Any]
 
 
-def certificates_apart(plan: Record, probes: Iterable[Record] = (), read: Iterable[Record] = ()) -> dict[str, list[Any]]:
-    """The filter certificates_apart: what can be ordered though the challenges of some hosts do not reach the gateway.
+def certificates_apart(
+    plan: Record, probes: Iterable[Record] = (), read: Iterable[Record] = (), tried: Iterable[Record] = ()
+) -> dict[str, list[Any]]:
+    """The filter certificates_apart: what can be ordered though some orders cannot succeed.
 
     Args:
         plan: What C(make_plan) returned.
         probes: Probes of the module http01_probe_info, for all gateways.
         read: What is known of the Certificates.
+        tried: What certificate_wait returned of those that staging authorities were asked for.
 
     Returns:
-        C(objects), what to apply; C(kept), Certificates that must not be deleted; and C(blocked), an entry for each Certificate that no
-        order can bring, as of certificate_info, with the problem as its cause.
+        C(due), names of Certificates that have to be ordered; C(staging), what to order from staging authorities first; C(objects), what to
+        apply; C(kept), Certificates that must not be deleted; and C(blocked), an entry for each Certificate that no order can bring, as of
+        certificate_info, with the problem as its cause.
     """
-    problems = {str(probe["host"]): f"{probe['host']} at {probe['address']}: {probe['problem']}" for probe in probes if probe["problem"]}
     known = {(str(entry["namespace"]), str(entry["name"])): entry for entry in read}
-    kept, blocked = [], []
-    for certificate in plan["certificates"] if problems else ():
+    problems = {str(probe["host"]): f"{probe['host']} at {probe['address']}: {probe['problem']}" for probe in probes if probe["problem"]}
+    refused = {
+        (str(entry["namespace"]), str(entry["name"]).removesuffix(STAGING_SUFFIX)): {
+            "cause": f"Staging: {entry['cause']}",
+            "advice": list(entry["advice"]),
+        }
+        for entry in tried
+        if not entry["ready"]
+    }
+    due: list[str] = []
+    kept: list[dict[str, Any]] = []
+    blocked = []
+    for certificate in plan["certificates"]:
         reference, spec = _name_of(certificate), certificate.get("spec") or {}
-        causes = [problems[host] for host in spec.get("dnsNames") or () if host in problems]
-        if causes and (spec.get("issuerRef") or {}).get("name") in plan["http01_issuers"]:
-            seen = known.get((reference["namespace"], reference["name"]), {"secret_name": spec.get("secretName")})
-            blocked.append({**reference, **seen, "ready": False, "state": "Blocked", "cause": causes[0], "advice": []})
+        key = reference["namespace"], reference["name"]
+        entry = known.get(key)
+        if entry is None or not (entry["ready"] and _same_order(entry, spec)):
+            due.append(reference["name"])
+        hosts = spec.get("dnsNames") or () if (spec.get("issuerRef") or {}).get("name") in plan["http01_issuers"] else ()
+        causes = [{"cause": problems[host], "advice": []} for host in hosts if host in problems]
+        causes += [refused[key]] if key in refused else []
+        if causes:
+            seen = entry or {"secret_name": spec.get("secretName")}
+            blocked.append({**reference, **seen, "ready": False, "state": "Blocked", **causes[0]})
             kept.append({"kind": "Certificate", "metadata": reference})
     held = [entry["metadata"] for entry in kept]
-    objects = [each for each in plan["certificate_objects"] if each["kind"] != "Certificate" or _name_of(each) not in held]
-    return {"objects": objects, "kept": kept, "blocked": blocked}
+    asked = [f"{name}{STAGING_SUFFIX}" for name in due if name not in [reference["name"] for reference in held]]
+    return {
+        "due": due,
+        "staging": [each for each in plan["staging"] if each["metadata"]["name"] in asked],
+        "objects": [each for each in plan["certificate_objects"] if each["kind"] != "Certificate" or _name_of(each) not in held],
+        "kept": kept,
+        "blocked": blocked,
+    }
+
+
+def _same_order(entry: Record, spec: Record) -> bool:
+    """Return whether a Certificate that is known would be ordered from the same issuer for the same names."""
+    if "dns_names" not in entry:
+        return True
+    reference = spec.get("issuerRef") or {}
+    issuer = f"{reference.get('kind') or 'Issuer'}/{reference.get('name')}"
+    return sorted(entry["dns_names"]) == sorted(spec.get("dnsNames") or ()) and entry["issuer"] == issuer
 
 
 def sites_apart(plan: Record, certificates: Iterable[Record] = (), secrets: Iterable[Record] = ()) -> dict[str, Any]:

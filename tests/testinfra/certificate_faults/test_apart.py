@@ -24,9 +24,14 @@ NO_LATE = swallowed.policy(
 )
 
 
+def tried(issuers):
+    """The issuers, of which the lab's authority has a staging directory. It is that of production by another name."""
+    return [{**issuer, **({"staging": f"{issuer['server']}?staging"} if issuer["name"] == "lab" else {})} for issuer in issuers]
+
+
 def serve(lab_issuers, site, *others):
     issuer = {"name": "no-key", "type": "ca", "secret": "no-such-secret"}
-    variables = {"edge_sites": [ORPHAN, LATE, site, *others], "cert_manager_issuers": [*lab_issuers, issuer]}
+    variables = {"edge_sites": [ORPHAN, LATE, site, *others], "cert_manager_issuers": [*tried(lab_issuers), issuer]}
     return runs.run({**variables, "certificate_wait_timeout": 40})
 
 
@@ -71,6 +76,25 @@ def test_those_without_certificate_are_not_opened(apart, cluster, left):
 
 def test_nothing_was_ordered_for_a_challenge_that_does_not_arrive(apart, cluster):
     assert cluster.kubectl("get", "orders,certificates", "--output", "name", namespace="istio-ingress").count("late") == 0
+
+
+def test_the_new_one_was_tried_at_staging_and_nothing_of_that_is_left(apart, cluster):
+    events = cluster.kubectl("get", "events", "--field-selector", "involvedObject.kind=Certificate", namespace="istio-ingress")
+    assert "new.staging" in events
+    assert "app.staging" not in events
+    assert ".staging" not in cluster.kubectl("get", "certificates,secrets", "--output", "name", namespace="istio-ingress")
+
+
+@pytest.mark.matrix
+def test_what_staging_refuses_is_not_ordered(apart, cluster, lab_issuers, site):
+    """Without the probe that finds it earlier, the order at staging runs into the policy."""
+    variables = {"edge_sites": [LATE, site, NEW], "cert_manager_issuers": tried(lab_issuers), "certificate_http01_preflight": False}
+    with swallowed.standing(cluster, NO_LATE, "403"):
+        found = runs.run({**variables, "certificate_wait_timeout": 40})
+    assert found.status != 0
+    (failure,) = found.failures
+    assert failure.message.startswith("late: Staging: Challenge late.example.com: "), failure.message
+    assert "late" not in cluster.kubectl("get", "certificates,orders", "--output", "name", namespace="istio-ingress")
 
 
 @pytest.mark.matrix

@@ -12,6 +12,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import (
+    LETSENCRYPT,
     cert_manager_objects,
     issuer_objects,
     read_issuers,
@@ -294,3 +295,40 @@ def test_the_role_names_all_that_is_wrong(settings, said):
         cert_manager_objects([{"name": "lab", "type": "vault"}], settings)
     assert said in str(caught.value)
     assert "type is" in str(caught.value)
+
+
+# --- issuers that try the orders of others
+
+
+def test_letsencrypt_and_issuers_with_its_directory_are_tried_at_its_staging():
+    own = {"name": "own", "server": LETSENCRYPT["letsencrypt"], "solvers": [{"http01": {}}], "preferred_chain": "ISRG Root X1"}
+    found, findings = read_issuers([own], "ops@example.com")
+    assert findings == []
+    acme = found["own-staging"].spec["acme"]
+    assert acme["server"] == LETSENCRYPT["letsencrypt-staging"]
+    assert (acme["solvers"], acme["privateKeySecretRef"]) == (found["own"].solvers, {"name": "own-staging-account-key"})
+    assert "preferredChain" not in acme
+    assert found["letsencrypt"].staging == LETSENCRYPT["letsencrypt-staging"]
+    assert not found["letsencrypt-staging"].staging
+
+
+def test_an_issuer_of_that_name_takes_its_place():
+    mine = {"name": "lab-staging", "server": "https://mine.example.com/dir", "solvers": [{"http01": {}}]}
+    lab = {"name": "lab", "server": "https://acme.example.com/dir", "staging": "https://acme.example.com/staging"}
+    found, _findings = read_issuers([lab, mine])
+    assert found["lab-staging"].server == "https://mine.example.com/dir"
+
+
+def test_it_is_applied_only_where_it_is_used():
+    lab = {"name": "lab", "server": "https://acme.example.com/dir", "staging": "https://acme.example.com/staging"}
+    for used in (["lab"], ["lab", "lab-staging"]):
+        assert [each["name"] for each in cert_manager_objects([lab], {"used": used})["issuers"]] == used
+
+
+@pytest.mark.parametrize(
+    ("staging", "problem"),
+    [("acme", "it must be the URL of an ACME directory, or false"), ("https://acme.example.com/dir", "is the directory in server itself")],
+)
+def test_a_staging_directory_that_is_none(staging, problem):
+    _found, findings = read_issuers([{"name": "lab", "server": "https://acme.example.com/dir", "staging": staging}])
+    assert any(problem in finding for finding in findings), findings

@@ -132,3 +132,66 @@ def test_the_report_names_the_cause_of_the_site_that_is_left():
     report = site_report(plan, [read("a"), entry], [], pods, ports)
     assert report["problems"] == ["b: b.example.com at 192.0.2.1: HTTP status 403"]
     assert report["lines"][0] == "a: served: https://a.example.com/"
+
+
+# --- orders that are tried at a staging authority first
+
+STAGED = {**LAB, "staging": "https://acme.example.com/staging"}
+
+
+def staged(*sites, **settings):
+    return plan_of(*sites, **{"cert_manager_issuers": [STAGED], **settings})
+
+
+def test_what_has_to_be_ordered_is_tried_first():
+    plan = staged(site("a"), site("b"))
+    apart = certificates_apart(plan, read=[read("a"), {**read("b", False), "state": "Absent"}])
+    assert (apart["due"], names(apart["staging"], "Certificate")) == (["b"], ["b.staging"])
+    (tried,) = apart["staging"]
+    assert tried["spec"]["issuerRef"]["name"] == "lab-staging"
+    assert tried["spec"]["dnsNames"] == ["b.example.com"]
+    assert tried["spec"]["secretName"] == tried["metadata"]["name"] == "b.staging"
+    assert tried["spec"]["secretTemplate"]["labels"]["app.kubernetes.io/component"] == "staging"
+
+
+@pytest.mark.parametrize("change", [{"dns_names": ["a.example.com"]}, {"issuer": "ClusterIssuer/other"}])
+def test_a_certificate_for_other_names_or_of_another_issuer_has_to_be_ordered(change):
+    plan = staged(site("a", hosts=["a.example.com", "b.example.com"]))
+    same = {**read("a"), "dns_names": ["b.example.com", "a.example.com"], "issuer": "ClusterIssuer/lab"}
+    assert certificates_apart(plan, read=[same])["due"] == []
+    assert certificates_apart(plan, read=[{**same, **change}])["due"] == ["a"]
+
+
+def test_what_the_staging_authority_refuses_is_not_ordered():
+    plan = staged(site("a"), site("b"))
+    tried = [{**read("a.staging", False), "advice": ["Correct the record."]}, read("b.staging")]
+    apart = certificates_apart(plan, tried=tried)
+    assert names(apart["objects"], "Certificate") == ["b"]
+    (blocked,) = apart["blocked"]
+    assert (blocked["name"], blocked["secret_name"], blocked["cause"]) == ("a", "a", "Staging: the authority refused")
+    assert blocked["advice"] == ["Correct the record."]
+    assert apart["kept"] == [{"kind": "Certificate", "metadata": {"name": "a", "namespace": NS}}]
+
+
+@pytest.mark.parametrize(
+    ("issuer", "settings"),
+    [
+        (STAGED, {"certificate_staging_first": "no"}),
+        (LAB, {}),
+        ({**LAB, "server": "https://acme-v02.api.letsencrypt.org/directory", "staging": False}, {}),
+        ({"name": "lab", "type": "selfsigned"}, {}),
+    ],
+)
+def test_nothing_is_tried(issuer, settings):
+    plan = plan_of(site("a"), cert_manager_issuers=[issuer], **settings)
+    assert (certificates_apart(plan)["staging"], plan["issuers"]) == ([], ["lab"])
+
+
+def test_what_is_blocked_is_not_tried():
+    plan = staged(site("a"), site("b"))
+    probes = [{"host": "a.example.com", "address": "192.0.2.1", "problem": "answered by another server"}]
+    assert names(certificates_apart(plan, probes)["staging"], "Certificate") == ["b.staging"]
+
+
+def test_a_site_may_have_the_name_of_what_is_tried():
+    assert names(certificates_apart(staged(site("a"), site("a-staging")))["staging"], "Certificate") == ["a.staging", "a-staging.staging"]
