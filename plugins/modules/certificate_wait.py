@@ -150,6 +150,9 @@ certificates:
     renewal_time:
       description: When cert-manager will renew it.
       type: str
+    renewal_failure:
+      description: What the last attempt to renew it said, while the certificate from before is still good. None unless it failed.
+      type: str
     serial:
       description: Serial number in the Secret, lower-case hexadecimal without leading zeros.
       type: str

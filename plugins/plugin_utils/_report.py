@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 Record = Mapping[str, Any]
 
 # The port took no connection. What comes back over one that it took is the answer of the application behind.
 _CLOSED = ("refused", "forward_failed")
+# When the end of a certificate that nothing renews is said: time to get another one.
+_SOON = timedelta(days=21)
 
 
 def site_proof(
@@ -64,6 +67,29 @@ def _when(timestamp: str | None) -> str:
     return timestamp.replace("T", " ").replace("Z", " UTC").replace(":00 UTC", " UTC")
 
 
+def _moment(timestamp: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(timestamp).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+
+
+def _renewal(entry: Record, now: datetime) -> tuple[str, bool]:
+    """Return what is wrong with the renewal of a certificate that is still good, and whether half of the time for it has gone."""
+    failure = entry.get("renewal_failure")
+    due, end = _moment(entry.get("renewal_time")), _moment(entry.get("not_after"))
+    late = bool(due and end and due < end and now > due + (end - due) / 2)
+    if failure is None and not late:
+        return "", False
+    count = int(entry.get("failed_attempts") or 0)
+    failed = (
+        f"has failed{f' {count} times' if count > 1 else ''}" if failure is not None else f"is due since {_when(entry['renewal_time'])}"
+    )
+    again = f"; the next attempt is due at {_when(entry['retry_at'])}" if entry.get("retry_at") else ""
+    said = f": {failure}" if failure else ""
+    return f"its renewal {failed}, and it ends at {_when(entry.get('not_after'))}{again}{said}", late
+
+
 @dataclass(frozen=True)
 class _Seen:
     """What was seen of one subject of the plan."""
@@ -73,6 +99,7 @@ class _Seen:
     secrets: Sequence[Record]
     pods: Sequence[Record]
     endpoints: Sequence[Record]
+    now: datetime
 
     @property
     def passes_through(self) -> bool:
@@ -90,7 +117,7 @@ class _Seen:
             closed = [entry for entry in self.endpoints if entry.get("state") in _CLOSED]
             found = [f"{place(entry)} takes no connection ({_reason(entry)})" for entry in closed]
             return found if self.endpoints else ["no host port was looked at"]
-        judged = [*map(self._certificate_problem, self.certificates), *map(_secret_problem, self.secrets)]
+        judged = [*map(self._certificate_problem, self.certificates), *(_secret_problem(entry, self.now) for entry in self.secrets)]
         problems = [problem for problem in judged if problem]
         if not self.serials:
             return problems or ["its Secret holds no certificate"]
@@ -112,7 +139,10 @@ class _Seen:
         if entry.get("state") == "Absent":
             own = entry["name"] == self.subject["name"]
             return "its Certificate does not exist" if own else f"Certificate {entry['name']} does not exist"
-        return None if entry["ready"] else entry["cause"] or "its Certificate is not ready"
+        if not entry["ready"]:
+            return entry["cause"] or "its Certificate is not ready"
+        said, late = _renewal(entry, self.now)
+        return said if late else None
 
     def _differing(self, records: Iterable[Record]) -> list[str]:
         """Say of each record that serves none of the Secrets what it does instead."""
@@ -141,8 +171,13 @@ class _Seen:
                 *_dates(certificate),
                 f"  renewal       {_when(certificate.get('renewal_time'))}",
             ]
+            said, late = _renewal(certificate, self.now)
+            lines += [f"  warning       {said}"] if said and not late else []
         for secret in (entry for entry in self.secrets if entry.get("serial")):
             lines += [f"  secret        {secret['name']}, which no Certificate here renews", *_dates(secret)]
+            end = _moment(secret.get("not_after"))
+            if end and self.now < end < self.now + _SOON:
+                lines.append(f"  warning       it ends in {(end - self.now).days} days; put another certificate into that Secret")
         lines += [f"  gateway pod   {pod['pod']} serves {pod.get('serial') or 'nothing'}" for pod in self.pods]
         return lines + [f"  host port     {place(entry)} serves {self._answer(entry)}" for entry in self.endpoints]
 
@@ -172,7 +207,10 @@ def _reason(record: Record) -> str:
     return str(record.get("detail") or record.get("error") or "no answer")
 
 
-def _secret_problem(entry: Record) -> str | None:
+def _secret_problem(entry: Record, now: datetime) -> str | None:
+    end = _moment(entry.get("not_after"))
+    if end and end <= now:
+        return f"Secret {entry['name']}: its certificate ended at {_when(entry['not_after'])}"
     return f"Secret {entry['name']}: {entry['problem']}" if entry.get("problem") else None
 
 
@@ -198,8 +236,10 @@ def site_report(
     pods: Sequence[Record] = (),
     endpoints: Sequence[Record] = (),
     ways: Sequence[Record] = (),
+    now: datetime | None = None,
 ) -> dict[str, Any]:
     """The filter site_report: what was seen of each subject of the plan, and of the ways out."""
+    now = now or datetime.now(timezone.utc)
     lines = [f"problem: {finding}" for finding in plan["findings"]]
     problems, advice = list(plan["findings"]), []
     gateways = plan.get("by_gateway") or ()
@@ -219,6 +259,7 @@ def site_report(
                 if subject["secrets"] and pod.get("sni") in asked and pod.get("credential") in (None, *subject["secrets"])
             ],
             [entry for entry in endpoints if is_of(entry, subject, own_ports) and (not space or _asked_at(entry) in places)],
+            now,
         )
         lines += seen.lines()
         problems += [f"{subject['name']}: {problem}" for problem in seen.problems()]

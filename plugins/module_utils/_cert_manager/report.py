@@ -65,7 +65,8 @@ def view(subject: Subject) -> dict[str, Any]:
     status = status_of(certificate)
     leaf = subject.secret.leaf if subject.secret is not None else None
     ref = issuer_ref(certificate)
-    due = next_attempt(certificate) if certificate and failed_attempt(certificate) is not None else None
+    failed = failed_attempt(certificate) if certificate else None
+    due = next_attempt(certificate) if failed is not None else None
     retry_at = None if subject.ready else subject.reason.retry_at
     return {
         "name": subject.name,
@@ -80,6 +81,7 @@ def view(subject: Subject) -> dict[str, Any]:
         "not_before": iso(leaf.not_before) if leaf else status.get("notBefore"),
         "not_after": iso(leaf.not_after) if leaf else status.get("notAfter"),
         "renewal_time": status.get("renewalTime"),
+        "renewal_failure": str(failed.get("message") or "") if failed is not None and subject.ready else None,
         "serial": leaf.serial if leaf else None,
         "fingerprint_sha256": leaf.fingerprint_sha256 if leaf else None,
         "issuer": f"{ref['kind']}/{ref['name']}" if certificate else None,

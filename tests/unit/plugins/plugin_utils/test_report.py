@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+from functools import partial
+
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _report
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
-from ansible_collections.baremesh.edge.plugins.plugin_utils._report import site_proof, site_report
+from ansible_collections.baremesh.edge.plugins.plugin_utils._report import site_proof
+
+site_report = partial(_report.site_report, now=datetime(2026, 12, 1, 8, tzinfo=timezone.utc))
 
 PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 SITE = {"name": "app", "hosts": ["app.example.com"], "issuer": "letsencrypt"}
@@ -336,3 +342,52 @@ def test_a_way_out_that_is_not_open_is_a_problem():
     result = site_report(plan(), ways=[{**WAY, "cause": "Secret partner does not exist", "pods": []}])
     assert result["problems"] == ["ways out of namespace istio-egress: Secret partner does not exist"]
     assert result["lines"][1] == "  problem       Secret partner does not exist"
+
+
+# --- renewals that do not come, while what is served is still good
+
+FAILED = {**CERTIFICATE, "renewal_failure": "order is in invalid state", "failed_attempts": 3, "retry_at": "2027-01-25T12:00:00Z"}
+FAILURE = (
+    "has failed 3 times, and it ends at 2027-02-19 08:00 UTC; the next attempt is due at 2027-01-25 12:00 UTC: order is in invalid state"
+)
+
+
+def on(day, certificate=CERTIFICATE):
+    now = datetime.fromisoformat(day).replace(tzinfo=timezone.utc)
+    return _report.site_report(plan(SITE), [certificate], [], [POD], [ENDPOINT], now=now)
+
+
+def test_a_renewal_that_failed_is_a_warning_while_there_is_time():
+    result = on("2027-01-25", FAILED)
+    assert (result["problems"], result["lines"][0][:12]) == ([], "app: served:")
+    assert f"  warning       its renewal {FAILURE}" in result["lines"]
+
+
+@pytest.mark.parametrize(
+    ("certificate", "said"),
+    [(FAILED, FAILURE), (CERTIFICATE, "is due since 2027-01-20 08:00 UTC, and it ends at 2027-02-19 08:00 UTC")],
+)
+def test_once_half_of_the_time_for_it_has_gone_it_is_a_problem(certificate, said):
+    assert on("2027-02-04", certificate)["problems"] == []
+    result = on("2027-02-05", certificate)
+    assert result["problems"] == [f"app: its renewal {said}"]
+    assert not any(line.startswith("  warning") for line in result["lines"])
+
+
+@pytest.mark.parametrize("change", [{"renewal_time": None}, {"renewal_time": "soon"}, {"not_after": None}])
+def test_without_times_nothing_is_said_of_a_renewal(change):
+    assert on("2027-02-18", CERTIFICATE | change)["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("end", "problem", "warning"),
+    [
+        ("2026-12-01T08:00:00Z", "own: Secret mine: its certificate ended at 2026-12-01 08:00 UTC", None),
+        ("2026-12-11T07:00:00Z", None, "  warning       it ends in 9 days; put another certificate into that Secret"),
+        ("2027-03-01T00:00:00Z", None, None),
+    ],
+)
+def test_the_end_of_a_certificate_that_nothing_renews(end, problem, warning):
+    result = site_report(plan(OWN), [], [SECRET | {"not_after": end}], **seen("own.example.com"))
+    assert result["problems"] == ([problem] if problem else [])
+    assert [line for line in result["lines"] if "warning" in line] == ([warning] if warning else [])

@@ -355,6 +355,14 @@ def test_an_old_failure_in_back_off_fails_at_once_and_says_when_the_next_attempt
     assert "will be retried: boom" in first_line(outcome)
 
 
+def test_a_renewal_that_failed_is_in_the_view_of_what_is_ready(world):
+    failed = make.condition("Issuing", "False", "Failed", "boom")
+    world.put(kinds.SECRETS, make.secret())
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.READY, failed], failedIssuanceAttempts=2))
+    (view,) = world.wait(timeout=300).found["certificates"]
+    assert (view["ready"], view["renewal_failure"], view["failed_attempts"]) == (True, "boom", 2)
+
+
 def test_a_failure_of_the_old_spec_is_waited_out(world):
     failed = make.condition("Issuing", "False", "Failed", "boom", generation=1)
     world.put(
