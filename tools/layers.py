@@ -117,6 +117,7 @@ def lint(_: Selection) -> Layer:
             Check("antsibull-changelog", ("antsibull-changelog", "lint")),
             Check("role documentation", (PYTHON, "tools/role_docs.py", "--check")),
             Check("gofmt", (PYTHON, "tools/gofmt.py")),
+            Check("alert rules", (PYTHON, "tools/promtool.py")),
         ),
         jobs=2,
     )
