@@ -34,6 +34,7 @@ _FILTERS = {
     "preflight_plan": "_preflight_report.plan",
     "preflight_report": "_preflight_report.report",
     "printable": "_shown.printable",
+    "provided_certificates": "_provided.provided_certificates",
     "proxy_environment": "_environment.proxy_environment",
     "renewal_lines": "_renewal.renewal_lines",
     "renewal_plan": "_renewal.renewal_plan",

@@ -9,7 +9,7 @@ import re
 
 from project import ROOT, load
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils import _egress, _mesh_plan, _settings, _site_spec
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _egress, _mesh_plan, _provided, _settings, _site_spec
 
 
 def options(role, entry):
@@ -31,6 +31,10 @@ def test_the_documented_fields_of_sites_are_those_that_are_read():
 
 def test_the_documented_fields_of_ways_out_are_those_that_are_read():
     assert bare(options("preflight", "edge")["edge_egress"]["options"]) == _egress.EGRESS
+
+
+def test_the_documented_fields_of_certificates_that_users_bring_are_those_that_are_read():
+    assert bare(options("certificate", "main")["certificate_provided"]["options"]) == _provided.PROVIDED
 
 
 def test_the_documented_fields_of_the_mesh_are_those_that_are_read():

@@ -34,6 +34,9 @@ SECRETS = {
     ],
     "cert_manager_solvers": [{"dns01": {"provider": "digitalocean", "token": f"{C}-shared-dns01"}}],
     "cert_manager_secrets": [{"name": "dns", "string_data": {"token": f"{C}-secret"}}],
+    "certificate_provided": [
+        {"name": "own", "certificate": f"-----BEGIN {C}-certificate", "private_key": f"-----BEGIN {C}-private-key"},
+    ],
     "cert_manager_values": {"extraEnv": [{"name": "A", "value": f"{C}-cert-manager"}]},
     "edge_environment": PROXY,
     "egress_values": {"env": {"A": f"{C}-egress"}},

@@ -60,6 +60,7 @@ ROLES = {
         "certificate_http01_preflight": False,
         "certificate_private_key": {"algorithm": "RSA", "size": 2048, "rotation_policy": "Always"},
         "certificate_prune_secrets": False,
+        "certificate_provided": [],
         "certificate_staging_first": False,
         "certificate_wait_timeout": 5,
     },
