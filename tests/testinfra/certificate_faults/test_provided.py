@@ -37,7 +37,7 @@ def issue(tmp_path_factory):
 
 
 def serve(site, *entries):
-    return runs.run({"edge_sites": [site, *([OWN] if entries else [])], "certificate_provided": list(entries)}, "--diff", "-vvv")
+    return runs.run({"edge_sites": [site, *([OWN] if entries else [])], "certificate_provided": list(entries)}, "--diff")
 
 
 def served(address, made):
