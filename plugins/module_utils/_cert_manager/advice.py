@@ -9,6 +9,11 @@ import re
 
 # By a regular expression for the cause; the first that fits counts.
 _ADVICE = {
+    r"^Challenge ([^/\s]+)/(\S+) cannot be removed, and holds up ([^:\s]+):": (
+        r"It has the solver and the key with which it was made. Remove the record _acme-challenge.\3 from its zone if it is there, then "
+        r"let the Challenge go: kubectl --namespace \1 patch challenges.acme.cert-manager.io \2 --type merge "
+        r"""--patch '{"metadata": {"finalizers": null}}'; cert-manager begins another one by itself."""
+    ),
     r"urn:ietf:params:acme:error:rateLimited": (
         "The ACME server limits requests: wait until the time named, and use a staging issuer while trying things out."
     ),
@@ -113,5 +118,6 @@ def hints(text: str, retry_at: str | None = None) -> list[str]:
 
 
 def advice(text: str) -> str | None:
-    """What to do about a cause, None where that is not known."""
-    return next((sentence for pattern, sentence in _ADVICE.items() if re.search(pattern, text)), None)
+    """What to do about a cause, None where that is not known. Names in the cause may be part of it."""
+    found = ((re.search(pattern, text), sentence) for pattern, sentence in _ADVICE.items())
+    return next((match.expand(sentence) for match, sentence in found if match), None)

@@ -141,15 +141,9 @@ def _attempt_cause(found: Walk) -> Cause | None:
     if request_state(found.request) == "Issued":
         return None
     for challenge in sorted(found.challenges, key=_urgency):
-        status = status_of(challenge)
-        state, reason = status.get("state"), status.get("reason")
-        if state == "valid" or not (reason or state in FAILED_STATES):
-            continue
-        said = _REDIRECTED.sub(r"the self check is redirected to \2, and there: ", _sentence(reason or f"it is {state}"))
-        text = f"Challenge {challenge['spec'].get('dnsName')}: {said}"
-        if state not in FAILED_STATES and _is_refused_dns01(challenge, said):
-            return _young(text, challenge, GRACE)
-        return _with_limit(text, FINAL if state in FAILED_STATES else HEALS)
+        cause = _challenge_cause(challenge)
+        if cause:
+            return cause
     order = found.order
     if order is not None:
         status = status_of(order)
@@ -163,6 +157,27 @@ def _attempt_cause(found: Walk) -> Cause | None:
             text = f"Order {name_of(order)}: no solver of {_issuer_name(found.certificate)} fits {', '.join(unsolved)}"
             return _young(text, order, GRACE)
     return _failed_request(found.request)
+
+
+def _challenge_cause(challenge: Json) -> Cause | None:
+    status, host = status_of(challenge), challenge["spec"].get("dnsName")
+    state, reason = status.get("state"), status.get("reason")
+    if state == "valid" or not (reason or state in FAILED_STATES):
+        return None
+    said = _REDIRECTED.sub(r"the self check is redirected to \2, and there: ", _sentence(reason or f"it is {state}"))
+    text = f"Challenge {host}: {said}"
+    if _cannot_go(challenge):
+        # cert-manager schedules no other one for the name while it is there (pkg/controller/acmechallenges/scheduler).
+        text = f"Challenge {namespace_of(challenge)}/{name_of(challenge)} cannot be removed, and holds up {host}: {said}"
+    if state not in FAILED_STATES and _is_refused_dns01(challenge, said):
+        return _young(text, challenge, GRACE)
+    return _with_limit(text, FINAL if state in FAILED_STATES else HEALS)
+
+
+def _cannot_go(challenge: Json) -> bool:
+    """True where cert-manager fails to take back what it made for a Challenge that is deleted, as with a key that is not valid any more."""
+    reason = str(status_of(challenge).get("reason") or "")
+    return bool(challenge["metadata"].get("deletionTimestamp")) and reason.startswith("Error cleaning up challenge")
 
 
 def _is_refused_dns01(challenge: Json, said: str) -> bool:

@@ -241,6 +241,18 @@ def test_advice_about_challenges(reason, helps):
     assert helps in advice(f"Challenge app.example.com: {reason}")
 
 
+def test_a_challenge_that_cannot_be_removed_holds_up_its_name():
+    """cert-manager 1.21.2 with the TSIG key of an earlier solver: it neither lets it go nor begins another one."""
+    reason = "Error cleaning up challenge: DNS update failed: dns: bad authentication"
+    gone = make.challenge(reason=reason, presented=False)
+    gone["metadata"]["deletionTimestamp"] = make.stamp(NOW)
+    gone["spec"]["type"] = "DNS-01"
+    found = cause_of(make.certificate(conditions=ISSUING), make.request(conditions=approved()), make.order(), gone)
+    assert found.text == (f"Challenge istio-ingress/{gone['metadata']['name']} cannot be removed, and holds up app.example.com: {reason}")
+    assert f"kubectl --namespace istio-ingress patch challenges.acme.cert-manager.io {gone['metadata']['name']} " in advice(found.text)
+    assert "Remove the record _acme-challenge.app.example.com " in advice(found.text)
+
+
 def challenges(*shown):
     return [make.challenge(dns_name=f"{name}.example.com", **state) for name, state in shown]
 
