@@ -62,12 +62,12 @@ class Authority:
         infra("sh", "-c", f"systemctl stop {self.unit}.service 2>/dev/null || true")
 
 
-def pebble(name, port, **settings):
-    """One more Pebble, with the TLS certificate of the lab's."""
+def pebble(name, port, further=None, **settings):
+    """One more Pebble, with the TLS certificate of the lab's, and further entries of its configuration."""
     ours = {"listenAddress": f"[::]:{port}", "managementListenAddress": f"[::]:{port + 1}"}
     config = json.loads(infra("cat", "/etc/pebble/config.json"))
     path = f"/run/certificate-faults-{name}.json"
-    infra("tee", path, text=json.dumps({"pebble": config["pebble"] | ours}))
+    infra("tee", path, text=json.dumps({"pebble": config["pebble"] | ours | (further or {})}))
     return Authority(name, port).start(
         SETTINGS | settings, "/usr/bin/pebble", "-strict=false", "-config", path, "-dnsserver", "127.0.0.1:53"
     )
