@@ -16,9 +16,16 @@ import threading
 import time
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK = ROOT / "lab/demo/site.yml"
 TIMEOUT = 900
+
+
+def example(name):
+    """Return a file that a page of the documentation shows."""
+    return yaml.safe_load((ROOT / "docs/examples" / f"{name}.yml").read_text(encoding="utf-8"))
 
 
 def lab(*arguments):

@@ -41,7 +41,7 @@ def encoded(data):
 
 
 @pytest.fixture(scope="module")
-def given(cluster, lab_issuer, example):
+def given(cluster, lab_issuer):
     """The variables of the documentation, with what the lab knows."""
     mac = encoded(secrets.token_bytes(32))
     binding = {"externalAccountBindingRequired": True, "externalAccountMACKeys": {KEY_ID: mac}}
@@ -55,7 +55,7 @@ def given(cluster, lab_issuer, example):
         "customer_mac": mac,
     }
     try:
-        yield {**example("authorities"), **known}
+        yield {**runs.example("authorities"), **known}
     finally:
         server.stop()
         names = ("certificate/inside-ca", "secret/inside-ca", "clusterissuer/inside-root", "clusterissuer/inside", "clusterissuer/customer")

@@ -10,7 +10,6 @@ import subprocess
 
 import pytest
 import runs
-import yaml
 from authority import Authority
 from pods import application, apply, ask_from, kubectl, namespace, process, watch
 
@@ -32,11 +31,6 @@ SERVICE = {
 }
 
 
-def example(name):
-    """A file that a page of the documentation shows."""
-    return yaml.safe_load((runs.ROOT / "docs/examples" / f"{name}.yml").read_text(encoding="utf-8"))
-
-
 def labels(host, name):
     return json.loads(kubectl(host, f"get namespace {name} --output json"))["metadata"]["labels"]
 
@@ -48,7 +42,7 @@ def suppliers(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def variables(suppliers):
-    return {**example("mesh"), "supplier_authority": suppliers.pem}
+    return {**runs.example("mesh"), "supplier_authority": suppliers.pem}
 
 
 @pytest.fixture(scope="module")

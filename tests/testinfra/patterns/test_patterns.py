@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 import runs
-import yaml
 from authority import Authority
 from tokens import Issuer
 
@@ -24,11 +23,6 @@ PARTS = ("--tags", "cert_manager,certificate,gateway,report")
 PORTS = {"nas": 8090, "old": 8453}
 SHOP = "shop.example.com"
 LIMIT = 60
-
-
-def example(name):
-    """A file that a page of the documentation shows."""
-    return yaml.safe_load((runs.ROOT / "docs/examples" / f"{name}.yml").read_text(encoding="utf-8"))
 
 
 def kubectl(host, *arguments, namespace="istio-ingress"):
@@ -99,7 +93,7 @@ def variables(host, outside, partners, members, revoked, login, own_address):
     kubectl(host, "create secret generic old-authority --from-file ca.crt=/root/machines.pem")
     for version in ("v1", "v2"):
         kubectl(host, f"rollout status deployment catalog-{version} --timeout 120s", namespace="default")
-    routing, modes, access = example("routing"), example("tls-modes"), example("access")
+    routing, modes, access = runs.example("routing"), runs.example("tls-modes"), runs.example("access")
     return {
         **routing,
         "edge_sites": [*routing["edge_sites"], *modes["edge_sites"], *access["edge_sites"]],
