@@ -46,8 +46,7 @@ def certificates_apart(
     kept: list[dict[str, Any]] = []
     blocked = []
     for certificate in plan["certificates"]:
-        reference, spec = _name_of(certificate), certificate.get("spec") or {}
-        key = reference["namespace"], reference["name"]
+        reference, key, spec = _name_of(certificate), _key_of(certificate), certificate.get("spec") or {}
         entry = known.get(key)
         if entry is None or not (entry["ready"] and _same_order(entry, spec)):
             due.append(reference["name"])
@@ -58,15 +57,19 @@ def certificates_apart(
             seen = entry or {"secret_name": spec.get("secretName")}
             blocked.append({**reference, **seen, "ready": False, "state": "Blocked", **causes[0]})
             kept.append({"kind": "Certificate", "metadata": reference})
-    held = [entry["metadata"] for entry in kept]
-    asked = [f"{name}{STAGING_SUFFIX}" for name in due if name not in [reference["name"] for reference in held]]
+    held = {(entry["namespace"], entry["name"]) for entry in blocked}
+    asked = {f"{name}{STAGING_SUFFIX}" for name in due} - {f"{name}{STAGING_SUFFIX}" for _space, name in held}
     return {
         "due": due,
         "staging": [each for each in plan["staging"] if each["metadata"]["name"] in asked],
-        "objects": [each for each in plan["certificate_objects"] if each["kind"] != "Certificate" or _name_of(each) not in held],
+        "objects": [each for each in plan["certificate_objects"] if each["kind"] != "Certificate" or _key_of(each) not in held],
         "kept": kept,
         "blocked": blocked,
     }
+
+
+def _key_of(manifest: Record) -> tuple[str, str]:
+    return str(manifest["metadata"]["namespace"]), str(manifest["metadata"]["name"])
 
 
 def _same_order(entry: Record, spec: Record) -> bool:
