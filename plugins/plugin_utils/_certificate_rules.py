@@ -159,7 +159,17 @@ def key_problems(algorithm: str | None, size: int | None, word: str = "size") ->
 
 def _time_problems(asked: Asked) -> Iterator[str]:
     given = {"duration": asked.duration or DEFAULT_DURATION, "renew_before": asked.renew_before or ""}
-    length, before = (seconds(text) for text in given.values())
+    length, least_before = seconds(given["duration"]), seconds(_SHORTEST_RENEWAL) or 0
+    if given["renew_before"].endswith("%"):
+        share = int(given["renew_before"][:-1])
+        # cert-manager's webhook compares what has gone by then, its renewal what is left.
+        if length is not None and length * min(share, 100 - share) / 100 < least_before:
+            yield (
+                f"{asked.word('renew_before')} is '{share}%'; of the {asked.word('duration')} of {given['duration']} both that and the rest "
+                f"must be {_SHORTEST_RENEWAL} or more"
+            )
+        given["renew_before"] = ""
+    before = seconds(given["renew_before"])
     for name, text in given.items():
         if text and seconds(text) is None:
             yield f"{asked.word(name)} is '{text}'; it must be a duration in h, m and s, such as 2160h for 90 days"

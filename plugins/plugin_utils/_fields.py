@@ -26,6 +26,7 @@ _NAME = re.compile(_LABEL)
 _HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+(?!\d+\Z){_LABEL}")
 _SERVICE = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(h|m|s|ms))+")
+_DURATION_OR_SHARE = re.compile(rf"{_DURATION.pattern}|[1-9][0-9]?%")
 _ADDRESS = re.compile(r"(\*\.)?[0-9.]*\.[0-9]+|[0-9a-fA-F:]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*")
 # The dots of RFC 3490.
 _DOTS = re.compile("[.\u3002\uff0e\uff61]")
@@ -132,6 +133,9 @@ class Fields:
 
     def duration(self, key: str) -> str | None:
         return self._matching(key, _DURATION, "it must be a duration such as 30s, 5m or 2160h")
+
+    def duration_or_share(self, key: str) -> str | None:
+        return self._matching(key, _DURATION_OR_SHARE, "it must be a duration such as 720h, or a share of the lifetime from 1% to 99%")
 
     def path(self, key: str, required: bool = False, expected: str = "a path begins with / and has no control characters") -> str | None:
         return self._matching(key, _PATH, expected, required)

@@ -72,6 +72,12 @@ def _private_key(default: Raw, own: Raw) -> Object:
     return _set(algorithm=merged.get("algorithm"), size=merged.get("size"), rotationPolicy=merged.get("rotation_policy"))
 
 
+def _renewal(before: str | None) -> Object:
+    if before and before.endswith("%"):
+        return {"renewBeforePercentage": int(before[:-1])}
+    return {"renewBefore": before}
+
+
 def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, private_key: Raw) -> list[Object]:
     """Return a Certificate for each site whose certificate is issued here."""
     found = []
@@ -91,7 +97,7 @@ def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, priva
                 # The API server takes an empty one for null, and refuses that.
                 privateKey=_private_key(private_key, own_key(site, algorithm)),
                 duration=own.get("duration"),
-                renewBefore=own.get("renew_before"),
+                **_renewal(own.get("renew_before")),
                 commonName=own.get("common_name"),
             ),
         }

@@ -145,7 +145,7 @@ def _certificate(fields: Fields) -> dict[str, Any]:
     at.fits("Certificate.usages", usages)
     found = {
         "duration": at.duration("duration"),
-        "renew_before": at.duration("renew_before"),
+        "renew_before": at.duration_or_share("renew_before"),
         "common_name": at.text("common_name"),
         "usages": usages,
         "private_key": read_private_key(key) if key is not None else None,

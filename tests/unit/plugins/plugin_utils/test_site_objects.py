@@ -60,6 +60,12 @@ def test_a_site_overrides_key_and_dates():
     assert (found["spec"]["duration"], found["spec"]["renewBefore"]) == ("48h", "24h")
 
 
+def test_the_share_of_a_lifetime_that_is_left_when_it_is_renewed():
+    (found,) = objects.certificates(sites(certificate={"renew_before": "25%"}), NS, {}, {})
+    assert found["spec"]["renewBeforePercentage"] == 25
+    assert "renewBefore" not in found["spec"]
+
+
 def test_a_site_with_its_own_secret_has_no_certificate():
     found = own(credential="mine")
     assert objects.certificates(found, NS, {}, {}) == []
