@@ -101,6 +101,7 @@ class Asked:
         size: Size of its key, None for cert-manager's default.
         duration: How long it shall live, None for cert-manager's default.
         renew_before: How long before its end it is renewed.
+        renew_share: Percentage of its lifetime that is left when it is renewed, instead of that.
         common_name: Its common name.
         others: Kinds of names that it has beside DNS names, as their fields are called.
         labels: Labels of the Certificate, by which solvers may select it.
@@ -112,6 +113,7 @@ class Asked:
     size: int | None = None
     duration: str | None = None
     renew_before: str | None = None
+    renew_share: int | None = None
     common_name: str | None = None
     others: Sequence[str] = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
@@ -159,17 +161,14 @@ def key_problems(algorithm: str | None, size: int | None, word: str = "size") ->
 
 def _time_problems(asked: Asked) -> Iterator[str]:
     given = {"duration": asked.duration or DEFAULT_DURATION, "renew_before": asked.renew_before or ""}
-    length, least_before = seconds(given["duration"]), seconds(_SHORTEST_RENEWAL) or 0
-    if given["renew_before"].endswith("%"):
-        share = int(given["renew_before"][:-1])
-        # cert-manager's webhook compares what has gone by then, its renewal what is left.
-        if length is not None and length * min(share, 100 - share) / 100 < least_before:
-            yield (
-                f"{asked.word('renew_before')} is '{share}%'; of the {asked.word('duration')} of {given['duration']} both that and the rest "
-                f"must be {_SHORTEST_RENEWAL} or more"
-            )
-        given["renew_before"] = ""
-    before = seconds(given["renew_before"])
+    length, before = (seconds(text) for text in given.values())
+    # cert-manager's webhook compares what has gone by then, its renewal what is left.
+    share = min(asked.renew_share, 100 - asked.renew_share) if asked.renew_share else None
+    if share and length is not None and length * share / 100 < (seconds(_SHORTEST_RENEWAL) or 0):
+        yield (
+            f"{asked.word('renew_before')} is '{asked.renew_share}%'; of the {asked.word('duration')} of {given['duration']} both that and "
+            f"the rest must be {_SHORTEST_RENEWAL} or more"
+        )
     for name, text in given.items():
         if text and seconds(text) is None:
             yield f"{asked.word(name)} is '{text}'; it must be a duration in h, m and s, such as 2160h for 90 days"

@@ -26,6 +26,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
     labels_of,
     merged_key,
     own_key,
+    renewal_of,
 )
 from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import overlaps
 
@@ -72,17 +73,12 @@ def _private_key(default: Raw, own: Raw) -> Object:
     return _set(algorithm=merged.get("algorithm"), size=merged.get("size"), rotationPolicy=merged.get("rotation_policy"))
 
 
-def _renewal(before: str | None) -> Object:
-    if before and before.endswith("%"):
-        return {"renewBeforePercentage": int(before[:-1])}
-    return {"renewBefore": before}
-
-
 def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, private_key: Raw) -> list[Object]:
     """Return a Certificate for each site whose certificate is issued here."""
     found = []
     for site, name, algorithm in [(each, *issued) for each in sites for issued in each.issued.items()]:
         own = site.certificate
+        renewal = renewal_of(own.get("renew_before"))
         spec: Object = {
             "secretName": name,
             "secretTemplate": {"labels": {**labels_of(site.name), "app.kubernetes.io/component": ISSUED_COMPONENT}},
@@ -97,7 +93,8 @@ def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, priva
                 # The API server takes an empty one for null, and refuses that.
                 privateKey=_private_key(private_key, own_key(site, algorithm)),
                 duration=own.get("duration"),
-                **_renewal(own.get("renew_before")),
+                renewBefore=renewal.get("renew_before"),
+                renewBeforePercentage=renewal.get("renew_share"),
                 commonName=own.get("common_name"),
             ),
         }

@@ -120,6 +120,11 @@ def own_key(site: Site, algorithm: str | None) -> Raw:
     return {**own, "algorithm": algorithm} if algorithm else own
 
 
+def renewal_of(before: str | None) -> dict[str, Any]:
+    """Return when a certificate is renewed, which a site says as a duration or as a share of the lifetime."""
+    return {"renew_share": int(before[:-1])} if before and before.endswith("%") else {"renew_before": before}
+
+
 def _asked(site: Site, own: Raw, private_key: Raw) -> rules.Asked:
     certificate, key = site.certificate, merged_key(private_key, own)
     shared = {"size": "certificate_private_key.size", "algorithm": "certificate_private_key.algorithm"}
@@ -128,7 +133,7 @@ def _asked(site: Site, own: Raw, private_key: Raw) -> rules.Asked:
         algorithm=key.get("algorithm") or "RSA",
         size=key.get("size"),
         duration=certificate.get("duration"),
-        renew_before=certificate.get("renew_before"),
+        **renewal_of(certificate.get("renew_before")),
         common_name=certificate.get("common_name"),
         labels=labels_of(site.name),
         words={**rules.SITE_WORDS, **({} if own else shared)},
