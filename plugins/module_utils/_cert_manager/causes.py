@@ -25,6 +25,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readin
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk import (
     FAILED_STATES,
     Walk,
+    cannot_go,
     failed_attempt,
     request_is_of_present_attempt,
     request_state,
@@ -166,18 +167,12 @@ def _challenge_cause(challenge: Json) -> Cause | None:
         return None
     said = _REDIRECTED.sub(r"the self check is redirected to \2, and there: ", _sentence(reason or f"it is {state}"))
     text = f"Challenge {host}: {said}"
-    if _cannot_go(challenge):
+    if cannot_go(challenge):
         # cert-manager schedules no other one for the name while it is there (pkg/controller/acmechallenges/scheduler).
         text = f"Challenge {namespace_of(challenge)}/{name_of(challenge)} cannot be removed, and holds up {host}: {said}"
     if state not in FAILED_STATES and _is_refused_dns01(challenge, said):
         return _young(text, challenge, GRACE)
     return _with_limit(text, FINAL if state in FAILED_STATES else HEALS)
-
-
-def _cannot_go(challenge: Json) -> bool:
-    """True where cert-manager fails to take back what it made for a Challenge that is deleted, as with a key that is not valid any more."""
-    reason = str(status_of(challenge).get("reason") or "")
-    return bool(challenge["metadata"].get("deletionTimestamp")) and reason.startswith("Error cleaning up challenge")
 
 
 def _is_refused_dns01(challenge: Json, said: str) -> bool:

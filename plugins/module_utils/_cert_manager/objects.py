@@ -80,6 +80,7 @@ class Inventory:
         self._children: dict[str, set[str]] = defaultdict(set)
         self._by_uid: dict[str, Json] = {}
         self._claims: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._going: dict[str, dict[str, Json]] = defaultdict(dict)
 
     def replace(self, kind: str, objects: Iterable[Json]) -> None:
         """These are all objects of the kind."""
@@ -97,6 +98,8 @@ class Inventory:
         self._by_uid[uid] = found
         if kind == "Certificate":
             self._claims[_claim(found)].add(uid)
+        if (found.get("metadata") or {}).get("deletionTimestamp"):
+            self._going[kind][uid] = found
         owner = owner_uid(found)
         if owner:
             self._children[owner].add(uid)
@@ -105,6 +108,7 @@ class Inventory:
         """Forget one object."""
         uid = uid_of(found)
         self._kinds[kind].pop(uid, None)
+        self._going[kind].pop(uid, None)
         known = self._by_uid.pop(uid, found)
         if kind == "Certificate":
             self._claims[_claim(known)].discard(uid)
@@ -115,6 +119,10 @@ class Inventory:
     def all(self, kind: str) -> list[Json]:
         """All objects of the kind."""
         return list(self._kinds[kind].values())
+
+    def going(self, kind: str) -> list[Json]:
+        """Objects of the kind that are deleted and not gone yet, by name."""
+        return sorted(self._going[kind].values(), key=name_of)
 
     def owned(self, owner: Mapping[str, Any], kind: str) -> list[Json]:
         """Objects of the kind whose controller is that object, by name."""

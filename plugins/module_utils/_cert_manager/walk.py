@@ -56,8 +56,24 @@ def walk(inventory: Inventory, certificate: Json, kinds_read: Mapping[str, bool]
         found.order = orders[-1] if orders else None
     if found.order is not None:
         found.challenges = inventory.owned(found.order, "Challenge")
+        found.challenges += _holding(found.challenges, inventory.going("Challenge"))
         found.challenges_read = bool(kinds_read.get("Challenge"))
     return found
+
+
+def cannot_go(challenge: Json) -> bool:
+    """True where cert-manager fails to take back what it made for a Challenge that is deleted, as with a key that is not valid any more."""
+    reason = str(status_of(challenge).get("reason") or "")
+    return bool(challenge["metadata"].get("deletionTimestamp")) and reason.startswith("Error cleaning up challenge")
+
+
+def _holding(own: list[Json], going: list[Json]) -> list[Json]:
+    """Challenges of earlier orders for which those of this one wait: cert-manager works on one for a name at a time."""
+    stuck = [challenge for challenge in going if cannot_go(challenge) and challenge not in own]
+    awaited = (
+        {(each["spec"].get("dnsName"), each["spec"].get("type")) for each in own if not status_of(each).get("processing")} if stuck else ()
+    )
+    return [challenge for challenge in stuck if (challenge["spec"].get("dnsName"), challenge["spec"].get("type")) in awaited]
 
 
 def request_state(request: Json) -> str:

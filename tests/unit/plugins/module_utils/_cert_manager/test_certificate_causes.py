@@ -247,7 +247,17 @@ def test_a_challenge_that_cannot_be_removed_holds_up_its_name():
     gone = make.challenge(reason=reason, presented=False)
     gone["metadata"]["deletionTimestamp"] = make.stamp(NOW)
     gone["spec"]["type"] = "DNS-01"
-    found = cause_of(make.certificate(conditions=ISSUING), make.request(conditions=approved()), make.order(), gone)
+    # It may be of an earlier order, whose Certificate is gone.
+    own = make.challenge(presented=False)
+    own["spec"]["type"], own["status"]["processing"] = "DNS-01", False
+    earlier = {**gone, "metadata": {**gone["metadata"], "name": "app-0-1", "uid": "earlier", "ownerReferences": []}}
+    given = make.certificate(conditions=ISSUING), make.request(conditions=approved()), make.order()
+    assert cause_of(*given, own, earlier).text.startswith(
+        "Challenge istio-ingress/app-0-1 cannot be removed, and holds up app.example.com: "
+    )
+    own["spec"]["dnsName"] = "other.example.com"
+    assert cause_of(*given, own, earlier).text == "Challenge other.example.com: it is pending"
+    found = cause_of(*given, gone)
     assert found.text == (f"Challenge istio-ingress/{gone['metadata']['name']} cannot be removed, and holds up app.example.com: {reason}")
     assert f"kubectl --namespace istio-ingress patch challenges.acme.cert-manager.io {gone['metadata']['name']} " in advice(found.text)
     assert "Remove the record _acme-challenge.app.example.com " in advice(found.text)
