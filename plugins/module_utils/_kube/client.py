@@ -193,10 +193,9 @@ def answer_error(status: int, body: bytes, attempt: str, retry_after: float | No
 
 def status_error(status: Mapping[str, Any], attempt: str) -> ApiError:
     """The exception for a Status object that arrived inside a watch."""
-    details = status.get("details") or {}
     try:
-        code, retry_after = int(status.get("code") or 500), float(details.get("retryAfterSeconds") or 0)
-    except OverflowError:
+        code, retry_after = int(status.get("code") or 500), float((status.get("details") or {}).get("retryAfterSeconds") or 0)
+    except (OverflowError, ValueError, TypeError, AttributeError):
         code, retry_after = 500, 0.0
     return ApiError(code, str(status.get("reason") or ""), str(status.get("message") or ""), attempt, retry_after or None)
 

@@ -293,10 +293,10 @@ def files_in_memory(monkeypatch):
     """Close what a kubeconfig holds open in memory: a process reads one, and these tests read many."""
     opened, open_one = [], os.memfd_create
 
-    def open_another(name):
+    def open_another(*arguments):
         while len(opened) > 10:
             os.close(opened.pop(0))
-        opened.append(open_one(name))
+        opened.append(open_one(*arguments))
         return opened[-1]
 
     monkeypatch.setattr(os, "memfd_create", open_another)

@@ -201,6 +201,7 @@ def test_a_moment_to_come_back_that_no_clock_knows(after):
         ("objects", '{"items": [], "metadata": 1e999}'),
         ("events", '{"type": "ERROR", "object": {"kind": "Status", "code": -1e999}}\n'),
         ("events", '{"type": "ERROR", "object": {"kind": "Status", "code": NaN}}\n'),
+        ("events", '{"type": "ERROR", "object": {"kind": "Status", "code": " old", "details": [1]}}\n'),
         ("events", '{"type": "ERROR", "object": {"kind": "Status", "details": {"retryAfterSeconds": 1' + "0" * 400 + "}}}\n"),
     ],
 )
