@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import Cluster, explain, full_name, gateways_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _gateway_api as gateway_api
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import Asked, authority_of, solver_for, surprises
 from ansible_collections.baremesh.edge.plugins.plugin_utils._client_certificates import bypassed, covered
@@ -260,7 +261,6 @@ class Plan:
         kinds = {name: issuer.kind for name, issuer in settings.issuers.items()}
         behind_proxy = settings.trusted_proxies > 0
         by_http = {site.name for site in sites if settings.solver and (issuer := settings.issuers.get(site.issuer or "")) and issuer.http01}
-        moved = settings.gateway and (settings.http_port, settings.https_port) != (80, 443)
         return {
             "certificate_certificates": objects.certificates(sites, space, kinds, settings.private_key),
             "gateway_gateways": objects.gateways(sites, space, settings.selector, settings.port),
@@ -273,10 +273,16 @@ class Plan:
                 self._misdirected(),
                 forwarded=by_http,
                 solver=settings.solver,
-                redirect_port=settings.https_port if moved else None,
+                redirect_port=self._redirect_port,
             ),
             "gateway_destination_rules": [*objects.destination_rules(sites, space), *objects.mesh_destination_rules(sites, space)],
         }
+
+    @property
+    def _redirect_port(self) -> int | None:
+        """Port to which port 80 redirects, None for that of https."""
+        settings = self.settings
+        return settings.https_port if settings.gateway and (settings.http_port, settings.https_port) != (80, 443) else None
 
     def _policies(self) -> list[Object]:
         """Return what keeps objects of others off the sites; those of the namespaces of raw ones may join."""
@@ -359,6 +365,13 @@ class Plan:
             *self._ruled_twice(),
             *(text for text, sure in self._swallowed() if sure),
             *self._bypassed(),
+            *(gateway_api.problems(self.sites, self.settings.cluster_domain) if self.settings.api == "gateway" else ()),
+            *(
+                f"edge_sites ({name}): its wildcard is for {', '.join(hosts)}, too, and edge_api is gateway, which cannot refuse requests for "
+                "them that browsers send over its connections; name the hosts one by one, or set edge_api to istio"
+                for name, hosts in (self._misdirected() if self.settings.api == "gateway" else {}).items()
+                if hosts
+            ),
         ]
 
     def _shared_secrets(self) -> list[str]:
@@ -603,11 +616,17 @@ class Plan:
         secrets = dict.fromkeys(secret for subject in subjects for secret in subject.secrets)
         authorities = objects.ca_secrets(self.sites, self.settings.namespace)
         rules, routes = self.all_of("gateway_destination_rules"), self.all_of("gateway_virtual_services")
-        space, service = self.settings.namespace, self.settings.service
+        settings, space, service = self.settings, self.settings.namespace, self.settings.service
         entries = [
             *objects.service_entries(self.sites, space),
             *objects.mesh_service_entries(self.sites, space, service, self.settings.port),
         ]
+        made = [*gateways, *routes]
+        if settings.api == "gateway":
+            # Those of Istio still say what is served; only raw ones of them are applied.
+            raw = [*settings.manifests["gateway_gateways"], *settings.manifests["gateway_virtual_services"]]
+            where = space, service, settings.port, settings.http_gateway
+            made = [*raw, *gateway_api.objects(self.sites, *where, self._redirect_port)]
         return {
             "certificates": certificates,
             "certificate_objects": [*authorities, *certificates],
@@ -621,7 +640,7 @@ class Plan:
             "virtual_services": routes,
             "destination_rules": rules,
             # A route to a subset that no rule defines answers 503, so the rules come first.
-            "gateway_objects": [*entries, *rules, *gateways, *routes],
+            "gateway_objects": [*entries, *rules, *made],
             # Before the Gateways, so that a new site refuses from its first request on.
             "policies": [
                 *self._policies(),
@@ -681,6 +700,7 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
     findings = [*setting_findings, *site_findings, *proxy_findings(proxies, settings.addresses, sites)]
     findings += gateway_findings(sites, settings.gateways, settings.issuers, settings.proxy_protocol, settings.http_gateway, settings.port)
     findings += address_findings(sites, raw_settings)
+    findings += gateway_api.setting_problems(raw_settings) if settings.api == "gateway" else []
     findings += [finding for plan in plans for finding in plan.findings()]
     # Nothing of what is wrong may be applied: roles stop at the findings, and a caller that does not has nothing in its hands.
     empty = replace(settings, manifests={key: [] for key in MANIFESTS}, issuers={})

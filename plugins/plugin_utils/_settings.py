@@ -28,6 +28,7 @@ Object = dict[str, Any]
 # The values of the role common, for callers of the filter that give less; a test compares them.
 DEFAULTS: dict[str, Any] = {
     "edge_email": "",
+    "edge_api": "istio",
     "edge_gateway_namespace": "istio-ingress",
     "edge_gateway_selector": {"istio": "ingress"},
     "edge_gateway_port": 443,
@@ -47,6 +48,8 @@ MANIFESTS = {
     "gateway_virtual_services": (ISTIO_API, "VirtualService"),
     "gateway_destination_rules": (ISTIO_API, "DestinationRule"),
 }
+# What sites can become, the default first.
+APIS = ("istio", "gateway")
 # What judges the spec of a kind beside its schema.
 SPEC_RULES = {
     "Certificate": (webhooks.certificate,),
@@ -103,6 +106,8 @@ class Settings:
     # Host name of the Service of the gateway pods.
     service: str = ""
     http_port: int = 80
+    # What sites become: objects of Istio, or of the Gateway API.
+    api: str = "istio"
     # Name of the installation, where it is not the namespace of the default gateway.
     instance: str = ""
     # Whether orders are tried at the staging directories of their authorities first.
@@ -242,6 +247,7 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
         addresses=addresses,
         solver=service,
         service=service,
+        api=given.choice("edge_api", APIS) or APIS[0],
         https_port=https_port,
         gateways=tuple(gateways),
         trusted_proxies=proxies.integer("edge_trusted_proxies", 0, MOST_PROXIES) or 0,

@@ -295,7 +295,8 @@ def _destinations(route: Route) -> list[Object]:
     ]
 
 
-def _http_route(site: Site, route: Route) -> Object:
+def http_rule(site: Site, route: Route) -> Object:
+    """Return the rule of a VirtualService."""
     fields = {
         **route.fields,
         "headers": _with_hsts(route.fields.get("headers") or {}, site.tls.hsts),
@@ -317,7 +318,7 @@ def _routes_of(site: Site, hosts: Sequence[str], port: int) -> Object:
     if site.tcp_port and site.tls.mode != "PASSTHROUGH":
         return {"tcp": [{"match": [{"port": port}], "route": _destinations(route)} for route in site.routes]}
     if site.tls.mode != "PASSTHROUGH":
-        return {"http": [_http_route(site, route) for route in site.routes]}
+        return {"http": [http_rule(site, route) for route in site.routes]}
     taken = {host for route in site.routes for host in route.hosts}
     rest = [host for host in hosts if host not in taken]
     return {
@@ -356,7 +357,7 @@ def _http_rules(site: Site, behind_proxy: bool, redirect_port: int | None) -> li
     redirect: Object = {"redirect": {"scheme": "https", "redirectCode": 301, **_set(port=redirect_port)}}
     if not behind_proxy:
         return [redirect]
-    return [*(_matched(_http_route(site, route), secure=True) for route in site.routes), _matched(redirect, secure=False)]
+    return [*(_matched(http_rule(site, route), secure=True) for route in site.routes), _matched(redirect, secure=False)]
 
 
 def virtual_services(

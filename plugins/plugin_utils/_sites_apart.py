@@ -105,12 +105,16 @@ def sites_apart(plan: Record, certificates: Iterable[Record] = (), secrets: Iter
     # What a Gateway that stays as it is serves from other Secrets is not new either.
     held = missing | {secret for gateway in left for secret in _needs(gateway)}
     held -= {secret for gateway in plan["gateways"] if gateway not in left for secret in _needs(gateway)}
+    names = [_name_of(gateway) for gateway in left]
     parts = [_part(part, {name for space, name in held if space == part["namespace"]}) for part in plan["by_gateway"]]
     return {
-        "objects": [*plan["policies"], *(each for each in plan["gateway_objects"] if each not in left)],
-        "kept": [{"kind": "Gateway", "metadata": _name_of(gateway)} for gateway in left],
+        "objects": [
+            *plan["policies"],
+            *(each for each in plan["gateway_objects"] if each["kind"] != "Gateway" or _name_of(each) not in names),
+        ],
+        "kept": [{"kind": "Gateway", "metadata": name} for name in names],
         "by_gateway": [part for part, _left in parts],
-        "left": [name for _part, names in parts for name in names],
+        "left": [name for _part, subjects in parts for name in subjects],
     }
 
 
