@@ -39,7 +39,7 @@ options:
       keep:
         description: >-
           Objects that stay although O(objects) does not define them, such as Secrets that a controller makes. Only C(kind),
-          C(metadata.name) and C(metadata.namespace) are read.
+          C(metadata.name), C(metadata.namespace) and, where it is given, the group of C(apiVersion) are read.
         type: list
         elements: dict
         default: []

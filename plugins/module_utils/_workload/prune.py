@@ -85,7 +85,8 @@ class Prune:
         self._kinds = kinds
         self._namespace = namespace
         self._selector = ",".join(_requirement(*item) for item in sorted(labels.items()))
-        self._kept = {_key(entry) for entry in keep}
+        # Where no apiVersion says it, the kinds of that name of all groups are meant.
+        self._kept = {(_group(entry["apiVersion"]) if entry.get("apiVersion") else None, *_key(entry)) for entry in keep}
         self._owner = {key: str(value) for key, value in (owner or {}).items()}
         self._adopt = [_key(entry) for entry in adopt]
         #: Objects with the labels that another installation made, once looked for.
@@ -111,7 +112,10 @@ class Prune:
 
     def superfluous(self, found: Sequence[Found]) -> list[Found]:
         """Those of the owner's that are not kept, whether or not they are being deleted already."""
-        return [each for each in found if each.key not in self._kept and self._is_own(each)]
+        return [each for each in found if not self._is_kept(each) and self._is_own(each)]
+
+    def _is_kept(self, found: Found) -> bool:
+        return not self._kept.isdisjoint(((None, *found.key), (found.resource.group, *found.key)))
 
     def _is_own(self, found: Found) -> bool:
         """Whether an object has the labels of the owner, or has none and is one that the owner may have made before it set them."""
@@ -160,7 +164,12 @@ class Prune:
 
     def wait_gone(self, found: Sequence[Found], seconds: float, clock: Clock, feed: Feed | None = None) -> str:
         """Wait until none of them is there; returns the reason why one still is, empty when all are gone."""
-        deadline = Deadline(clock, seconds)
+        deadline, parts = Deadline(clock, seconds), dict.fromkeys(each.resource.group for each in found)
+        # One group at a time, since kinds of two groups may have one name.
+        causes = (self._wait_gone([each for each in found if each.resource.group == group], deadline, feed) for group in parts)
+        return next(filter(None, causes), "")
+
+    def _wait_gone(self, found: Sequence[Found], deadline: Deadline, feed: Feed | None) -> str:
         resources = {each.resource.kind: each.resource for each in found}
         followers = [Follower(self._client, resource, self._namespace, deadline, self._selector) for resource in resources.values()]
         keys = {each.key for each in found}
@@ -180,6 +189,10 @@ def _requirement(label: str, value: Any) -> str:
 def _key(found: Mapping[str, Any]) -> tuple[str, str, str]:
     metadata = found.get("metadata") or {}
     return str(found.get("kind") or ""), str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
+
+
+def _group(api_version: Any) -> str:
+    return str(api_version).rpartition("/")[0]
 
 
 def _reason(kind: str, found: Json) -> str:

@@ -77,6 +77,20 @@ def test_one_of_the_same_name_elsewhere_is_not_the_one_to_keep(monkeypatch, api)
     assert len(prune(monkeypatch, keep=keep)["pruned"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({}, True),
+        ({"apiVersion": "networking.istio.io/v1beta1"}, True),
+        ({"apiVersion": "gateway.networking.k8s.io/v1"}, False),
+        ({"apiVersion": "v1"}, False),
+    ],
+)
+def test_a_kind_of_the_same_name_in_another_group_is_not_the_one_to_keep(monkeypatch, api, given, kept):
+    keep = [{"kind": "Gateway", "metadata": {"name": "app", "namespace": NS}, **given}]
+    assert [each["name"] for each in prune(monkeypatch, keep=keep)["pruned"]] == (["old"] if kept else ["app", "old"])
+
+
 def test_what_is_being_deleted_already_is_no_change(monkeypatch, api):
     api.apply(GATEWAYS, {"metadata": {"name": "old", "namespace": NS, "labels": LABELS, "deletionTimestamp": "x"}})
     assert prune(monkeypatch)["changed"] is False
