@@ -7,17 +7,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ready_wait
-short_description: Wait until workloads are rolled out and issuers are ready, or say why they are not
+short_description: Wait until workloads, issuers, and Gateways of the Gateway API are ready, or say why they are not
 version_added: 0.1.0
 author: The baremesh.edge authors (@baremesh)
 description:
   - Watches any number of Deployments and DaemonSets with their pods, and of cert-manager's Issuers and ClusterIssuers.
   - Returns as soon as all workloads run their newest version and are available, and cert-manager has found each issuer ready as it is
-    specified now.
+    specified now. With Gateways and routes of the Gateway API it waits until istiod has taken them.
   - Ends at once when waiting cannot help, as with an image that the registry does not have, wrong configuration of an issuer, or an
     account that the ACME server refuses.
   - Names the deepest reason known, such as the scheduler's, the registry's, or the last line that a crashed container wrote.
 notes:
+  - Gateway, HTTPRoute, TLSRoute and TCPRoute are those of C(gateway.networking.k8s.io/v1). A Gateway is ready when C(Accepted) and
+    C(Programmed) are true of it, and of each listener C(ResolvedRefs) as well; a route when C(Accepted) and C(ResolvedRefs) are true at
+    each parent. A route to a Service that does not exist yet is ready, too; it answers 500 until then.
   - In check mode it looks once, returns what it sees, and does not fail because something is not ready yet.
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
@@ -33,7 +36,7 @@ options:
       kind:
         description: Its kind.
         type: str
-        choices: [Deployment, DaemonSet, ClusterIssuer, Issuer]
+        choices: [Deployment, DaemonSet, ClusterIssuer, Issuer, Gateway, HTTPRoute, TLSRoute, TCPRoute]
         default: Deployment
       name:
         description: Its name.
@@ -119,6 +122,7 @@ retry_at:
 from functools import partial
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.issuers import Issuers
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_api import GatewayApi
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import attempt, finish_wait, open_client
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Name, NamedWait
@@ -130,7 +134,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._workload.rollouts i
 
 def main() -> None:
     """Wait and return."""
-    kinds = ["Deployment", "DaemonSet", "ClusterIssuer", "Issuer"]
+    kinds = ["Deployment", "DaemonSet", "ClusterIssuer", "Issuer", *GatewayApi.kinds]
     each = {
         "kind": {"type": "str", "choices": kinds, "default": "Deployment"},
         "name": {"type": "str", "required": True},
@@ -149,7 +153,7 @@ def main() -> None:
     params = module.params
     names = [Name(entry["kind"], entry["namespace"] or "", entry["name"]) for entry in params["objects"]]
     client = attempt(module, lambda: open_client(params)[0], partial(nothing_seen, objects=[]))
-    wait = NamedWait(client, names, [Rollouts(), Issuers()], params["fail_fast"])
+    wait = NamedWait(client, names, [Rollouts(), Issuers(), GatewayApi()], params["fail_fast"])
     finish_wait(module, wait.run(Deadline(SystemClock(), params["timeout"]), once=module.check_mode))
 
 

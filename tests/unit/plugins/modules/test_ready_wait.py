@@ -8,7 +8,13 @@ import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import named
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import CLUSTER_ISSUERS, DAEMON_SETS, DEPLOYMENTS
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import (
+    CLUSTER_ISSUERS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    HTTP_ROUTES,
+    KUBE_GATEWAYS,
+)
 from ansible_collections.baremesh.edge.plugins.modules import ready_wait
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, ScriptedFeed
@@ -165,3 +171,90 @@ def test_what_lives_in_a_namespace_needs_one(monkeypatch, api, kind):
 def test_nothing_to_wait_for_is_ready_at_once(monkeypatch, api):
     found = run(monkeypatch, ready_wait, objects=[], timeout=9)
     assert (found["failed"], found["elapsed"], api.requests) == (False, 0.0, [])
+
+
+NS = "istio-ingress"
+GATEWAY = {"kind": "Gateway", "namespace": NS, "name": "app"}
+ROUTE = {"kind": "HTTPRoute", "namespace": NS, "name": "app"}
+
+
+def conditions(observed=2, **states):
+    """Return conditions by their types; a state is True, or a reason why not."""
+    return [
+        {
+            "type": kind,
+            "status": "True" if state is True else "Unknown" if state == "Pending" else "False",
+            "reason": "Fine" if state is True else state,
+            "message": "all\n good" if state is True else f"said of {state}",
+            "observedGeneration": observed,
+        }
+        for kind, state in states.items()
+    ]
+
+
+def kube_gateway(listener=True, observed=2, **states):
+    states = {"Accepted": True, "Programmed": True, **states}
+    listeners = [{"name": "https", "conditions": conditions(observed, Accepted=True, ResolvedRefs=listener, Programmed=True)}]
+    return {
+        "metadata": {"name": "app", "namespace": NS, "generation": 2},
+        "spec": {"listeners": [{"name": "https"}]},
+        "status": {"conditions": conditions(observed, **states), "listeners": listeners},
+    }
+
+
+def http_route(parent="app", **states):
+    states = {"Accepted": True, "ResolvedRefs": True, **states}
+    return {
+        "metadata": {"name": "app", "namespace": NS, "generation": 2},
+        "spec": {"parentRefs": [{"name": "app"}]},
+        "status": {"parents": [{"parentRef": {"name": parent}, "conditions": conditions(**states)}]},
+    }
+
+
+def test_a_gateway_and_its_route_are_ready_when_istiod_has_taken_them(monkeypatch, api):
+    api.apply(KUBE_GATEWAYS, kube_gateway(observed=1))
+    api.apply(HTTP_ROUTES, http_route())
+    api.clock.at(4.0, lambda: api.apply(KUBE_GATEWAYS, kube_gateway()))
+    found = run(monkeypatch, ready_wait, objects=[GATEWAY, ROUTE])
+    assert (found["failed"], found["elapsed"]) == (False, 4.0)
+
+
+def test_a_route_to_a_service_that_is_still_to_come_is_ready(monkeypatch, api):
+    api.apply(HTTP_ROUTES, http_route(ResolvedRefs="BackendNotFound"))
+    assert run(monkeypatch, ready_wait, objects=[ROUTE])["failed"] is False
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (kube_gateway(Programmed="AddressNotUsable"), "Programmed is False, AddressNotUsable: said of AddressNotUsable"),
+        (kube_gateway(Accepted="Pending"), "istiod has not observed it"),
+        (kube_gateway(observed=1), "listener https: istiod has not observed it"),
+        # What a listener says is deeper than what its Gateway says.
+        (
+            kube_gateway("InvalidCertificateRef", Accepted="ListenersNotValid"),
+            "listener https: ResolvedRefs is False, InvalidCertificateRef: said of InvalidCertificateRef",
+        ),
+        (kube_gateway() | {"status": {}}, "listener https: istiod has not observed it"),
+    ],
+)
+def test_why_a_gateway_is_not_programmed(monkeypatch, api, made, said):
+    api.apply(KUBE_GATEWAYS, made)
+    found = run(monkeypatch, ready_wait, objects=[GATEWAY], timeout=5)
+    assert found["failed"] is True
+    assert found["msg"].startswith(f"Gateway {NS}/app is not programmed: {said}\n")
+    assert found["msg"].endswith("Waited 5 s.")
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (http_route(ResolvedRefs="RefNotPermitted"), "at Gateway app: ResolvedRefs is False, RefNotPermitted: said of RefNotPermitted"),
+        (http_route(Accepted="NotAllowedByListeners"), "at Gateway app: Accepted is False, NotAllowedByListeners"),
+        (http_route(parent="other"), "at Gateway app: istiod has not observed it"),
+    ],
+)
+def test_why_a_route_is_not_taken(monkeypatch, api, made, said):
+    api.apply(HTTP_ROUTES, made)
+    found = run(monkeypatch, ready_wait, objects=[ROUTE], timeout=5)
+    assert found["msg"].startswith(f"HTTPRoute {NS}/app is not programmed: {said}")
