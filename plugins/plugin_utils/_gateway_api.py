@@ -212,6 +212,25 @@ def _nothing_for(field: str) -> str:
 
 
 def _problems(site: Site, cluster_domain: str) -> Iterator[str]:
+    yield from _tls_problems(site)
+    for key in ("access", "backends"):
+        if getattr(site, key):
+            yield _nothing_for(key)
+    if site.tls.mode == "SIMPLE" and not site.tcp_port and len(site.hosts) > 1:
+        # Each is a server of its own. Browsers use one HTTP/2 connection for all names of a certificate, and get 404.
+        yield (
+            f"hosts has {len(site.hosts)} names, each of which is a listener of its own in the Gateway API, so that browsers would send "
+            "requests for one over their connection for another, which answers 404; make a site of each"
+        )
+    for key in ("hosts", "routes"):
+        if len(getattr(site, key)) > _MOST:
+            yield f"{key} has {len(getattr(site, key))} entries, and a route of the Gateway API takes {_MOST}; make several sites of them"
+    for index, route in enumerate(site.routes):
+        yield from (f"routes[{index}]{text}" for text in _route_problems(route, cluster_domain))
+    yield from _order_problems(site.routes)
+
+
+def _tls_problems(site: Site) -> Iterator[str]:
     if site.tls.mode not in MODES:
         yield f"tls.mode is {site.tls.mode}, and edge_api is gateway, which takes {', '.join(MODES)}; change it"
     for key in ("min_version", "max_version", "cipher_suites"):
@@ -219,23 +238,6 @@ def _problems(site: Site, cluster_domain: str) -> Iterator[str]:
             yield _nothing_for(f"tls.{key}")
     if len(site.credentials) > 2:
         yield f"tls.credentials has {len(site.credentials)} entries, and a listener of the Gateway API takes 2; remove some"
-    if site.access:
-        yield _nothing_for("access")
-    if site.backends:
-        yield _nothing_for("backends")
-    if site.tls.mode == "SIMPLE" and not site.tcp_port and len(site.hosts) > 1:
-        # Each is a server of its own. Browsers use one HTTP/2 connection for all names of a certificate, and get 404.
-        yield (
-            f"hosts has {len(site.hosts)} names, each of which is a listener of its own in the Gateway API, so that browsers would send "
-            "requests for one over their connection for another, which answers 404; make a site of each"
-        )
-    if len(site.hosts) > _MOST:
-        yield f"hosts has {len(site.hosts)} names, and a route of the Gateway API takes {_MOST}; make several sites of them"
-    if len(site.routes) > _MOST and not site.tcp_port:
-        yield f"routes has {len(site.routes)} entries, and a route of the Gateway API takes {_MOST}; make several sites of them"
-    for index, route in enumerate(site.routes):
-        yield from (text if text.startswith("routes") else f"routes[{index}]{text}" for text in _route_problems(route, cluster_domain))
-    yield from _order_problems(site.routes)
 
 
 def _route_problems(route: Route, cluster_domain: str) -> Iterator[str]:
@@ -248,6 +250,13 @@ def _route_problems(route: Route, cluster_domain: str) -> Iterator[str]:
         if to.subset:
             yield _nothing_for(".destinations.subset")
     yield from _condition_problems(route)
+    yield from _change_problems(route)
+    timeout = route.fields.get("timeout")
+    if timeout and not _DURATION.fullmatch(str(timeout)):
+        yield f".timeout is '{timeout}', and the Gateway API takes whole numbers such as 1m30s or 1500ms; change it"
+
+
+def _change_problems(route: Route) -> Iterator[str]:
     redirect, rewrite = route.fields.get("redirect") or {}, route.fields.get("rewrite") or {}
     if redirect.get("derivePort"):
         yield _nothing_for(".redirect.derivePort")
@@ -259,9 +268,6 @@ def _route_problems(route: Route, cluster_domain: str) -> Iterator[str]:
         yield _nothing_for(".rewrite.uriRegexRewrite")
     if route.rewrite and route.match == "regex":
         yield ".rewrite would replace the whole path, since the route has a regex; give it a prefix"
-    timeout = route.fields.get("timeout")
-    if timeout and not _DURATION.fullmatch(str(timeout)):
-        yield f".timeout is '{timeout}', and the Gateway API takes whole numbers such as 1m30s or 1500ms; change it"
 
 
 def _condition_problems(route: Route) -> Iterator[str]:
@@ -290,8 +296,8 @@ def _order_problems(routes: Sequence[Route]) -> Iterator[str]:
         for before, early in enumerate(routes[:index]):
             if _rank(late) > _rank(early) and _overlap(early, late):
                 yield (
-                    f"routes[{before}] is written before routes[{index}], and the Gateway API asks the more special one first, whatever the "
-                    f"order; put routes[{index}] first if that is what you mean"
+                    f"routes[{before}] is written before routes[{index}], and the Gateway API asks the more special one first; "
+                    f"put routes[{index}] first if that is what you mean"
                 )
 
 

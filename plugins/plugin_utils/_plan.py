@@ -365,11 +365,17 @@ class Plan:
             *self._ruled_twice(),
             *(text for text, sure in self._swallowed() if sure),
             *self._bypassed(),
-            *(gateway_api.problems(self.sites, self.settings.cluster_domain) if self.settings.api == "gateway" else ()),
+            *(self._unlike_istio() if self.settings.api == "gateway" else ()),
+        ]
+
+    def _unlike_istio(self) -> list[str]:
+        """Return a sentence for everything that objects of the Gateway API would not do as those of Istio."""
+        return [
+            *gateway_api.problems(self.sites, self.settings.cluster_domain),
             *(
-                f"edge_sites ({name}): its wildcard is for {', '.join(hosts)}, too, and edge_api is gateway, which cannot refuse requests for "
-                "them that browsers send over its connections; name the hosts one by one, or set edge_api to istio"
-                for name, hosts in (self._misdirected() if self.settings.api == "gateway" else {}).items()
+                f"edge_sites ({name}): its wildcard is for {', '.join(hosts)}, too, and edge_api is gateway, which cannot refuse requests "
+                "for these over connections of the wildcard; name the hosts one by one, or set edge_api to istio"
+                for name, hosts in self._misdirected().items()
                 if hosts
             ),
         ]

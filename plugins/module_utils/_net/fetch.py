@@ -193,22 +193,12 @@ def download(params: Mapping[str, Any], check_mode: bool) -> tuple[bool, str]:
     present, digest = "", sha256(given) if given else None
     with contextlib.suppress(FileNotFoundError):
         present = sha256_file(dest)
-    if given and digest is None:
-        raise FetchError(f"{params['pin_name']} is {given!r}: it must be the 64 hex digits of a SHA-256.")
+    _require_digest(params, digest)
     pinned = digest is not None
     if check_mode and not pinned:
         return not present, present
-
-    def opened(source: str) -> Any:
-        try:
-            return open_file(source, params["timeout"], params["ca_path"], pinned)
-        except InsecureError as error:
-            raise FetchError(f"{error}: use https://, or name the digest in {params['pin_name']}.") from error
-        except BROKEN as error:
-            raise FetchError(f"{without_password(source)} cannot be read: {error}; check the version and the address.") from error
-
     if digest is None:
-        with opened(params["sums_url"]) as stream:
+        with _opened(params, params["sums_url"], pinned) as stream:
             name = urllib.parse.urlsplit(url).path.rpartition("/")[2]
             digest = checksum_of(read_text(stream, params["sums_url"]), name)
         if digest is None:
@@ -216,6 +206,42 @@ def download(params: Mapping[str, Any], check_mode: bool) -> tuple[bool, str]:
     if present == digest:
         return False, digest
     if not check_mode:
-        with opened(url) as stream:
+        with _opened(params, url, pinned) as stream:
             place(stream, url, f"{dest}.part", dest, 0o644, digest)
     return True, digest
+
+
+def place_file(params: Mapping[str, Any], source: str, path: str) -> None:
+    """Bring what an address or a path of this host names in place, trusted on first use where it has no digest.
+
+    Args:
+        params: Options sha256, pin_name, timeout and ca_path of the module.
+        source: The address or the path.
+        path: Where to put it.
+
+    Raises:
+        FetchError: It cannot be had or has another digest.
+        OSError: It cannot be written.
+    """
+    digest = sha256(params["sha256"]) if params["sha256"] else None
+    _require_digest(params, digest)
+    try:
+        stream = _opened(params, source, digest is not None) if "://" in source else open(source, "rb")  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise FetchError(f"{source} cannot be read: {error.strerror or error}.") from error
+    with stream:
+        place(stream, source, f"{path}.part", path, 0o600, digest)
+
+
+def _require_digest(params: Mapping[str, Any], digest: str | None) -> None:
+    if params["sha256"] and digest is None:
+        raise FetchError(f"{params['pin_name']} is {params['sha256']!r}: it must be the 64 hex digits of a SHA-256.")
+
+
+def _opened(params: Mapping[str, Any], source: str, pinned: bool) -> Any:
+    try:
+        return open_file(source, params["timeout"], params["ca_path"], pinned)
+    except InsecureError as error:
+        raise FetchError(f"{error}: use https://, or name the digest in {params['pin_name']}.") from error
+    except BROKEN as error:
+        raise FetchError(f"{without_password(source)} cannot be read: {error}; check the version and the address.") from error
