@@ -60,6 +60,14 @@ ARTEFACTS = (
         "trust on first use: what the repository serves, over HTTPS on every hop",
     ),
     Artefact(
+        "the CRDs of the Gateway API",
+        "istio_gateway_api_url",
+        "istio_gateway_api_sha256",
+        "file name",
+        ("standard-install.yaml",),
+        "trust on first use: what the address serves, over HTTPS on every hop",
+    ),
+    Artefact(
         "the chart of cert-manager",
         "cert_manager_chart_repository",
         "cert_manager_chart_sha256",

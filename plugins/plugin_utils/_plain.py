@@ -144,10 +144,11 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     ): "cert_manager_chart_repository istio_chart_repository",
     _form(
         r"(?i)https?://[^\s/]\S*|file:///\S*", "an address with its scheme, such as https://mirror.example.com/k3s"
-    ): "api_client_helm_url k3s_release_url",
+    ): "api_client_helm_url istio_gateway_api_url k3s_release_url",
     # K3s joins by no other scheme.
     _form(r"(?i)https://[^\s/?#]+/?", "an address with its scheme, https, such as https://lb.example.com:6443"): "k3s_server_url",
     _form(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as v3.21.4"): "api_client_helm_version",
+    _form(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as v1.6.0"): "istio_gateway_api_version",
     _list: "cert_manager_used_issuers edge_host_addresses edge_hosts edge_server_hosts istio_ingress_users renewal_names",
     _each(lambda text: is_host(text.partition("%")[0]), "an IP address or a DNS name"): "host_ports_verify_addresses",
     _each(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils._gateway_api import API as GATEWAY_API
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import secrets_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._report import at_ports, is_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import STAGING_SUFFIX
@@ -94,7 +95,8 @@ def sites_apart(plan: Record, certificates: Iterable[Record] = (), secrets: Iter
         secrets: What certificate_info returned for each Secret that users bring.
 
     Returns:
-        C(objects), what to apply; C(kept), Gateways that must not be deleted; C(by_gateway), as that of the plan without what is missing;
+        C(objects), what to apply; C(waited), those of them that istiod takes, by the words of ready_wait; C(kept), Gateways that must not be
+        deleted; C(by_gateway), as that of the plan without what is missing;
         and C(left), the sites that are left as they are.
     """
     missing = {
@@ -107,11 +109,11 @@ def sites_apart(plan: Record, certificates: Iterable[Record] = (), secrets: Iter
     held -= {secret for gateway in plan["gateways"] if gateway not in left for secret in _needs(gateway)}
     names = [_name_of(gateway) for gateway in left]
     parts = [_part(part, {name for space, name in held if space == part["namespace"]}) for part in plan["by_gateway"]]
+    closed = [each for each in plan["gateway_objects"] if each["kind"] == "Gateway" and _name_of(each) in names]
+    objects = [*plan["policies"], *(each for each in plan["gateway_objects"] if each not in closed)]
     return {
-        "objects": [
-            *plan["policies"],
-            *(each for each in plan["gateway_objects"] if each["kind"] != "Gateway" or _name_of(each) not in names),
-        ],
+        "objects": objects,
+        "waited": [{"kind": each["kind"], **_name_of(each)} for each in objects if each["apiVersion"] == GATEWAY_API],
         "kept": [{"kind": "Gateway", "metadata": name} for name in names],
         "by_gateway": [part for part, _left in parts],
         "left": [name for _part, subjects in parts for name in subjects],

@@ -147,7 +147,7 @@ class Prune:
         found = []
         for item in self._client.items(resource, None, metadata_only=True) if version else []:
             metadata = item["metadata"]
-            if not metadata.get("ownerReferences") and not metadata.get("deletionTimestamp"):
+            if not metadata.get("ownerReferences") and not metadata.get("deletionTimestamp") and not _by_istiod(names["kind"], metadata):
                 found.append(Found(resource, metadata.get("namespace") or "", metadata["name"], False, item))
         return [each for each in found if not self._owner or not self._owner.items() <= (each.live["metadata"].get("labels") or {}).items()]
 
@@ -189,6 +189,12 @@ def _requirement(label: str, value: Any) -> str:
 def _key(found: Mapping[str, Any]) -> tuple[str, str, str]:
     metadata = found.get("metadata") or {}
     return str(found.get("kind") or ""), str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
+
+
+def _by_istiod(kind: str, metadata: Mapping[str, Any]) -> bool:
+    """Whether istiod made it by itself, as it does each GatewayClass of its own as soon as there is the kind."""
+    writers = [entry.get("manager") for entry in metadata.get("managedFields") or () if not entry.get("subresource")]
+    return kind == "GatewayClass" and writers == ["pilot-discovery"]
 
 
 def _group(api_version: Any) -> str:

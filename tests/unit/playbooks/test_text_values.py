@@ -90,6 +90,7 @@ ROLES = {
         "istio_base_values": {},
         "istio_connection_settings": {"profile": "EDGE"},
         "istio_chart_sha256": {"base": "a" * 64},
+        "istio_gateway_api_sha256": {"standard-install.yaml": "a" * 64},
         "istio_gateway_replicas": 1,
         "istio_gateway_values": {"podAnnotations": {"a": "b"}},
         "istio_gateways": [{"name": "one", "ports": [{"name": "https", "port": 443}]}],
