@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from . import catalog, charts, golang, mirror, paths, programs, upstream, versions
+from . import catalog, charts, gateway_api, golang, mirror, paths, programs, upstream, versions
 from .errors import LabError
 from .parts import Part, Store, digest
 from .progress import Progress
@@ -96,10 +96,11 @@ class Plan:
             images=tuple(images),
             helm=mirror.helm_part(store, self.helm),
             charts=charts.part(store, self.helm),
+            gateway_api=gateway_api.part(),
         )
         c = self.contents
         # Downloads first: when they are refused, nobody has waited for compilers.
-        self.parts: list[Part] = [debian, envoy, *built.values(), c.charts, c.helm, c.images_k3s, *c.images, c.k3s]
+        self.parts: list[Part] = [debian, envoy, *built.values(), c.charts, c.gateway_api, c.helm, c.images_k3s, *c.images, c.k3s]
 
     @property
     def key(self) -> str:

@@ -15,6 +15,7 @@ from string import Template
 from textwrap import indent
 
 from . import infra, paths, ssh, versions
+from .parts import file_sha256
 from .state import Lab, write
 
 SOURCE = paths.SOURCE / "inventory"
@@ -65,7 +66,7 @@ def all_yml(lab: Lab, ca: str, archives: Sequence[ImageArchive], pins: Mapping[s
         helm_version=versions.HELM,
         istio_version=versions.ISTIO,
         cert_manager_version=versions.CERT_MANAGER,
-        **{f"{part}_sha256": json.dumps(pins.get(part, {})) for part in ("k3s", "helm", "istio", "jetstack")},
+        **{f"{part}_sha256": json.dumps(pins.get(part, {})) for part in ("k3s", "helm", "istio", "jetstack", "gateway_api")},
     )
 
 
@@ -100,6 +101,7 @@ def pins(mirror: Path | None) -> dict[str, dict[str, str]]:
         "k3s": _listed(mirror / "k3s" / versions.K3S / "sha256sum-amd64.txt"),
         "helm": {"amd64": _listed(mirror / "helm" / f"{archive}.sha256sum")[archive]},
         **charts,
+        "gateway_api": {path.name: file_sha256(path) for path in (mirror / "gateway-api" / versions.GATEWAY_API).glob("*.yaml")},
     }
 
 

@@ -71,6 +71,7 @@ class Contents:
     images: tuple[Part, ...]
     helm: Part
     charts: Part
+    gateway_api: Part
 
 
 def assemble(store: Store, contents: Contents, mirror: Path) -> None:
@@ -81,6 +82,7 @@ def assemble(store: Store, contents: Contents, mirror: Path) -> None:
     write_sums(release, "sha256sum-amd64.txt", sorted(path.name for path in release.iterdir()))
     link_tree(store.path(contents.helm), mirror / "helm")
     link_tree(store.path(contents.charts), mirror / "charts")
+    link_tree(store.path(contents.gateway_api), mirror / "gateway-api")
     images = mirror / "images"
     for part in contents.images:
         link_tree(store.path(part), images)

@@ -95,9 +95,8 @@ def sites_apart(plan: Record, certificates: Iterable[Record] = (), secrets: Iter
         secrets: What certificate_info returned for each Secret that users bring.
 
     Returns:
-        C(objects), what to apply; C(waited), those of them that istiod takes, by the words of ready_wait; C(kept), Gateways that must not be
-        deleted; C(by_gateway), as that of the plan without what is missing;
-        and C(left), the sites that are left as they are.
+        C(objects), what to apply; C(waited), those of them for which ready_wait waits; C(kept), Gateways that must not be deleted;
+        C(by_gateway), as that of the plan without what is missing; and C(left), the sites that are left as they are.
     """
     missing = {
         *((str(entry["namespace"]), str(entry.get("secret_name"))) for entry in certificates if not entry["ready"]),

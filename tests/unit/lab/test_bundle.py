@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_lab import build, charts, mirror, paths
+from edge_lab import build, charts, gateway_api, mirror, paths, versions
 from edge_lab.errors import LabError
 from edge_lab.parts import Store
 
@@ -44,6 +44,14 @@ def test_a_chart_archive_does_not_depend_on_time_or_order() -> None:
         content = archive.extractfile("x/values.yaml")
         assert content is not None
         assert content.read() == b"x/values.yaml"
+
+
+def test_crds_are_of_the_release_that_the_lab_names() -> None:
+    document = f"kind: x\nannotations: {{gateway.networking.k8s.io/bundle-version: {versions.GATEWAY_API}}}\n"
+    assert gateway_api.joined([document, document]) == f"---\n{document}---\n{document}"
+    for documents in ([], [document, document.replace(versions.GATEWAY_API, "v0.1.0")]):
+        with pytest.raises(LabError, match=rf"are not those of {versions.GATEWAY_API}"):
+            gateway_api.joined(documents)
 
 
 def test_a_program_with_an_appended_zip_is_still_itself(tmp_path: Path) -> None:
