@@ -38,7 +38,7 @@ CHAINS = (
     ("site", "renew", "sds_faults", "certificate_faults"),
     ("proxy", "reboot", "bad_input", "neighbour"),
     ("host_ports", "hosts_as_found", "gateways"),
-    ("killed", "egress", "tcp", "dns01"),
+    ("killed", "egress", "tcp", "gateway_api", "dns01"),
 )
 #: Versions of ansible-core that are tested beside the pinned one, each with a Python that it supports: the oldest that meta/runtime.yml
 #: allows, and the newest.
