@@ -279,15 +279,17 @@ def _condition_problems(route: Route) -> Iterator[str]:
     if route.conditions.get("ignoreUriCase"):
         yield _nothing_for(".ignore_case")
     for key, name in CONDITIONS.items():
-        given = route.conditions.get(name)
+        given = route.conditions.get(name) or {}
         if given and key == "without_headers":
             yield _nothing_for(".without_headers")
             continue
-        for word, value in {"": given}.items() if key == "method" else (given or {}).items():
-            allowed = ("exact",) if key == "method" else tuple(_TEXTS)
-            if given and (not value or set(value) - set(allowed)):
-                place = f".{key}.{word}" if word else f".{key}"
-                yield f"{place} is {dict(value) or 'for any value'}, and the Gateway API compares by {' or '.join(allowed)} only; change it"
+        # Conditions by the name of what they are on; the method has none.
+        conditions = {f".{key}": given} if key == "method" and given else {f".{key}.{word}": value for word, value in given.items()}
+        allowed = ("exact",) if key == "method" else tuple(_TEXTS)
+        for place, condition in conditions.items():
+            if not condition or set(condition) - set(allowed):
+                said = dict(condition) or "for any value"
+                yield f"{place} is {said}, and the Gateway API compares by {' or '.join(allowed)} only; change it"
 
 
 def _order_problems(routes: Sequence[Route]) -> Iterator[str]:

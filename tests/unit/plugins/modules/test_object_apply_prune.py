@@ -217,6 +217,24 @@ def test_a_crd_goes_with_objects_of_ours_and_those_that_others_own(monkeypatch, 
     assert [each["name"] for each in remove_crds(monkeypatch)["pruned"]] == ["gateways.networking.istio.io", "sidecars.networking.istio.io"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "writers", "stays"),
+    [
+        ("GatewayClass", [{"manager": "pilot-discovery"}, {"manager": "pilot-discovery", "subresource": "status"}], False),
+        # Others wrote it, and istiod its status; a kind that istiod writes for nobody but users.
+        ("GatewayClass", [{"manager": "kubectl"}, {"manager": "pilot-discovery", "subresource": "status"}], True),
+        ("GatewayClass", [], True),
+        ("Gateway", [{"manager": "pilot-discovery"}], True),
+    ],
+)
+def test_what_istiod_makes_by_itself_goes_with_its_crd(monkeypatch, api, kind, writers, stays):
+    made = Resource("gateway.networking.k8s.io", "v1", "things", kind, namespaced=False)
+    spec = {"group": made.group, "names": {"plural": "things", "kind": kind}, "versions": [{"name": "v1", "served": True}]}
+    api.apply(CRDS, {"metadata": {"name": "things.gateway.networking.k8s.io", "labels": LABELS}, "spec": spec})
+    api.apply(made, {"metadata": {"name": "istio", "managedFields": writers}})
+    assert remove_crds(monkeypatch)["failed"] is stays
+
+
 def test_of_secrets_only_the_metadata_is_read(monkeypatch, api):
     api.apply(SECRETS, {"metadata": {"name": "old", "namespace": NS, "labels": LABELS}, "data": {"tls.key": "aHVzaA=="}})
     read = []
