@@ -221,7 +221,7 @@ def test_a_crd_goes_with_objects_of_ours_and_those_that_others_own(monkeypatch, 
     ("kind", "writers", "stays"),
     [
         ("GatewayClass", [{"manager": "pilot-discovery"}, {"manager": "pilot-discovery", "subresource": "status"}], False),
-        # Others wrote it, and istiod its status; a kind that istiod writes for nobody but users.
+        # Others wrote it, and istiod its status; of users, whatever istiod writes there.
         ("GatewayClass", [{"manager": "kubectl"}, {"manager": "pilot-discovery", "subresource": "status"}], True),
         ("GatewayClass", [], True),
         ("Gateway", [{"manager": "pilot-discovery"}], True),
