@@ -56,6 +56,7 @@ ADDRESSES = {
     "api_client_helm_url": f"https://me:{C}-helm@get.example.com",
     "cert_manager_chart_repository": f"https://me:{C}-charts@charts.example.com",
     "istio_chart_repository": f"https://me:{C}-charts@charts.example.com",
+    "istio_gateway_api_url": f"https://me:{C}-crds@crds.example.com",
     "k3s_image_archives": [{"url": f"https://me:{C}-images@a.example.com/a.tar", "checksum": f"sha256:{'0' * 64}"}],
     "k3s_release_url": f"https://me:{C}-release@k3s.example.com",
 }

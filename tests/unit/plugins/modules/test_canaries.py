@@ -29,6 +29,8 @@ ARGUMENTS = {
     ("certificate_renew", "api_key"): {**NOWHERE, "namespace": "a", "names": ["a"]},
     ("certificate_wait", "api_key"): CERTIFICATES,
     ("download", "environment"): {"url": "http://127.0.0.1:1/a", "dest": "/nonexistent/a", "sha256": "0" * 64},
+    ("gateway_api_crds", "api_key"): {**NOWHERE, "version": "v1.6.0", "url": "https://me:pw@127.0.0.1:1/a"},
+    ("gateway_api_crds", "environment"): {**NOWHERE, "version": "v1.6.0", "url": "https://127.0.0.1:1/a"},
     ("gateway_config_info", "api_key"): {**NOWHERE, "namespace": "a"},
     ("egress_wait", "api_key"): {**PODS, "selector": {"istio": "egress"}, "credentials": [{"name": "a"}]},
     ("helm_chart_fetch", "environment"): {"charts": {"a": "1"}, "repository": "https://127.0.0.1:1", "dest": "/nonexistent"},
