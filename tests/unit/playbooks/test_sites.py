@@ -94,3 +94,42 @@ def test_text_of_a_survey(run_role):
     )
     assert run.status == 0, run.output
     assert run.result("baremesh.edge.certificate : Show what would be ordered")["msg"] == "Would order certificates: app."
+
+
+@pytest.mark.parametrize("api", ["istio", "gateway"])
+def test_what_edge_api_changes(play, api):
+    """Values that roles derive, in which a mistake would show in a cluster only."""
+    names = [
+        "istio_objects",
+        "_istio_api_gateways",
+        "_istio_api_kinds",
+        "cert_manager_solvers",
+        "cert_manager_releases",
+        "_gateway_other_kinds",
+    ]
+    task = {"name": "Show", "ansible.builtin.debug": {"msg": {name: f"{{{{ {name} }}}}" for name in names}}}
+    content = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}]
+    content[0]["roles"] = [f"baremesh.edge.{role}" for role in ("istio", "cert_manager", "gateway")]
+    given = {"ansible_python_interpreter": sys.executable, "edge_kubeconfig": "/nonexistent", "edge_addresses": ["192.0.2.1"]}
+    run = play(content, {}, "--check", **given, edge_api=api, edge_email="ops@example.com", edge_sites=SITES)
+    assert run.status == 0, run.output
+    found = run.result("Show")["msg"]
+    group = "gateway.networking.k8s.io" if api == "gateway" else "networking.istio.io"
+    (opened,) = [each for each in found["istio_objects"] if each["kind"] == "Gateway"]
+    assert opened["apiVersion"] == f"{group}/v1"
+    (solver,) = found["cert_manager_solvers"]
+    (release,) = found["cert_manager_releases"]
+    others = {each["api_version"].partition("/")[0] for each in found["_gateway_other_kinds"]}
+    if api == "gateway":
+        assert opened["spec"]["addresses"] == [{"type": "Hostname", "value": "istio-ingress.istio-ingress.svc.cluster.local"}]
+        assert found["_istio_api_gateways"] == [{"kind": "Gateway", "name": "edge-http", "namespace": "istio-ingress"}]
+        assert found["_istio_api_kinds"] == ["GatewayClass", "Gateway", "HTTPRoute", "TLSRoute"]
+        (parent,) = solver["http01"]["gatewayHTTPRoute"]["parentRefs"]
+        assert (parent["name"], parent["namespace"], others) == ("edge-http", "istio-ingress", {"networking.istio.io"})
+        assert "--enable-gateway-api" in release["values"]["extraArgs"]
+    else:
+        assert opened["spec"]["selector"] == {"istio": "ingress"}
+        assert (found["_istio_api_gateways"], found["_istio_api_kinds"]) == ([], ["GatewayClass", "Gateway", "HTTPRoute"])
+        assert solver == {"http01": {"ingress": {"ingressClassName": "istio", "serviceType": "ClusterIP"}}}
+        assert others == {"gateway.networking.k8s.io"}
+        assert release["values"]["extraArgs"] == ["--dns01-check-retry-period=2s"]
