@@ -112,7 +112,7 @@ def sites_apart(plan: Record, certificates: Iterable[Record] = (), secrets: Iter
     objects = [*plan["policies"], *(each for each in plan["gateway_objects"] if each not in closed)]
     return {
         "objects": objects,
-        "waited": [{"kind": each["kind"], **_name_of(each)} for each in objects if each["apiVersion"] == GATEWAY_API],
+        "waited": [{"kind": each["kind"], **_name_of(each)} for each in objects if _is_taken(each, {name["name"] for name in names})],
         "kept": [{"kind": "Gateway", "metadata": name} for name in names],
         "by_gateway": [part for part, _left in parts],
         "left": [name for _part, subjects in parts for name in subjects],
@@ -121,6 +121,12 @@ def sites_apart(plan: Record, certificates: Iterable[Record] = (), secrets: Iter
 
 def _name_of(gateway: Record) -> dict[str, str]:
     return {key: str(gateway["metadata"][key]) for key in ("name", "namespace")}
+
+
+def _is_taken(made: Record, closed: Collection[str]) -> bool:
+    """Return whether istiod takes an object of the Gateway API, as it does where the Gateways of a route are there."""
+    parents = (made.get("spec") or {}).get("parentRefs") or ()
+    return bool(made["apiVersion"] == GATEWAY_API) and not any(parent["name"] in closed for parent in parents)
 
 
 def _needs(gateway: Record) -> set[tuple[str, str]]:

@@ -329,3 +329,14 @@ def test_sites_fail_alone():
     assert [each["metadata"]["name"] for each in apart["objects"] if each["kind"] == "Gateway"] == ["b"]
     assert apart["kept"] == [{"kind": "Gateway", "metadata": {"name": "app", "namespace": "istio-ingress"}}]
     assert apart["left"] == ["app"]
+    # Nothing takes the routes of the other until its Gateway is there.
+    assert [(each["kind"], each["name"]) for each in apart["waited"]] == [
+        ("Gateway", "b"),
+        ("HTTPRoute", "app-redirect"),
+        ("HTTPRoute", "b"),
+        ("HTTPRoute", "b-redirect"),
+    ]
+
+
+def test_nothing_is_waited_for_with_objects_of_istio():
+    assert sites_apart(plan(APP, edge_api="istio"))["waited"] == []
