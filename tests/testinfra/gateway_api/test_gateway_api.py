@@ -25,8 +25,14 @@ from authority import Authority
 from pods import apply, kubectl, namespace
 
 ECHO = runs.ROOT / "tests/testinfra/tcp/echo.py"
-#: Programs on the host itself, by their ports; all but the first end TLS.
-PROGRAMS = {"queue": 7101, "archive": 7102, "files": 7103}
+PAGES = runs.ROOT / "tests/testinfra/patterns/outside.py"
+#: Programs on the host itself: their ports, and what they are started with. Two end TLS, and one says what it was asked for.
+PROGRAMS = {
+    "queue": (7101, "echo.py 7101"),
+    "archive": (7102, "echo.py 7102 /root/own.pem /root/own.key"),
+    "files": (7103, "echo.py 7103 /root/own.pem /root/own.key"),
+    "pages": (7104, "pages.py pages 7104"),
+}
 PASSED = ("archive.example.com", "files.example.com")
 KINDS = ("gateways", "httproutes", "tlsroutes", "tcproutes")
 GROUP = "gateway.networking.k8s.io"
@@ -67,16 +73,15 @@ def machine(host, tmp_path_factory):
     at = host.backend.get_variables()["ansible_host"]
     authority = Authority("machines", tmp_path_factory.mktemp("machines"))
     _certificate, (pair, key) = authority.issue("all", hosts=list(PASSED))
-    for path, text in (("/root/echo.py", ECHO), ("/root/own.pem", pair), ("/root/own.key", key)):
+    for path, text in (("/root/echo.py", ECHO), ("/root/pages.py", PAGES), ("/root/own.pem", pair), ("/root/own.key", key)):
         coded = base64.b64encode(text.read_bytes()).decode()
         host.check_output("echo %s | base64 --decode > %s && chmod 600 %s", coded, path, path)
     apply(host, namespace("machines"))
-    for name, port in PROGRAMS.items():
-        files = "" if name == "queue" else "/root/own.pem /root/own.key"
-        host.check_output(f"systemd-run --collect --unit echo-{name} /usr/bin/python3 /root/echo.py {port} {files}")
+    for name, (port, words) in PROGRAMS.items():
+        host.check_output(f"systemd-run --collect --unit machine-{name} /usr/bin/python3 /root/{words}")
         apply(host, *service(name, at, port))
     yield authority
-    host.check_output(f"systemctl stop {' '.join(f'echo-{name}' for name in PROGRAMS)}")
+    host.check_output(f"systemctl stop {' '.join(f'machine-{name}' for name in PROGRAMS)}")
     kubectl(host, "delete namespace machines --wait=false")
 
 
@@ -222,13 +227,24 @@ def test_sites_are_objects_of_the_gateway_api_and_of_it_alone(host, switched):
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "said"), [("/api/x", 200, "api"), ("/api", 200, "api"), ("/old", 301, None), ("/any", 200, None)]
+    ("path", "lines"),
+    [
+        ("/api/x?y", {"path: /x?y"}),
+        ("/api/", {"path: /"}),
+        ("/api", {"path: /"}),
+        ("/apix", {"web", "workflow"}),
+    ],
 )
-def test_routes_lead_where_they_did(switched, ask, path, status, said):
+def test_routes_lead_where_they_did(switched, ask, path, lines):
     answer = ask(path)
-    assert answer.status == status
+    assert answer.status == 200
     assert answer.headers["strict-transport-security"] == "max-age=3600"
-    assert said is None or said in answer.body
+    assert lines & set(answer.body.splitlines()), answer.body
+
+
+def test_a_route_redirects(switched, ask):
+    answer = ask("/old")
+    assert (answer.status, answer.headers["location"]) == (301, "https://app.example.com/")
 
 
 def test_port_80_redirects_and_leaves_challenges_open(switched, ask):
