@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - baremesh.edge._downloads.servers
 attributes:
   check_mode:
+    support: full
     details: Fetches nothing.
   diff_mode:
     support: none
