@@ -18,6 +18,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import Asked, authority_of, solver_for, surprises
 from ansible_collections.baremesh.edge.plugins.plugin_utils._client_certificates import bypassed, covered
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
+from ansible_collections.baremesh.edge.plugins.plugin_utils._gateway_drain import draining
 from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, gateway_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETSENCRYPT, Issuer, issuer_objects, staging_name
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
@@ -283,6 +284,18 @@ class Plan:
         """Port to which port 80 redirects, None for that of https."""
         settings = self.settings
         return settings.https_port if settings.gateway and (settings.http_port, settings.https_port) != (80, 443) else None
+
+    def _draining(self) -> list[Object]:
+        """Return what sites are for a while that were objects of the other API."""
+        settings, space = self.settings, self.settings.namespace
+        if settings.gateway:
+            return []
+        if settings.api == "gateway":
+            made = [*self.site_objects["gateway_gateways"], *self.site_objects["gateway_virtual_services"]]
+        else:
+            known = [site for site in self.sites if not gateway_api.problems([site], settings.cluster_domain)]
+            made = gateway_api.objects(known, space, settings.service, settings.port, settings.http_gateway, self._redirect_port)
+        return draining(self.sites, made, space, settings.selector, settings.port)
 
     def _policies(self) -> list[Object]:
         """Return what keeps objects of others off the sites; those of the namespaces of raw ones may join."""
@@ -647,6 +660,7 @@ class Plan:
             "destination_rules": rules,
             # A route to a subset that no rule defines answers 503, so the rules come first.
             "gateway_objects": [*entries, *rules, *made],
+            "draining": self._draining(),
             # Before the Gateways, so that a new site refuses from its first request on.
             "policies": [
                 *self._policies(),

@@ -86,12 +86,13 @@ def machine(host, tmp_path_factory):
 
 
 class Asking:
-    """Clients that ask again and again, each request on a connection of its own, and count what came back."""
+    """Clients that ask again and again, all but one each time on a connection of its own, and count what came back."""
 
     def __init__(self, at):
         self._at = at
         self._end = threading.Event()
-        self.answers = {name: collections.Counter() for name in ("https", "redirect", "passed", "ended", "plain")}
+        self.answers = {name: collections.Counter() for name in ("https", "kept", "redirect", "passed", "ended", "plain")}
+        self._standing = None
         self._threads = [threading.Thread(target=self._go, args=(name,), daemon=True) for name in self.answers]
 
     def __enter__(self):
@@ -116,6 +117,18 @@ class Asking:
     def _https(self):
         return visits.status_of(self._at, SITES["app"])[0]
 
+    def _kept(self):
+        """Ask on a connection that stays open for as long as the gateway lets it."""
+        if self._standing is None:
+            self._standing = visits.NamedConnection(self._at, "app.example.com")
+        self._standing.request("GET", "/", headers={"Host": "app.example.com"})
+        answer = self._standing.getresponse()
+        answer.read()
+        if answer.will_close:
+            self._standing.close()
+            self._standing = None
+        return answer.status
+
     def _redirect(self):
         with contextlib.closing(http.client.HTTPConnection(self._at, 80, timeout=LIMIT)) as opened:
             opened.request("GET", "/x", headers={"Host": "app.example.com"})
@@ -137,7 +150,7 @@ class Asking:
     @property
     def unlike(self):
         """What was not answered as it should be."""
-        right = {"https": 200, "redirect": (301, "https://app.example.com/x"), "passed": True, "ended": True, "plain": True}
+        right = {"https": 200, "kept": 200, "redirect": (301, "https://app.example.com/x"), "passed": True, "ended": True, "plain": True}
         assert all(found[right[name]] > 20 for name, found in self.answers.items()), self.answers
         return {name: extra for name, found in self.answers.items() if (extra := {k: n for k, n in found.items() if k != right[name]})}
 

@@ -340,3 +340,22 @@ def test_sites_fail_alone():
 
 def test_nothing_is_waited_for_with_objects_of_istio():
     assert sites_apart(plan(APP, edge_api="istio"))["waited"] == []
+
+
+def test_connections_to_the_old_gateway_end_where_they_lead():
+    """A site moves to a name that nothing asks for, and its routes still answer for its own."""
+    held, routes, gateway = plan(APP, PASSED, PLAIN, ENDED)["draining"]
+    (patch,) = held["spec"]["configPatches"]
+    assert patch["match"]["routeConfiguration"]["vhost"]["name"] == "app.draining.invalid:443"
+    assert patch["patch"] == {"operation": "MERGE", "value": {"domains": ["app.example.com"]}}
+    assert (routes["kind"], routes["spec"]["hosts"]) == ("VirtualService", ["app.example.com", "app.draining.invalid"])
+    assert [server["hosts"] for server in gateway["spec"]["servers"]] == [["app.draining.invalid"]]
+    held, routes, gateway = plan(APP, edge_api="istio")["draining"]
+    assert (routes["kind"], routes["spec"]["hostnames"]) == ("HTTPRoute", ["app.example.com", "app.draining.invalid"])
+    assert [each["hostname"] for each in gateway["spec"]["listeners"]] == ["app.draining.invalid"]
+    assert gateway["spec"]["addresses"] == [{"type": "Hostname", "value": SERVICE}]
+
+
+def test_what_the_other_api_cannot_express_was_no_object_of_it():
+    assert plan(APP | {"tls": {"min_version": "1.3"}}, edge_api="istio")["draining"] == []
+    assert plan(PASSED, PLAIN)["draining"] == []
