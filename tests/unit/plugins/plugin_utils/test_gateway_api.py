@@ -344,7 +344,7 @@ def test_nothing_is_waited_for_with_objects_of_istio():
 
 def test_connections_to_the_old_gateway_end_where_they_lead():
     """A site moves to a name that nothing asks for, and its routes still answer for its own."""
-    held, routes, gateway = plan(APP, PASSED, PLAIN, ENDED)["draining"]
+    held, routes, gateway = plan(APP, PASSED, ENDED)["draining"]
     (patch,) = held["spec"]["configPatches"]
     assert patch["match"]["routeConfiguration"]["vhost"]["name"] == "app.draining.invalid:443"
     assert patch["patch"] == {"operation": "MERGE", "value": {"domains": ["app.example.com"]}}
