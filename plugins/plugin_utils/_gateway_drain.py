@@ -58,7 +58,8 @@ def draining(sites: Sequence[Site], made: Sequence[Object], namespace: str, sele
 
 def _moved(made: Object, name: str) -> Object:
     """Return an object with another name: a Gateway in place of its own, routes beside it."""
-    spec = made["spec"]
+    spec: Object = made["spec"]
+    changed: Object
     if "servers" in spec:
         changed = {"servers": [{**server, "hosts": [name]} for server in spec["servers"]]}
     elif "listeners" in spec:
