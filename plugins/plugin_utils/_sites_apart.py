@@ -106,16 +106,16 @@ def sites_apart(plan: Record, certificates: Iterable[Record] = (), secrets: Iter
     # What a Gateway that stays as it is serves from other Secrets is not new either.
     held = missing | {secret for gateway in left for secret in _needs(gateway)}
     held -= {secret for gateway in plan["gateways"] if gateway not in left for secret in _needs(gateway)}
-    names = [_name_of(gateway) for gateway in left]
+    closed = {_key_of(gateway) for gateway in left}
     parts = [_part(part, {name for space, name in held if space == part["namespace"]}) for part in plan["by_gateway"]]
-    closed = [each for each in plan["gateway_objects"] if each["kind"] == "Gateway" and _name_of(each) in names]
-    objects = [*plan["policies"], *(each for each in plan["gateway_objects"] if each not in closed)]
+    opened = (each for each in plan["gateway_objects"] if each["kind"] != "Gateway" or _key_of(each) not in closed)
+    objects = [*plan["policies"], *opened]
     return {
         "objects": objects,
-        "waited": [{"kind": each["kind"], **_name_of(each)} for each in objects if _is_taken(each, {name["name"] for name in names})],
-        "kept": [{"kind": "Gateway", "metadata": name} for name in names],
+        "waited": [{"kind": each["kind"], **_name_of(each)} for each in objects if _is_taken(each, closed)],
+        "kept": [{"kind": "Gateway", "metadata": _name_of(gateway)} for gateway in left],
         "by_gateway": [part for part, _left in parts],
-        "left": [name for _part, subjects in parts for name in subjects],
+        "left": [name for _part, names in parts for name in names],
     }
 
 
@@ -123,10 +123,10 @@ def _name_of(gateway: Record) -> dict[str, str]:
     return {key: str(gateway["metadata"][key]) for key in ("name", "namespace")}
 
 
-def _is_taken(made: Record, closed: Collection[str]) -> bool:
+def _is_taken(made: Record, closed: Collection[tuple[str, str]]) -> bool:
     """Return whether istiod takes an object of the Gateway API, as it does where the Gateways of a route are there."""
     parents = (made.get("spec") or {}).get("parentRefs") or ()
-    return bool(made["apiVersion"] == GATEWAY_API) and not any(parent["name"] in closed for parent in parents)
+    return bool(made["apiVersion"] == GATEWAY_API) and not any((_key_of(made)[0], parent["name"]) in closed for parent in parents)
 
 
 def _needs(gateway: Record) -> set[tuple[str, str]]:

@@ -20,7 +20,6 @@ from pathlib import Path
 import pytest
 import runs
 import visits
-import yaml
 from authority import Authority
 from pods import apply, kubectl, namespace
 
@@ -40,12 +39,7 @@ NS = "istio-ingress"
 LIMIT = 10
 
 
-def example(name):
-    """A file that a page of the documentation shows."""
-    return yaml.safe_load((runs.ROOT / "docs/examples" / f"{name}.yml").read_text(encoding="utf-8"))
-
-
-GIVEN = example("gateway-api")
+GIVEN = runs.example("gateway-api")
 SITES = {each["name"]: each for each in GIVEN["edge_sites"]}
 #: What is asked while sites change: those that both APIs have.
 ISTIO = {**GIVEN, "edge_api": "istio"}
