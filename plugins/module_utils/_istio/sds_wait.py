@@ -56,7 +56,7 @@ class SdsWait(Serving):
         pods, causes = self._preflight.until_clear(self._asked.fail_fast)
         if causes:
             return self._blocked(causes)
-        ports = dict.fromkeys((c.name for c in self._credentials), self._asked.port)
+        ports = {c.name: c.port or self._asked.port for c in self._credentials}
         if self._given is None:
             unserved = self._unserved(pods)
             if unserved:

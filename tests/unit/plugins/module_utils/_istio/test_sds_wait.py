@@ -518,6 +518,14 @@ def test_a_credential_with_a_port_of_its_own_is_asked_for_there(world):
     assert {(port, name) for _pod, port, name in world.prober.asked} == {(443, "app.example.com"), (5432, "b.example.com")}
 
 
+def test_beside_a_primer_of_another_it_is_asked_for_there_too(world):
+    listener_serves(world)
+    database = parse_credentials([{"name": "b", "hosts": ["b.example.com"], "port": 5432}])
+    primers = world.primer(APP, *database).run().found["primers"]
+    assert len(primers) == 1
+    assert world.wait(APP, *database, primers=primers).good
+
+
 def listener_serves(world, *names):
     """All pods serve these credentials on the real listener, and what they have a primer for there."""
 
