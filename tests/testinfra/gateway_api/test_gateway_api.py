@@ -184,18 +184,20 @@ def objects(host, kinds=KINDS, group=GROUP):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def before(host, machine):
-    """The sites as objects of Istio."""
+def before(host, machine, site):
+    """The address of the sites, which are objects of Istio; in the end the site of the example is, alone."""
     at = host.backend.get_variables()["ansible_host"]
     for name in [host_name for each in SITES.values() for host_name in each.get("hosts", ())]:
         runs.lab("dns", "set", name, at)
     found = play(edge_api="istio")
     assert (found.status, found.failures) == (0, []), found.output[-4000:]
-    return at
+    yield at
+    last = runs.run({"edge_sites": [site], "certificate_prune_secrets": True})
+    assert (last.status, last.failures) == (0, []), last.output[-4000:]
 
 
 @pytest.fixture(scope="module")
-def switched(host, before):
+def switched(before):
     """The run that changes them, and what clients were answered meanwhile."""
     with Asking(before) as asking:
         time.sleep(1)
@@ -206,16 +208,14 @@ def switched(host, before):
 
 
 @pytest.fixture(scope="module")
-def back(host, before, switched, site):
+def back(before, switched):
     """The run that changes them back, after all other tests, and what clients were answered meanwhile."""
     with Asking(before) as asking:
         time.sleep(1)
         found = play(edge_api="istio")
         time.sleep(1)
     assert (found.status, found.failures) == (0, []), found.output[-4000:]
-    yield asking
-    last = runs.run({"edge_sites": [site], "certificate_prune_secrets": True})
-    assert (last.status, last.failures) == (0, []), last.output[-4000:]
+    return asking
 
 
 def test_no_request_fails_while_sites_change(switched):
