@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,13 +26,21 @@ _TIMESTAMP = re.compile(r'^(\s*(?:- )?(?:created|generated): )"?[^"\n]+"?$', re.
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart in a module's sources, and what its project's release tool writes into `values.yaml`."""
+    """A chart in a module's sources, and what its project's release tool writes into `values.yaml`.
+
+    `build` is the module of ours that names the version, `metadata` what changes in `Chart.yaml`, and `crds` a file
+    that becomes a template.
+    """
 
     repository: str
     module: str
     folder: str
     version: str
     values: Mapping[str, str] = field(default_factory=dict)
+    build: str = "stack"
+    app_version: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    crds: str = ""
 
 
 _ISTIO = "manifests/charts"
@@ -58,25 +66,40 @@ def part(store: Store, helm: Part) -> Part:
         (golang.MODULES / programs.HELM.module / "go.sum").read_bytes(),
         Path(__file__).read_bytes(),
     )
-    return Part("charts", key, lambda out: _make(out, store.path(helm) / "helm"))
+    return Part("charts", key, lambda out: pack(out, store.path(helm) / "helm", CHARTS))
 
 
-def _make(out: Path, helm: Path) -> None:
+def pack(out: Path, helm: Path, charts: Sequence[Chart]) -> None:
+    """Pack charts into repositories below a folder."""
     work = out.parent / "charts"
-    for number, chart in enumerate(CHARTS):
-        source = work / str(number)
-        shutil.copytree(golang.module_source("stack", chart.module) / chart.folder, source)
+    for number, chart in enumerate(charts):
+        source, module = work / str(number), golang.module_source(chart.build, chart.module)
+        # Dependencies that are left out would still be in its lock.
+        shutil.copytree(module / chart.folder, source, ignore=shutil.ignore_patterns(*["Chart.lock"] if chart.metadata else []))
         # Go's module cache is read-only, and so is a copy of it.
         for path in [source, *source.rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)
-        values = source / "values.yaml"
-        values.write_text(substitute(values.read_text(), chart.values, f"values.yaml of the chart {chart.folder}"))
+        for name, replacements in (("values.yaml", chart.values), ("Chart.yaml", chart.metadata)):
+            path = source / name
+            path.write_text(substitute(path.read_text(), replacements, f"{name} of the chart {chart.folder}"))
+        if chart.crds:
+            crds = (module / chart.crds).read_text()
+            (source / "templates" / "crds.yaml").write_text("{{- if .Values.installCRDs }}\n" + crds + "{{- end }}\n")
         target = out / chart.repository
         target.mkdir(exist_ok=True)
         _helm(
             helm,
             work,
-            ["package", str(source), "--destination", str(target), "--version", chart.version, "--app-version", chart.version],
+            [
+                "package",
+                str(source),
+                "--destination",
+                str(target),
+                "--version",
+                chart.version,
+                "--app-version",
+                chart.app_version or chart.version,
+            ],
         )
     for repository in sorted(out.iterdir()):
         for archive in repository.glob("*.tgz"):

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from . import build, dns, infra, inventory, lab, podman, state, status, zones
+from . import build, dns, extras, infra, inventory, lab, podman, state, status, zones
 from .errors import LabError
 from .image import SUITES
 
@@ -49,6 +49,11 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     add("build", _build, "make the bundle: binaries, images, charts (cached outside the checkout)", named=False)
+
+    text = "make what one scenario alone needs (cached), and print its folder"
+    add("extra", _extra, text, named=False).add_argument(
+        "what", choices=extras.NAMES, help="what to make; external-secrets takes 10 minutes"
+    )
 
     sub = add("up", _up, "raise a lab, or bring back what there is of it; what runs is left alone")
     sub.add_argument("--servers", type=int, metavar="N", help="number of K3s servers (default: as it is, at first 1)")
@@ -104,6 +109,11 @@ def _host(sub: argparse.ArgumentParser) -> None:
 
 def _build(_args: argparse.Namespace) -> int:
     print(build.build().path)
+    return 0
+
+
+def _extra(args: argparse.Namespace) -> int:
+    print(extras.folder(args.what))
     return 0
 
 

@@ -69,6 +69,7 @@ CERT_MANAGER = Program(
     {"cert-manager": "./certmanager"},
     {"github.com/cert-manager/cert-manager/pkg/util.AppVersion": versions.CERT_MANAGER},
 )
+EXTERNAL_SECRETS = Program("external-secrets", "externalsecrets", {"external-secrets": "."})
 SMALL = Program("backend and pause", "stack", {"backend": "./backend", "pause": "./pause"})
 
 ALL = (KUBERNETES, KINE, K3S, COREDNS, HELM, PILOT_DISCOVERY, PILOT_AGENT, ISTIOCTL, CERT_MANAGER, SMALL)

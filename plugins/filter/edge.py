@@ -20,6 +20,7 @@ _FILTERS = {
     "cert_manager_objects": "_issuers.cert_manager_objects",
     "certificates_apart": "_sites_apart.certificates_apart",
     "egress_plan": "_egress_plan.make_plan",
+    "external_secrets_plan": "_external_secrets.make_plan",
     "gateway_ports": "_kept_plan.gateway_ports",
     "gateway_restarts": "_renewal.gateway_restarts",
     "gateway_table": "_gateway_table.gateway_table",

@@ -76,6 +76,14 @@ ARTEFACTS = (
         "trust on first use: what the repository serves, over HTTPS on every hop",
     ),
     Artefact(
+        "the chart of External Secrets",
+        "external_secrets_chart_repository",
+        "external_secrets_chart_sha256",
+        "chart",
+        ("external-secrets",),
+        "trust on first use: what the repository serves, over HTTPS on every hop",
+    ),
+    Artefact(
         "container images",
         "the registries that K3s and the charts name",
         "digests in the values of the charts, or archives in `k3s_image_archives`",

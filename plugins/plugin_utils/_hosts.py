@@ -23,7 +23,7 @@ HostVars = Mapping[str, Mapping[str, Any]]
 LOCAL = ("localhost", "127.0.0.1", "::1")
 _NEEDED = "groups that are needed: k3s_cluster, with the children server and agent"
 # Groups that every inventory has, and those that the playbook target makes.
-_GIVEN = ("all", "ungrouped", "edge_api", "edge_egress", "edge_mesh")
+_GIVEN = ("all", "ungrouped", "edge_api", "edge_egress", "edge_external_secrets", "edge_mesh")
 # Names that other playbooks for Kubernetes give to these groups, without a prefix like k3s_ and in the singular.
 _OTHER_NAMES = {
     "server": ("server", "master", "control_plane", "controlplane", "kube_control_plane"),

@@ -117,14 +117,16 @@ def _connections(fields: Fields, variable: str) -> None:
 
 _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _number(1, 65535): "edge_http_node_port edge_https_node_port",
-    _number(1, 86400): "edge_wait_timeout cert_manager_wait_timeout certificate_wait_timeout egress_wait_timeout gateway_wait_timeout "
+    _number(1, 86400): "edge_wait_timeout cert_manager_wait_timeout certificate_wait_timeout egress_wait_timeout "
+    "external_secrets_wait_timeout gateway_wait_timeout "
     "istio_wait_timeout k3s_start_timeout preflight_timeout renewal_wait_timeout",
     _number(1, 1000): "egress_replicas istio_gateway_replicas renewal_batch_size",
     _form(r"(?!0*\.?0*$)\d+(\.\d+)?", "a number of seconds above 0"): "preflight_max_clock_skew",
     _switch: "edge_allow_no_sites edge_live_progress edge_reset_k3s api_client_install cert_manager_dns01_recursive_only "
     "cert_manager_remove_crds certificate_fail_fast certificate_http01_preflight certificate_prune_secrets certificate_staging_first "
-    "gateway_wait_for_credentials host_ports_close_nodeports host_ports_filtered_elsewhere host_ports_firewall "
-    "host_ports_refuse_held_ports istio_access_log istio_ingress_policy "
+    "external_secrets_install external_secrets_refresh external_secrets_remove_crds gateway_wait_for_credentials "
+    "host_ports_close_nodeports host_ports_filtered_elsewhere host_ports_firewall host_ports_refuse_held_ports istio_access_log "
+    "istio_ingress_policy "
     "istio_remove_crds k3s_airgap_images k3s_allow_any_version_step k3s_firewall k3s_remove_node k3s_remove_node_identity k3s_wait "
     "preflight_serves_ipv6 renewal_http01_preflight report_fail",
     _form(r"(?i)true|false|yes|no|on|off|1|0|auto", "true, false or auto"): "host_ports_verify",
@@ -132,16 +134,16 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _form("Local|Cluster", "Local or Cluster"): "istio_gateway_external_traffic_policy",
     _form("none|table|all", "none, table or all"): "report_gateways",
     _form("continue|stop", "continue or stop"): "edge_on_site_failure",
-    _name: "cert_manager_namespace edge_instance edge_istio_namespace",
+    _name: "cert_manager_namespace external_secrets_namespace edge_instance edge_istio_namespace",
     _form(rf"{_LABEL}(\.{_LABEL})*", "a name of lower case letters, digits, '-' and '.'"): "istio_ingress_class",
-    _form(_PATH.pattern, "an absolute path"): "cert_manager_chart_dir edge_helm edge_tools_dir istio_chart_dir",
+    _form(_PATH.pattern, "an absolute path"): "cert_manager_chart_dir external_secrets_chart_dir edge_helm edge_tools_dir istio_chart_dir",
     # A unit names it.
     _form(r"/[\w./+@~-]*", "an absolute path of letters, digits and . _ / + @ ~ -"): "k3s_bin_dir",
     _form(rf"(~[\w.-]*)?{_PATH.pattern}", "an absolute path, or one in a home directory such as ~/.kube/config"): "edge_kubeconfig",
     _own_folder: "k3s_data_dir",
     _form(
         r"(?i)(https?|oci)://[^\s/]\S*|file:///\S*", "an address with its scheme, such as https://mirror.example.com/charts"
-    ): "cert_manager_chart_repository istio_chart_repository",
+    ): "cert_manager_chart_repository external_secrets_chart_repository istio_chart_repository",
     _form(
         r"(?i)https?://[^\s/]\S*|file:///\S*", "an address with its scheme, such as https://mirror.example.com/k3s"
     ): "api_client_helm_url istio_gateway_api_url k3s_release_url",
@@ -149,6 +151,7 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _form(r"(?i)https://[^\s/?#]+/?", "an address with its scheme, https, such as https://lb.example.com:6443"): "k3s_server_url",
     _form(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as v3.21.4"): "api_client_helm_version",
     _form(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as v1.6.0"): "istio_gateway_api_version",
+    _form(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as 0.16.2"): "external_secrets_version",
     _list: "cert_manager_used_issuers edge_host_addresses edge_hosts edge_server_hosts istio_ingress_users renewal_names",
     _each(lambda text: is_host(text.partition("%")[0]), "an IP address or a DNS name"): "host_ports_verify_addresses",
     _each(

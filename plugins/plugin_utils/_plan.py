@@ -651,6 +651,7 @@ class Plan:
             "certificate_objects": [*authorities, *certificates],
             "staging": self._staging(),
             "issuer_objects": self._issuer_objects(),
+            "copies": objects.copies(self.sites, self.settings.namespace),
             "certificate_names": [str(certificate["metadata"]["name"]) for certificate in certificates],
             "issued_secrets": [_reference("Secret", certificate, secret) for secret, certificate in self.names.owners.items()],
             "own_secrets": [secret for secret in secrets if secret not in self.names.owners],

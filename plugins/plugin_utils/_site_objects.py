@@ -81,7 +81,10 @@ def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, priva
         renewal = renewal_of(own.get("renew_before"))
         spec: Object = {
             "secretName": name,
-            "secretTemplate": {"labels": {**labels_of(site.name), "app.kubernetes.io/component": ISSUED_COMPONENT}},
+            "secretTemplate": {
+                "labels": {**labels_of(site.name), "app.kubernetes.io/component": ISSUED_COMPONENT},
+                **_set(annotations=_copied(own.get("copies") or {})),
+            },
             "dnsNames": list(site.hosts),
             "issuerRef": {
                 "group": "cert-manager.io",
@@ -100,6 +103,29 @@ def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, priva
         }
         found.append(_object("cert-manager.io/v1", "Certificate", name, namespace, site.name, spec))
     return found
+
+
+def _copied(copies: Raw) -> Object:
+    """Return the annotations by which a controller copies a Secret into other namespaces, and into no others."""
+    namespaces = ",".join(copies.get("namespaces") or ())
+    if copies.get("by") == "reflector":
+        # https://github.com/emberstack/kubernetes-reflector
+        words = {"allowed": "true", "allowed-namespaces": namespaces, "auto-enabled": "true", "auto-namespaces": namespaces}
+        return {f"reflector.v1.k8s.emberstack.com/reflection-{word}": value for word, value in words.items()}
+    if copies.get("by") == "replicator":
+        # https://github.com/mittwald/kubernetes-replicator. With the labels of its source a copy would count as an object of the site.
+        return {"replicator.v1.mittwald.de/replicate-to": namespaces, "replicator.v1.mittwald.de/strip-labels": "true"}
+    return {}
+
+
+def copies(sites: Sequence[Site], namespace: str) -> list[Object]:
+    """Return the Secrets of which there are copies, with the namespaces of those."""
+    return [
+        {"name": name, "namespace": namespace, "copies": list(site.certificate["copies"]["namespaces"])}
+        for site in sites
+        for name in site.issued
+        if site.certificate.get("copies")
+    ]
 
 
 def staging_certificate(certificate: Raw, issuer: str) -> Object:

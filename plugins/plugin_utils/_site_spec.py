@@ -18,12 +18,17 @@ PRIVATE_KEY: Options = {
     "size": {"type": "int"},
     "rotation_policy": {"type": "str", "choices": ["Always", "Never"]},
 }
+COPIES: Options = {
+    "namespaces": {"type": "list", "elements": "str", "required": True},
+    "by": {"type": "str", "choices": ["reflector", "replicator"], "required": True},
+}
 CERTIFICATE: Options = {
     "duration": {"type": "str"},
     "renew_before": {"type": "str"},
     "common_name": {"type": "str"},
     "usages": {"type": "list", "elements": "str"},
     "private_key": {"type": "dict", "options": PRIVATE_KEY},
+    "copies": {"type": "dict", "options": COPIES},
 }
 HSTS: Options = {
     "max_age": {"type": "int", "default": 31536000},

@@ -154,8 +154,21 @@ def _certificate(fields: Fields) -> dict[str, Any]:
         "common_name": at.text("common_name"),
         "usages": usages,
         "private_key": read_private_key(key) if key is not None else None,
+        "copies": _copies(at),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _copies(certificate: Fields) -> dict[str, Any] | None:
+    at = certificate.nested("copies") if certificate.raw.get("copies") is not None else None
+    if at is None:
+        return None
+    at.only(spec.COPIES)
+    at.sequence("namespaces", required=True)
+    controllers = spec.COPIES["by"]["choices"]
+    if not at.text("by"):
+        at.report(f"by is missing; name the controller of the cluster that makes the copies: {', '.join(controllers)}")
+    return {"namespaces": at.names("namespaces"), "by": at.choice("by", controllers)}
 
 
 def _issuer(fields: Fields, site_tls: Tls, issuers: Mapping[str, Issuer] | None) -> str | None:

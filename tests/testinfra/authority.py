@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -57,11 +58,12 @@ class Authority:
         """Its certificate."""
         return self.certificate.public_bytes(PEM).decode()
 
-    def issue(self, name, begin=-1, end=30, hosts=(), uris=()):
+    def issue(self, name, begin=-1, end=30, hosts=(), uris=(), addresses=()):
         """Sign a certificate, and return it with the paths of it and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = self._builder(name, key, begin, end)
         names = [*map(x509.DNSName, hosts), *map(x509.UniformResourceIdentifier, uris)]
+        names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self.key, hashes.SHA256())

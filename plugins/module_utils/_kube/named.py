@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cause import Cause, failure_text
+from ansible_collections.baremesh.edge.plugins.module_utils._cause import FINAL, GRACE, Cause, failure_text
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.feed import Feed, ThreadFeed
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
@@ -18,6 +18,8 @@ from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadlin
 
 Json = dict[str, Any]
 ABSENT = Cause("it does not exist")
+# How often a state is judged again that ends the wait once it has lasted.
+_TICK = 1.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class NamedWait:
         self._kinds = {kind: each for each in kinds for kind in each.kinds}
         self._fail_fast = fail_fast
         self._causes: dict[Name, Cause] = {}
+        self._began: dict[Name, tuple[str, float]] = {}
 
     def run(self, deadline: Deadline, once: bool = False, feed: Feed | None = None) -> Outcome:
         """Wait, or look once."""
@@ -78,16 +81,28 @@ class NamedWait:
             asked.setdefault(self._kinds[name.kind], []).append(name)
         followers = [each for kinds, names in asked.items() for each in kinds.followers(self._client, names, deadline)]
         nothing = Settled(True, "", 0.0, 0)
-        return self._outcome(settle(feed or ThreadFeed(), followers, deadline, self._judge, once) if followers else nothing, deadline)
 
-    def _judge(self, objects: dict[str, list[Json]]) -> Verdict:
+        def judge(objects: dict[str, list[Json]]) -> Verdict:
+            return self._judge(objects, deadline.elapsed)
+
+        return self._outcome(settle(feed or ThreadFeed(), followers, deadline, judge, once) if followers else nothing, deadline)
+
+    def _judge(self, objects: dict[str, list[Json]], now: float) -> Verdict:
         self._causes = {}
         for name in self._names:
             found = next((each for each in objects[name.kind] if name.is_of(each)), None)
             cause = ABSENT if found is None else self._kinds[name.kind].cause(name, found, objects)
             if cause is not None:
-                self._causes[name] = cause
-        return Verdict(not self._causes, self._fail_fast and any(cause.final for cause in self._causes.values()))
+                self._causes[name] = self._lasting(name, cause, now)
+        final = self._fail_fast and any(cause.final for cause in self._causes.values())
+        return Verdict(not self._causes, final, again=_TICK if any(cause.outlook == GRACE for cause in self._causes.values()) else None)
+
+    def _lasting(self, name: Name, cause: Cause, now: float) -> Cause:
+        """The cause, which is final where nothing heals it and it has lasted."""
+        text, since = self._began.get(name, ("", now))
+        self._began[name] = cause.text, since if text == cause.text else now
+        lasted = now - self._began[name][1]
+        return replace(cause, outlook=FINAL) if cause.outlook == GRACE and lasted >= cause.patience else cause
 
     def _outcome(self, settled: Settled, deadline: Deadline) -> Outcome:
         failed = sorted(self._causes.items(), key=lambda item: (item[1].final, item[1].depth), reverse=True)

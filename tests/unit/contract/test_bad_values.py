@@ -15,6 +15,7 @@ from test_shapes import NODE
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._artefacts import artefact_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._egress_plan import make_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._external_secrets import make_plan as external_secrets_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import api_host
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import secret_objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_plan import k3s_plan
@@ -84,6 +85,7 @@ JUDGES = {
         make_plan(value, {})["findings"] if variable == "edge_egress" else make_plan([], {variable: value})["findings"]
     ),
     "provided": lambda _variable, value: provided_certificates(value, {})["findings"],
+    "external_secrets": lambda _variable, value: external_secrets_plan(value)["findings"],
     "mesh": lambda _variable, value: mesh_plan(value, {})["findings"],
     "secrets": lambda _variable, value: secret_objects(value, "cert-manager")[1],
 }

@@ -48,12 +48,18 @@ def test_the_readme_names_everything_that_there_is(kind):
     assert sorted(name for name in names - {"target"} if not re.search(rf"\b{name}\b", text)) == []
 
 
-@pytest.mark.parametrize("example", sorted((ROOT / "docs/examples").glob("*.yml")), ids=lambda path: path.stem)
-def test_a_page_shows_the_very_file_that_a_scenario_runs(example):
-    page = example.parents[1] / f"{example.stem}.md"
-    assert f"```yaml\n{example.read_text(encoding='utf-8')}```\n" in page.read_text(encoding="utf-8")
-    scenarios = [path.read_text(encoding="utf-8") for path in (ROOT / "tests/testinfra").rglob("test_*.py")]
-    assert any(f'example("{example.stem}")' in text for text in scenarios)
+EXAMPLES = ROOT / "docs/examples"
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.yml")), ids=lambda path: path.stem)
+def test_a_page_shows_the_very_file_that_a_scenario_runs(path):
+    """A page of several examples has a folder of its name."""
+    name = path.relative_to(EXAMPLES).with_suffix("")
+    page = ROOT / "docs" / f"{name.parts[0]}.md"
+    assert f"```yaml\n{path.read_text(encoding='utf-8')}```\n" in page.read_text(encoding="utf-8")
+    places = (ROOT / "tests/testinfra", ROOT / "tests/unit/playbooks")
+    scenarios = [file.read_text(encoding="utf-8") for place in places for file in place.rglob("test_*.py")]
+    assert any(f'example("{name}")' in text for text in scenarios)
 
 
 @pytest.mark.parametrize(

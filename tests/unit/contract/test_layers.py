@@ -32,6 +32,7 @@ ROOMS: dict[str, set[str]] = {
     "_kube": {"_errors", "_json", "_masking", "_module", "_cause", "_wait", "_net", "_removal"},
     "_workload": {"_errors", "_json", "_text", "_cause", "_wait", "_kube"},
     "_cert_manager": {"_errors", "_cause", "_progress", "_wait", "_net", "_kube"},
+    "_external_secrets": {"_cause", "_wait", "_net", "_kube"},
     "_istio": {"_errors", "_json", "_cause", "_progress", "_process", "_wait", "_net", "_kube"},
     "_firewall": {"_errors", "_json", "_text", "_removal"},
     "_host_ports": {"_errors", "_json", "_text", "_wait", "_rule_tools", "_removal", "_firewall"},
@@ -54,6 +55,7 @@ ROOMS: dict[str, set[str]] = {
         "_kube",
         "_workload",
         "_cert_manager",
+        "_external_secrets",
         "_istio",
         "_host_ports",
         "_k3s",
@@ -75,6 +77,7 @@ PURE = {
         f"_cert_manager.{name}"
         for name in (*("advice", "causes", "ledger", "objects", "readiness", "report", "selection", "silence", "walk"),)
     ),
+    "_external_secrets.causes",
     *(
         f"_istio.{name}"
         for name in (

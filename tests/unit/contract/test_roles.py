@@ -14,7 +14,7 @@ ROLE = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 #: What design and README say is there.
 PROMISED = {"preflight", "k3s", "api_client", "istio", "cert_manager", "host_ports", "certificate", "gateway", "report"}
 #: The inventory's groups: only playbooks know them.
-GROUPS = ("k3s_cluster", "server", "agent", "edge_api", "edge_egress", "edge_mesh")
+GROUPS = ("k3s_cluster", "server", "agent", "edge_api", "edge_egress", "edge_external_secrets", "edge_mesh")
 #: The role that holds what the others share: it has no phases, and its variables are named edge_*.
 COMMON = ROOT / "roles/common"
 #: Whose modules talk to the API, and take the connection from module_defaults of this group.

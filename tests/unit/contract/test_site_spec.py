@@ -9,7 +9,7 @@ import re
 
 from project import ROOT, load
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils import _egress, _mesh_plan, _provided, _settings, _site_spec
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _egress, _external_secrets, _mesh_plan, _provided, _settings, _site_spec
 
 
 def options(role, entry):
@@ -41,6 +41,10 @@ def test_the_documented_fields_of_the_mesh_are_those_that_are_read():
     assert bare(options("preflight", "edge")["edge_mesh"]["options"]) == _mesh_plan.MESH
     given = load(ROOT / "roles/common/vars/main/mesh.yml")["_edge_mesh_settings"]
     assert set(re.findall(r"'(\w+)': ", given)) == set(_mesh_plan.DEFAULTS)
+
+
+def test_the_documented_fields_of_stores_and_secrets_are_those_that_are_read():
+    assert bare(options("preflight", "edge")["edge_external_secrets"]["options"]) == _external_secrets.EXTERNAL_SECRETS
 
 
 def test_the_plan_of_the_ways_out_has_the_defaults_of_the_role_and_all_of_its_settings():

@@ -77,6 +77,7 @@ def test_key_ignores_tests_and_other_programs(program: golang.Program) -> None:
         ("stack", "istio.io/api", f"v{versions.ISTIO}"),
         ("stack", "istio.io/client-go", f"v{versions.ISTIO}"),
         ("stack", "github.com/cert-manager/cert-manager", versions.CERT_MANAGER),
+        ("externalsecrets", "github.com/external-secrets/external-secrets", f"v{versions.EXTERNAL_SECRETS}"),
     ],
 )
 def test_go_mod_asks_for_the_versions_that_the_bundle_names(module: str, path: str, version: str) -> None:

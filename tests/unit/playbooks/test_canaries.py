@@ -38,6 +38,7 @@ SECRETS = {
         {"name": "own", "certificate": f"-----BEGIN {C}-certificate", "private_key": f"-----BEGIN {C}-private-key"},
     ],
     "cert_manager_values": {"extraEnv": [{"name": "A", "value": f"{C}-cert-manager"}]},
+    "external_secrets_values": {"extraEnv": [{"name": "A", "value": f"{C}-external-secrets"}]},
     "edge_environment": PROXY,
     "egress_values": {"env": {"A": f"{C}-egress"}},
     "istio_base_values": {"global": {"x": f"{C}-base"}},
@@ -55,6 +56,7 @@ SECRETS = {
 ADDRESSES = {
     "api_client_helm_url": f"https://me:{C}-helm@get.example.com",
     "cert_manager_chart_repository": f"https://me:{C}-charts@charts.example.com",
+    "external_secrets_chart_repository": f"https://me:{C}-charts@charts.example.com",
     "istio_chart_repository": f"https://me:{C}-charts@charts.example.com",
     "istio_gateway_api_url": f"https://me:{C}-crds@crds.example.com",
     "k3s_image_archives": [{"url": f"https://me:{C}-images@a.example.com/a.tar", "checksum": f"sha256:{'0' * 64}"}],
@@ -159,7 +161,7 @@ def test_every_secret_variable_has_a_canary():
     assert found == set(SECRETS)
 
 
-@pytest.mark.parametrize("roles", [["preflight"], ["api_client", "cert_manager", "istio", "egress"]])
+@pytest.mark.parametrize("roles", [["preflight"], ["api_client", "cert_manager", "external_secrets", "istio", "egress"]])
 def test_no_canary_leaves_a_check_of_roles(watched, roles):
     watched({"roles": [f"baremesh.edge.{role}" for role in roles]}, "--check")
 

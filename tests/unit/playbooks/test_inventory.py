@@ -147,7 +147,7 @@ def test_networks_follow_the_configuration_of_servers(play, config, networks):
     assert play(content, groups, edge_server_hosts=["edge1"]).result("Show")["msg"] == networks
 
 
-SITE_TAGS = "api_client, cert_manager, certificate, egress, gateway, host_ports, istio, k3s, mesh, preflight, report"
+SITE_TAGS = "api_client, cert_manager, certificate, egress, external_secrets, gateway, host_ports, istio, k3s, mesh, preflight, report"
 
 
 @pytest.mark.parametrize("playbook", ["site.yml", "../site.yml"])

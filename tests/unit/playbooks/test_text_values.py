@@ -21,6 +21,10 @@ SHARED = {
     "edge_environment": {"HTTPS_PROXY": "http://proxy.example.com:3128"},
     "edge_gateway_port": 443,
     "edge_egress": [{"name": "partner", "hosts": ["partner.example.org"], "namespaces": ["shop"], "tls": {"mode": "SIMPLE"}}],
+    "edge_external_secrets": {
+        "stores": [{"name": "own", "server": "https://openbao.example.com", "path": "kv", "auth": {"kubernetes": {"role": "edge"}}}],
+        "secrets": [{"name": "dns", "namespace": "cert-manager", "keys": {"token": {"path": "dns"}}}],
+    },
     "edge_gateway_ports": [{"port": 5432, "node_port": 31432}],
     "edge_gateway_selector": {"istio": "ingress"},
     "edge_gateways": [{"name": "team-b", "http_node_port": 31080, "https_node_port": 31443, "addresses": ["192.0.2.2"]}],
@@ -115,6 +119,14 @@ ROLES = {
         "egress_selector": {"istio": "egress"},
         "egress_values": {"podAnnotations": {"a": "b"}},
         "egress_wait_timeout": 5,
+    },
+    "external_secrets": {
+        "external_secrets_chart_sha256": {"external-secrets": "a" * 64},
+        "external_secrets_install": True,
+        "external_secrets_refresh": True,
+        "external_secrets_remove_crds": True,
+        "external_secrets_values": {"replicaCount": 2},
+        "external_secrets_wait_timeout": 5,
     },
     "mesh": {},
     "preflight": {

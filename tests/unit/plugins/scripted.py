@@ -219,6 +219,16 @@ class FakeApi:
         return None
 
 
+class AllNamespaces(FakeApi):
+    """Answers for all namespaces at once, as the API server does for a path without one."""
+
+    def select(self, path, query):
+        if "/namespaces/" in path:
+            return super().select(path, query)
+        plural = path.rsplit("/", 1)[1]
+        return [found for (p, _name), found in sorted(self.objects.items()) if p.endswith("/" + plural)]
+
+
 class ScriptedFeed:
     """Steps followers in turn; lets time pass only when none of them can do anything."""
 

@@ -17,7 +17,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources impo
 )
 from ansible_collections.baremesh.edge.plugins.modules import ready_wait
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
-from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock, ScriptedFeed
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import AllNamespaces, ScriptedClock, ScriptedFeed
 
 WORKLOADS = [{"name": "web", "namespace": "default"}, {"kind": "DaemonSet", "name": "agent", "namespace": "kube-system"}]
 ISSUER = {"kind": "ClusterIssuer", "name": "lab"}
@@ -27,16 +27,6 @@ READY = {
 }
 REFUSED = "Failed to register ACME account: 400 urn:ietf:params:acme:error:invalidContact: contact email has invalid domain"
 UNREACHABLE = 'Failed to register ACME account: Get "https://10.0.0.9/dir": dial tcp 10.0.0.9:443: connect: connection refused'
-
-
-class AllNamespaces(FakeApi):
-    """Answers for all namespaces at once, as the API server does for a path without one."""
-
-    def select(self, path, query):
-        if "/namespaces/" in path:
-            return super().select(path, query)
-        plural = path.rsplit("/", 1)[1]
-        return [found for (p, _name), found in sorted(self.objects.items()) if p.endswith("/" + plural)]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _run_tags
 from ansible_collections.baremesh.edge.plugins.plugin_utils._run_tags import tags_verdict
 
-SITE = "api_client, cert_manager, certificate, egress, gateway, host_ports, istio, k3s, mesh, preflight, report"
+SITE = "api_client, cert_manager, certificate, egress, external_secrets, gateway, host_ports, istio, k3s, mesh, preflight, report"
 
 
 @pytest.fixture

@@ -52,6 +52,34 @@ def test_the_secret_of_a_certificate_is_not_pruned_with_its_site():
     assert labels["app.kubernetes.io/component"] != found["metadata"]["labels"]["app.kubernetes.io/component"]
 
 
+REFLECTOR, REPLICATOR = "reflector.v1.k8s.emberstack.com/reflection", "replicator.v1.mittwald.de"
+
+
+@pytest.mark.parametrize(
+    ("by", "annotations"),
+    [
+        (
+            "reflector",
+            {
+                f"{REFLECTOR}-allowed": "true",
+                f"{REFLECTOR}-allowed-namespaces": "shop,team-b",
+                f"{REFLECTOR}-auto-enabled": "true",
+                f"{REFLECTOR}-auto-namespaces": "shop,team-b",
+            },
+        ),
+        ("replicator", {f"{REPLICATOR}/replicate-to": "shop,team-b", f"{REPLICATOR}/strip-labels": "true"}),
+    ],
+)
+def test_a_secret_says_who_copies_it_where(by, annotations):
+    given = sites(certificate={"copies": {"namespaces": ["shop", "team-b"], "by": by}})
+    (found,) = objects.certificates(given, NS, {}, {})
+    assert found["spec"]["secretTemplate"]["annotations"] == annotations
+    assert objects.copies(given, NS) == [{"name": "app", "namespace": NS, "copies": ["shop", "team-b"]}]
+    assert "annotations" not in objects.certificates(sites(), NS, {}, {})[0]["spec"]["secretTemplate"]
+    # One that is tried at a staging authority is not copied.
+    assert "annotations" not in objects.staging_certificate(found, "staging")["spec"]["secretTemplate"]
+
+
 def test_a_site_overrides_key_and_dates():
     given = {"duration": "48h", "renew_before": "24h", "private_key": {"algorithm": "RSA"}}
     (found,) = objects.certificates(sites(certificate=given), NS, {}, {"algorithm": "ECDSA", "size": 256})

@@ -213,6 +213,21 @@ def test_the_example_of_the_readme():
             site(certificate={"private_key": {"size": 99}}),
             "edge_sites[0].certificate.private_key (app): size is '99'; it must be a number from 256 to 8192",
         ),
+        (
+            site(certificate={"copies": {"namespaces": ["shop"], "by": "copier"}}),
+            "edge_sites[0].certificate.copies (app): by is 'copier', which is not known; Allowed: reflector, replicator",
+        ),
+        (
+            site(certificate={"copies": {"namespaces": ["shop"]}}),
+            (
+                "edge_sites[0].certificate.copies (app): by is missing; name the controller of the cluster that makes the copies: "
+                "reflector, replicator"
+            ),
+        ),
+        (
+            site(certificate={"copies": {"by": "reflector"}}),
+            "edge_sites[0].certificate.copies (app): namespaces is missing or empty",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(raw, expected):
