@@ -122,6 +122,7 @@ def test_everything_that_the_mirror_serves_is_pinned(tmp_path):
         f"helm/helm-{versions.HELM}-linux-amd64.tar.gz.sha256sum": f"ef56  helm-{versions.HELM}-linux-amd64.tar.gz\n",
         "charts/istio/base-1.31.1.tgz": "base",
         "charts/jetstack/cert-manager-v1.21.2.tgz": "chart",
+        f"gateway-api/{versions.GATEWAY_API}/standard-install.yaml": "crds",
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -131,6 +132,7 @@ def test_everything_that_the_mirror_serves_is_pinned(tmp_path):
         "helm": {"amd64": "ef56"},
         "istio": {"base": hashlib.sha256(b"base").hexdigest()},
         "jetstack": {"cert-manager": hashlib.sha256(b"chart").hexdigest()},
+        "gateway_api": {"standard-install.yaml": hashlib.sha256(b"crds").hexdigest()},
     }
     assert inventory.pins(None) == {}
 
