@@ -84,8 +84,6 @@ applied:
 import os
 from typing import Any
 
-import yaml
-
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_crds import GROUP, CrdError, definitions_of, is_due
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
@@ -98,6 +96,11 @@ from ansible_collections.baremesh.edge.plugins.module_utils._net.digests import 
 from ansible_collections.baremesh.edge.plugins.module_utils._net.fetch import place_file
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.apply import apply_objects
+
+try:
+    import yaml
+except ImportError:
+    yaml = None  # type: ignore[assignment]
 
 CRDS = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
 
@@ -116,13 +119,15 @@ def served_kinds(discovery: Discovery, kinds: list[str]) -> list[str]:
 
 def read(params: dict[str, Any], folder: str) -> list[dict[str, Any]]:
     """Return the definitions in the file, fetched if need be. Raises EdgeError."""
+    if yaml is None:
+        raise CrdError("The Python library PyYAML is missing on this host; the role api_client installs it")
     path = os.path.join(folder, "gateway-api.yaml")
     source = params["file"] or params["url"]
     place_file(params, source, path)
     try:
         with open(path, encoding="utf-8") as stream:
             documents = list(yaml.load_all(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-    except (OSError, ValueError, yaml.YAMLError) as exc:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as exc:
         raise CrdError(f"{without_password(source)} cannot be read: {exc}") from exc
     return definitions_of(documents, params["version"], without_password(source))
 

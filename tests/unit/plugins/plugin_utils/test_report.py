@@ -352,7 +352,7 @@ FAILURE = (
 )
 
 
-def on(day, certificate=CERTIFICATE):
+def on(day, certificate):
     now = datetime.fromisoformat(day).replace(tzinfo=timezone.utc)
     return _report.site_report(plan(SITE), [certificate], [], [POD], [ENDPOINT], now=now)
 
