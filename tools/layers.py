@@ -37,8 +37,9 @@ REPORTS = checkout.cache() / f"reports-{checkout.key()}"
 CHAINS = (
     ("site", "renew", "sds_faults", "certificate_faults"),
     ("proxy", "reboot", "bad_input", "neighbour"),
+    ("killed", "egress", "tcp"),
     ("host_ports", "hosts_as_found", "gateways"),
-    ("killed", "egress", "tcp", "gateway_api", "dns01"),
+    ("gateway_api", "dns01"),
 )
 #: Versions of ansible-core that are tested beside the pinned one, each with a Python that it supports: the oldest that meta/runtime.yml
 #: allows, and the newest.

@@ -373,6 +373,7 @@ def test_istiod_says_why_it_takes_no_listener(host, switched):
         kubectl(host, f"delete gateways.{GROUP} none --namespace {NS}")
 
 
+@pytest.mark.matrix
 def test_no_request_fails_while_sites_change_back(host, back):
     assert back.unlike == {}
     assert objects(host) == []
