@@ -187,12 +187,17 @@ def _solver_fits(solver: Mapping[str, Any], host: str, labels: Mapping[str, Any]
     if not isinstance(selector, Mapping):
         return True
     names, zones, selected = (selector.get(key) or () for key in _SELECTORS)
-    zones = zones if isinstance(zones, (list, tuple)) else [zones]
-    in_zone = any(f".{host.lower()}".endswith(f".{str(zone).lower().strip('.')}") for zone in zones)
+    in_zone = bool(_longest_zone(host, zones))
     own = selected.items() if isinstance(selected, Mapping) else ()
     # The label of the installation is added when the objects are applied.
     labelled = all(labels.get(key) == value for key, value in own if key != "baremesh.edge/instance")
     return (not names or host in names) and (not zones or in_zone) and labelled
+
+
+def _longest_zone(host: str, zones: Any) -> int:
+    """Return how long the longest of the zones is in which a host is, 0 for none."""
+    given = [str(zone).lower().strip(".") for zone in (zones if isinstance(zones, (list, tuple)) else [zones])]
+    return max((len(zone) for zone in given if f".{host.lower()}".endswith(f".{zone}")), default=0)
 
 
 def solver_for(host: str, solvers: Sequence[Mapping[str, Any]], labels: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -201,9 +206,7 @@ def solver_for(host: str, solvers: Sequence[Mapping[str, Any]], labels: Mapping[
     def rank(solver: Mapping[str, Any]) -> tuple[bool, int, int]:
         selector = solver.get("selector")
         names, zones, selected = ((selector.get(key) if isinstance(selector, Mapping) else None) or () for key in _SELECTORS)
-        zones = zones if isinstance(zones, (list, tuple)) else [zones]
-        inside = [str(zone).strip(".") for zone in zones if f".{host.lower()}".endswith(f".{str(zone).lower().strip('.')}")]
-        return bool(names), max(map(len, inside), default=0), len(selected) if isinstance(selected, Mapping) else 0
+        return bool(names), _longest_zone(host, zones), len(selected) if isinstance(selected, Mapping) else 0
 
     return max((solver for solver in solvers if _solver_fits(solver, host, labels)), key=rank, default=None)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 
-A, NS, CNAME, SOA, AAAA, CAA = 1, 2, 5, 6, 28, 257
+A, NS, CNAME, SOA, CAA = 1, 2, 5, 6, 257
 IN = 1
 RECURSE, TRUNCATED, AUTHORITATIVE = 0x0100, 0x0200, 0x0400
 NO_SUCH_NAME = 3
