@@ -277,7 +277,7 @@ def challenge_questions(challenges: Sequence[Mapping[str, Any]], settings: Mappi
     given = read_list(settings.get("cert_manager_dns01_recursive_nameservers")) or []
     servers = [_SERVER.fullmatch(str(server)) for server in given]
     resolvers = [server["v6"] or server["v4"] for server in servers if server]
-    only = str(settings.get("cert_manager_dns01_recursive_only")).lower() in ("true", "yes", "on", "1")
+    only = Fields(settings, "", []).boolean("cert_manager_dns01_recursive_only", False)
     if len(resolvers) < len(given):
         return []
     return [{"name": each["host"], "follow": each["follow"], "resolvers": resolvers, "servers": not only} for each in challenges]

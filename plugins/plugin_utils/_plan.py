@@ -300,7 +300,7 @@ class Plan:
     def _policies(self) -> list[Object]:
         """Return what keeps objects of others off the sites; those of the namespaces of raw ones may join."""
         settings = self.settings
-        spaces = [_key(raw)[0] for kind in ("gateway_gateways", "gateway_virtual_services") for raw in settings.manifests[kind]]
+        spaces = [key_of(raw)[0] for kind in ("gateway_gateways", "gateway_virtual_services") for raw in settings.manifests[kind]]
         others = [*settings.route_namespaces, *spaces]
         where = settings.namespace, settings.selector, settings.http_gateway
         return objects.route_policies(self.sites, *where, others, settings.gateway, settings.instance)
@@ -330,7 +330,7 @@ class Plan:
     def names(self) -> _Names:
         """Subjects with their names. Istio serves Secrets of the gateway pods' namespace only, so other Certificates do not count."""
         raw = self.settings.manifests["gateway_gateways"]
-        certificates = [c for c in self.all_of("certificate_certificates") if _key(c)[0] == self.settings.namespace]
+        certificates = [c for c in self.all_of("certificate_certificates") if key_of(c)[0] == self.settings.namespace]
         # Only pods of the mesh can ask those of the mesh.
         asked = [site for site in self.sites if site.tls.mode != OF_MESH]
         return _Names([*_site_subjects(asked, self.settings), *_gateway_subjects(raw, self.settings)], certificates)
@@ -365,11 +365,11 @@ class Plan:
         """Return a sentence for each raw manifest that would overwrite the object of a site."""
         found = []
         for variable, made in self.site_objects.items():
-            own = {_key(manifest): manifest["metadata"]["labels"]["app.kubernetes.io/instance"] for manifest in made}
+            own = {key_of(manifest): manifest["metadata"]["labels"]["app.kubernetes.io/instance"] for manifest in made}
             found += [
-                f"{variable}: metadata.name '{_key(given)[1]}' is already that of the {given['kind']} of site '{own[_key(given)]}'"
+                f"{variable}: metadata.name '{key_of(given)[1]}' is already that of the {given['kind']} of site '{own[key_of(given)]}'"
                 for given in self.settings.manifests[variable]
-                if _key(given) in own
+                if key_of(given) in own
             ]
         return [
             *found,
@@ -397,7 +397,7 @@ class Plan:
         """Return a sentence for each Secret that two Certificates write, each over what the other one wrote."""
         writers: dict[tuple[str, str], list[str]] = {}
         for certificate in self.all_of("certificate_certificates"):
-            space, name = _key(certificate)
+            space, name = key_of(certificate)
             if certificate.get("spec"):
                 writers.setdefault((space, certificate["spec"]["secretName"]), []).append(name)
         return [
@@ -443,11 +443,11 @@ class Plan:
         found = []
         for rule in self.settings.manifests["gateway_destination_rules"]:
             host = str((rule.get("spec") or {}).get("host"))
-            full = host if "." in host else f"{host}.{_key(rule)[0]}.svc.{self.settings.cluster_domain}"
-            if full in own and _key(rule)[0] == self.settings.namespace and _key(rule) != _key(own[full]):
+            full = host if "." in host else f"{host}.{key_of(rule)[0]}.svc.{self.settings.cluster_domain}"
+            if full in own and key_of(rule)[0] == self.settings.namespace and key_of(rule) != key_of(own[full]):
                 site = own[full]["metadata"]["labels"]["app.kubernetes.io/instance"]
                 found.append(
-                    f"gateway_destination_rules: '{_key(rule)[1]}' is for service '{full}', which backends of site '{site}' is for, too; "
+                    f"gateway_destination_rules: '{key_of(rule)[1]}' is for service '{full}', which backends of site '{site}' is for, too; "
                     "remove one of them"
                 )
         return found
@@ -532,7 +532,7 @@ class Plan:
             for certificate in asked_of(site, self.settings.private_key):
                 yield site.name, f"edge_sites ({site.name})", certificate, issuers.get(site.issuer or "")
         for each in (each for each in raw if each.get("spec")):
-            name = _key(each)[1]
+            name = key_of(each)[1]
             yield name, f"certificate_certificates ({name}).spec", asked_by(each), issuer_of(each, issuers)
 
     def _surprises(self) -> list[str]:
@@ -698,7 +698,8 @@ def _reference(kind: str, beside: Raw, name: str) -> Object:
     return {"kind": kind, "metadata": {"name": name, "namespace": beside["metadata"]["namespace"]}}
 
 
-def _key(manifest: Raw) -> tuple[str, str]:
+def key_of(manifest: Raw) -> tuple[str, str]:
+    """Return the namespace and name of an object."""
     return str(manifest["metadata"]["namespace"]), str(manifest["metadata"]["name"])
 
 
@@ -770,7 +771,7 @@ def _belongs(manifest: Raw, gateway: Gateway, default: Gateway) -> bool:
     """Return whether a raw manifest is a gateway's: by the pods that it selects, else by its namespace."""
     if manifest["kind"] == "Gateway":
         return dict((manifest.get("spec") or {}).get("selector") or {}) == dict(gateway.selector)
-    return gateway.namespace != default.namespace and _key(manifest)[0] == gateway.namespace
+    return gateway.namespace != default.namespace and key_of(manifest)[0] == gateway.namespace
 
 
 def _joined(parts: Sequence[Object]) -> Object:
@@ -785,7 +786,7 @@ def _joined(parts: Sequence[Object]) -> Object:
 
 
 def _forwarded(gateway: Gateway) -> list[Object]:
-    return [{"port": port, "node_port": number, "gateway": gateway.name} for _key, port, number in gateway.ports()]
+    return [{"port": port, "node_port": number, "gateway": gateway.name} for key_of, port, number in gateway.ports()]
 
 
 def _gateways_of_hosts(gateways: Sequence[Gateway], http_gateway: str, solver: str) -> Object:

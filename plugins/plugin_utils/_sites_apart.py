@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._gateway_api import API as GATEWAY_API
-from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import secrets_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import key_of, secrets_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._report import at_ports, is_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import STAGING_SUFFIX
 
@@ -47,7 +47,7 @@ def certificates_apart(
     kept: list[dict[str, Any]] = []
     blocked = []
     for certificate in plan["certificates"]:
-        reference, key, spec = _name_of(certificate), _key_of(certificate), certificate.get("spec") or {}
+        reference, key, spec = _name_of(certificate), key_of(certificate), certificate.get("spec") or {}
         entry = known.get(key)
         if entry is None or not (entry["ready"] and _same_order(entry, spec)):
             due.append(reference["name"])
@@ -63,14 +63,10 @@ def certificates_apart(
     return {
         "due": due,
         "staging": [each for each in plan["staging"] if each["metadata"]["name"] in asked],
-        "objects": [each for each in plan["certificate_objects"] if each["kind"] != "Certificate" or _key_of(each) not in held],
+        "objects": [each for each in plan["certificate_objects"] if each["kind"] != "Certificate" or key_of(each) not in held],
         "kept": kept,
         "blocked": blocked,
     }
-
-
-def _key_of(manifest: Record) -> tuple[str, str]:
-    return str(manifest["metadata"]["namespace"]), str(manifest["metadata"]["name"])
 
 
 def _same_order(entry: Record, spec: Record) -> bool:
@@ -106,9 +102,9 @@ def sites_apart(plan: Record, certificates: Iterable[Record] = (), secrets: Iter
     # What a Gateway that stays as it is serves from other Secrets is not new either.
     held = missing | {secret for gateway in left for secret in _needs(gateway)}
     held -= {secret for gateway in plan["gateways"] if gateway not in left for secret in _needs(gateway)}
-    closed = {_key_of(gateway) for gateway in left}
+    closed = {key_of(gateway) for gateway in left}
     parts = [_part(part, {name for space, name in held if space == part["namespace"]}) for part in plan["by_gateway"]]
-    opened = (each for each in plan["gateway_objects"] if each["kind"] != "Gateway" or _key_of(each) not in closed)
+    opened = (each for each in plan["gateway_objects"] if each["kind"] != "Gateway" or key_of(each) not in closed)
     objects = [*plan["policies"], *opened]
     return {
         "objects": objects,
@@ -126,7 +122,7 @@ def _name_of(gateway: Record) -> dict[str, str]:
 def _is_taken(made: Record, closed: Collection[tuple[str, str]]) -> bool:
     """Return whether istiod takes an object of the Gateway API, as it does where the Gateways of a route are there."""
     parents = (made.get("spec") or {}).get("parentRefs") or ()
-    return bool(made["apiVersion"] == GATEWAY_API) and not any((_key_of(made)[0], parent["name"]) in closed for parent in parents)
+    return bool(made["apiVersion"] == GATEWAY_API) and not any((key_of(made)[0], parent["name"]) in closed for parent in parents)
 
 
 def _needs(gateway: Record) -> set[tuple[str, str]]:
