@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from importlib import import_module
 from multiprocessing import parent_process
 from typing import Any
+
+from jinja2 import pass_context
 
 _UTILS = "ansible_collections.baremesh.edge.plugins.plugin_utils"
 # A task that uses one filter makes its worker load every file of filters, and Ansible compiles all that these import each time.
@@ -51,6 +54,10 @@ if parent_process() is None:
     for _used in ("_plan", "_preflight_report"):
         import_module(f"{_UTILS}.{_used}")
 
+# Ansible makes a process for each task, and each would search for garbage in all that it inherits, which takes a tenth of a second. Python
+# has this call for processes that fork. What is made later is collected as ever.
+gc.freeze()
+
 
 def _late(place: str) -> Callable[..., Any]:
     """Return a function that imports the one it stands for when it is called, and masks what that says to people."""
@@ -62,9 +69,14 @@ def _late(place: str) -> Callable[..., Any]:
     return call
 
 
+def _once(context: Any, name: str) -> Any:
+    """Pass the value of a variable on as it is: what is for people in it, another filter has masked."""
+    return import_module(f"{_UTILS}._once").once(context, name)
+
+
 class FilterModule:
     """The filters of this collection."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {name: _late(place) for name, place in _FILTERS.items()}
+        return {"once": pass_context(_once), **{name: _late(place) for name, place in _FILTERS.items()}}
