@@ -75,7 +75,8 @@ def changed_place(tree, dice, typed, kept):
     """Return a tree with another value at one place, or without it; what is not on the way there is shared."""
     found = copy.copy(tree)
     key = dice.choice(list(tree)) if isinstance(tree, dict) else dice.randrange(len(tree))
-    leaves = [leaf for leaf in LEAVES if not typed or (type(leaf) is type(tree[key]) and leaf not in (["x"], [None]))]
+    # What is in a list or a dictionary has types as well.
+    leaves = [leaf for leaf in LEAVES if not typed or (type(leaf) is type(tree[key]) and (not leaf or not isinstance(leaf, (list, dict))))]
     leaves = [] if kept and isinstance(tree[key], dict) and not set(kept).isdisjoint(tree[key]) else leaves
     if isinstance(tree[key], (dict, list)) and tree[key] and dice.random() < 0.8:
         found[key] = changed_place(tree[key], dice, typed, kept)

@@ -65,8 +65,10 @@ STORE = {
     "status": {"conditions": [said("Ready", reason="InvalidProviderConfig", message="unable to validate store")]},
 }
 OPENBAO = [
-    "could not get provider client: unable to log in to auth method: Error making API request.\n\nURL: PUT https://o:8200/v1/auth/login\n"
-    "Code: 403. Errors:\n\n* permission denied",
+    (
+        "could not get provider client: unable to log in to auth method: Error making API request.\n\nURL: PUT https://o:8200/v1/auth/login\n"
+        "Code: 403. Errors:\n\n* permission denied"
+    ),
     "error processing spec.data[0] (key: dns/shop), err: Secret does not exist",
     'error processing spec.data[12] (key: a), err: cannot read secret data from Vault: Get "https://o:8200": dial tcp: refused',
     "(combined from similar events): Error making API request.\n\nNamespace: a/b\nURL: GET https://o/v1\nCode: 503. Raw Message:\n\nsealed",
