@@ -70,6 +70,7 @@ def test_the_first_line_says_that_the_registry_lets_nobody_in(refused):
     assert refused.status != 0
     (failure,) = refused.failures
     first = failure.message.splitlines()[0]
+    print(first)
     assert first.startswith("Deployment cert-manager/cert-manager"), first
     assert "is not rolled out: container cert-manager-" in first, first
     assert f"{ADDRESS}/jetstack/cert-manager-" in first, first
