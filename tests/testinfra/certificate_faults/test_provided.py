@@ -76,7 +76,7 @@ def test_its_key_is_in_no_argument_and_no_log(cluster, first):
     places = {
         "arguments": cluster.host.check_output("cat /run/arguments.log"),
         "journal": cluster.host.check_output("journalctl --no-pager --output cat"),
-        "objects": cluster.kubectl(
+        "events": cluster.kubectl("get", "events", "--output", "yaml", namespace="istio-ingress"),
             "get", "certificates,gateways.networking.istio.io,events", "--output", "yaml", namespace="istio-ingress"
         ),
     }

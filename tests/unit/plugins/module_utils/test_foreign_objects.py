@@ -35,6 +35,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.pods import g
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Name
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import NAMESPACES, PODS
 from ansible_collections.baremesh.edge.plugins.module_utils._net import unpack
+from ansible_collections.baremesh.edge.plugins.module_utils._net.documents import read_documents
 from ansible_collections.baremesh.edge.plugins.module_utils._workload import rollout
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.fuzzing import changed_bytes, changed_text, changed_tree, fuzz, survive
@@ -435,11 +436,7 @@ def test_what_openbao_says(read):
 
 def of_crds(text):
     """Read a file of definitions, as the module gateway_api_crds does."""
-    try:
-        documents = list(yaml.load_all(text, Loader=yaml.SafeLoader))
-    except (ValueError, RecursionError, yaml.YAMLError):
-        return
-    gateway_crds.definitions_of(documents, "v1.6.0", "https://crds.example.com/a.yaml")
+    gateway_crds.definitions_of(read_documents(text, "https://crds.example.com/a.yaml"), "v1.6.0", "https://crds.example.com/a.yaml")
 
 
 def test_a_file_of_definitions():
@@ -474,6 +471,8 @@ def test_an_archive(tmp_path):
 FOUND = [
     (of_crds, "kind: CustomResourceDefinition\nspec: {group: gateway.networking.k8s.io}\nmetadata: {annotations: v1.6.0}\n"),
     (of_crds, "kind: CustomResourceDefinition\nspec: a\n"),
+    (of_crds, "a: !!timestamp 2026-02-3#"),
+    (of_crds, "[" * 100_000),
 ]
 
 

@@ -364,7 +364,12 @@ def test_the_order_of_an_issued_request_has_done_its_work(condition, text):
 
 @pytest.mark.parametrize(
     ("reason", "requests", "named"),
-    [("IncorrectCertificate", [make.request()], True), ("IncorrectIssuer", [make.request()], False), ("Pending", [make.request()], False), ("DoesNotExist", [], True)],
+    [
+        ("IncorrectCertificate", [make.request()], True),
+        ("IncorrectIssuer", [make.request()], False),
+        ("Pending", [make.request()], False),
+        ("DoesNotExist", [], True),
+    ],
 )
 def test_a_rival_is_named_where_nothing_is_asked_for_or_the_secret_holds_its_certificate(reason, requests, named):
     certificate = make.certificate(conditions=[make.condition("Ready", "False", reason)])
