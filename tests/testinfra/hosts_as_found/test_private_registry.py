@@ -26,9 +26,8 @@ UNTIL_CERT_MANAGER = "k3s,api_client,cert_manager"
 
 
 def variables(password):
-    """What says that cert-manager's images come from the registry, and how K3s logs in."""
-    logins = {ADDRESS: {"auth": {"username": USER, "password": password}, "tls": {"ca_file": CA}}}
-    return {"k3s_registries": {"configs": logins}, "cert_manager_values": {"imageRegistry": ADDRESS}, "edge_wait_timeout": 120}
+    """What says that cert-manager's images come from the registry, and how K3s logs in, with a password."""
+    return {**runs.example("registry"), "registry_password": password, "edge_wait_timeout": 120}
 
 
 def run(password, *arguments):
