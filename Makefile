@@ -61,7 +61,7 @@ cores: deps ## Run unit tests and a scenario with the oldest and the newest ansi
 
 .PHONY: fuzz
 fuzz: deps-checks ## Give 100,000 inputs to each parser of what others wrote (an hour); FUZZ=N for N inputs
-	FUZZ=$(FUZZ) $(VENV)/bin/python -m pytest -q -n 2 -o pythonpath=.collections tests/unit/plugins/module_utils/test_foreign_*.py
+	FUZZ=$(FUZZ) $(VENV)/bin/python -m pytest -q -n 2 -o pythonpath=.collections tests/unit/plugins/*/test_foreign_*.py
 
 .PHONY: mutation
 mutation: deps-checks ## Count which changes of deciding files the unit tests notice (half an hour); MUTATION="--sample 0 FILE" for all of one file

@@ -93,14 +93,10 @@ from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Transport
 from ansible_collections.baremesh.edge.plugins.module_utils._module import FETCHING, EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._net.digests import without_password
+from ansible_collections.baremesh.edge.plugins.module_utils._net.documents import read_documents
 from ansible_collections.baremesh.edge.plugins.module_utils._net.fetch import place_file
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline, SystemClock
 from ansible_collections.baremesh.edge.plugins.module_utils._workload.apply import apply_objects
-
-try:
-    import yaml
-except ImportError:
-    yaml = None  # type: ignore[assignment]
 
 CRDS = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
 
@@ -119,17 +115,16 @@ def served_kinds(discovery: Discovery, kinds: list[str]) -> list[str]:
 
 def read(params: dict[str, Any], folder: str) -> list[dict[str, Any]]:
     """Return the definitions in the file, fetched if need be. Raises EdgeError."""
-    if yaml is None:
-        raise CrdError("The Python library PyYAML is missing on this host; the role api_client installs it")
     path = os.path.join(folder, "gateway-api.yaml")
     source = params["file"] or params["url"]
     place_file(params, source, path)
+    shown = without_password(source)
     try:
         with open(path, encoding="utf-8") as stream:
-            documents = list(yaml.load_all(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as exc:
-        raise CrdError(f"{without_password(source)} cannot be read: {exc}") from exc
-    return definitions_of(documents, params["version"], without_password(source))
+            text = stream.read()
+    except (OSError, ValueError) as exc:
+        raise CrdError(f"{shown} cannot be read: {exc}") from exc
+    return definitions_of(read_documents(text, shown), params["version"], shown)
 
 
 def install(params: dict[str, Any], transport: Transport, folder: str, check: bool) -> tuple[bool, list[str]]:

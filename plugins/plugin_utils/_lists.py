@@ -34,10 +34,7 @@ def read_list(value: Any) -> list[Any] | None:
     text = value.strip()
     if not text.startswith(BRACKETS):
         return [entry for entry in re.split(r"[,\s]+", text) if entry]
-    try:
-        loaded = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return None
+    loaded = _loaded(text)
     return loaded if isinstance(loaded, list) else None
 
 
@@ -49,11 +46,16 @@ def read_dict(value: Any) -> Mapping[str, Any] | None:
         return {}
     if not isinstance(value, str):
         return None
-    try:
-        loaded = yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return None
+    loaded = _loaded(value)
     return loaded if isinstance(loaded, Mapping) else None
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    # Dates that are none are errors of the two kinds in the middle.
+    except (yaml.YAMLError, ValueError, AttributeError, RecursionError):
+        return None
 
 
 def found_value(value: Any, variable: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.envoy_view import part
 
 Json = dict[str, Any]
 
@@ -80,15 +81,16 @@ def definitions_of(documents: Sequence[Any], version: str, source: str) -> list[
         CrdError: The file is not that of the release.
     """
     found = [each for each in documents if isinstance(each, Mapping) and each.get("kind") == "CustomResourceDefinition"]
-    foreign = [each for each in found if (each.get("spec") or {}).get("group") != GROUP]
-    releases = {str((each["metadata"].get("annotations") or {}).get(_RELEASE)) for each in found}
+    foreign = [each for each in found if part(each, "spec", "group") != GROUP or not isinstance(_labels(each), Mapping)]
+    releases = {str(part(each, "metadata", "annotations", _RELEASE)) for each in found}
     if not found or foreign or releases != {version}:
         said = f"definitions of {', '.join(sorted(releases))}" if found and not foreign else "other things"
         raise CrdError(f"{source} holds {said}, and the CustomResourceDefinitions of the Gateway API {version} are expected")
-    return [
-        {**each, "metadata": {**each["metadata"], "labels": {**(each["metadata"].get("labels") or {}), **LABELS}}}
-        for each in map(_without_status, found)
-    ]
+    return [{**each, "metadata": {**each["metadata"], "labels": {**_labels(each), **LABELS}}} for each in map(_without_status, found)]
+
+
+def _labels(definition: Mapping[str, Any]) -> Any:
+    return part(definition, "metadata", "labels") or {}
 
 
 def _without_status(definition: Mapping[str, Any]) -> Json:

@@ -13,7 +13,7 @@ TRANSIENT_STATUS = frozenset((408, 410, 429, 500, 502, 503, 504))
 class KubeError(EdgeError):
     """Base of all errors of this package; its text is one sentence for the user."""
 
-    transient = False
+    transient = gone = not_found = False
 
 
 class ConfigError(KubeError):
@@ -58,7 +58,7 @@ class ApiError(KubeError):
         return self.status in TRANSIENT_STATUS
 
     @property
-    def gone(self) -> bool:
+    def gone(self) -> bool:  # type: ignore[override]
         """True where a resource version is too old and only a new LIST helps."""
         return self.status == 410
 
@@ -68,7 +68,7 @@ class ApiError(KubeError):
         return self.status == 403
 
     @property
-    def not_found(self) -> bool:
+    def not_found(self) -> bool:  # type: ignore[override]
         """True where the object, or its kind, does not exist."""
         return self.status == 404
 

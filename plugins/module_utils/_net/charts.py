@@ -16,17 +16,11 @@ from typing import Any, NamedTuple
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
 from ansible_collections.baremesh.edge.plugins.module_utils._net import digests, fetch
+from ansible_collections.baremesh.edge.plugins.module_utils._net.documents import read_documents
 from ansible_collections.baremesh.edge.plugins.module_utils._sha256 import sha256_file
-
-try:
-    import yaml
-except ImportError:
-    yaml = None  # type: ignore[assignment]
 
 # The largest public indexes have some 20 MiB.
 _MOST_INDEX = 64 << 20
-# The loader in C crashes on what is nested some ten thousand levels deep.
-_DEEPEST = 100
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 
@@ -105,19 +99,9 @@ class Repository:
 
 
 def parse_index(text: str, source: str) -> Mapping[str, Any]:
-    """Return the charts of an index by name. Raises ChartError."""
-    if yaml is None:
-        raise ChartError(f"{source} cannot be read: the Python library PyYAML is missing on this host.")
-    # A mebibyte takes the loader in C a second and the other ten. Both leave versions as text.
-    loader, depth = getattr(yaml, "CBaseLoader", yaml.BaseLoader), 0
-    try:
-        for event in yaml.parse(text, loader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > _DEEPEST:
-                raise ChartError(f"{source} cannot be read: it is nested deeper than {_DEEPEST} levels.")
-        index = yaml.load(text, loader)
-    except yaml.YAMLError as error:
-        raise ChartError(f"{source} cannot be read: {error}.") from error
+    """Return the charts of an index by name. Raises ChartError and FetchError."""
+    documents = read_documents(text, source, "BaseLoader")
+    index = documents[0] if documents else None
     entries = index.get("entries") if isinstance(index, dict) else None
     if not isinstance(entries, dict):
         raise ChartError(f"{source} does not have the form of an index of charts: it has no entries by name.")

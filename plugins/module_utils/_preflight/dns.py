@@ -16,6 +16,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeE
 
 A, NS, CNAME, SOA, CAA = 1, 2, 5, 6, 257
 IN = 1
+PORT = 53
 RECURSE, TRUNCATED, AUTHORITATIVE = 0x0100, 0x0200, 0x0400
 NO_SUCH_NAME = 3
 #: Names of what servers answer: https://www.iana.org/assignments/dns-parameters
@@ -116,14 +117,14 @@ def exchange(server: str, message: bytes, timeout: float) -> bytes:
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as datagrams:
         datagrams.settimeout(timeout)
-        datagrams.connect((server, 53))
+        datagrams.connect((server, PORT))
         datagrams.send(message)
         answer = datagrams.recv(65535)
         while answer[:2] != message[:2]:
             answer = datagrams.recv(65535)
     if not struct.unpack_from("!H", answer, 2)[0] & TRUNCATED:
         return answer
-    with socket.create_connection((server, 53), timeout) as stream, stream.makefile("rb") as reader:
+    with socket.create_connection((server, PORT), timeout) as stream, stream.makefile("rb") as reader:
         stream.sendall(struct.pack("!H", len(message)) + message)
         return reader.read(struct.unpack("!H", reader.read(2))[0])
 

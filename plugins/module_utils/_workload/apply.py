@@ -366,14 +366,14 @@ class Applier:
             done.conflicts.append(f"{title}: {' '.join(exc.message.split())}")
             return after
 
-    def _retry(self, attempt: Callable[[], T], again: Callable[[Any], bool]) -> T:
+    def _retry(self, attempt: Callable[[], T], again: Callable[[KubeError], bool]) -> T:
         """Call until it works, the error is another one, or the deadline comes."""
         backoff = Backoff(first=0.2, cap=2.0)
         while True:
             try:
                 return attempt()
             except KubeError as exc:
-                if self._deadline.expired or not (isinstance(exc, ApiError) or exc.transient) or not again(exc):
+                if self._deadline.expired or not again(exc):
                     raise
                 self._deadline.clock.sleep(backoff.next(self._deadline, getattr(exc, "retry_after", None)))
 

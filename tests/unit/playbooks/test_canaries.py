@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import http.server
 import json
@@ -16,6 +17,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from test_text_values import PACKAGES, SHARED
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -172,6 +176,45 @@ def test_no_canary_leaves_a_check_of_k3s(watched, kind):
     run = watched({"roles": ["baremesh.edge.k3s"]}, "--check", k3s_type=kind, **join)
     result = run.result("Run | Configure and start K3s, and wait for its Node")
     assert "********" in str(result["diff"]), "the files are there, their values hidden"
+
+
+def pem_pair():
+    """A certificate and its key; what stands before them, readers pass over."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "own.example.com")])
+    now = dt.datetime.now(dt.timezone.utc)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(7)
+    made = made.not_valid_before(now - dt.timedelta(1)).not_valid_after(now + dt.timedelta(1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("own.example.com")]), critical=False).sign(key, hashes.SHA256())
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return made.public_bytes(form[0]).decode(), key.private_bytes(*form).decode()
+
+
+@pytest.mark.parametrize(
+    ("role", "task"), [("cert_manager", "issuers and their Secrets"), ("certificate", "certificates that users bring")]
+)
+def test_no_canary_leaves_objects_that_are_applied(watched, tmp_path, role, task):
+    """The module gets the values, and fails where the API is to be: tokens of DNS providers, Secrets, and keys that users bring."""
+    server = {"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}
+    context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
+    config = {"clusters": [server], "contexts": [context], "users": [{"name": "u", "user": {}}], "current-context": "c"}
+    (tmp_path / "kubeconfig").write_text(json.dumps(config), encoding="utf-8")
+    certificate, key = pem_pair()
+    run = watched(
+        {"tasks": [{"name": "Configure", "ansible.builtin.include_role": {"name": f"baremesh.edge.{role}", "tasks_from": "configure"}}]},
+        edge_kubeconfig=str(tmp_path / "kubeconfig"),
+        edge_sites=[
+            {"name": "own", "hosts": ["own.example.com"], "tls": {"credential": "own"}, "routes": [{"service": "a.b", "port": 80}]}
+        ],
+        certificate_provided=[{"name": "own", "certificate": f"{C}-chain\n{certificate}", "private_key": f"{C}-key\n{key}"}],
+        cert_manager_wait_timeout=1,
+        _edge_api_probe={"available": True},
+        edge_compared={"pending": [], "rolled_out": True},
+    )
+    result = run.result(f"Apply the {task}")
+    assert result["failed"], result
+    assert "cannot be reached" in result["msg"], result["msg"]
+    assert key.splitlines()[1] not in run.output
 
 
 @pytest.fixture

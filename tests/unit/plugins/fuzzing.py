@@ -71,27 +71,32 @@ def changed_bytes(sample):
     return make
 
 
-def changed_place(tree, dice, typed):
+def changed_place(tree, dice, typed, kept):
     """Return a tree with another value at one place, or without it; what is not on the way there is shared."""
     found = copy.copy(tree)
     key = dice.choice(list(tree)) if isinstance(tree, dict) else dice.randrange(len(tree))
-    leaves = [leaf for leaf in LEAVES if not typed or (type(leaf) is type(tree[key]) and leaf not in (["x"], [None]))]
+    # What is in a list or a dictionary has types as well.
+    leaves = [leaf for leaf in LEAVES if not typed or (type(leaf) is type(tree[key]) and (not leaf or not isinstance(leaf, (list, dict))))]
+    leaves = [] if kept and isinstance(tree[key], dict) and not set(kept).isdisjoint(tree[key]) else leaves
     if isinstance(tree[key], (dict, list)) and tree[key] and dice.random() < 0.8:
-        found[key] = changed_place(tree[key], dice, typed)
-    elif isinstance(tree, dict) and (not leaves or dice.random() < 0.5):
+        found[key] = changed_place(tree[key], dice, typed, kept)
+    elif isinstance(tree, dict) and key not in kept and (not leaves or dice.random() < 0.5):
         del found[key]
     elif leaves:
         found[key] = copy.deepcopy(dice.choice(leaves))
     return found
 
 
-def changed_tree(samples, typed=False):
-    """Return a function that drops values of a sample of JSON or replaces them, by ones of their type where an API guards types."""
+def changed_tree(samples, typed=False, kept=()):
+    """Return a function that drops values of a sample of JSON or replaces them, by ones of their type where an API guards types.
+
+    Values of the kept keys are not dropped, since an API demands them.
+    """
 
     def make(dice):
         tree = dice.choice(samples)
         for _unused in range(dice.randint(0, 4)):
-            tree = changed_place(tree, dice, typed) if tree else tree
+            tree = changed_place(tree, dice, typed, kept) if tree else tree
         return tree
 
     return make

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils import _masking
-from ansible_collections.baremesh.edge.plugins.module_utils._masking import HIDDEN, Mask, printable
+from ansible_collections.baremesh.edge.plugins.module_utils._masking import HIDDEN, Mask, printable, secret_values, secret_variables
 
 KEY = "-----BEGIN EC PRIVATE KEY-----\nhunter2\nhunter2\n-----END EC PRIVATE KEY-----\n"
 ENCODED = base64.b64encode(KEY.encode()).decode()
@@ -119,6 +119,33 @@ def test_known_values_are_hidden_in_every_spelling(secret, text):
 
 def test_a_short_secret_is_hidden_as_a_word_only():
     assert Mask(["edge", "k3s"]).text("edge1 edge /etc/k3s/edge.yaml") == "edge1 ******** /etc/k3s/********.yaml"
+
+
+@pytest.mark.parametrize(("secret", "text"), [("hunter7", "xhunter7x"), ("hunter78", "x********x"), ("hunter789", "x********x")])
+def test_a_secret_of_eight_characters_is_hidden_within_words(secret, text):
+    assert Mask([secret]).text(f"x{secret}x") == text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("HTTPS_PROXY", "http://proxy:3128", False),
+        ("https_proxy", "http://me:hush@proxy:3128", True),
+        ("no_proxy", "10.0.0.0/8", False),
+        ("GITHUB_TOKEN", "hush", True),
+        ("AWS_KEY", "a@b", True),
+    ],
+)
+def test_variables_are_secret_but_for_proxies_without_a_password(name, value, secret):
+    assert secret_variables({name: value}) == ([value] if secret else [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "hidden"), [("Secret", ["long-enough", "another-one"]), ("ConfigMap", []), ("SecretStore", []), (None, [])]
+)
+def test_values_of_secrets_alone_are_secret(kind, hidden):
+    definition = {"kind": kind, "data": {"a": "long-enough", "b": "word"}, "stringData": {"c": "another-one"}, "type": "kubernetes.io/tls"}
+    assert secret_values([definition]) == hidden
 
 
 def test_results_are_masked_with_their_keys():

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES
 from ansible_collections.baremesh.edge.plugins.modules import external_secret_refresh
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW, AllNamespaces, ScriptedClock
@@ -66,3 +66,17 @@ def test_check_mode_says_what_it_would_do(monkeypatch, api):
     found = refresh(monkeypatch, SECRET, check=True)
     assert (found["changed"], len(found["objects"])) == (True, 1)
     assert [query.get("dryRun") for method, _path, query, _body in api.requests if method == "PATCH"] == ["All"]
+
+
+def test_no_other_object_is_asked_for(monkeypatch, api):
+    """One of the same name in another namespace, or of another kind, is another."""
+    for namespace in ("cert-manager", "mail"):
+        api.apply(EXTERNAL_SECRETS, made("dns", namespace, "False"))
+        api.apply(SECRET_STORES, made("dns", namespace, "False"))
+    api.apply(EXTERNAL_SECRETS, made("smtp", "cert-manager", "False"))
+    refresh(monkeypatch, SECRET)
+    assert [path.partition("/namespaces/")[2] for path, _metadata in patches(api)] == ["cert-manager/externalsecrets/dns"]
+    api.requests.clear()
+    found = refresh(monkeypatch, SECRET, {"kind": "SecretStore", **SECRET})
+    assert {each["kind"] for each in found["objects"]} == {"ExternalSecret", "SecretStore"}
+    assert len(patches(api)) == 2

@@ -9,7 +9,12 @@ import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube import named
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import CLUSTER_SECRET_STORES, EVENTS, EXTERNAL_SECRETS
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import (
+    CLUSTER_SECRET_STORES,
+    EVENTS,
+    EXTERNAL_SECRETS,
+    SECRET_STORES,
+)
 from ansible_collections.baremesh.edge.plugins.modules import external_secret_wait
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
@@ -232,3 +237,33 @@ def test_check_mode_looks_once(monkeypatch, api):
 
 def test_a_namespace_is_needed_for_all_but_cluster_stores(monkeypatch, api):
     assert "namespace" in wait(monkeypatch, {"name": "dns"})["msg"]
+
+
+def test_what_is_known_goes_before_what_is_not(monkeypatch, api):
+    put_secret(api, generation=2)
+    put_store(api, False, LOGIN + answer("PUT", "auth/kubernetes/login", 503, "Vault is sealed"))
+    found = wait(monkeypatch, SECRET, STORE)
+    assert "Vault is sealed" in found["cause"]
+
+
+def test_another_condition_does_not_make_a_store_ready(monkeypatch, api):
+    conditions = [{"type": "Synced", "status": "True"}, condition(False, "unable to create client"), {"type": "Written", "status": "True"}]
+    api.apply(CLUSTER_SECRET_STORES, {"metadata": {"name": "openbao", "generation": 1}, "status": {"conditions": conditions}})
+    assert wait(monkeypatch, STORE, timeout=3)["cause"] == "ClusterSecretStore openbao: unable to create client"
+    conditions[1] = condition(True)
+    api.apply(CLUSTER_SECRET_STORES, {"metadata": {"name": "openbao", "generation": 1}, "status": {"conditions": conditions[::-1]}})
+    assert wait(monkeypatch, STORE)["failed"] is False
+
+
+def test_a_store_of_a_namespace_is_ready_without_a_version(monkeypatch, api):
+    metadata = {"name": "own", "namespace": "cert-manager", "generation": 3}
+    api.apply(SECRET_STORES, {"metadata": metadata, "spec": {}, "status": {"conditions": [condition(True)]}})
+    assert wait(monkeypatch, {"kind": "SecretStore", "name": "own", "namespace": "cert-manager"})["failed"] is False
+
+
+@pytest.mark.parametrize("reference", [{}, {"kind": "ClusterSecretStore"}, {"kind": "VaultDynamicSecret", "name": "openbao"}])
+def test_a_secret_without_one_store_for_all_its_keys(monkeypatch, api, reference):
+    put_secret(api, False, "could not get secret")
+    (secret,) = [each for each in api.objects.values() if each.get("kind") != "Event" and each["metadata"]["name"] == "dns"]
+    api.apply(EXTERNAL_SECRETS, {**secret, "spec": {"secretStoreRef": reference}})
+    assert wait(monkeypatch, SECRET, timeout=3)["cause"] == "ExternalSecret cert-manager/dns: could not get secret"

@@ -197,3 +197,12 @@ def test_a_file_of_the_host(monkeypatch, api, fetched, tmp_path):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     found = install(monkeypatch, url=None, file=str(path), sha256=digest)
     assert (found["failed"], len(found["applied"]), fetched[1]) == (False, 3, [])
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b"a: !!timestamp b", b"a: 2026-02-30", b"- 'a", b"\xff"])
+def test_a_file_that_cannot_be_read_is_one_sentence(monkeypatch, api, fetched, text):
+    """Too deep a nesting would end the process without a word."""
+    fetched[0][0] = text
+    found = install(monkeypatch)
+    assert (found["failed"], found["msg"].startswith(f"{URL} cannot be read: ")) == (True, True), found["msg"]
+    assert api.objects == {}

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import signal
 from pathlib import Path
 
 import pytest
@@ -68,7 +70,13 @@ class FakeHost:
 
 
 @pytest.fixture
-def host(monkeypatch, tmp_path):
+def own_processes():
+    """How processes are found, which the other tests leave out."""
+    return reset.Reset._own_processes
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path, own_processes):
     fake = FakeHost(tmp_path)
     real = reset.read_text
     monkeypatch.setattr(reset, "_UNIT_DIR", str(tmp_path / "units"))
@@ -164,6 +172,76 @@ def test_processes_that_resist_are_named(host, monkeypatch):
     monkeypatch.setattr(reset.Reset, "_own_processes", staticmethod(lambda: [4000001]))
     monkeypatch.setattr(reset, "_END_TIMEOUT", 0.0)
     assert "[4000001] of containers do not end" in host.reset()["msg"]
+
+
+#: Processes by their number: the line of stat, the arguments, the control group.
+PROCESSES = {
+    1: ("1 (systemd) S 0 1", "/sbin/init", "/"),
+    50: ("50 (containerd-shim) S 1 50", "/x/containerd-shim\0-address\0/run/k3s/containerd/containerd.sock", "/"),
+    51: ("51 (a) b) S 50 51", "pause", "/"),
+    52: ("52 (nginx) Z 51 52", "", "/"),
+    60: ("60 (containerd-shim) S 1 60", "/y/containerd-shim\0-address\0/run/containerd/containerd.sock", "/"),
+    61: ("61 (redis) S 60 61", "redis", "/"),
+    70: ("70 (k3s) S 1 70", "/usr/local/bin/k3s\0server", "0::/system.slice/k3s.service"),
+    80: ("80 (kthreadd) S 0 80", None, "/"),
+    90: (None, "ended meanwhile", "/"),
+}
+
+
+@pytest.fixture
+def processes(monkeypatch, host, own_processes):
+    """A process table of containers of K3s, and of another containerd, in which what is killed is gone at the second look."""
+    table, killed = dict(PROCESSES), []
+    files = {"stat": 0, "cmdline": 1, "cgroup": 2}
+    real = reset.read_text
+
+    def read(path):
+        _empty, top, number, *name = (path.split("/") + ["", ""])[:4]
+        if top != "proc" or not number.isdigit():
+            return real(path)
+        return table[int(number)][files[name[0]]] if int(number) in table else None
+
+    def kill(number, sent):
+        if number not in table:
+            raise ProcessLookupError
+        killed.append((number, sent))
+        del table[number]
+
+    listdir = reset.os.listdir
+    monkeypatch.setattr(reset, "read_text", read)
+    monkeypatch.setattr(reset.os, "listdir", lambda path: [*map(str, PROCESSES), "self"] if path == "/proc" else listdir(path))
+    monkeypatch.setattr(reset.os, "kill", kill)
+    monkeypatch.setattr(reset.Reset, "_own_processes", staticmethod(own_processes))
+    return killed
+
+
+def test_processes_of_k3s_and_its_containers_end_and_no_others(host, processes):
+    host.install()
+    found = host.reset(check=True)
+    assert (found["changed"], processes) == (True, [])
+    assert "3 processes of containers" in found["removed"]
+    assert not host.reset()["failed"]
+    assert sorted(processes) == [(number, signal.SIGKILL) for number in (50, 51, 70)]
+
+
+def test_what_the_network_of_pods_has_noted_goes(host, monkeypatch):
+    """Of K3s's network, and of loopback in pods; not of others."""
+    removed = []
+    noted = {"networks": ["cbr0", "podman"], "results": ["cbr0-1-eth0", "cni-loopback-1-lo", "podman-1-eth0"]}
+
+    def glob(pattern):
+        folder, name = pattern.rpartition("/")[::2]
+        return [f"{folder}/{each}" for each in fnmatch.filter(noted.get(Path(folder).name, []), name)]
+
+    monkeypatch.setattr(reset.glob, "glob", glob)
+    monkeypatch.setattr(reset.Removal, "folder", lambda _self, path, *_own: removed.append(path))
+    host.install()
+    host.reset()
+    assert [path for path in removed if path.startswith("/var/lib/cni/")] == [
+        "/var/lib/cni/networks/cbr0",
+        "/var/lib/cni/results/cbr0-1-eth0",
+        "/var/lib/cni/results/cni-loopback-1-lo",
+    ]
 
 
 def test_a_host_without_iptables_is_cleaned_by_the_tools_that_k3s_brought(host):

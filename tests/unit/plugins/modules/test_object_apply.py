@@ -467,3 +467,13 @@ def test_a_comparison_takes_another_owner_and_a_deletion_for_a_change(api, apply
     assert compare(gateway("a"), owner={"instance": "two"})["objects_current"] is False
     api.objects[GATEWAYS.path(NS), "a"]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     assert compare(gateway("a"), owner={"instance": "one"})["objects_current"] is False
+
+
+@pytest.mark.parametrize("fragment", ["/apis/networking.istio.io/v1", "/gateways"])
+@pytest.mark.parametrize("check", [False, True])
+def test_an_api_that_is_away_is_one_sentence(api, apply, fragment, check):
+    """Whether it is asked for kinds or for objects."""
+    api.fail(fragment, "lost", times=99)
+    found = apply(gateway("a"), gateway("b"), check=check)
+    assert found["failed"] is True
+    assert found["msg"].startswith("The Kubernetes API at https://fake cannot be reached: connection refused"), found["msg"]

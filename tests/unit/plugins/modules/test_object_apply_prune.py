@@ -200,6 +200,15 @@ def test_no_crd_is_deleted_with_objects_of_others(monkeypatch, api, check):
     assert names(api) == before
 
 
+def test_objects_of_no_namespace_are_named_without_one(monkeypatch, api):
+    made = Resource("gateway.networking.k8s.io", "v1", "gatewayclasses", "GatewayClass", namespaced=False)
+    names_ = {"plural": made.plural, "kind": made.kind}
+    spec = {"group": made.group, "scope": "Cluster", "names": names_, "versions": [{"name": "v1", "served": True}]}
+    api.apply(CRDS, {"metadata": {"name": f"{made.plural}.{made.group}", "labels": LABELS}, "spec": spec})
+    api.apply(made, {"metadata": {"name": "cilium"}})
+    assert remove_crds(monkeypatch)["msg"].startswith("Nothing is deleted: GatewayClass cilium would go with")
+
+
 def test_many_objects_of_others_are_counted(monkeypatch, api):
     crds(api)
     for number in range(20):

@@ -182,9 +182,11 @@ def conditions(observed=2, **states):
     ]
 
 
-def kube_gateway(listener=True, observed=2, **states):
+def kube_gateway(listener=True, observed=2, of_listener=None, **states):
     states = {"Accepted": True, "Programmed": True, **states}
-    listeners = [{"name": "https", "conditions": conditions(observed, Accepted=True, ResolvedRefs=listener, Programmed=True)}]
+    listeners = [
+        {"name": "https", "conditions": conditions(of_listener or observed, Accepted=True, ResolvedRefs=listener, Programmed=True)}
+    ]
     return {
         "metadata": {"name": "app", "namespace": NS, "generation": 2},
         "spec": {"listeners": [{"name": "https"}]},
@@ -209,6 +211,29 @@ def test_a_gateway_and_its_route_are_ready_when_istiod_has_taken_them(monkeypatc
     assert (found["failed"], found["elapsed"]) == (False, 4.0)
 
 
+def test_what_istiod_said_of_a_later_spec_counts(monkeypatch, api):
+    """A status may be read before the object that it is of."""
+    api.apply(KUBE_GATEWAYS, kube_gateway(observed=3))
+    assert run(monkeypatch, ready_wait, objects=[GATEWAY])["failed"] is False
+    # An object without generation is of no program that counts them.
+    made = kube_gateway(observed=None)
+    del made["metadata"]["generation"]
+    api.apply(KUBE_GATEWAYS, made)
+    assert run(monkeypatch, ready_wait, objects=[GATEWAY])["failed"] is False
+
+
+def test_only_namespaces_that_are_named_are_read(monkeypatch, api):
+    """One by its name, so that its rights are enough; several at once."""
+    api.apply(KUBE_GATEWAYS, kube_gateway())
+    run(monkeypatch, ready_wait, objects=[GATEWAY, ROUTE], timeout=1)
+    assert {request[1] for request in api.requests} == {
+        f"/apis/gateway.networking.k8s.io/v1/namespaces/{NS}/{kind}" for kind in ("gateways", "httproutes")
+    }
+    api.requests.clear()
+    run(monkeypatch, ready_wait, objects=[GATEWAY, {**ROUTE, "namespace": "shop"}], timeout=1)
+    assert {request[1] for request in api.requests} == {f"/apis/gateway.networking.k8s.io/v1/{kind}" for kind in ("gateways", "httproutes")}
+
+
 def test_a_route_to_a_service_that_is_still_to_come_is_ready(monkeypatch, api):
     api.apply(HTTP_ROUTES, http_route(ResolvedRefs="BackendNotFound"))
     assert run(monkeypatch, ready_wait, objects=[ROUTE])["failed"] is False
@@ -225,6 +250,11 @@ def test_a_route_to_a_service_that_is_still_to_come_is_ready(monkeypatch, api):
             kube_gateway("InvalidCertificateRef", Accepted="ListenersNotValid"),
             "listener https: ResolvedRefs is False, InvalidCertificateRef: said of InvalidCertificateRef",
         ),
+        # Of two that were not observed, the listener; what is known goes before what is not.
+        (kube_gateway(of_listener=1), "listener https: istiod has not observed it"),
+        (kube_gateway(of_listener=1, Programmed="AddressNotUsable"), "Programmed is False, AddressNotUsable"),
+        (kube_gateway(of_listener=1, Accepted="Pending", Programmed="AddressNotUsable"), "Programmed is False, AddressNotUsable"),
+        (kube_gateway("InvalidCertificateRef", Accepted="Pending"), "listener https: ResolvedRefs is False, InvalidCertificateRef"),
         (kube_gateway() | {"status": {}}, "listener https: istiod has not observed it"),
     ],
 )
@@ -232,7 +262,7 @@ def test_why_a_gateway_is_not_programmed(monkeypatch, api, made, said):
     api.apply(KUBE_GATEWAYS, made)
     found = run(monkeypatch, ready_wait, objects=[GATEWAY], timeout=5)
     assert found["failed"] is True
-    assert found["msg"].startswith(f"Gateway {NS}/app is not programmed: {said}\n")
+    assert found["msg"].startswith(f"Gateway {NS}/app is not programmed: {said}")
     assert found["msg"].endswith("Waited 5 s.")
 
 

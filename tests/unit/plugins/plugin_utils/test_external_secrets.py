@@ -159,7 +159,10 @@ def test_another_store_makes_its_secrets_be_read_again():
     def annotations(store):
         return make_plan({"stores": [store], "secrets": [SECRET]})["objects"][1]["spec"]["target"]["template"]["metadata"]["annotations"]
 
-    assert annotations(STORE) == annotations(dict(STORE))
+    assert annotations(STORE) == annotations(dict(reversed(STORE.items())))
+    given = {"provider": {"fake": {"a": 1, "b": 2}}, "retrySettings": {}}
+    turned = {"retrySettings": {}, "provider": {"fake": {"b": 2, "a": 1}}}
+    assert annotations({"name": "openbao", "spec": given}) == annotations({"name": "openbao", "spec": turned})
     assert annotations(STORE) != annotations({**STORE, "server": "https://other.example.com:8200"})
 
 

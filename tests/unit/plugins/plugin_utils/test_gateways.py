@@ -42,6 +42,7 @@ def spaces(objects):
         ([{}], "name is missing"),
         ([{**TEAM, "http_node_port": None}], "http_node_port is missing"),
         ([{**TEAM, "https_node_port": 70000}], "https_node_port is '70000'; it must be a number from 1 to 65535"),
+        ([{**TEAM, "state": "absent", "http_node_port": 65536}], "http_node_port is '65536'; it must be a number from 1 to 65535"),
         ([{**TEAM, "nodeport": 1}], "key 'nodeport' is not known"),
         ([{**TEAM, "state": "gone"}], "state is 'gone', which is not known"),
         ([{**TEAM, "hosts": ["https://x.example.com"]}], "a host name has no scheme"),
@@ -104,6 +105,13 @@ def test_gateways_that_can_be(gateways):
 def test_a_site_that_its_gateway_cannot_serve(site, settings, expected):
     found = plan(APP, {**SHOP, **site}, **settings)["findings"]
     assert any(text.startswith("edge_sites[1]") and expected in text for text in found), found
+
+
+@pytest.mark.parametrize(("namespace", "fits"), [("team-b", True), ("a-team", False), ("z-team", False)])
+def test_an_issuer_of_a_namespace_is_for_the_gateway_there(namespace, fits):
+    near = {**LAB, "name": "near", "kind": "Issuer", "namespace": namespace}
+    found = plan(APP, {**SHOP, "issuer": "near"}, cert_manager_issuers=[LAB, near])["findings"]
+    assert any("use an issuer of kind ClusterIssuer" in text for text in found) is not fits, found
 
 
 def test_a_host_may_be_on_two_gateways_with_addresses_of_their_own():

@@ -35,7 +35,7 @@ def test_a_list_is_read_from_what_people_and_surveys_write(value, entries):
     assert lists.as_list(value, "edge_addresses") == entries
 
 
-@pytest.mark.parametrize("value", [5, True, {"a": "b"}, "[a", "- a\nb: c"])
+@pytest.mark.parametrize("value", [5, True, {"a": "b"}, "[a", "- a\nb: c", "[!!timestamp b]", "- 2026-02-30"])
 def test_what_is_not_a_list_is_one_sentence(value):
     with pytest.raises(AnsibleFilterError, match=r"edge_addresses is .*: it must be a list, or text with the entries between commas\."):
         lists.as_list(value, "edge_addresses")

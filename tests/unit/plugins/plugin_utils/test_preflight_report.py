@@ -354,6 +354,25 @@ def test_what_all_hosts_have_is_said_once():
     assert [error.partition(" is")[0] for error in errors] == ["k3s_version", "edge_wait_timeout"]
 
 
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(1, "edge1"), (3, "edge1, edge2, edge3"), (4, "edge1, edge2, edge3 and 1 more"), (7, "edge1, edge2, edge3 and 4 more")],
+)
+def test_what_many_hosts_have_names_three_of_them(count, said):
+    names = [f"edge{number}" for number in range(1, count + 1)]
+    hosts = {name: gathered(hostname=name) for name in [*names, "other"]}
+    variables = {name: {"k3s_version": "latest"} for name in names}
+    errors = report({**SETTINGS, "servers": [*names, "other"]}, hosts, NETWORK, variables)["errors"]
+    assert [error.partition(": k3s_version")[0] for error in errors if "k3s_version is" in error] == [said]
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("edge1", True), ("edge2", False)])
+def test_an_agent_is_not_judged_by_what_it_has_of_servers(name, wrong):
+    hosts = {each: gathered(hostname=each) for each in ("edge1", "edge2")}
+    errors = report({**SETTINGS, **SERVERS}, hosts, NETWORK, {name: {"k3s_server_config": {"nonsense": 1}}})["errors"]
+    assert any("nonsense" in error for error in errors) is wrong, errors
+
+
 def test_a_host_is_judged_by_its_own_configuration():
     hosts = {
         "edge1": gathered(listeners=[holder(6443, process="haproxy", unit="")]),
@@ -943,6 +962,8 @@ def test_addresses_may_come_from_a_survey(variable, value):
         ({"edge_pod_networks": "pods"}, "edge_pod_networks has 'pods': each entry must be a network such as 10.42.0.0/16."),
         ({"dictionaries": {"istio_base_values": "many"}}, "istio_base_values is 'many': it must be a dictionary, or text that is one in"),
         ({"dictionaries": {"cert_manager_values": [1]}}, "cert_manager_values cannot be read (its value may hold passwords and is not"),
+        ({"ports": [0]}, "preflight_ports has 0: each entry must be a TCP port from 1 to 65535."),
+        ({"ports": [65536]}, "preflight_ports has 65536: each entry must be a TCP port from 1 to 65535."),
         ({"ports": ["http"]}, "preflight_ports has 'http': each entry must be a TCP port from 1 to 65535."),
         ({"skip": {"dns": True}}, "preflight_skip is {'dns': True}: it must be a list, or text with the entries between commas."),
     ],

@@ -90,6 +90,7 @@ def test_revoked_clients_are_listed_beside_their_authority():
         ({"max_age": 0}, "max-age=0"),
         ({"include_subdomains": True}, "max-age=31536000; includeSubDomains"),
         ({"max_age": "63072000", "include_subdomains": "yes", "preload": True}, "max-age=63072000; includeSubDomains; preload"),
+        ({"include_subdomains": True, "preload": True}, "max-age=31536000; includeSubDomains; preload"),
     ],
 )
 def test_browsers_are_kept_to_tls(hsts, value):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import issuer, solver
 
 HTTPS = {"port": {"number": 443, "name": "https", "protocol": "HTTPS"}, "hosts": ["app.example.com"]}
 CERTIFICATE = {"mode": "SIMPLE", "credentialName": "x"}
@@ -187,3 +188,86 @@ def test_what_a_webhook_refuses_is_said_before_there_is_one(manifest, said):
 )
 def test_what_no_webhook_refuses_passes(manifest):
     assert findings(*manifest) == []
+
+
+REFERENCE = {"name": "dns", "key": "token"}
+AZURE = {"subscriptionID": "a", "resourceGroupName": "b"}
+LOGIN = {"clientID": "c", "clientSecretSecretRef": REFERENCE, "tenantID": "t"}
+
+
+def dns01(**providers):
+    return {"dns01": providers}
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (
+            {"http01": {}, "dns01": {"cloudflare": {"apiTokenSecretRef": REFERENCE}}},
+            " has http01 and dns01; cert-manager takes one",
+        ),
+        ({"http01": {"ingress": {}, "gatewayHTTPRoute": {}}}, ".http01 has ingress and gatewayHTTPRoute; only one of them is allowed"),
+        (
+            {"http01": {"ingress": {"ingressClassName": "istio", "name": "x"}}},
+            ".http01.ingress has ingressClassName and name; only one of them is allowed",
+        ),
+        (
+            {"http01": {"ingress": {"serviceType": "LoadBalancer"}}},
+            ".http01.ingress.serviceType is 'LoadBalancer'; allowed: ",
+        ),
+        (
+            dns01(),
+            ".dns01 has no provider; it takes one of acmeDNS, akamai, azureDNS, cloudDNS, cloudflare, digitalocean, rfc2136, route53, web",
+        ),
+        (dns01(cnameStrategy="Follow"), ".dns01 has no provider; it takes one of"),
+        (dns01(route53={}, digitalocean={"tokenSecretRef": REFERENCE}), ".dns01 has route53 and digitalocean; it takes one of"),
+        (dns01(cloudflare={}), ".dns01.cloudflare has no token; give apiTokenSecretRef, or apiKeySecretRef with email"),
+        (
+            dns01(cloudflare={"apiTokenSecretRef": REFERENCE, "apiKeySecretRef": REFERENCE, "email": "a@b"}),
+            ".dns01.cloudflare has apiTokenSecretRef and apiKeySecretRef; give apiTokenSecretRef",
+        ),
+        (dns01(cloudflare={"apiKeySecretRef": REFERENCE}), ".dns01.cloudflare has apiKeySecretRef without email; give it"),
+        (dns01(rfc2136={}), ".dns01.rfc2136 has no nameserver; give its address, such as 192.0.2.53:53"),
+        (dns01(rfc2136={"nameserver": "a", "tsigAlgorithm": "SHA1"}), ".dns01.rfc2136 has the tsigAlgorithm 'SHA1'; allowed: HMACMD5"),
+        (dns01(rfc2136={"nameserver": "a", "tsigKeyName": "k"}), ".dns01.rfc2136 has one of tsigKeyName and tsigSecretSecretRef"),
+        (dns01(rfc2136={"nameserver": "a", "tsigSecretSecretRef": REFERENCE}), ".dns01.rfc2136 has one of tsigKeyName and"),
+        (dns01(azureDNS={**AZURE, "clientID": "c"}), ".dns01.azureDNS has clientID; give all of clientID, clientSecretSecretRef, tenantID"),
+        (
+            dns01(azureDNS={**AZURE, **LOGIN, "managedIdentity": {"clientID": "c"}}),
+            ".dns01.azureDNS has clientID, clientSecretSecretRef, tenantID; give all of",
+        ),
+        (dns01(azureDNS={"resourceGroupName": "b"}), ".dns01.azureDNS has no subscriptionID; it is needed"),
+        (dns01(azureDNS={"subscriptionID": "b"}), ".dns01.azureDNS has no resourceGroupName; it is needed"),
+    ],
+)
+def test_what_cert_manager_refuses_of_a_solver(spec, said):
+    (found,) = solver(spec)
+    assert found.startswith(said)
+    assert "cnameStrategy" not in found
+    assert list(issuer({"acme": {"solvers": [{"http01": {}}, spec]}})) == [f".acme.solvers[1]{found}"]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"http01": {"ingress": {"ingressClassName": "istio", "serviceType": "NodePort"}}},
+        {"http01": {"gatewayHTTPRoute": {"parentRefs": []}}},
+        {"http01": "x"},
+        dns01(cnameStrategy="Follow", cloudflare={"apiTokenSecretRef": REFERENCE}),
+        dns01(cloudflare={"apiKeySecretRef": REFERENCE, "email": "a@b"}, route53=None),
+        dns01(rfc2136={"nameserver": "a", "tsigKeyName": "k", "tsigSecretSecretRef": REFERENCE, "tsigAlgorithm": "hmacsha512"}),
+        dns01(rfc2136={"nameserver": "a"}),
+        dns01(azureDNS={**AZURE, **LOGIN}),
+        dns01(azureDNS={**AZURE, "managedIdentity": {"clientID": "c"}}),
+        dns01(azureDNS=AZURE),
+    ],
+)
+def test_what_cert_manager_takes_of_a_solver(spec):
+    assert list(solver(spec)) == []
+
+
+def test_an_issuer_is_one_of_its_kinds():
+    assert list(issuer({"selfSigned": {}, "ca": {"secretName": "x"}, "vault": None})) == [
+        " has ca and selfSigned; an issuer is one of them"
+    ]
+    assert list(issuer({"selfSigned": {}})) == []

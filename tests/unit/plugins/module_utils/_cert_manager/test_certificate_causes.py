@@ -26,11 +26,11 @@ from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW
 ISSUING = [make.MISSING, make.ISSUING]
 
 
-def cause_of(certificate, *objects, known=None, deadline=NOW + 300):
+def cause_of(certificate, *objects, known=None, deadline=NOW + 300, challenges_read=True):
     inventory = Inventory()
     for found in (certificate, *objects):
         inventory.put(found["kind"], found)
-    walked = walk(inventory, certificate, {"Issuer": True, "ClusterIssuer": True, "Challenge": True})
+    walked = walk(inventory, certificate, {"Issuer": True, "ClusterIssuer": True, "Challenge": challenges_read})
     return find_causes(walked, ["it is not ready"], deadline, known or failure_of(certificate))[0]
 
 
@@ -333,6 +333,12 @@ def test_a_name_that_is_proved_already_needs_no_solver(authorization, unsolved):
     assert found.text == f"Order app-1-1234: {f'no solver of ClusterIssuer letsencrypt fits {name}' if unsolved else 'it is pending'}"
 
 
+def test_a_name_whose_challenges_were_not_read_may_have_some():
+    entry = {"identifier": "app.example.com", "challenges": [{"type": "http-01"}], "initialState": "pending"}
+    objects = make.certificate(conditions=ISSUING), make.request(), make.order(authorizations=[entry])
+    assert cause_of(*objects, challenges_read=False).text == "Order app-1-1234: it is pending"
+
+
 @pytest.mark.parametrize(
     ("group", "text"), [("cert-manager.io", "ClusterIssuer letsencrypt does not exist"), ("awspca.example.com", "it is not ready")]
 )
@@ -364,7 +370,13 @@ def test_the_order_of_an_issued_request_has_done_its_work(condition, text):
 
 @pytest.mark.parametrize(
     ("reason", "requests", "named"),
-    [("IncorrectCertificate", [make.request()], True), ("Pending", [make.request()], False), ("DoesNotExist", [], True)],
+    [
+        ("IncorrectCertificate", [make.request()], True),
+        ("IncorrectIssuer", [make.request()], False),
+        ("Pending", [make.request()], False),
+        ("DoesNotExist", [], True),
+        ("DoesNotExist", [make.request()], False),
+    ],
 )
 def test_a_rival_is_named_where_nothing_is_asked_for_or_the_secret_holds_its_certificate(reason, requests, named):
     certificate = make.certificate(conditions=[make.condition("Ready", "False", reason)])

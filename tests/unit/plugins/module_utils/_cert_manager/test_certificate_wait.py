@@ -278,6 +278,34 @@ def test_live_progress_says_a_change_at_once_and_then_every_ten_seconds(world):
     ]
 
 
+def test_of_many_certificates_a_few_are_said_at_a_time(world):
+    for number in range(12):
+        name = f"site-{number:02}"
+        world.put(kinds.CERTIFICATES, make.certificate(name, conditions=[make.MISSING, make.ISSUING]))
+    waiter, sizes = world.waiter(names=(), timeout=30), []
+    report = waiter._report
+
+    def counted():
+        before = len(world.lines)
+        report()
+        sizes.append(len(world.lines) - before)
+
+    waiter._report = counted
+    waiter.run()
+    assert max(sizes) == 5
+    assert len({line.partition(":")[0] for line in world.lines}) == 12, "each has its turn"
+
+
+def test_news_without_end_do_not_put_off_a_final_state(world):
+    """Objects below may deepen the cause, within some seconds."""
+    world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))
+    world.put(kinds.CERTIFICATE_REQUESTS, make.request())
+    world.put(kinds.ORDERS, make.order(state="invalid"))
+    for number in range(1, 400):
+        world.put_at(number * 0.1, kinds.CHALLENGES, make.challenge(state="invalid", reason=f"reason {number}"))
+    assert world.wait(timeout=60).elapsed < 5.0
+
+
 def test_a_failed_challenge_ends_the_wait_within_a_second(world):
     text = "Error accepting authorization: acme: authorization error for app.example.com: 400 urn:ietf:params:acme:error:dns: no such host"
     world.put(kinds.CERTIFICATES, make.certificate(conditions=[make.MISSING, make.ISSUING]))

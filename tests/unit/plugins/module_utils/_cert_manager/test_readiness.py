@@ -207,3 +207,16 @@ REFERENCE = facts()
 )
 def test_refusals_of_an_authority_come_with_what_helps(text, telling):
     assert telling in (advice(text) or "")
+
+
+@pytest.mark.parametrize("name", ["a", "z"])
+def test_a_secret_of_another_name_is_not_that_of_the_certificate(name):
+    (problem,) = secret_problems(make.certificate(secret_name=name), facts(), NOW)
+    assert problem == f"spec.secretName is {name}, not app"
+
+
+def test_a_secret_whose_key_was_not_looked_at_is_not_ready():
+    """Whoever makes these facts must have compared them."""
+    found = facts()
+    unknown = type(found)(name=found.name, exists=True, annotations=found.annotations, leaf=found.leaf)
+    assert secret_problems(make.certificate(), unknown, NOW) == ["Secret app: its private key does not belong to its certificate"]

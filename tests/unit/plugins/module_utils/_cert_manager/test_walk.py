@@ -45,6 +45,7 @@ def test_the_state_of_a_request(kind, status, reason, state):
     found = make.request(conditions=[approved, make.condition(kind, status, reason, "said so")])
     assert request_state(found) == state
     shown = entries(make.certificate(conditions=[make.ISSUING]), found)["CertificateRequest"]
+    assert shown["reason"] == (reason if kind == "Ready" or status == "True" else "")
     assert (shown["state"], shown["message"]) == (state, "said so" if kind == "Ready" or status == "True" else "")
 
 

@@ -360,3 +360,23 @@ def test_uplinks_are_the_interfaces_with_a_default_route(tmp_path):
         f"{zeros} 00 {zeros} 00 {zeros} ffffffff 00000001 00000000 00200200       lo\n"
     )
     assert listeners.uplinks(tmp_path) == ["eth0", "eth1"]
+
+
+def test_sources_are_words_and_rich_rules_are_lines():
+    """firewall-cmd lists sources on one line, and rules with blanks in them each on its own."""
+    listed = {"sources": "10.42.0.0/16 10.43.0.0/16\n", "rich-rules": 'rule family="ipv4" accept\n  rule service name="ssh" accept\n'}
+    fake = FakeFirewalld()
+    answer = fake.__call__
+
+    def run(arguments):
+        kind = arguments[-1].removeprefix("--list-")
+        return (0, listed[kind], "") if kind in listed else answer(arguments)
+
+    found = firewalld.Firewalld(lambda name: name, run).sources_and_rules(["trusted"])
+    assert {opening.item for opening in found} == {
+        "source=10.42.0.0/16",
+        "source=10.43.0.0/16",
+        'rich-rule=rule family="ipv4" accept',
+        'rich-rule=rule service name="ssh" accept',
+    }
+    assert {opening.permanent for opening in found} == {True, False}

@@ -122,3 +122,59 @@ def test_members_with_counters_and_comments_count_like_others():
 @pytest.mark.parametrize("text", ["", "\n", "{}", "not JSON", '{"nftables": [{"rule": {}}]}', '{"nftables": 3}'])
 def test_what_cannot_be_read_is_no_claim(text):
     assert nat.claims("", [80], HERE, text) == []
+
+
+REDIRECT = [match("tcp dport", 80), {"redirect": {"port": 8080}}]
+
+
+def rule_of(chain, *expression, table="mine"):
+    return {"rule": {"family": "ip", "table": table, "chain": chain, "expr": list(expression)}}
+
+
+def claimed(*items, ports=(80,)):
+    hook = {"family": "ip", "table": "mine", "name": "first", "type": "nat", "hook": "prerouting", "prio": -100}
+    text = json.dumps({"nftables": [{"chain": hook}, *items]})
+    return [claim.port for claim in nat.claims("", list(ports), HERE, text)]
+
+
+@pytest.mark.parametrize(
+    ("before", "other", "seen"),
+    [
+        ({"jump": {"target": "other"}}, None, True),
+        ({"jump": {"target": "other"}}, {"return": None}, True),
+        ({"jump": {"target": "other"}}, {"accept": None}, False),
+        ({"goto": {"target": "other"}}, None, False),
+        ({"goto": {"target": "other"}}, {"return": None}, False),
+        ({"return": None}, None, False),
+        ({"accept": None}, None, False),
+        ({"drop": None}, None, False),
+        ({"counter": {"packets": 1, "bytes": 1}}, None, True),
+        ({"log": None}, None, True),
+    ],
+)
+def test_what_goes_before_a_rule(before, other, seen):
+    there = [rule_of("other", other)] if other else []
+    assert bool(claimed(rule_of("first", before), rule_of("first", *REDIRECT), *there)) is seen
+
+
+@pytest.mark.parametrize("table", ["a", "z"])
+def test_a_chain_of_that_name_in_another_table_is_another_chain(table):
+    assert claimed(rule_of("first", *REDIRECT, table=table)) == []
+
+
+@pytest.mark.parametrize(
+    ("operator", "number", "ports"),
+    [
+        ("<", 80, []),
+        ("<", 81, [80]),
+        ("<=", 79, []),
+        ("<=", 80, [80]),
+        (">", 442, [443]),
+        (">", 443, []),
+        (">=", 443, [443]),
+        (">=", 444, []),
+        ("!=", 80, [443]),
+    ],
+)
+def test_ports_are_compared_as_nft_does(operator, number, ports):
+    assert claimed(rule_of("first", match("tcp dport", number, operator), {"redirect": {"port": 1}}), ports=(80, 443)) == ports

@@ -146,6 +146,9 @@ def test_an_answer_of_a_service_behind_is_excused_whatever_it_is():
         [policy(action="DENY", rules=[{"to": [{"operation": {"notPaths": [f"{PREFIX}*"]}}]}])],
         [policy(action="DENY", rules=[{"from": [{"source": {"ipBlocks": ["192.0.2.7"]}}]}])],
         [policy(action="DENY")],
+        # A header that an ACME server does not send, whatever it would hold.
+        [policy(rules=[{"when": [{"key": "request.headers[x-user]", "notValues": ["*"]}]}])],
+        [policy(rules=[{"when": [{"key": "connection.sni", "notValues": ["*"]}]}])],
         [policy(action="DENY", rules=[{"when": [{"key": "request.headers[user-agent]", "values": ["bad*"]}]}])],
         [policy(action="CUSTOM", provider={"name": "oauth2"}, rules=[{"to": [{"operation": {"hosts": ["admin.example.com"]}}]}])],
         [policy(rules=[{"from": [OFFICE]}, {"to": [{"operation": {"paths": [f"{PREFIX}*"]}}]}])],
@@ -187,3 +190,14 @@ def test_a_policy_that_is_only_tried_denies_nothing():
 def test_what_may_change_every_answer_is_suspected(found, name):
     (suspect,) = explain(cluster(found), HOST).suspects
     assert suspect == f"{name} {found['metadata']['namespace']}/maintenance changes how the gateway answers"
+
+
+@pytest.mark.parametrize("name", ["./old", "shop/old", "old.shop.svc.cluster.local", "old"])
+def test_a_gateway_beside_its_routes_is_found_by_each_way_to_name_it(name):
+    own = made("Gateway", "old", "shop", selector={"istio": "ingress"}, servers=gateway("*", redirect=True)["spec"]["servers"])
+    service = routes({"match": [{"uri": {"prefix": "/"}}], "route": []}, gateways=[name])
+    (obstacle,) = explain(cluster(own, service), HOST).obstacles
+    assert "VirtualService shop/shop brings the host to it" in obstacle
+    nameless = {**service, "metadata": {"name": "shop"}}
+    found = explain(cluster(own, nameless), HOST).obstacles
+    assert [text for text in found if "brings the host" in text] == ([] if name in ("./old", "old") else found)

@@ -54,6 +54,8 @@ NAME = "app.example.com"
         (gateway("*", protocol="TCP"), [(NAME, "port")]),
         # Other pods, another port, another address, another installation's pods.
         (gateway(NAME, selector={"istio": "other"}), []),
+        (gateway(NAME, selector={"istio": "edge"}), []),
+        (gateway(NAME, selector={"team": "b"}), []),
         (gateway(NAME, port=8443), []),
         (gateway(NAME, bind="10.0.0.1"), []),
         (gateway("*", port=80, protocol="HTTP"), []),
@@ -150,6 +152,8 @@ def test_gateways_of_plain_http_share_their_routes():
     ours = routes({"redirect": {}}, place="gw/app-redirect", gateways=("gw/edge-http",))
     theirs = routes(ALL, gateways=("team/plain",))
     assert found([ours], plain, their_plain, theirs) == [("VirtualService team/x", NAME, "routes")]
+    # So has another port.
+    assert found([ours], plain, gateway("*", place="team/plain", port=8080, protocol="HTTP"), theirs) == []
     # A server of TLS has routes of its own.
     secure = gateway(NAME, place="team/plain", port=443)
     assert found([ours], plain, secure, theirs) == []

@@ -217,6 +217,15 @@ def test_the_other_pod_of_two_is_named_at_the_deadline(world):
     assert world.primers() == []
 
 
+def test_of_several_that_are_not_served_the_first_is_asked_about_and_all_are_named(world):
+    world.prober.answer("primer", Probe(FORWARD_FAILED, detail="no answer"))
+    world.pod("gw-b")
+    outcome = world.wait(timeout=20)
+    lines = outcome.message.splitlines()
+    assert "gateway pod gw-a" in lines[0]
+    assert [("gw-a" in line, "gw-b" in line) for line in lines[1:-1]] == [(False, True)]
+
+
 def test_an_old_certificate_on_the_wire_is_not_success(world):
     world.prober.answer("listener", served(serial=0x77))
     world.prober.answer("primer", served(serial=0x77))
@@ -388,7 +397,7 @@ def test_a_selector_that_fits_nothing_fails_at_once(world):
     )
 
 
-@pytest.mark.parametrize(("replicas", "words"), [(0, "is scaled to 0"), (1, "has none yet")])
+@pytest.mark.parametrize(("replicas", "words"), [(0, "is scaled to 0"), (1, "has none yet"), (None, "has none yet")])
 def test_pods_that_something_makes_are_waited_for(world, replicas, words):
     world.api.remove(kinds.PODS, NS, "gw-a")
     world.api.apply(kinds.DEPLOYMENTS, maker("istio-ingress", replicas, istio="ingress", app="istio-ingress"))

@@ -234,7 +234,7 @@ BOMB = "\n".join(["a0: &a0 [lol]", *LISTS, "entries: {istiod: [{version: *a9, ur
 )
 def test_each_fault_of_a_repository_is_one_sentence(repository, place, answer, said):
     repository.answers["/charts/index.yaml"] = answer
-    with pytest.raises(charts.ChartError, match=said):
+    with pytest.raises((charts.ChartError, fetch.FetchError), match=said):
         place(f"https://{repository.place}/charts")
 
 

@@ -36,6 +36,7 @@ def test_a_checksum_is_that_of_the_whole_name():
 
 def test_a_line_without_a_digest_is_no_checksum():
     assert digests.checksum_of("error  k3s\n<html>\n", "k3s") is None
+    assert digests.checksum_of(f"{DIGEST}  k3s is not the name of this file\n", "k3s") is None
 
 
 @pytest.mark.parametrize(

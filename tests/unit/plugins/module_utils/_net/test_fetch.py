@@ -23,7 +23,8 @@ class Mirror(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         target = self.server.redirects.get(self.path)
         self.server.asked.append(self.path)
-        self.send_response(404 if target == 404 else 302 if target else 200)
+        self.server.tokens.append(self.headers.get("Authorization"))
+        self.send_response(404 if target == 404 else self.server.code if target else 200)
         if isinstance(target, str):
             self.send_header("Location", target)
         self.send_header("Content-Length", "100" if "cut" in self.path else "4")
@@ -48,10 +49,10 @@ class Servers:
         self.tls.socket = context.wrap_socket(self.tls.socket, server_side=True)
         self.http, self.https = f"http://localhost:{self.plain.server_port}", f"https://localhost:{self.tls.server_port}"
         for server in (self.plain, self.tls):
-            server.redirects, server.asked = {}, []
+            server.redirects, server.asked, server.tokens, server.code = {}, [], [], 302
 
-    def read(self, url, pinned=False):
-        with fetch.open_file(url, 5, self.ca, pinned) as stream:
+    def read(self, url, pinned=False, headers=None):
+        with fetch.open_file(url, 5, self.ca, pinned, headers) as stream:
             return stream.read()
 
 
@@ -73,6 +74,30 @@ def test_https_is_read_and_its_redirects_are_followed(servers):
     servers.tls.redirects = {"/a": "/b", "/b": f"{servers.https}/c"}
     assert servers.read(f"{servers.https}/a") == b"file"
     assert servers.tls.asked == ["/a", "/b", "/c"]
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_each_kind_of_redirect_is_followed(servers, code):
+    servers.tls.redirects, servers.tls.code = {"/a": "/b"}, code
+    assert servers.read(f"{servers.https}/a") == b"file"
+
+
+@pytest.mark.parametrize("code", [300, 304])
+def test_what_is_no_redirect_is_not_followed(servers, code):
+    servers.tls.redirects, servers.tls.code = {"/a": "/b"}, code
+    with pytest.raises(urllib.error.HTTPError):
+        servers.read(f"{servers.https}/a")
+
+
+def test_a_header_goes_along_to_its_own_server_only(servers):
+    """Whichever of the two addresses comes first in an order."""
+    given = {"Authorization": "Bearer hush"}
+    servers.tls.redirects = {"/a": "/b", "/b": f"{servers.http}/c"}
+    servers.read(f"{servers.https}/a", pinned=True, headers=given)
+    assert (servers.tls.tokens, servers.plain.tokens) == (["Bearer hush"] * 2, [None])
+    servers.plain.redirects = {"/x": f"{servers.https}/y"}
+    servers.read(f"{servers.http}/x", pinned=True, headers=given)
+    assert (servers.tls.tokens[2:], servers.plain.tokens[1:]) == ([None], ["Bearer hush"])
 
 
 def test_a_redirect_to_http_is_refused_before_it_is_asked(servers):
@@ -182,3 +207,20 @@ def test_a_full_disk_is_named_whatever_is_fetched(tmp_path):
 
     with pytest.raises(fetch.FetchError, match=rf"disk of {tmp_path}: enlarge it, or remove from it what is not needed\.$"):
         fetch.place(Full(), "https://mirror/istiod.tgz", str(tmp_path / "part"), str(tmp_path / "file"), 0o644, None)
+
+
+def test_a_large_file_is_not_read_at_once(tmp_path):
+    """Image archives are larger than the memory of small hosts."""
+    sizes = []
+
+    class Large:
+        left = 3 << 20
+
+        def read(self, size):
+            sizes.append(size)
+            given, self.left = min(size, self.left), max(0, self.left - size)
+            return b"x" * given
+
+    fetch.place(Large(), "https://mirror/images.tar", str(tmp_path / "part"), str(tmp_path / "file"), 0o644, None)
+    assert (tmp_path / "file").stat().st_size == 3 << 20
+    assert all((1 << 16) <= size <= (1 << 24) for size in sizes)

@@ -79,6 +79,12 @@ def test_an_alias_before_the_records_is_passed_over():
     assert found["records"] == [{"critical": True, "tag": "issue", "value": "ca.example"}]
 
 
+@pytest.mark.parametrize(("flags", "critical"), [(0, False), (1, False), (0x7F, False), (0x80, True), (0xFF, True)])
+def test_only_the_highest_bit_makes_a_record_critical(flags, critical):
+    found = caa.climb("example.com", zone(example__com=[record("policy", "x", flags=flags)]))
+    assert found["records"] == [{"critical": critical, "tag": "policy", "value": "x"}]
+
+
 @pytest.mark.parametrize("cut", [3, 11, 30, 45])
 def test_an_answer_that_was_cut_is_an_error(cut):
     found = caa.climb("a.example.com", lambda message: answer(message, record("issue", "ca.example"))[:cut])

@@ -81,6 +81,15 @@ def test_a_signature_is_that_of_rfc_8945():
     assert one[-6:] == message[:2] + bytes(4)
 
 
+def test_another_program_signs_alike():
+    """Made by dnspython 2.9.2, for an update of shop.example without changes."""
+    message = struct.pack("!6H", 7, 0x2800, 1, 0, 0, 0) + wire("shop.example") + struct.pack("!2H", 6, 1)
+    assert base64.b64encode(signed(message, "edge-dns01", "HMACSHA256", b"secret", 1_700_000_000)).decode() == (
+        "AAcoAAABAAAAAAABBHNob3AHZXhhbXBsZQAABgABCmVkZ2UtZG5zMDEAAPoA/wAAAAAAPQtobWFjLXNoYTI1NgAAAGVT8QABLAAgrE4Bb8oS+DmJtytLdqTHAv1haHwM"
+        "JETl5qCqiHFURwkABwAAAAA="
+    )
+
+
 def test_a_server_without_the_zone_is_sent_no_update():
     server = Server(TAKEN, zone="other.example")
     found = look(ASKED, 1, server)
