@@ -164,6 +164,11 @@ def _gateway(fields: Fields, default: Gateway) -> Gateway:
     )
 
 
+def pod_labels(release: str, selector: Raw) -> dict[str, Any]:
+    """Return the labels of a gateway's pods, as far as they are known: those that Istio's chart gives a release, and the selector."""
+    return {"app": release, "istio": release.removeprefix("istio-"), **selector}
+
+
 def taken_ports(*ports: int) -> dict[int, str]:
     """Return which ports of a gateway and its hosts are for HTTP and HTTPS."""
     return dict.fromkeys((*_HTTP_PORTS, *ports), "that of HTTP or HTTPS")

@@ -14,7 +14,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _webhook_rule
 from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import MANIFEST_WORDS, Asked, key_problems, problems
 from ansible_collections.baremesh.edge.plugins.plugin_utils._dns01 import expand_all
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
-from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, read_gateways, read_ports, taken_ports
+from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, pod_labels, read_gateways, read_ports, taken_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import list_finding, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import MOST_PROXIES
@@ -112,6 +112,11 @@ class Settings:
     instance: str = ""
     # Whether orders are tried at the staging directories of their authorities first.
     staging_first: bool = True
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """Return the labels of the gateway's pods."""
+        return pod_labels(self.service.partition(".")[0], self.selector)
 
 
 def asked_by(manifest: Raw) -> Asked:

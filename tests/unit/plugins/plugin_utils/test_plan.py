@@ -450,6 +450,68 @@ def test_other_gateways_are_not_asked(other):
     assert found["subjects"] == found["endpoints"] == found["server_names"] == []
 
 
+@pytest.mark.parametrize("selector", [{"istio": "ingress"}, {"app": "istio-ingress"}, {"app": "istio-ingress", "istio": "ingress"}, {}])
+def test_a_gateway_may_select_its_pods_by_each_of_their_labels(selector):
+    raw = gateway("app-tls", "a.example.com")
+    raw["spec"]["selector"] = selector
+    found = fine(gateway_gateways=[raw])
+    assert (found["server_names"], [entry["name"] for entry in found["credentials"]]) == (["a.example.com"], ["app-tls"])
+    assert found["warnings"] == found["nothing"] == found["unasked"] == []
+
+
+def test_labels_follow_the_release_and_the_selector():
+    renamed = {"edge_gateway_service": "istio-front", "edge_gateway_selector": {"app": "front"}}
+    found = fine(gateway_gateways=[gateway("app-tls", "a.example.com", selector={"app": "front", "istio": "front"})], **renamed)
+    assert (found["server_names"], found["warnings"]) == (["a.example.com"], [])
+
+
+@pytest.mark.parametrize(
+    ("selector", "text"),
+    [
+        # As most guides have it, for the gateway that istioctl installs.
+        ({"istio": "ingressgateway"}, "istio=ingressgateway"),
+        ({"app": "istio-ingressgateway", "istio": "ingress"}, "app=istio-ingressgateway,istio=ingress"),
+        ({"istio": "ingress", "region": "eu"}, "istio=ingress,region=eu"),
+    ],
+)
+def test_a_gateway_for_pods_that_are_not_known_is_warned_of(selector, text):
+    raw = gateway("app-tls", "a.example.com", selector=selector)
+    found = fine(SITE, gateway_gateways=[raw])
+    (warning,) = found["warnings"]
+    assert warning == (
+        f"gateway_gateways ({NS}/raw): its selector {text} fits no gateway of the sites, whose pods have app=istio-ingress,istio=ingress, "
+        "so it opens nothing unless other pods have these labels; correct it"
+    )
+    assert found["unasked"] == [{"name": f"{NS}/raw", "reason": f"its selector {text} is that of other pods"}]
+    # A run that has nothing else serves nothing.
+    alone = fine(gateway_gateways=[raw])
+    assert (found["nothing"], alone["nothing"]) == (
+        [],
+        [f"{alone['warnings'][0]}, or set edge_allow_no_sites to true to go on without any"],
+    )
+    assert fine(gateway_gateways=[raw, gateway("mine", "b.example.com", name="b")])["nothing"] == []
+    # The pods of the sites would never serve it.
+    assert alone["credentials"] == alone["own_secrets"] == []
+
+
+def test_a_gateway_for_pods_of_another_gateway_of_the_sites_is_known():
+    team = {"name": "istio-team", "namespace": "team", "http_node_port": 31080, "https_node_port": 31443, "addresses": ["192.0.2.2"]}
+    found = fine(
+        gateway_gateways=[gateway("app-tls", "a.example.com", selector={"app": "istio-team"})],
+        edge_gateways=[team],
+        edge_addresses=["192.0.2.1"],
+    )
+    assert [part["server_names"] for part in found["by_gateway"]] == [[], ["a.example.com"]]
+    assert found["warnings"] == found["nothing"] == found["unasked"] == []
+
+
+def test_a_redirect_takes_challenges_by_whatever_label_it_selects_the_pods():
+    raw = guide(*GUIDE_HOSTS)
+    raw["spec"]["selector"] = {"app": "istio-ingress"}
+    (found,) = plan(certificate_certificates=GUIDE, gateway_gateways=[raw])["findings"]
+    assert NO_RENEWAL.format(", ".join(GUIDE_HOSTS)) in found
+
+
 @pytest.mark.parametrize(
     ("manifest", "variable"),
     [
