@@ -15,17 +15,23 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import Cluster, explain, full_name, gateways_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _gateway_api as gateway_api
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
-from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import Asked, authority_of, solver_for, surprises
+from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import (
+    Asked,
+    authority_of,
+    refused_email,
+    solver_for,
+    surprises,
+)
 from ansible_collections.baremesh.edge.plugins.plugin_utils._client_certificates import bypassed, covered
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._gateway_drain import draining
 from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, gateway_findings, pod_labels
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETSENCRYPT, Issuer, issuer_objects, staging_name
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import raw_rewrite_warnings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import raw_path_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS, Settings, asked_by, issuer_of, read_settings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_access import address_findings, token_warnings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import rewrite_warnings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import path_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import MUTUAL_MODES, NO_TLS, OF_MESH, TLS_VERSIONS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import CA_SUFFIX, Site, asked_of, read_sites
 from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import SECURE
@@ -525,8 +531,8 @@ class Plan:
             "warnings": [
                 *_warnings(self.names.subjects),
                 *self._surprises(),
-                *(f"edge_sites ({site.name}): {text}" for site in self.sites for text in rewrite_warnings(site.routes)),
-                *raw_rewrite_warnings(self.settings.manifests["gateway_virtual_services"]),
+                *(f"edge_sites ({site.name}): {text}" for site in self.sites for text in path_warnings(site.routes)),
+                *raw_path_warnings(self.settings.manifests["gateway_virtual_services"]),
                 *_reuse_warnings(self.names.subjects),
                 *token_warnings(self.sites),
                 *self._open_to_issuer(),
@@ -722,7 +728,11 @@ def _claimed(host: str) -> str:
 
 def _account(acme: Raw) -> Object:
     """Return what an ACME directory may not take."""
-    found = {"profile": acme.get("profile"), "external_account": bool(acme.get("externalAccountBinding"))}
+    found = {
+        "profile": acme.get("profile"),
+        "external_account": bool(acme.get("externalAccountBinding")),
+        "refused_email": refused_email(str(acme["server"]), str(acme.get("email") or "")),
+    }
     return {key: value for key, value in found.items() if value}
 
 

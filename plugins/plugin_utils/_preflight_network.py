@@ -304,6 +304,12 @@ def judge_acme(where: str, issuers: Sequence[Facts], fetched: Mapping[str, Facts
 
 def _judge_account(where: str, what: str, issuer: Facts, meta: Facts, found: Findings) -> None:
     """Judge what an ACME directory asks of accounts and orders."""
+    if issuer.get("refused_email") and not issuer.get("trial"):
+        found.error(
+            where,
+            f"{what} refuses accounts with the contact {issuer['refused_email']}",
+            "let edge_email, or email of the issuer in cert_manager_issuers, be an address of yours, or leave it out",
+        )
     profiles, profile = meta.get("profiles"), issuer.get("profile")
     if profile and isinstance(profiles, Mapping) and profile not in profiles:
         found.error(where, f"{what} has no profile '{profile}'", f"let profile be one of {', '.join(profiles)}, or leave it out")

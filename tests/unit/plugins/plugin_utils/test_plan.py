@@ -295,10 +295,35 @@ def test_a_wildcard_is_allowed_where_all_issuers_use_dns01():
     assert found["http01_issuers"] == []
 
 
+TARGET = {"service": "web.default", "port": 3000}
+
+
+@pytest.mark.parametrize(
+    ("route", "said"),
+    [
+        ({"prefix": "/api/*"}, "prefix '/api/*', in which '*' stands for itself; write {prefix: /api/}"),
+        ({"prefix": "/api*"}, "prefix '/api*', in which '*' stands for itself; write {prefix: /api}"),
+        ({"exact": "/img/*.png"}, "exact '/img/*.png', in which '*' stands for itself; write {prefix: /img/}"),
+    ],
+)
+def test_a_star_in_a_path_is_warned_of(route, said):
+    assert fine({**SITE, "routes": [{**TARGET, **route}]})["warnings"] == [f"edge_sites (app): routes[0] has {said}"]
+    raw = {"metadata": {"name": "raw"}, "spec": {"hosts": ["a.example.com"], "http": [{"match": [{"uri": route}], **GONE}]}}
+    assert fine(gateway_virtual_services=[raw])["warnings"] == [f"gateway_virtual_services (raw): http[0] has {said}"]
+
+
+def test_a_star_in_an_expression_is_fine():
+    assert fine({**SITE, "routes": [{**TARGET, "regex": "/api/.*"}]})["warnings"] == []
+
+
+def test_a_gateway_that_does_not_exist():
+    (found,) = plan({**SITE, "gateway": "inside"})["findings"]
+    assert found.endswith("is 'inside', which is not known; Allowed: none (gateways are those of edge_gateways that are present)")
+
+
 def test_the_contact_of_acme_accounts_is_checked():
-    (first, second) = plan(SITE, edge_email="ops")["findings"]
-    assert first == "letsencrypt: email is 'ops'; it must be an address such as ops@example.com"
-    assert second.startswith("letsencrypt-staging: ")
+    (found,) = plan(SITE, edge_email="ops")["findings"]
+    assert found == "edge_email is 'ops'; it must be an address such as ops@example.com"
 
 
 def test_issuers_that_prove_names_by_http01():

@@ -1125,6 +1125,36 @@ def test_what_an_acme_directory_takes(fields, meta):
     assert judge({"issuers": [{**SETTINGS["issuers"][0], **fields}]}, network=network) == ([], [])
 
 
+LETSENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+
+
+def of_contact(email, server=LETSENCRYPT, trial=False):
+    """The errors about the contact of the accounts of sites, by the settings of all and of one issuer."""
+    fetched = {url: {"status": 200, "error": "", "body": '{"newOrder": "x"}'} for url in (server, LETSENCRYPT)}
+    issuer = {"name": "lab", "type": "acme", "server": server}
+    settings = [{"email": email, "issuers": [issuer]}, {"issuers": [{**issuer, "email": email}]}]
+    return [judge(each, network={**NETWORK, "fetched": fetched})[0] for each in settings]
+
+
+@pytest.mark.parametrize("email", ["ops@example.com", "ops@EXAMPLE.org", "ops@localhost", "ops@b\u00fccher.de"])
+def test_a_contact_that_lets_encrypt_refuses(email):
+    for (error,) in of_contact(email):
+        assert f"of issuer lab refuses accounts with the contact {email}: let edge_email, or email of the issuer" in error
+
+
+@pytest.mark.parametrize(
+    ("email", "server"),
+    [
+        ("ops@company.net", LETSENCRYPT),
+        ("ops@sub.example.com", LETSENCRYPT),
+        ("ops@localhost", ACME),
+        ("a@example.com", ACME),
+    ],
+)
+def test_a_contact_that_is_taken(email, server):
+    assert of_contact(email, server) == [[], []]
+
+
 # --- what the API server and its webhooks say
 
 PLAIN = {"port": {"number": 8080, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
