@@ -492,6 +492,18 @@ class Plan:
         routes = self.all_of("gateway_virtual_services")
         return list(bypassed(self._all_gateways(), routes, self.settings.labels, self.settings.cluster_domain))
 
+    def _out_of_reach(self) -> list[str]:
+        """Return a sentence for each Certificate whose Secret a Gateway names, in a namespace where its pods read none."""
+        space = self.settings.namespace
+        served = {secret: subject.name for subject in self.names.subjects for secret in subject.secrets if secret not in self.names.owners}
+        return [
+            f"certificate_certificates ({name}): its Secret {at}/{secret} is the credential of {served[secret]}, whose pods read Secrets "
+            f"of namespace {space} only; let metadata.namespace be {space}, unless something copies the Secret there"
+            for each in self.settings.manifests["certificate_certificates"]
+            for (at, name), secret in [(key_of(each), str((each.get("spec") or {}).get("secretName")))]
+            if at != space and secret in served
+        ]
+
     def _open_to_issuer(self) -> list[str]:
         """Return a sentence for each server whose clients are judged by the issuer of its own certificate, of whatever name they are."""
         found = []
@@ -536,6 +548,7 @@ class Plan:
                 *_reuse_warnings(self.names.subjects),
                 *token_warnings(self.sites),
                 *self._open_to_issuer(),
+                *self._out_of_reach(),
                 *map(self._misplaced, self._elsewhere()),
                 *(text for text, sure in self._swallowed() if not sure),
             ],

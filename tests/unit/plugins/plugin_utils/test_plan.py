@@ -519,6 +519,34 @@ def test_a_gateway_for_pods_that_are_not_known_is_warned_of(selector, text):
     assert alone["credentials"] == alone["own_secrets"] == []
 
 
+def apart(namespace, secret="app-tls"):
+    """A Certificate as guides have it, beside the application."""
+    made = certificate("app", secret, "a.example.com")
+    return {**made, "metadata": {"name": "app", "namespace": namespace}}
+
+
+@pytest.mark.parametrize(
+    ("given", "of"),
+    [
+        ({"gateway_gateways": [gateway("app-tls", "a.example.com")], "certificate_certificates": [apart("shop")]}, "raw"),
+        ({"gateway_gateways": [gateway("app-tls", "*")], "certificate_certificates": [apart("shop")]}, "raw"),
+        ({"certificate_certificates": [apart("shop", "mine")], "sites": [OWN]}, "own"),
+    ],
+)
+def test_a_certificate_whose_secret_the_gateway_cannot_read_is_warned_of(given, of):
+    (warning,) = fine(*given.pop("sites", ()), **given)["warnings"]
+    secret = "mine" if of == "own" else "app-tls"
+    assert warning == (
+        f"certificate_certificates (app): its Secret shop/{secret} is the credential of {of}, whose pods read Secrets of namespace {NS} "
+        f"only; let metadata.namespace be {NS}, unless something copies the Secret there"
+    )
+
+
+@pytest.mark.parametrize("certificates", [[apart(NS)], [apart("shop", "other")], [apart("shop"), apart(NS)]])
+def test_a_certificate_that_the_gateway_reads_or_that_is_for_others_is_fine(certificates):
+    assert fine(gateway_gateways=[gateway("app-tls", "a.example.com")], certificate_certificates=certificates)["warnings"] == []
+
+
 def test_a_gateway_for_pods_of_another_gateway_of_the_sites_is_known():
     team = {"name": "istio-team", "namespace": "team", "http_node_port": 31080, "https_node_port": 31443, "addresses": ["192.0.2.2"]}
     found = fine(
