@@ -39,6 +39,14 @@ _BLOCK = re.compile(r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----[^-]+(?:-----END (?P=
 _CERTIFICATES = ("CERTIFICATE", "X509 CRL")
 # How people call an issuer that is no staging one.
 _SPELLING = re.compile(r"-(prod|production|live)$")
+# What other tools call a field, in lower case without '-' and '_'.
+_MEANT = {
+    **dict.fromkeys(("domain", "domains", "fqdn", "hostname", "hostnames", "servername", "dnsnames"), "hosts"),
+    **dict.fromkeys(("path", "uri", "url", "location"), "prefix"),
+    **dict.fromkeys(("upstream", "target", "proxypass", "backend"), "service"),
+    **dict.fromkeys(("secret", "secretname", "credentialname", "certificate", "cert"), "credential"),
+    **dict.fromkeys(("clusterissuer", "certresolver", "resolver"), "issuer"),
+}
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
@@ -93,7 +101,8 @@ class Fields:
         """Note keys that are not among O(allowed)."""
         for key in self.raw:
             if key not in allowed:
-                near = difflib.get_close_matches(str(key), allowed, 1)
+                meant = _MEANT.get(re.sub("[-_]", "", str(key)).lower())
+                near = [meant] if meant in allowed else difflib.get_close_matches(str(key), allowed, 1)
                 hint = f"did you mean '{near[0]}'? " if near else ""
                 self.report(f"key '{key}' is not known{f' {note}' if note else ''}; {hint}Allowed: {_quoted(allowed)}")
 

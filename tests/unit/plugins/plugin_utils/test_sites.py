@@ -299,6 +299,23 @@ def test_a_character_that_joins_letters_belongs_to_a_name():
     assert found.endswith("; write 'xn--mgba3gch31f060k.example.com', which is its name in DNS")
 
 
+@pytest.mark.parametrize(
+    ("raw", "meant"),
+    [
+        (site(domains=["a.example.com"]), "hosts"),
+        (site(cluster_issuer="letsencrypt"), "issuer"),
+        (site(routes=[{"path": "/", "service": "web.default", "port": 80}]), "prefix"),
+        (site(routes=[{"prefix": "/", "upstream": "web.default", "port": 80}]), "service"),
+        # By its letters alone it would be ca_secret, which says whose certificates open the site.
+        (site(tls={"secret": "mine"}), "credential"),
+        (site(tls={"credentialName": "mine"}), "credential"),
+        (site(routs=[]), "routes"),
+    ],
+)
+def test_fields_as_other_tools_call_them(raw, meant):
+    assert any(f"is not known; did you mean '{meant}'? Allowed: " in text for text in findings(raw))
+
+
 def test_a_size_is_not_judged_by_another_algorithm_than_was_meant():
     (found,) = findings(site(certificate={"private_key": {"algorithm": "rsa", "size": 2048}}))
     assert found == (
