@@ -242,13 +242,21 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
         given.raw.get("edge_gateways", []), Gateway("", namespace, selector, addresses, http, https, https_port=https_port, tcp=tcp)
     )
     findings += gateway_findings
-    service = f"{given.name('edge_gateway_service') or ''}.{namespace}.svc.{given.raw['edge_cluster_domain']}"
+    release = given.name("edge_gateway_service") or ""
+    service = f"{release}.{namespace}.svc.{given.raw['edge_cluster_domain']}"
+    findings += [
+        f"edge_gateways ({each.name}): name and namespace are those of the gateway of edge_gateway_service; choose another name"
+        for each in gateways[1:]
+        if (each.name, each.namespace) == (release, namespace)
+    ]
+    if not selector and not given.raw["edge_gateway_selector"]:
+        given.report("edge_gateway_selector is empty; it must have a label of the gateway pods, such as {istio: ingress}")
     settings = Settings(
         namespace=namespace,
         selector=selector,
         port=port,
-        http_gateway=given.text("edge_http_gateway") or "",
-        cluster_domain=given.text("edge_cluster_domain", required=True) or "",
+        http_gateway=given.object_name("edge_http_gateway") or "",
+        cluster_domain=given.object_name("edge_cluster_domain", required=True) or "",
         addresses=addresses,
         solver=service,
         service=service,

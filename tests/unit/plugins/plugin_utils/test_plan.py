@@ -124,6 +124,18 @@ def test_texts_of_a_survey_are_cast():
         ({"certificate_private_key": {"size": 1}}, "certificate_private_key: size is '1'; it must be a number from 256 to 8192"),
         ({"certificate_private_key": 5}, "certificate_private_key is 5; it must be a dictionary"),
         ({"gateway_gateways": "raw"}, "gateway_gateways is 'raw'; it must be a list of manifests"),
+        (
+            {"edge_gateway_selector": {}},
+            "edge_gateway_selector is empty; it must have a label of the gateway pods, such as {istio: ingress}",
+        ),
+        *(
+            (
+                {"edge_cluster_domain": domain},
+                f"edge_cluster_domain is '{domain}'; it must have lower case letters, digits, '-' and '.' only",
+            )
+            for domain in ("cluster.local.", "Cluster.Local", ".local", "cluster local")
+        ),
+        ({"edge_http_gateway": "Edge HTTP"}, "edge_http_gateway is 'Edge HTTP'; it must have lower case letters"),
         ({"edge_gateway_prot": 1}, "key 'edge_gateway_prot' is not known; did you mean 'edge_gateway_port'?"),
     ],
 )
