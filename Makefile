@@ -56,7 +56,7 @@ molecule: deps ## Run the scenarios, whole, on labs of their own; SCENARIO="site
 	$(LAYERS) --matrix molecule $(addprefix --scenario=,$(SCENARIO))
 
 .PHONY: cores
-cores: deps ## Run unit tests and a scenario with the oldest and the newest ansible-core; needs Python 3.12 and 3.13
+cores: deps ## Run unit tests and the main path with the oldest and the newest ansible-core; needs Python 3.12 and 3.13
 	$(LAYERS) cores
 
 .PHONY: fuzz

@@ -48,6 +48,7 @@ class Authority:
         most_names: How many names a certificate may have, by profile; "" is for all others.
         most_labels: How many labels a name may have.
         longest: How many characters a name may have.
+        no_email: Domains of addresses that it takes for no contact.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Authority:
     most_names: Mapping[str, int] = field(default_factory=lambda: {"": 100})
     most_labels: int = 127
     longest: int = 253
+    no_email: tuple[str, ...] = ()
 
 
 # https://letsencrypt.org/docs/profiles/, https://letsencrypt.org/docs/integration-guide/ and what the directories of the others say.
@@ -71,6 +73,8 @@ AUTHORITIES = (
         {"": 100, "shortlived": 25, "tlsserver": 25},
         most_labels=10,
         longest=230,
+        # Of RFC 2606, which people leave as they found them: policy/pa.go of Boulder.
+        no_email=("example.com", "example.net", "example.org"),
     ),
     Authority("ZeroSSL", ("acme.zerossl.com",), ("sectigo.com", "zerossl.com")),
     Authority("Google Trust Services", ("dv.acme-v02.api.pki.goog", "dv.acme-v02.test-api.pki.goog"), ("pki.goog",)),
@@ -89,6 +93,15 @@ def authority_of(server: str) -> Authority | None:
     except ValueError:
         return None
     return next((authority for authority in AUTHORITIES if host in authority.directories), None)
+
+
+def refused_email(server: str, email: str) -> str:
+    """Return the contact of an account if a public authority refuses it, else empty text."""
+    authority = authority_of(server)
+    if authority is None or not authority.no_email or not email:
+        return ""
+    domain = email.rpartition("@")[2].lower()
+    return "" if email.isascii() and "." in domain and domain not in authority.no_email else email
 
 
 @dataclass(frozen=True)

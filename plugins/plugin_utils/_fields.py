@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import BRACKETS, read_dict, read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_yaml, read_dict, read_list, yaml_problem
 from ansible_collections.baremesh.edge.plugins.plugin_utils._schemas import judge, schema_of
 
 Raw = Mapping[str, Any]
@@ -28,6 +28,9 @@ _SERVICE = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(h|m|s|ms))+")
 _DURATION_OR_SHARE = re.compile(rf"{_DURATION.pattern}|[1-9][0-9]?%")
 _ADDRESS = re.compile(r"(\*\.)?[0-9.]*\.[0-9]+|[0-9a-fA-F:]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*")
+_JOINERS = "\u200c\u200d"
+# Categories of characters that no name has: symbols, blanks and controls.
+_UNNAMED = re.compile("S|Z|C[^f]")
 # The dots of RFC 3490.
 _DOTS = re.compile("[.\u3002\uff0e\uff61]")
 _PATH = re.compile(r"/[^\x00-\x1f\x7f]*")
@@ -36,6 +39,14 @@ _BLOCK = re.compile(r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----[^-]+(?:-----END (?P=
 _CERTIFICATES = ("CERTIFICATE", "X509 CRL")
 # How people call an issuer that is no staging one.
 _SPELLING = re.compile(r"-(prod|production|live)$")
+# What other tools call a field, in lower case without '-' and '_'.
+_MEANT = {
+    **dict.fromkeys(("domain", "domains", "fqdn", "hostname", "hostnames", "servername", "dnsnames"), "hosts"),
+    **dict.fromkeys(("path", "uri", "url", "location"), "prefix"),
+    **dict.fromkeys(("upstream", "target", "proxypass", "backend"), "service"),
+    **dict.fromkeys(("secret", "secretname", "credentialname", "certificate", "cert"), "credential"),
+    **dict.fromkeys(("clusterissuer", "certresolver", "resolver"), "issuer"),
+}
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
@@ -46,13 +57,14 @@ def _quoted(values: Iterable[str]) -> str:
 
 def entries_of(value: Any) -> list[Any] | None:
     """Return the entries of a list of dictionaries, or of text that is one in YAML or JSON, as AWX surveys send it; None for others."""
-    separated = isinstance(value, str) and value.strip() and not value.strip().startswith(BRACKETS)
-    return None if value is None or separated else read_list(value)
+    return None if value is None or (isinstance(value, str) and as_yaml(value) is None) else read_list(value)
 
 
 def _ascii_name(host: str) -> str:
     """Return a name as DNS holds it. Python's own codec would make another name of ß."""
-    labels = (unicodedata.normalize("NFC", label.lower()) for label in _DOTS.split(host.removesuffix(".")))
+    # What cannot be seen came with a file or a web page, but for the two that join letters.
+    seen = "".join(letter for letter in host if letter in _JOINERS or unicodedata.category(letter) != "Cf")
+    labels = (unicodedata.normalize("NFC", label.lower()) for label in _DOTS.split(seen.strip().removesuffix(".")))
     return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
 
 
@@ -83,13 +95,14 @@ class Fields:
         spelt = {name.lower(): name for name in allowed}
         near = difflib.get_close_matches(_SPELLING.sub("", value.lower().replace("_", "-")), spelt, 1)
         hint = f"did you mean '{spelt[near[0]]}'? " if near else ""
-        self.report(f"{key} is '{value}', which is not known; {hint}Allowed: {_quoted(allowed)}{f' ({note})' if note else ''}")
+        self.report(f"{key} is '{value}', which is not known; {hint}Allowed: {_quoted(allowed) or 'none'}{f' ({note})' if note else ''}")
 
     def only(self, allowed: Collection[str], note: str = "") -> None:
         """Note keys that are not among O(allowed)."""
         for key in self.raw:
             if key not in allowed:
-                near = difflib.get_close_matches(str(key), allowed, 1)
+                meant = _MEANT.get(re.sub("[-_]", "", str(key)).lower())
+                near = [meant] if meant in allowed else difflib.get_close_matches(str(key), allowed, 1)
                 hint = f"did you mean '{near[0]}'? " if near else ""
                 self.report(f"key '{key}' is not known{f' {note}' if note else ''}; {hint}Allowed: {_quoted(allowed)}")
 
@@ -141,7 +154,9 @@ class Fields:
         return self._matching(key, _PATH, expected, required)
 
     def choice(self, key: str, allowed: Collection[str]) -> str | None:
-        value = self.text(key)
+        given = self.raw.get(key)
+        # YAML reads some words, such as off, as true or false.
+        value = str(given).lower() if isinstance(given, bool) else self.text(key)
         if value is not None and value not in allowed:
             self.unknown(key, value, allowed)
             return None
@@ -219,9 +234,11 @@ class Fields:
             return "a host name has no scheme, port or path"
         if len(value) <= 253 and _HOST.fullmatch(value):
             return None
-        written = _ascii_name(value.strip())
-        if len(written) <= 253 and _HOST.fullmatch(written):
-            return f"write '{written}'" if value.isascii() else f"write '{written}', which is its name in DNS"
+        written = _ascii_name(value)
+        if len(written) <= 253 and _HOST.fullmatch(written) and not any(map(_UNNAMED.match, map(unicodedata.category, value.strip()))):
+            unseen = not value.isascii() and "xn--" not in written
+            how = "" if value.isascii() else ", without what cannot be seen" if unseen else ", which is its name in DNS"
+            return f"write '{written}'{how}"
         return "it must be a DNS name such as app.example.com or *.example.com"
 
     def hosts(self, key: str, required: bool = True) -> list[str]:
@@ -292,7 +309,9 @@ def dictionaries(value: Any, variable: str, findings: list[str], what: str, need
     """
     entries = entries_of(value)
     if entries is None:
-        findings.append(f"{variable} is {value!r}; it must be a list of {what}")
+        problem = yaml_problem(value) if isinstance(value, str) else ""
+        found = f"cannot be read as YAML ({problem})" if problem else f"is {value!r}"
+        findings.append(f"{variable} {found}; it must be a list of {what}")
     for index, raw in enumerate(entries or ()):
         place = f"{variable}[{index}]"
         if isinstance(raw, Mapping):

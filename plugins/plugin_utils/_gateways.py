@@ -141,7 +141,8 @@ def read_ports(raw: Any, place: str, findings: list[str], taken: Mapping[int, st
 def _gateway(fields: Fields, default: Gateway) -> Gateway:
     fields.only(GATEWAY)
     name = fields.name("name", required=True) or ""
-    present = fields.choice("state", GATEWAY["state"]["choices"]) != "absent"
+    # Of one with an unknown state nothing else is asked.
+    present = fields.choice("state", GATEWAY["state"]["choices"]) == "present" or not fields.raw.get("state")
     ports = ("http_node_port", "https_node_port")
     http, https = (fields.port(key) if present else fields.integer(key, 1, 65535) for key in ports)
     own, secure = fields.integer("http_port", 1, 65535) or 80, fields.integer("https_port", 1, 65535) or 443
@@ -162,6 +163,11 @@ def _gateway(fields: Fields, default: Gateway) -> Gateway:
         present=present,
         tcp=read_ports(fields.raw.get("ports"), f"{fields.place}.ports", fields.findings, taken_ports(own, secure)),
     )
+
+
+def pod_labels(release: str, selector: Raw) -> dict[str, Any]:
+    """Return the labels of a gateway's pods, as far as they are known: those that Istio's chart gives a release, and the selector."""
+    return {"app": release, "istio": release.removeprefix("istio-"), **selector}
 
 
 def taken_ports(*ports: int) -> dict[int, str]:

@@ -28,6 +28,8 @@ LETSENCRYPT = {
     "letsencrypt": "https://acme-v02.api.letsencrypt.org/directory",
     "letsencrypt-staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
 }
+_EMAIL = re.compile(r"[^\s:,<>]+@[^\s:,<>]+")
+_NO_EMAIL = "it must be an address such as ops@example.com"
 LABELS = {"app.kubernetes.io/managed-by": "baremesh.edge", "app.kubernetes.io/component": "issuer"}
 _KEYS = {
     "acme": ("server", "email", "ca_bundle", "solvers", "preferred_chain", "profile", "account_key_secret", "external_account", "staging"),
@@ -137,9 +139,10 @@ def _acme(at: Fields, name: str, email: str, default_solvers: Sequence[Raw], str
         at.report(f"server is {server!r}; it must be the URL of an ACME directory")
     elif f".{host}".endswith(".letsencrypt.org") and server.lower() not in LETSENCRYPT.values():
         at.report(f"server is {server!r}; the directories of Let's Encrypt are {' and '.join(LETSENCRYPT.values())}")
-    contact = at.text("email") or email
-    if contact and not re.fullmatch(r"[^\s:,]+@[^\s:,]+", contact):
-        at.report(f"email is {contact!r}; it must be an address such as ops@example.com")
+    own = at.text("email") or ""
+    contact = own or email
+    if own and not _EMAIL.fullmatch(own):
+        at.report(f"email is {own!r}; {_NO_EMAIL}")
     account, before = at.mapping("external_account"), len(at.findings)
     given, made = expand_all(at, at.sequence("solvers"), "solvers", name)
     tokens += made
@@ -228,6 +231,8 @@ def read_issuers(
     """
     findings: list[str] = []
     found: dict[str, Issuer] = {}
+    if email and not _EMAIL.fullmatch(email):
+        findings.append(f"edge_email is {email!r}; {_NO_EMAIL}")
     needs = "an issuer is a dictionary with name, type and what the type needs"
     for fields in dictionaries(issuers, "cert_manager_issuers", findings, "issuers", needs):
         issuer = _issuer(fields, email, solvers, namespace, strict)

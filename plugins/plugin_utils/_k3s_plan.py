@@ -56,7 +56,7 @@ def _join_findings(settings: Settings, joins: bool, token: str) -> list[str]:
         ]
     if joins and not token:
         file = f"{settings['data_dir']}/server/{'agent-token' if settings['kind'] == 'agent' else 'token'}"
-        alone = "in a play or batch of its own, as `serial: [1, 100%]` does"
+        alone = "in a play or batch of its own, as `serial: 1` does"
         first = f"run the role k3s there first ({alone})"
         return [f"{server_host} has no token for {settings['kind']}s in {file}: {first}, or set k3s_server_url and k3s_token."]
     return []

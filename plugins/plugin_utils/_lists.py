@@ -19,8 +19,27 @@ _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?\Z", re.IGNORECASE)
 # Variables whose values may hold passwords: any value, and one with keys and values.
 _CONFIDENTIAL = ("edge_environment", "k3s_environment", "k3s_registries", "cert_manager_values", "external_secrets_values")
 _CONFIDENTIAL_PAIRS = ("k3s_server_config", "k3s_agent_config", "istio_base_values", "istio_istiod_values", "istio_gateway_values")
-# How text begins that is a list in YAML or JSON.
-BRACKETS = ("[", "- ")
+# How text begins that is a list in YAML or JSON, and what may stand before it where it was the content of a file.
+_BRACKETS = ("[", "- ")
+_PREAMBLE = re.compile(r"(\ufeff|\s|---(?=\s)|#.*)*")
+
+
+def as_yaml(text: str) -> str | None:
+    """Return text that begins as a list in YAML or JSON does, without what stands before it; None for entries between commas."""
+    body = _PREAMBLE.sub("", text, count=1).rstrip()
+    return body if not body or body.startswith(_BRACKETS) else None
+
+
+def yaml_problem(text: str) -> str:
+    """Return why YAML cannot read text, with the line, empty if it can."""
+    try:
+        yaml.safe_load(text)
+    except yaml.MarkedYAMLError as exc:
+        place = f"line {exc.problem_mark.line + 1}: " if exc.problem_mark else ""
+        return f"{place}{exc.problem}"
+    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as exc:
+        return str(exc).partition("\n")[0]
+    return ""
 
 
 def read_list(value: Any) -> list[Any] | None:
@@ -31,10 +50,10 @@ def read_list(value: Any) -> list[Any] | None:
         return list(value)
     if not isinstance(value, str):
         return None
-    text = value.strip()
-    if not text.startswith(BRACKETS):
-        return [entry for entry in re.split(r"[,\s]+", text) if entry]
-    loaded = _loaded(text)
+    text = as_yaml(value)
+    if text is None:
+        return [entry for entry in re.split(r"[,\s]+", value.strip("\ufeff")) if entry]
+    loaded = _loaded(text) if text else []
     return loaded if isinstance(loaded, list) else None
 
 

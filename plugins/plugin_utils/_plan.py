@@ -15,17 +15,23 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import Cluster, explain, full_name, gateways_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _gateway_api as gateway_api
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
-from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import Asked, authority_of, solver_for, surprises
+from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import (
+    Asked,
+    authority_of,
+    refused_email,
+    solver_for,
+    surprises,
+)
 from ansible_collections.baremesh.edge.plugins.plugin_utils._client_certificates import bypassed, covered
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._gateway_drain import draining
-from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, gateway_findings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, gateway_findings, pod_labels
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LETSENCRYPT, Issuer, issuer_objects, staging_name
 from ansible_collections.baremesh.edge.plugins.plugin_utils._proxies import proxy_findings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import raw_rewrite_warnings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import raw_path_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._settings import MANIFESTS, Settings, asked_by, issuer_of, read_settings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_access import address_findings, token_warnings
-from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import rewrite_warnings
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import path_warnings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import MUTUAL_MODES, NO_TLS, OF_MESH, TLS_VERSIONS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import CA_SUFFIX, Site, asked_of, read_sites
 from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import SECURE
@@ -40,8 +46,11 @@ PROBE_LABEL = "edge-check"
 # A server for all hosts is asked by a name that can have no server of its own.
 ANY_NAME = f"{PROBE_LABEL}.invalid"
 
-_NOTHING = (
-    "edge_sites is empty, and so are {0}, so nothing would be served; add sites, or set edge_allow_no_sites to true to go on without any"
+_ALLOWED = "or set edge_allow_no_sites to true to go on without any"
+_NOTHING = f"edge_sites is empty, and so are {{0}}, so nothing would be served; add sites, {_ALLOWED}"
+_ELSEWHERE = (
+    "gateway_gateways ({name}): its selector {selector} fits no gateway of the sites, whose pods have {known}, so it opens nothing unless "
+    "other pods have these labels; correct it"
 )
 _NO_RENEWAL = (
     "so HTTP-01 challenges for {0} do not reach cert-manager's solver and the certificate can never be renewed; leave the redirect to "
@@ -94,6 +103,16 @@ def _probe_name(host: str, taken: Collection[str]) -> str:
     return name
 
 
+def _selects(gateway: Raw, labels: Raw) -> bool:
+    """Return whether a Gateway is for pods with these labels."""
+    return bool(((gateway.get("spec") or {}).get("selector") or {}).items() <= labels.items())
+
+
+def _labels_text(labels: Raw) -> str:
+    """Return labels as kubectl writes them."""
+    return ",".join(f"{key}={value}" for key, value in labels.items())
+
+
 def _lowest_tls(mode: str, least: str | None) -> str | None:
     """Return TLS 1.2 where clients may speak it, which is Istio's default, and where the handshake does without their certificate."""
     return "1.2" if mode in ("SIMPLE", "OPTIONAL_MUTUAL") and least not in ("1.3", TLS_VERSIONS["1.3"]) else None
@@ -122,7 +141,7 @@ def _gateway_subjects(gateways: Iterable[Raw], settings: Settings) -> list[Subje
     found: dict[tuple[str, ...], Subject] = {}
     for gateway in gateways:
         spec = gateway.get("spec") or {}
-        if dict(spec.get("selector") or {}) != dict(settings.selector):
+        if not _selects(gateway, settings.labels):
             continue
         for server in spec.get("servers") or []:
             tls = server.get("tls") or {}
@@ -415,7 +434,7 @@ class Plan:
         ports: dict[tuple[Any, ...], dict[bool, str]] = {}
         for gateway in self._all_gateways():
             spec, name = gateway.get("spec") or {}, full_name(gateway)
-            if dict(spec.get("selector") or self.settings.selector) != dict(self.settings.selector):
+            if not _selects(gateway, self.settings.labels):
                 continue
             for server in spec.get("servers") or ():
                 place = (server["port"]["number"], server.get("bind") or "")
@@ -453,9 +472,12 @@ class Plan:
         return found
 
     def nothing(self) -> list[str]:
-        """Return a sentence where there is neither a site nor a raw manifest, so that a run would serve nothing."""
-        variables = [*self.settings.manifests]
-        return [] if self.sites or any(self.settings.manifests.values()) else [_NOTHING.format(", ".join(variables))]
+        """Return a sentence where a run would serve nothing: without sites and raw manifests, or with Gateways for other pods alone."""
+        given = self.settings.manifests
+        if self.sites or any(given.values()):
+            idle = [] if self.sites else self._elsewhere()
+            return [f"{self._misplaced(each)}, {_ALLOWED}" for each in idle if len(idle) == len(given["gateway_gateways"])]
+        return [_NOTHING.format(", ".join(given))]
 
     def _all_gateways(self) -> list[Object]:
         """Return all Gateways that are known, with that of port 80."""
@@ -468,7 +490,19 @@ class Plan:
         if not self.settings.manifests["gateway_gateways"] and not self.settings.manifests["gateway_virtual_services"]:
             return []
         routes = self.all_of("gateway_virtual_services")
-        return list(bypassed(self._all_gateways(), routes, self.settings.selector, self.settings.cluster_domain))
+        return list(bypassed(self._all_gateways(), routes, self.settings.labels, self.settings.cluster_domain))
+
+    def _out_of_reach(self) -> list[str]:
+        """Return a sentence for each Certificate whose Secret a Gateway names, in a namespace where its pods read none."""
+        space = self.settings.namespace
+        served = {secret: subject.name for subject in self.names.subjects for secret in subject.secrets if secret not in self.names.owners}
+        return [
+            f"certificate_certificates ({name}): its Secret {at}/{secret} is the credential of {served[secret]}, whose pods read Secrets "
+            f"of namespace {space} only; let metadata.namespace be {space}, unless something copies the Secret there"
+            for each in self.settings.manifests["certificate_certificates"]
+            for (at, name), secret in [(key_of(each), str((each.get("spec") or {}).get("secretName")))]
+            if at != space and secret in served
+        ]
 
     def _open_to_issuer(self) -> list[str]:
         """Return a sentence for each server whose clients are judged by the issuer of its own certificate, of whatever name they are."""
@@ -493,7 +527,7 @@ class Plan:
             return []
         settings, space = self.settings, self.settings.namespace
         routes = self.all_of("gateway_virtual_services")
-        cluster = Cluster(dict(settings.selector), space, gateways=self._all_gateways(), virtual_services=routes)
+        cluster = Cluster(settings.labels, space, gateways=self._all_gateways(), virtual_services=routes)
         found: dict[tuple[str, bool], list[str]] = {}
         for certificate in self.all_of("certificate_certificates"):
             issuer = settings.issuers.get(_cluster_issuer(certificate) or "")
@@ -509,11 +543,13 @@ class Plan:
             "warnings": [
                 *_warnings(self.names.subjects),
                 *self._surprises(),
-                *(f"edge_sites ({site.name}): {text}" for site in self.sites for text in rewrite_warnings(site.routes)),
-                *raw_rewrite_warnings(self.settings.manifests["gateway_virtual_services"]),
+                *(f"edge_sites ({site.name}): {text}" for site in self.sites for text in path_warnings(site.routes)),
+                *raw_path_warnings(self.settings.manifests["gateway_virtual_services"]),
                 *_reuse_warnings(self.names.subjects),
                 *token_warnings(self.sites),
                 *self._open_to_issuer(),
+                *self._out_of_reach(),
+                *map(self._misplaced, self._elsewhere()),
                 *(text for text, sure in self._swallowed() if not sure),
             ],
             "names": self._names_in_dns(),
@@ -524,6 +560,19 @@ class Plan:
             "caa": self._authorised(),
             "challenges": self._challenges(),
         }
+
+    def _elsewhere(self) -> list[Object]:
+        """Return the raw Gateways for pods of no gateway that is known here, each with the labels that it selects."""
+        known = [self.settings.labels, *(pod_labels(gateway.name, gateway.selector) for gateway in self.settings.gateways[1:])]
+        return [
+            {"name": full_name(gateway), "selector": _labels_text(gateway["spec"]["selector"])}
+            for gateway in self.settings.manifests["gateway_gateways"]
+            if not any(_selects(gateway, labels) for labels in known)
+        ]
+
+    def _misplaced(self, gateway: Object) -> str:
+        """Return what is to be said of such a Gateway."""
+        return _ELSEWHERE.format(**gateway, known=_labels_text(self.settings.labels))
 
     def _asked(self) -> Iterator[tuple[str, str, Asked, Issuer | None]]:
         """Yield each certificate that is asked for, with what it is of, the variable that asks for it, and its issuer."""
@@ -667,11 +716,14 @@ class Plan:
                 *self._policies(),
                 *objects.access_policies(self.sites, self.settings.namespace, self.settings.selector, self.settings.trusted_proxies > 0),
             ],
-            "credentials": _credentials(gateways, self.names, self.settings.port),
+            "credentials": _credentials([gateway for gateway in gateways if _selects(gateway, settings.labels)], self.names, settings.port),
             "server_names": list(dict.fromkeys(name for subject in terminating for name in subject.server_names)),
             "endpoints": _endpoints(subjects, self.settings),
             "subjects": [dict(vars(subject)) for subject in subjects],
-            "unasked": [{"name": site.name, "reason": reason} for site in self.sites if (reason := _unasked(site))],
+            "unasked": [
+                *({"name": site.name, "reason": reason} for site in self.sites if (reason := _unasked(site))),
+                *({"name": each["name"], "reason": f"its selector {each['selector']} is that of other pods"} for each in self._elsewhere()),
+            ],
             "http01_issuers": [name for name, issuer in self.settings.issuers.items() if name and issuer.http01],
         }
 
@@ -689,7 +741,11 @@ def _claimed(host: str) -> str:
 
 def _account(acme: Raw) -> Object:
     """Return what an ACME directory may not take."""
-    found = {"profile": acme.get("profile"), "external_account": bool(acme.get("externalAccountBinding"))}
+    found = {
+        "profile": acme.get("profile"),
+        "external_account": bool(acme.get("externalAccountBinding")),
+        "refused_email": refused_email(str(acme["server"]), str(acme.get("email") or "")),
+    }
     return {key: value for key, value in found.items() if value}
 
 
@@ -770,7 +826,7 @@ def _plans_of(settings: Settings, sites: Sequence[Site]) -> list[Plan]:
 def _belongs(manifest: Raw, gateway: Gateway, default: Gateway) -> bool:
     """Return whether a raw manifest is a gateway's: by the pods that it selects, else by its namespace."""
     if manifest["kind"] == "Gateway":
-        return dict((manifest.get("spec") or {}).get("selector") or {}) == dict(gateway.selector)
+        return bool((manifest.get("spec") or {}).get("selector")) and _selects(manifest, pod_labels(gateway.name, gateway.selector))
     return gateway.namespace != default.namespace and key_of(manifest)[0] == gateway.namespace
 
 

@@ -74,6 +74,19 @@ def judge_families(where: str, sites: Sequence[Facts], resolved: Mapping[str, Fa
             )
 
 
+def judge_hosts(where: str, addresses: Iterable[str], resolved: Mapping[str, Facts], found: Findings) -> None:
+    """Judge whether the hosts can be asked for their sites under the names that the inventory gives them, which SSH alone may know."""
+    for name in dict.fromkeys(addresses):
+        answer = resolved.get(name)
+        if answer is not None and not answer["a"] and not answer["aaaa"]:
+            found.error(
+                where,
+                f"{name}, by which the inventory knows a host, has no address here ({answer['error'] or 'no record'}), so that what it "
+                "serves cannot be proved",
+                "set edge_address of that host (or ansible_host) to an address, or edge_addresses to those of all hosts",
+            )
+
+
 def judge_dns(
     where: str,
     sites: Sequence[Facts],
@@ -304,6 +317,12 @@ def judge_acme(where: str, issuers: Sequence[Facts], fetched: Mapping[str, Facts
 
 def _judge_account(where: str, what: str, issuer: Facts, meta: Facts, found: Findings) -> None:
     """Judge what an ACME directory asks of accounts and orders."""
+    if issuer.get("refused_email") and not issuer.get("trial"):
+        found.error(
+            where,
+            f"{what} refuses accounts with the contact {issuer['refused_email']}",
+            "let edge_email, or email of the issuer in cert_manager_issuers, be an address of yours, or leave it out",
+        )
     profiles, profile = meta.get("profiles"), issuer.get("profile")
     if profile and isinstance(profiles, Mapping) and profile not in profiles:
         found.error(where, f"{what} has no profile '{profile}'", f"let profile be one of {', '.join(profiles)}, or leave it out")

@@ -524,6 +524,7 @@ def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], netwo
         known = [address for address in addresses if is_address(address)]
         inside = [address for address in (*own, *run.host_addresses) if is_address(address)]
         network_judge.judge_dns(where, names, resolved, known, found, inside)
+        network_judge.judge_hosts(where, run.addresses, resolved, found)
         # Another machine may answer at addresses that were given, and a program of the host needs no network of pods.
         if not run.serves_ipv6 and not run.final:
             network_judge.judge_families(where, run.names, resolved, known, found)

@@ -199,7 +199,8 @@ def _report_missing_proxies(fields: Fields, release: Raw, settings: Raw) -> None
 
     Behind a proxy that it does not know the gateway would redirect for ever, or answer nothing at all.
     """
-    trusted, protocol = settings.get("trusted_proxies") or 0, bool(settings.get("proxy_protocol"))
+    # Before ansible-core 2.19 a number in a template becomes text.
+    trusted, protocol = int(settings.get("trusted_proxies") or 0), bool(settings.get("proxy_protocol"))
     annotations = release["values"].get("podAnnotations") or {}
     known = any(key != PROXY_CONFIG or "gatewayTopology" in str(value) for key, value in annotations.items())
     if release["name"] == settings.get("ingress") and (trusted or protocol) and not known:

@@ -52,14 +52,17 @@ def path_problems(kind: str, value: str) -> Iterator[str]:
         yield f"{kind} is '{value}'; a path ends before '?' and '#', so that no request has this one"
 
 
-def rewrite_surprises(paths: Sequence[tuple[str, str]], rewrite: str | None) -> Iterator[str]:
-    """Yield what a rewrite makes of paths that people do not mean, since it replaces the text of a prefix.
+def path_surprises(paths: Sequence[tuple[str, str]], rewrite: str | None) -> Iterator[str]:
+    """Yield where paths are other ones than people mean: C(*) stands for itself, and a rewrite replaces the text of a prefix.
 
     Args:
         paths: How the matches of a route compare the path, and with what, in their order.
         rewrite: What the prefix is replaced by.
     """
     for index, (kind, value) in enumerate(paths):
+        if kind != "regex" and "*" in value:
+            yield f" has {kind} '{value}', in which '*' stands for itself; write {{prefix: {value.partition('*')[0]}}}"
+            continue
         # One for the same path with a slash takes what is beneath it.
         if kind != "prefix" or not rewrite or value.endswith("/") == rewrite.endswith("/") or ("prefix", f"{value}/") in paths[:index]:
             continue
@@ -70,13 +73,13 @@ def rewrite_surprises(paths: Sequence[tuple[str, str]], rewrite: str | None) -> 
         yield f" replaces '{value}' by '{rewrite}', so {became}{also}; write {{prefix: {closed}, rewrite: {ended}}}{exact}"
 
 
-def raw_rewrite_warnings(services: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a sentence for each rewrite of a raw VirtualService that makes other paths than people mean."""
+def raw_path_warnings(services: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each path of a raw VirtualService that is another one than people mean."""
     return [
         f"gateway_virtual_services ({service['metadata']['name']}): http[{index}]{surprise}"
         for service in services
         for index, route in enumerate((service.get("spec") or {}).get("http") or ())
-        for surprise in rewrite_surprises(
+        for surprise in path_surprises(
             [path for match in route.get("match") or () for path in (match.get("uri") or {}).items()],
             (route.get("rewrite") or {}).get("uri"),
         )

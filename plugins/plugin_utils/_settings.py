@@ -14,7 +14,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _webhook_rule
 from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import MANIFEST_WORDS, Asked, key_problems, problems
 from ansible_collections.baremesh.edge.plugins.plugin_utils._dns01 import expand_all
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
-from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, read_gateways, read_ports, taken_ports
+from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import Gateway, pod_labels, read_gateways, read_ports, taken_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer, read_issuers
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import list_finding, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import MOST_PROXIES
@@ -112,6 +112,11 @@ class Settings:
     instance: str = ""
     # Whether orders are tried at the staging directories of their authorities first.
     staging_first: bool = True
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """Return the labels of the gateway's pods."""
+        return pod_labels(self.service.partition(".")[0], self.selector)
 
 
 def asked_by(manifest: Raw) -> Asked:
@@ -237,13 +242,21 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
         given.raw.get("edge_gateways", []), Gateway("", namespace, selector, addresses, http, https, https_port=https_port, tcp=tcp)
     )
     findings += gateway_findings
-    service = f"{given.name('edge_gateway_service') or ''}.{namespace}.svc.{given.raw['edge_cluster_domain']}"
+    release = given.name("edge_gateway_service") or ""
+    service = f"{release}.{namespace}.svc.{given.raw['edge_cluster_domain']}"
+    findings += [
+        f"edge_gateways ({each.name}): name and namespace are those of the gateway of edge_gateway_service; choose another name"
+        for each in gateways[1:]
+        if (each.name, each.namespace) == (release, namespace)
+    ]
+    if not selector and not given.raw["edge_gateway_selector"]:
+        given.report("edge_gateway_selector is empty; it must have a label of the gateway pods, such as {istio: ingress}")
     settings = Settings(
         namespace=namespace,
         selector=selector,
         port=port,
-        http_gateway=given.text("edge_http_gateway") or "",
-        cluster_domain=given.text("edge_cluster_domain", required=True) or "",
+        http_gateway=given.object_name("edge_http_gateway") or "",
+        cluster_domain=given.object_name("edge_cluster_domain", required=True) or "",
         addresses=addresses,
         solver=service,
         service=service,

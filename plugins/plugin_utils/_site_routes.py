@@ -17,8 +17,8 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Field
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import (
     expression_problems,
     path_problems,
+    path_surprises,
     regex_problems,
-    rewrite_surprises,
 )
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_route_rules import http_route
 
@@ -278,7 +278,7 @@ def name_problems(routes: Sequence[Route], hosts: Sequence[str]) -> Iterator[str
         yield f"no route is for {', '.join(left)}; add hosts to a route, or a route without hosts for all that is left"
 
 
-def rewrite_warnings(routes: Sequence[Route]) -> Iterator[str]:
-    """Yield a sentence for each rewrite that makes other paths than people mean."""
+def path_warnings(routes: Sequence[Route]) -> Iterator[str]:
+    """Yield a sentence for each path that is another one than people mean."""
     for index, route in enumerate(routes):
-        yield from (f"routes[{index}]{surprise}" for surprise in rewrite_surprises([(route.match or "", route.value)], route.rewrite))
+        yield from (f"routes[{index}]{surprise}" for surprise in path_surprises([(route.match or "", route.value)], route.rewrite))

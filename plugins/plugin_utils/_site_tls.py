@@ -14,6 +14,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Field
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
 
 TLS_VERSIONS = {"1.2": "TLSV1_2", "1.3": "TLSV1_3"}
+_OF_TLS_1_3 = ("TLS_AES_", "TLS_CHACHA20_")
 # Suites of TLS 1.2 that Istio passes on (pkg/config/security); those of TLS 1.3 cannot be chosen.
 CIPHER_SUITES = (
     *("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"),
@@ -72,7 +73,9 @@ def read_tls(fields: Fields) -> Tls:
     at.only(spec.TLS)
     suites = tuple(at.texts("cipher_suites"))
     for suite in suites:
-        if suite not in CIPHER_SUITES:
+        if suite.startswith(_OF_TLS_1_3):
+            fields.report(f"tls.cipher_suites has '{suite}', a suite of TLS 1.3; those are always on, leave it out")
+        elif suite not in CIPHER_SUITES:
             fields.unknown("tls.cipher_suites", suite, CIPHER_SUITES, "suites of TLS 1.3 are always on")
     single, several = at.name("credential"), at.names("credentials")
     at.fits("Gateway.servers.tls.credentialNames", several or None, word="credentials")

@@ -94,9 +94,11 @@ def labels_of(site: str) -> dict[str, str]:
 def read_private_key(at: Fields) -> dict[str, Any]:
     """Return what users say of a private key; a field that is not given is None."""
     at.only(spec.PRIVATE_KEY)
+    algorithm, size = at.choice("algorithm", spec.PRIVATE_KEY["algorithm"]["choices"]), at.integer("size", 256, 8192)
     return {
-        "algorithm": at.choice("algorithm", spec.PRIVATE_KEY["algorithm"]["choices"]),
-        "size": at.integer("size", 256, 8192),
+        "algorithm": algorithm,
+        # The size of a key of an unknown kind would be judged by another kind.
+        "size": size if algorithm or not at.raw.get("algorithm") else None,
         "rotation_policy": at.choice("rotation_policy", spec.PRIVATE_KEY["rotation_policy"]["choices"]),
     }
 

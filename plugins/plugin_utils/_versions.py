@@ -68,8 +68,8 @@ def version_findings(k3s: str, istio: str, cert_manager: str) -> tuple[list[str]
     errors: list[str] = []
     warnings: list[str] = []
     for variable, value in (("istio_version", istio), ("cert_manager_version", cert_manager)):
-        # A chart may have any version, but each has a number.
-        if value and not re.search(r"\d", value):
+        # A chart of one's own may have more behind the numbers. What Helm would take for a range is no version.
+        if value and not re.fullmatch(r"v?\d+\.\d+\.\d+([-+.]\S*)?", value):
             errors.append(f"{variable} is {value!r}: it must be the version of a release, such as 1.28.1.")
     kubernetes = minor_of(k3s)
     if kubernetes is None:

@@ -53,6 +53,9 @@ def spaces(objects):
         ([{**SHARING, "http_port": 443, "https_port": 8443}], "http_port 443 of 192.0.2.1 is already a port of the gateway"),
         ([{**TEAM, "selector": {"istio": "ingress"}}], "select the same pods, whatever their namespaces"),
         ([{**TEAM, "selector": {"istio": "ingress", "team": "b"}}], "select the same pods"),
+        ([{**TEAM, "name": "istio-ingress"}], "(istio-ingress): name and namespace are those of the gateway of edge_gateway_service"),
+        # Its release would be removed.
+        ([{"name": "istio-ingress", "state": "absent"}], "name and namespace are those of the gateway of edge_gateway_service; choose"),
         ([TEAM, {**TEAM, "addresses": ["192.0.2.3"], "selector": {"x": "y"}}], "name 'team-b' is already that of another gateway"),
         (
             [TEAM, {**TEAM, "name": "c", "http_node_port": 32080, "https_node_port": 32443}],
@@ -64,6 +67,18 @@ def test_a_gateway_that_cannot_be(gateways, expected):
     found = _plan.make_plan([], {"edge_gateways": gateways, "edge_addresses": ["192.0.2.1"]})
     expected = "edge_gateways is {" if expected == "is TEAM" else expected
     assert any(text.startswith("edge_gateways") and expected in text for text in found["findings"]), found["findings"]
+
+
+def test_the_gateway_of_the_sites_may_have_another_name():
+    renamed = {"edge_gateway_service": "front", "edge_gateway_namespace": "front"}
+    (found,) = plan(gateways=[{**TEAM, "name": "front"}], **renamed)["findings"]
+    assert found == "edge_gateways (front): name and namespace are those of the gateway of edge_gateway_service; choose another name"
+    assert plan(gateways=[{**TEAM, "name": "istio-ingress"}], **renamed)["findings"] == []
+
+
+def test_of_a_gateway_with_an_unknown_state_nothing_else_is_said():
+    (found,) = plan(gateways=[{"name": "team-b", "state": "gone"}])["findings"]
+    assert found.endswith("state is 'gone', which is not known; Allowed: present, absent")
 
 
 @pytest.mark.parametrize(

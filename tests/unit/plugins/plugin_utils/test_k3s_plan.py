@@ -136,7 +136,7 @@ def test_a_server_that_has_not_started(server_host):
     (finding,) = agent(join={"url": "u", "token": None}, server_host=server_host)["join_findings"]
     assert finding == (
         f"{server_host} has no token for agents in /var/lib/rancher/k3s/server/agent-token: run the role k3s there first (in a play or "
-        "batch of its own, as `serial: [1, 100%]` does), or set k3s_server_url and k3s_token."
+        "batch of its own, as `serial: 1` does), or set k3s_server_url and k3s_token."
     )
 
 

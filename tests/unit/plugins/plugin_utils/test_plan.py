@@ -124,6 +124,18 @@ def test_texts_of_a_survey_are_cast():
         ({"certificate_private_key": {"size": 1}}, "certificate_private_key: size is '1'; it must be a number from 256 to 8192"),
         ({"certificate_private_key": 5}, "certificate_private_key is 5; it must be a dictionary"),
         ({"gateway_gateways": "raw"}, "gateway_gateways is 'raw'; it must be a list of manifests"),
+        (
+            {"edge_gateway_selector": {}},
+            "edge_gateway_selector is empty; it must have a label of the gateway pods, such as {istio: ingress}",
+        ),
+        *(
+            (
+                {"edge_cluster_domain": domain},
+                f"edge_cluster_domain is '{domain}'; it must have lower case letters, digits, '-' and '.' only",
+            )
+            for domain in ("cluster.local.", "Cluster.Local", ".local", "cluster local")
+        ),
+        ({"edge_http_gateway": "Edge HTTP"}, "edge_http_gateway is 'Edge HTTP'; it must have lower case letters"),
         ({"edge_gateway_prot": 1}, "key 'edge_gateway_prot' is not known; did you mean 'edge_gateway_port'?"),
     ],
 )
@@ -295,10 +307,35 @@ def test_a_wildcard_is_allowed_where_all_issuers_use_dns01():
     assert found["http01_issuers"] == []
 
 
+TARGET = {"service": "web.default", "port": 3000}
+
+
+@pytest.mark.parametrize(
+    ("route", "said"),
+    [
+        ({"prefix": "/api/*"}, "prefix '/api/*', in which '*' stands for itself; write {prefix: /api/}"),
+        ({"prefix": "/api*"}, "prefix '/api*', in which '*' stands for itself; write {prefix: /api}"),
+        ({"exact": "/img/*.png"}, "exact '/img/*.png', in which '*' stands for itself; write {prefix: /img/}"),
+    ],
+)
+def test_a_star_in_a_path_is_warned_of(route, said):
+    assert fine({**SITE, "routes": [{**TARGET, **route}]})["warnings"] == [f"edge_sites (app): routes[0] has {said}"]
+    raw = {"metadata": {"name": "raw"}, "spec": {"hosts": ["a.example.com"], "http": [{"match": [{"uri": route}], **GONE}]}}
+    assert fine(gateway_virtual_services=[raw])["warnings"] == [f"gateway_virtual_services (raw): http[0] has {said}"]
+
+
+def test_a_star_in_an_expression_is_fine():
+    assert fine({**SITE, "routes": [{**TARGET, "regex": "/api/.*"}]})["warnings"] == []
+
+
+def test_a_gateway_that_does_not_exist():
+    (found,) = plan({**SITE, "gateway": "inside"})["findings"]
+    assert found.endswith("is 'inside', which is not known; Allowed: none (gateways are those of edge_gateways that are present)")
+
+
 def test_the_contact_of_acme_accounts_is_checked():
-    (first, second) = plan(SITE, edge_email="ops")["findings"]
-    assert first == "letsencrypt: email is 'ops'; it must be an address such as ops@example.com"
-    assert second.startswith("letsencrypt-staging: ")
+    (found,) = plan(SITE, edge_email="ops")["findings"]
+    assert found == "edge_email is 'ops'; it must be an address such as ops@example.com"
 
 
 def test_issuers_that_prove_names_by_http01():
@@ -448,6 +485,96 @@ def test_a_gateway_that_passes_all_hosts_on_is_warned_of():
 def test_other_gateways_are_not_asked(other):
     found = fine(gateway_gateways=[other])
     assert found["subjects"] == found["endpoints"] == found["server_names"] == []
+
+
+@pytest.mark.parametrize("selector", [{"istio": "ingress"}, {"app": "istio-ingress"}, {"app": "istio-ingress", "istio": "ingress"}, {}])
+def test_a_gateway_may_select_its_pods_by_each_of_their_labels(selector):
+    raw = gateway("app-tls", "a.example.com")
+    raw["spec"]["selector"] = selector
+    found = fine(gateway_gateways=[raw])
+    assert (found["server_names"], [entry["name"] for entry in found["credentials"]]) == (["a.example.com"], ["app-tls"])
+    assert found["warnings"] == found["nothing"] == found["unasked"] == []
+
+
+def test_labels_follow_the_release_and_the_selector():
+    renamed = {"edge_gateway_service": "istio-front", "edge_gateway_selector": {"app": "front"}}
+    found = fine(gateway_gateways=[gateway("app-tls", "a.example.com", selector={"app": "front", "istio": "front"})], **renamed)
+    assert (found["server_names"], found["warnings"]) == (["a.example.com"], [])
+
+
+@pytest.mark.parametrize(
+    ("selector", "text"),
+    [
+        # As most guides have it, for the gateway that istioctl installs.
+        ({"istio": "ingressgateway"}, "istio=ingressgateway"),
+        ({"app": "istio-ingressgateway", "istio": "ingress"}, "app=istio-ingressgateway,istio=ingress"),
+        ({"istio": "ingress", "region": "eu"}, "istio=ingress,region=eu"),
+    ],
+)
+def test_a_gateway_for_pods_that_are_not_known_is_warned_of(selector, text):
+    raw = gateway("app-tls", "a.example.com", selector=selector)
+    found = fine(SITE, gateway_gateways=[raw])
+    (warning,) = found["warnings"]
+    assert warning == (
+        f"gateway_gateways ({NS}/raw): its selector {text} fits no gateway of the sites, whose pods have app=istio-ingress,istio=ingress, "
+        "so it opens nothing unless other pods have these labels; correct it"
+    )
+    assert found["unasked"] == [{"name": f"{NS}/raw", "reason": f"its selector {text} is that of other pods"}]
+    # A run that has nothing else serves nothing.
+    alone = fine(gateway_gateways=[raw])
+    assert (found["nothing"], alone["nothing"]) == (
+        [],
+        [f"{alone['warnings'][0]}, or set edge_allow_no_sites to true to go on without any"],
+    )
+    assert fine(gateway_gateways=[raw, gateway("mine", "b.example.com", name="b")])["nothing"] == []
+    # The pods of the sites would never serve it.
+    assert alone["credentials"] == alone["own_secrets"] == []
+
+
+def apart(namespace, secret="app-tls"):
+    """A Certificate as guides have it, beside the application."""
+    made = certificate("app", secret, "a.example.com")
+    return {**made, "metadata": {"name": "app", "namespace": namespace}}
+
+
+@pytest.mark.parametrize(
+    ("given", "of"),
+    [
+        ({"gateway_gateways": [gateway("app-tls", "a.example.com")], "certificate_certificates": [apart("shop")]}, "raw"),
+        ({"gateway_gateways": [gateway("app-tls", "*")], "certificate_certificates": [apart("shop")]}, "raw"),
+        ({"certificate_certificates": [apart("shop", "mine")], "sites": [OWN]}, "own"),
+    ],
+)
+def test_a_certificate_whose_secret_the_gateway_cannot_read_is_warned_of(given, of):
+    (warning,) = fine(*given.pop("sites", ()), **given)["warnings"]
+    secret = "mine" if of == "own" else "app-tls"
+    assert warning == (
+        f"certificate_certificates (app): its Secret shop/{secret} is the credential of {of}, whose pods read Secrets of namespace {NS} "
+        f"only; let metadata.namespace be {NS}, unless something copies the Secret there"
+    )
+
+
+@pytest.mark.parametrize("certificates", [[apart(NS)], [apart("shop", "other")], [apart("shop"), apart(NS)]])
+def test_a_certificate_that_the_gateway_reads_or_that_is_for_others_is_fine(certificates):
+    assert fine(gateway_gateways=[gateway("app-tls", "a.example.com")], certificate_certificates=certificates)["warnings"] == []
+
+
+def test_a_gateway_for_pods_of_another_gateway_of_the_sites_is_known():
+    team = {"name": "istio-team", "namespace": "team", "http_node_port": 31080, "https_node_port": 31443, "addresses": ["192.0.2.2"]}
+    found = fine(
+        gateway_gateways=[gateway("app-tls", "a.example.com", selector={"app": "istio-team"})],
+        edge_gateways=[team],
+        edge_addresses=["192.0.2.1"],
+    )
+    assert [part["server_names"] for part in found["by_gateway"]] == [[], ["a.example.com"]]
+    assert found["warnings"] == found["nothing"] == found["unasked"] == []
+
+
+def test_a_redirect_takes_challenges_by_whatever_label_it_selects_the_pods():
+    raw = guide(*GUIDE_HOSTS)
+    raw["spec"]["selector"] = {"app": "istio-ingress"}
+    (found,) = plan(certificate_certificates=GUIDE, gateway_gateways=[raw])["findings"]
+    assert NO_RENEWAL.format(", ".join(GUIDE_HOSTS)) in found
 
 
 @pytest.mark.parametrize(

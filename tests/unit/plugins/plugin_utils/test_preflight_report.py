@@ -762,6 +762,34 @@ def test_a_release_that_cannot_be_fetched(answer, said):
     assert said in errors[0]
 
 
+def on_names(*answers, **settings):
+    """What is found of hosts that the inventory knows by the names edge1, edge2 and so on."""
+    names = [f"edge{number}" for number, _answer in enumerate(answers, 1)]
+    known = {name: {"name": name, "a": [], "aaaa": [], "error": "", **answer} for name, answer in zip(names, answers)}
+    network = {**NETWORK, "resolved": {**NETWORK["resolved"], **known}}
+    return judge({"edge_host_addresses": names, "edge_addresses": names, **settings}, network=network)
+
+
+@pytest.mark.parametrize(("answer", "reason"), [({"error": "Name or service not known"}, "Name or service not known"), ({}, "no record")])
+def test_a_host_that_ssh_alone_knows_by_its_name_is_a_finding(answer, reason):
+    (error,), warnings = on_names({"a": ["192.0.2.10"]}, answer)
+    assert error == (
+        f"edge1: edge2, by which the inventory knows a host, has no address here ({reason}), so that what it serves cannot be "
+        "proved: set edge_address of that host (or ansible_host) to an address, or edge_addresses to those of all hosts."
+    )
+    assert warnings == []
+
+
+@pytest.mark.parametrize("settings", [{"edge_addresses": ["192.0.2.10", "2001:db8::10"]}, {"skip": ["dns"]}])
+def test_names_of_hosts_do_not_matter_where_addresses_are_given_or_dns_is_skipped(settings):
+    assert on_names({"error": "Name or service not known"}, **settings)[0] == []
+
+
+@pytest.mark.parametrize("answer", [{"a": ["192.0.2.10"]}, {"aaaa": ["2001:db8::10"]}, {"a": ["127.0.1.1"]}])
+def test_names_of_hosts_that_can_be_looked_up_are_fine(answer):
+    assert on_names(answer) == ([], [])
+
+
 def test_an_api_host_that_cannot_look_is_a_finding():
     errors, _warnings = judge(network={"unreachable": True, "msg": "timed out"})
     assert errors == ["edge1: cannot look at DNS and ACME servers (timed out): check that Ansible reaches this host."]
@@ -1144,6 +1172,36 @@ def test_what_an_acme_directory_does_not_take(fields, meta, telling):
 def test_what_an_acme_directory_takes(fields, meta):
     network = {**NETWORK, "fetched": {ACME: {"status": 200, "error": "", "body": f'{{"newOrder": "x", "meta": {meta}}}'}}}
     assert judge({"issuers": [{**SETTINGS["issuers"][0], **fields}]}, network=network) == ([], [])
+
+
+LETSENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+
+
+def of_contact(email, server=LETSENCRYPT, trial=False):
+    """The errors about the contact of the accounts of sites, by the settings of all and of one issuer."""
+    fetched = {url: {"status": 200, "error": "", "body": '{"newOrder": "x"}'} for url in (server, LETSENCRYPT)}
+    issuer = {"name": "lab", "type": "acme", "server": server}
+    settings = [{"email": email, "issuers": [issuer]}, {"issuers": [{**issuer, "email": email}]}]
+    return [judge(each, network={**NETWORK, "fetched": fetched})[0] for each in settings]
+
+
+@pytest.mark.parametrize("email", ["ops@example.com", "ops@EXAMPLE.org", "ops@localhost", "ops@b\u00fccher.de"])
+def test_a_contact_that_lets_encrypt_refuses(email):
+    for (error,) in of_contact(email):
+        assert f"of issuer lab refuses accounts with the contact {email}: let edge_email, or email of the issuer" in error
+
+
+@pytest.mark.parametrize(
+    ("email", "server"),
+    [
+        ("ops@company.net", LETSENCRYPT),
+        ("ops@sub.example.com", LETSENCRYPT),
+        ("ops@localhost", ACME),
+        ("a@example.com", ACME),
+    ],
+)
+def test_a_contact_that_is_taken(email, server):
+    assert of_contact(email, server) == [[], []]
 
 
 # --- what the API server and its webhooks say

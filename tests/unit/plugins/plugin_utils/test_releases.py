@@ -191,6 +191,9 @@ def test_merging_leaves_its_arguments_alone():
         ({"proxy_protocol": True}, {}, "edge_trusted_proxies is 0 and edge_proxy_protocol is true"),
         ({"trusted_proxies": 2}, {"trusted_proxies": 2}, ""),
         ({"trusted_proxies": 0, "proxy_protocol": False}, {}, ""),
+        # As ansible-core gives numbers before 2.19.
+        ({"trusted_proxies": "0", "proxy_protocol": False}, {}, ""),
+        ({"trusted_proxies": "2"}, {}, "edge_trusted_proxies is 2 and edge_proxy_protocol is false"),
         (
             {"trusted_proxies": 2},
             {"connection_settings": {"profile": "EDGE"}},

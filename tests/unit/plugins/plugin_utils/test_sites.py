@@ -110,6 +110,29 @@ def test_the_example_of_the_readme():
             )
             for host in ("2001:db8::1", "[2001:db8::1]", "*.192.0.2.1")
         ),
+        *(
+            (
+                site(hosts=[host]),
+                f"edge_sites[0] (app): hosts has {host!r}; write 'app.example.com', without what cannot be seen",
+            )
+            # Of a file with a byte order mark, a web page, a word processor, a chat.
+            for host in ("\ufeffapp.example.com", "app\u200b.example.com", "app.exam\u00adple.com", "\u200eapp.example.com\u200f")
+        ),
+        *(
+            (
+                site(hosts=[host]),
+                f"edge_sites[0] (app): hosts has {host!r}; it must be a DNS name such as app.example.com or *.example.com",
+            )
+            for host in ("app \u00a0x.example.com", "\u2615.example.com", "app\u2192.example.com")
+        ),
+        (
+            # YAML's off without quotes.
+            site(tls={"mode": False}),
+            (
+                "edge_sites[0].tls (app): mode is 'false', which is not known; Allowed: SIMPLE, MUTUAL, OPTIONAL_MUTUAL, ISTIO_MUTUAL, "
+                "PASSTHROUGH, NONE"
+            ),
+        ),
         (
             site(hosts=["app.123"]),
             "edge_sites[0] (app): hosts has 'app.123'; it must be a DNS name such as app.example.com or *.example.com",
@@ -244,6 +267,61 @@ def test_a_key_without_a_value_is_left_out():
 @pytest.mark.parametrize("nothing", [None, "", " \n", [], "[]"])
 def test_nothing_is_an_empty_list(nothing):
     assert read_sites(nothing, known()) == ([], [])
+
+
+LISTS = ["[{name: app, hosts: [app.example.com], issuer: letsencrypt}]", "- {name: app, hosts: [app.example.com], issuer: letsencrypt}"]
+AROUND = [("\ufeff", ""), ("---\n", "\n...\n"), ("# Sites\n\n# more\n", ""), ("\r\n", "\r\n"), ("\ufeff# a\r\n---\r\n", "")]
+
+
+@pytest.mark.parametrize(("before", "after"), AROUND, ids=ascii)
+@pytest.mark.parametrize("text", LISTS)
+def test_the_content_of_a_file_may_be_the_text_of_a_survey(before, after, text):
+    (found,), wrong = read_sites(before + text + after, known())
+    assert (found.name, wrong) == ("app", [])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- name: app\n\thosts: [a.example.com]", "cannot be read as YAML (line 2: found character '\\t' that cannot start any token)"),
+        ("[{name: app}", "cannot be read as YAML (line 1: expected ',' or ']', but got '<stream end>')"),
+        ("- name: 'app\n", "cannot be read as YAML (line 2: found unexpected end of stream)"),
+        ("- &a [*b]", "cannot be read as YAML (line 1: found undefined alias 'b')"),
+        ("name: app", "is 'name: app'"),
+    ],
+)
+def test_text_that_is_no_list_is_refused_with_the_line(text, said):
+    assert read_sites(text, known()) == ([], [f"edge_sites {said}; it must be a list of sites"])
+
+
+def test_a_character_that_joins_letters_belongs_to_a_name():
+    (found,) = findings(site(hosts=["\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example.com"]))
+    assert found.endswith("; write 'xn--mgba3gch31f060k.example.com', which is its name in DNS")
+
+
+@pytest.mark.parametrize(
+    ("raw", "meant"),
+    [
+        (site(domains=["a.example.com"]), "hosts"),
+        (site(cluster_issuer="letsencrypt"), "issuer"),
+        (site(routes=[{"path": "/", "service": "web.default", "port": 80}]), "prefix"),
+        (site(routes=[{"prefix": "/", "upstream": "web.default", "port": 80}]), "service"),
+        # By its letters alone it would be ca_secret, which says whose certificates open the site.
+        (site(tls={"secret": "mine"}), "credential"),
+        (site(tls={"credentialName": "mine"}), "credential"),
+        (site(routs=[]), "routes"),
+    ],
+)
+def test_fields_as_other_tools_call_them(raw, meant):
+    assert any(f"is not known; did you mean '{meant}'? Allowed: " in text for text in findings(raw))
+
+
+def test_a_size_is_not_judged_by_another_algorithm_than_was_meant():
+    (found,) = findings(site(certificate={"private_key": {"algorithm": "rsa", "size": 2048}}))
+    assert found == (
+        "edge_sites[0].certificate.private_key (app): algorithm is 'rsa', which is not known; did you mean 'RSA'? Allowed: RSA, ECDSA, "
+        "Ed25519"
+    )
 
 
 def test_all_findings_come_at_once_and_nothing_else():

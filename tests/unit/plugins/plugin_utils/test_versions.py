@@ -20,6 +20,19 @@ def test_versions_that_fit():
     assert version_findings("v1.34.4+k3s1", "1.31.1", "v1.21.2") == ([], [])
 
 
+@pytest.mark.parametrize("version", ["latest", "1.31", "v1.21", "1.31.x", "~1.31.1", ">=1.31.0", "1.31.1 ", "release-1.31.1"])
+@pytest.mark.parametrize("variable", ["istio_version", "cert_manager_version"])
+def test_what_is_no_single_version_is_refused(variable, version):
+    given = {"istio_version": "1.31.1", "cert_manager_version": "v1.21.2", variable: version}
+    (error,) = version_findings("v1.34.4+k3s1", *given.values())[0]
+    assert error == f"{variable} is {version!r}: it must be the version of a release, such as 1.28.1."
+
+
+@pytest.mark.parametrize("version", ["1.31.1", "v1.31.1", "1.31.1-rc.1", "1.31.1-company.2+build.7", "1.31.1.2"])
+def test_versions_of_charts_as_people_publish_them(version):
+    assert version_findings("v1.34.4+k3s1", version, version)[0] == []
+
+
 def test_a_kubernetes_that_is_too_old_is_an_error():
     errors, warnings = version_findings("v1.31.4+k3s1", "1.31.1", "v1.21.2")
     assert not warnings
