@@ -19,6 +19,7 @@ _FILTERS = {
     "as_list": "_lists.as_list",
     "cert_manager_objects": "_issuers.cert_manager_objects",
     "certificates_apart": "_sites_apart.certificates_apart",
+    "challenge_parents": "_gateways.challenge_parents",
     "egress_plan": "_egress_plan.make_plan",
     "external_secrets_plan": "_external_secrets.make_plan",
     "gateway_ports": "_kept_plan.gateway_ports",

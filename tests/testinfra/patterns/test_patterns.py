@@ -127,7 +127,11 @@ def run(host, variables, site):
 
 @pytest.fixture
 def curl(address):
-    """A function that asks for a path of a name by curl, and returns status, headers and lines of the answer."""
+    return curl_at(address)
+
+
+def curl_at(address):
+    """Return a function that asks for a path of a name by curl, and returns status, headers and lines of the answer."""
 
     def ask(name, path="/", *arguments):
         port = 80 if "--plain" in arguments else 443
