@@ -31,6 +31,7 @@ _FILTERS = {
     "istio_gateway_releases": "_releases.istio_gateway_releases",
     "k3s_service_options": "_k3s_plan.k3s_service_options",
     "k3s_plan": "_k3s_plan.k3s_plan",
+    "mesh_authority": "_provided.mesh_authority",
     "mesh_plan": "_mesh_plan.make_plan",
     "plain_findings": "_plain.plain_findings",
     "preflight_plan": "_preflight_report.plan",
