@@ -32,6 +32,7 @@ from test_patterns import (  # noqa: F401
     revoked,
     shown,
     test_a_right_token_is_served_and_passed_on,
+    test_a_site_may_choose_its_suites,
     test_applications_end_tls_for_their_names,
     test_both_versions_of_http_are_served,
     test_each_client_gets_the_certificate_that_it_understands,
@@ -48,21 +49,18 @@ pytestmark = pytest.mark.matrix
 MODES, ACCESS = runs.example("tls-modes"), runs.example("access")
 GROUP = "gateway.networking.k8s.io"
 NS = "istio-ingress"
-SUITE = "ECDHE-ECDSA-AES128-GCM-SHA256"
-SUITES = {"members": {"cipher_suites": [SUITE]}}
 
 
 @pytest.fixture(scope="module")
 def variables(host, outside, partners, members, revoked, login, own_address):  # noqa: F811
-    """The examples, and what they ask of the reader; one site takes one suite of TLS 1.2."""
+    """The examples, and what they ask of the reader."""
     place(host, "members.pem", members.pem)
     kubectl(host, "create secret generic member-authority --from-file ca.crt=/root/members.pem")
     at = host.backend.get_variables()["ansible_host"]
-    sites = [{**each, "tls": {**each["tls"], **SUITES.get(each["name"], {})}} for each in MODES["edge_sites"]]
     yield {
         **MODES,
         "edge_api": "gateway",
-        "edge_sites": [*sites, *ACCESS["edge_sites"]],
+        "edge_sites": [*MODES["edge_sites"], *ACCESS["edge_sites"]],
         "office_networks": [own_address],
         "login_keys": login.keys,
         "nas_address": at,
@@ -121,11 +119,6 @@ def test_sites_are_objects_of_the_gateway_api(host, run):
     assert {f"gateway/{each['name']}" for each in [*MODES["edge_sites"], *ACCESS["edge_sites"]]} <= names
     assert {"httproute/partners", "httproute/orders", "tlsroute/passed", "tlsroute/passed.1"} <= names
     assert kubectl(host, "get gateways.networking.istio.io,virtualservices --output name") == ""
-
-
-@pytest.mark.parametrize(("suite", "served"), [(SUITE, True), ("ECDHE-ECDSA-AES256-GCM-SHA384", False)])
-def test_a_site_may_choose_its_suites(handshake, suite, served):  # noqa: F811
-    assert bool(handshake("members.example.com", "-tls1_2", "-cipher", suite)) is served
 
 
 def test_a_second_run_changes_nothing(variables):

@@ -22,6 +22,11 @@ HERE = Path(__file__).parent
 PARTS = ("--tags", "cert_manager,certificate,gateway,report")
 PORTS = {"nas": 8090, "old": 8453}
 SHOP = "shop.example.com"
+WEB = {"issuer": "own-ca", "routes": [{"service": "web.default", "port": 3000}]}
+VERSIONS = [
+    {"name": "modern", "hosts": ["modern.example.com"], "tls": {"min_version": "1.3"}, **WEB},
+    {"name": "older", "hosts": ["older.example.com"], "tls": {"max_version": "1.2"}, **WEB},
+]
 LIMIT = 60
 
 
@@ -96,7 +101,7 @@ def variables(host, outside, partners, members, revoked, login, own_address):
     routing, modes, access = runs.example("routing"), runs.example("tls-modes"), runs.example("access")
     return {
         **routing,
-        "edge_sites": [*routing["edge_sites"], *modes["edge_sites"], *access["edge_sites"]],
+        "edge_sites": [*routing["edge_sites"], *modes["edge_sites"], *access["edge_sites"], *VERSIONS],
         "office_networks": [own_address],
         "login_keys": login.keys,
         "nas_address": host.backend.get_variables()["ansible_host"],
@@ -281,6 +286,19 @@ def test_each_client_gets_the_certificate_that_it_understands(handshake, suite, 
     shown = handshake("both.example.com", "-tls1_2", "-cipher", suite)
     assert f"Public Key Algorithm: {key}" in shown
     assert "DNS:both.example.com" in shown
+
+
+@pytest.mark.parametrize(("suite", "served"), [("ECDHE-ECDSA-AES128-GCM-SHA256", True), ("ECDHE-ECDSA-AES256-GCM-SHA384", False)])
+def test_a_site_may_choose_its_suites(handshake, suite, served):
+    assert bool(handshake("members.example.com", "-tls1_2", "-cipher", suite)) is served
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "served"),
+    [("modern", "-tls1_3", True), ("modern", "-tls1_2", False), ("older", "-tls1_2", True), ("older", "-tls1_3", False)],
+)
+def test_a_site_may_choose_its_versions(handshake, name, version, served):
+    assert bool(handshake(f"{name}.example.com", version)) is served
 
 
 def test_browsers_are_kept_to_tls(curl):
