@@ -148,19 +148,26 @@ def _service(to: Destination) -> tuple[str, str] | None:
 
 
 def _backends(route: Route) -> list[Object]:
-    found: list[Object] = []
-    for to in route.destinations:
-        service = _service(to)
-        # The kind by which istiod knows the hosts of ServiceEntries.
-        named = {"group": "", "kind": "Service", "name": service[0], "namespace": service[1]} if service else {**_HOSTNAME, "name": to.host}
-        found.append({**named, "port": to.port, "weight": 1 if to.weight is None else to.weight})
-    return found
+    return [{**_backend(to), "weight": 1 if to.weight is None else to.weight} for to in route.destinations]
+
+
+def _backend(to: Destination) -> Object:
+    service = _service(to)
+    # The kind by which istiod knows the hosts of ServiceEntries.
+    named = {"group": "", "kind": "Service", "name": service[0], "namespace": service[1]} if service else {**_HOSTNAME, "name": to.host}
+    return {**named, "port": to.port}
+
+
+def _copied_to(route: Route) -> list[Destination]:
+    """Return where copies of requests are sent."""
+    to = route.fields.get("mirror")
+    return [Destination(to["host"], to["port"]["number"], to.get("subset"))] if to else []
 
 
 def _grants(site: Site, namespace: str) -> Iterator[Object]:
     """Yield what lets routes of the site name its Services, and no others, in namespaces other than its own."""
     services: dict[str, dict[str, None]] = {}
-    for found in (_service(to) for route in site.routes for to in route.destinations):
+    for found in (_service(to) for route in site.routes for to in (*route.destinations, *_copied_to(route))):
         if found:
             services.setdefault(found[1], {})[found[0]] = None
     kind = "TLSRoute" if site.tls.mode == "PASSTHROUGH" else "TCPRoute" if site.tcp_port else "HTTPRoute"
@@ -209,6 +216,10 @@ def _filters(rule: Raw, route: Route) -> list[Object]:
         changes = {key: value for key, value in {**lists, "remove": list(given.get("remove") or ())}.items() if value}
         if changes:
             found.append({"type": f"{word}HeaderModifier", f"{side}HeaderModifier": changes})
+    share = (route.fields.get("mirrorPercentage") or {}).get("value")
+    # In parts of a million, since shares may be smaller than a percent.
+    part = {} if share is None else {"fraction": {"numerator": round(share * 10000), "denominator": 1000000}}
+    found += [{"type": "RequestMirror", "requestMirror": {"backendRef": _backend(to), **part}} for to in _copied_to(route)]
     rewrite, redirect = rule.get("rewrite") or {}, rule.get("redirect") or {}
     if rewrite:
         name = {"hostname": rewrite["authority"]} if rewrite.get("authority") else {}
@@ -271,12 +282,15 @@ def _tls_problems(site: Site) -> Iterator[str]:
 
 
 def _route_problems(route: Route) -> Iterator[str]:
-    for key, name in {**AS_GIVEN, "mirror": "mirror"}.items():
+    for key, name in AS_GIVEN.items():
         if route.fields.get(name) and key not in ("redirect", "headers"):
             yield _nothing_for(f".{key}")
-    for to in route.destinations:
-        if to.subset:
-            yield _nothing_for(".destinations.subset")
+    for key, subset in (
+        *((".destinations", to.subset) for to in route.destinations),
+        *((".mirror", to.subset) for to in _copied_to(route)),
+    ):
+        if subset:
+            yield _nothing_for(f"{key}.subset")
     yield from _condition_problems(route)
     yield from _change_problems(route)
     timeout = route.fields.get("timeout")

@@ -18,6 +18,7 @@ sys.path.insert(0, str(runs.ROOT / "tests/testinfra/patterns"))
 # Its tests are collected here, too, with the fixtures below instead of those of the same name there.
 from test_patterns import (  # noqa: F401
     bearer,
+    copies,
     curl,
     curl_at,
     folder,
@@ -43,12 +44,24 @@ from test_patterns import (  # noqa: F401
     test_the_application_sees_who_a_member_is,
     test_visitors_from_elsewhere_are_refused_whatever_they_say,
     test_visitors_from_the_right_network_are_served,
+    watch,
 )
 
 pytestmark = pytest.mark.matrix
 MODES, ACCESS = runs.example("tls-modes"), runs.example("access")
 GROUP = "gateway.networking.k8s.io"
 NS = "istio-ingress"
+ROUTE = {"service": "web.default", "port": 3000}
+#: What no example has: copies of requests, and a site for pods of the mesh.
+FURTHER = [
+    {
+        "name": "copied",
+        "hosts": ["copied.example.com"],
+        "issuer": "own-ca",
+        "routes": [{**ROUTE, "mirror": {"service": "workflow.default", "port": 8003}}],
+    },
+    {"name": "inner", "hosts": ["inner.example.com"], "tls": {"mode": "ISTIO_MUTUAL"}, "routes": [ROUTE]},
+]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +73,7 @@ def variables(host, outside, partners, members, revoked, login, own_address):  #
     yield {
         **MODES,
         "edge_api": "gateway",
-        "edge_sites": [*MODES["edge_sites"], *ACCESS["edge_sites"]],
+        "edge_sites": [*MODES["edge_sites"], *ACCESS["edge_sites"], *FURTHER],
         "office_networks": [own_address],
         "login_keys": login.keys,
         "nas_address": at,
@@ -119,6 +132,18 @@ def test_sites_are_objects_of_the_gateway_api(host, run):
     assert {f"gateway/{each['name']}" for each in [*MODES["edge_sites"], *ACCESS["edge_sites"]]} <= names
     assert {"httproute/partners", "httproute/orders", "tlsroute/passed", "tlsroute/passed.1"} <= names
     assert kubectl(host, "get gateways.networking.istio.io,virtualservices --output name") == ""
+
+
+def test_copies_of_requests_are_sent(host, curl):  # noqa: F811
+    before = copies(host)
+    for _number in range(5):
+        assert curl("copied.example.com")[2][0] == "web"
+    watch(lambda: copies(host) >= before + 5)
+
+
+def test_a_site_for_pods_shows_the_certificate_of_the_mesh_and_lets_no_one_else_in(curl, handshake):  # noqa: F811
+    assert f"URI:spiffe://cluster.local/ns/{NS}/sa/istio-ingress" in handshake("inner.example.com", "-alpn", "istio")
+    assert curl("inner.example.com")[0] == 0
 
 
 def test_a_second_run_changes_nothing(variables):

@@ -245,17 +245,17 @@ def test_faults_are_seen_by_clients(curl):
     assert time.monotonic() - begin >= 2
 
 
+def copies(host):
+    """Requests to the service that gets copies, as the gateway counts them."""
+    clusters = kubectl(host, "exec deployment/istio-ingress -- pilot-agent request GET clusters")
+    return sum(map(int, re.findall(r"outbound\|8003\|\|workflow\S*::rq_total::(\d+)", clusters)))
+
+
 def test_copies_are_sent(host, curl):
-    """As the gateway counts them."""
-
-    def copies():
-        clusters = kubectl(host, "exec deployment/istio-ingress -- pilot-agent request GET clusters")
-        return sum(map(int, re.findall(r"outbound\|8003\|\|workflow\S*::rq_total::(\d+)", clusters)))
-
-    before = copies()
+    before = copies(host)
     for _number in range(5):
         assert curl(SHOP, "/copied/x")[2][0] == "web"
-    watch(lambda: copies() >= before + 5)
+    watch(lambda: copies(host) >= before + 5)
 
 
 def test_a_server_outside_that_is_not_the_named_one_gets_nothing(host, curl, outside):

@@ -246,7 +246,7 @@ def test_browsers_learn_to_ask_by_tls_only():
         ({"routes": [{**WEB, "retries": {"attempts": 2}}]}, "routes[0].retries is given"),
         ({"routes": [{**WEB, "cors": {"allowOrigins": [{"exact": "x"}]}}]}, "routes[0].cors is given"),
         ({"routes": [{**WEB, "fault": {"abort": {"httpStatus": 500, "percentage": {"value": 1}}}}]}, "routes[0].fault is given"),
-        ({"routes": [{**WEB, "mirror": {"service": "b.c", "port": 1}}]}, "routes[0].mirror is given"),
+        ({"routes": [{**WEB, "mirror": {"service": "b.c", "port": 1, "subset": "v1"}}]}, "routes[0].mirror.subset is given"),
         ({"routes": [{"direct_response": {"status": 410}}]}, "routes[0].direct_response is given"),
         ({"routes": [{"destinations": [{"service": "a.b", "port": 1, "subset": "v1"}]}]}, "routes[0].destinations.subset is given"),
         ({"routes": [{**WEB, "timeout": "1.5s"}]}, "routes[0].timeout is '1.5s', and the Gateway API takes whole numbers"),
@@ -352,6 +352,17 @@ def test_what_the_api_lacks_are_options_of_istios(tls, options, authority):
     assert spec["listeners"] == [listener("HTTPS", 443, "app.example.com", **ends("app"), options=options)]
     validation = {"caCertificateRefs": [{"group": "", "kind": "Secret", "name": authority}], "mode": "AllowValidOnly"}
     assert spec.get("tls") == ({"frontend": {"default": {"validation": validation}}} if authority else None)
+
+
+@pytest.mark.parametrize(("share", "part"), [({}, {}), ({"percentage": 0.5}, {"fraction": {"numerator": 5000, "denominator": 1000000}})])
+def test_copies_of_requests_may_be_sent(share, part):
+    found = made(APP | {"routes": [{**WEB, "mirror": {"service": "trial.lab", "port": 80, **share}}]})
+    (rule,) = found["HTTPRoute", "app"]["rules"]
+    copied = {key: value for key, value in backend("trial", "lab", 80).items() if key != "weight"}
+    assert rule["filters"] == [{"type": "RequestMirror", "requestMirror": {"backendRef": copied, **part}}]
+    plans = plan(APP | {"routes": [{**WEB, "mirror": {"service": "trial.lab", "port": 80}}]})["gateway_objects"]
+    grants = {each["metadata"]["namespace"]: each["spec"]["to"] for each in plans if each["kind"] == "ReferenceGrant"}
+    assert grants["lab"] == [{"group": "", "kind": "Service", "name": "trial"}]
 
 
 def test_a_site_may_be_for_pods_of_the_mesh():
