@@ -82,11 +82,14 @@ def destination(cluster: str) -> str:
 
 
 def secret_flags(view: View, secrets: Iterable[Mapping[str, Any]]) -> list[Entry]:
-    """Return the certificates of a pod that are others than those in the Secrets of its namespace."""
+    """Return the certificates of a pod that are others than those in the Secrets of its namespace, and those that no Secret there has."""
     by_name = {str(entry["name"]): entry for entry in secrets}
     found = []
     for held in view["secrets"]:
         secret = by_name.get(secret_name(held, str(view["namespace"])))
+        if secret and held["state"] == "warming" and secret["problem"]:
+            text = f"gateway pod {view['pod']} waits for Secret {secret['name']}, but {secret['problem']}"
+            found.append(_flag("warming", text, view["pod"], f"Secret {secret['namespace']}/{secret['name']}"))
         if secret is None or held["serial"] in (None, secret["serial"]):
             continue
         now = f"the Secret holds {secret['serial']}" if secret["serial"] else secret["problem"]

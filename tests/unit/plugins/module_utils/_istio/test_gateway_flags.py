@@ -139,6 +139,13 @@ def secret(serial="1001", problem=None, name="app"):
             secret(None, "it does not exist in namespace a"),
             ["gateway pod gw holds serial 1001 of Secret app, but it does not exist in namespace a"],
         ),
+        (
+            {**held(serial=None), "state": "warming"},
+            secret(None, "it does not exist in namespace a; there is one in namespace shop"),
+            ["gateway pod gw waits for Secret app, but it does not exist in namespace a; there is one in namespace shop"],
+        ),
+        # It is on its way.
+        ({**held(serial=None), "state": "warming"}, secret(), []),
         # An authority of clients, and Secrets that are none of the pod's namespace.
         (held("kubernetes://app-cacert", kind="ca"), secret("1002", name="app-cacert"), []),
         (held("kubernetes-gateway://b/app"), secret("1002"), []),
