@@ -39,7 +39,7 @@ CHAINS = (
     ("proxy", "reboot", "bad_input", "neighbour"),
     ("killed", "egress", "tcp"),
     ("host_ports", "hosts_as_found", "gateways"),
-    ("gateway_api", "dns01"),
+    ("gateway_api", "dns01", "networks"),
 )
 #: Versions of ansible-core that are tested beside the pinned one, each with a Python that it supports: the oldest that meta/runtime.yml
 #: allows, and the newest.

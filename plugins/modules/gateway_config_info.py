@@ -172,7 +172,8 @@ flags:
   contains:
     flag:
       description:
-        - C(no_pod), a Gateway of the namespace selects no pod at all; C(no_gateway), a VirtualService names a Gateway that does not exist.
+        - C(no_pod), a Gateway of the namespace selects no pod at all; C(no_gateway), a VirtualService names a Gateway that does not exist;
+          C(not_taken), istiod does not serve a Gateway or a route of the Gateway API as it is written.
         - C(no_service), requests go to a Service, port or subset that the pod does not know; C(no_endpoints), to one without healthy
           endpoints.
         - C(warming), a listener, cluster or secret waits for what istiod has not sent; C(update_rejected), Envoy refused an update;

@@ -18,7 +18,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_objects import http_rule
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import AS_GIVEN, CONDITIONS, Destination, Route
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import NO_TLS
-from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import REDIRECT_SUFFIX, Site, labels_of
+from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import CA_SUFFIX, LABELS, REDIRECT_SUFFIX, Site, labels_of
 
 Object = dict[str, Any]
 
@@ -28,10 +28,13 @@ API = f"{GROUP}/v1"
 GRANT_API = f"{GROUP}/v1beta1"
 # istiod makes this GatewayClass.
 CLASS = "istio"
-MODES = ("SIMPLE", "PASSTHROUGH", NO_TLS)
+# Options of a listener by which istiod does what the API has no fields for; pilot/pkg/config/kube/gateway/conversion.go.
+_MODE, _SUITES = "gateway.istio.io/tls-terminate-mode", "gateway.istio.io/tls-cipher-suites"
 _INSTEAD = "or set edge_api to istio"
 # Of a list in a route: rules, or names.
 _MOST = 16
+_HOSTNAME = {"group": "networking.istio.io", "kind": "Hostname"}
+_OWN_ROUTES = {"namespaces": {"from": "Same"}}
 _DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
 _STATUSES = (301, 302, 303, 307, 308)
 _PATHS = {"exact": "Exact", "prefix": "PathPrefix", "regex": "RegularExpression"}
@@ -62,11 +65,21 @@ def _object(kind: str, name: str, namespace: str, site: Site, spec: Object, api_
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
 
 
+def http_gateway(name: str, namespace: str, service: str) -> Object:
+    """Return the Gateway of port 80 of a gateway beside the default one. Routes of its namespace attach to it, those of challenges too."""
+    listener = {"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": _OWN_ROUTES}
+    metadata = {"name": name, "namespace": namespace, "labels": {**LABELS, "app.kubernetes.io/component": "istio"}}
+    return {"apiVersion": API, "kind": "Gateway", "metadata": metadata, "spec": _by_hand(service, [listener])}
+
+
+def _by_hand(service: str, listeners: list[Object]) -> Object:
+    return {"gatewayClassName": CLASS, "addresses": [{"type": "Hostname", "value": service}], "listeners": listeners}
+
+
 def _gateway(site: Site, namespace: str, service: str, port: int) -> Object:
     """Return a Gateway with a listener for each host."""
     protocol = "TCP" if site.tls.mode == NO_TLS else "TLS" if site.tcp_port or site.tls.mode == "PASSTHROUGH" else "HTTPS"
-    ends = {"mode": "Terminate", "certificateRefs": [{"group": "", "kind": "Secret", "name": name} for name in site.credentials]}
-    tls = {"TCP": {}}.get(protocol, {"tls": ends if site.credentials else {"mode": "Passthrough"}})
+    tls = {} if protocol == "TCP" else {"tls": _ended(site)}
     listeners = [
         {
             "name": f"{protocol.lower()}-{number}" if number else protocol.lower(),
@@ -74,12 +87,35 @@ def _gateway(site: Site, namespace: str, service: str, port: int) -> Object:
             "port": site.tcp_port or port,
             "protocol": protocol,
             **tls,
-            "allowedRoutes": {"namespaces": {"from": "Same"}},
+            "allowedRoutes": _OWN_ROUTES,
         }
         for number, host in enumerate(site.hosts if tls else [""])
     ]
-    spec = {"gatewayClassName": CLASS, "addresses": [{"type": "Hostname", "value": service}], "listeners": listeners}
-    return _object("Gateway", site.name, namespace, site, spec)
+    return _object("Gateway", site.name, namespace, site, {**_by_hand(service, listeners), **_clients(site)})
+
+
+def _ended(site: Site) -> Object:
+    """Return how a listener ends TLS."""
+    if site.tls.mode == "PASSTHROUGH":
+        return {"mode": "Passthrough"}
+    secrets = [{"group": "", "kind": "Secret", "name": name} for name in site.credentials]
+    suites = {_SUITES: ",".join(site.tls.cipher_suites)} if site.tls.cipher_suites else {}
+    options = {**({} if site.tls.mode == "SIMPLE" else {_MODE: site.tls.mode}), **suites}
+    return {"mode": "Terminate", **({"certificateRefs": secrets} if secrets else {}), **({"options": options} if options else {})}
+
+
+def _clients(site: Site) -> Object:
+    """Return whose clients are let in, where the mode alone does not say it.
+
+    With C(MUTUAL) alone istiod looks for the authority beside the certificate, as it does for its own Gateways. With C(OPTIONAL_MUTUAL) it
+    gives the pods only an authority that is named; https://github.com/istio/istio/issues/60618.
+    """
+    own = f"{site.credential}{CA_SUFFIX}" if site.tls.mode == "OPTIONAL_MUTUAL" else None
+    authority = site.tls.ca_secret or own
+    if not authority:
+        return {}
+    validation = {"caCertificateRefs": [{"group": "", "kind": "Secret", "name": authority}], "mode": "AllowValidOnly"}
+    return {"tls": {"frontend": {"default": {"validation": validation}}}}
 
 
 def _routes(site: Site, namespace: str, http_gateway: str, redirect_port: int | None) -> Iterator[Object]:
@@ -105,27 +141,35 @@ def _routes(site: Site, namespace: str, http_gateway: str, redirect_port: int | 
         yield _object("HTTPRoute", site.name + REDIRECT_SUFFIX, namespace, site, spec)
 
 
-def _service(to: Destination) -> tuple[str, str]:
-    """Return name and namespace of the Service."""
-    name, space, *_domain = to.host.split(".")
-    return name, space
+def _service(to: Destination) -> tuple[str, str] | None:
+    """Return name and namespace of the Service, None for a host that a ServiceEntry describes."""
+    name, space, kind = [*to.host.split("."), "", ""][:3]
+    return (name, space) if kind == "svc" else None
 
 
 def _backends(route: Route) -> list[Object]:
-    found = []
-    for to in route.destinations:
-        name, space = _service(to)
-        weight = 1 if to.weight is None else to.weight
-        found.append({"group": "", "kind": "Service", "name": name, "namespace": space, "port": to.port, "weight": weight})
-    return found
+    return [{**_backend(to), "weight": 1 if to.weight is None else to.weight} for to in route.destinations]
+
+
+def _backend(to: Destination) -> Object:
+    service = _service(to)
+    # The kind by which istiod knows the hosts of ServiceEntries.
+    named = {"group": "", "kind": "Service", "name": service[0], "namespace": service[1]} if service else {**_HOSTNAME, "name": to.host}
+    return {**named, "port": to.port}
+
+
+def _copied_to(route: Route) -> list[Destination]:
+    """Return where copies of requests are sent."""
+    to = route.fields.get("mirror")
+    return [Destination(to["host"], to["port"]["number"], to.get("subset"))] if to else []
 
 
 def _grants(site: Site, namespace: str) -> Iterator[Object]:
     """Yield what lets routes of the site name its Services, and no others, in namespaces other than its own."""
     services: dict[str, dict[str, None]] = {}
-    for to in (to for route in site.routes for to in route.destinations):
-        name, space = _service(to)
-        services.setdefault(space, {})[name] = None
+    for found in (_service(to) for route in site.routes for to in (*route.destinations, *_copied_to(route))):
+        if found:
+            services.setdefault(found[1], {})[found[0]] = None
     kind = "TLSRoute" if site.tls.mode == "PASSTHROUGH" else "TCPRoute" if site.tcp_port else "HTTPRoute"
     for space, names in services.items():
         if space != namespace:
@@ -172,6 +216,10 @@ def _filters(rule: Raw, route: Route) -> list[Object]:
         changes = {key: value for key, value in {**lists, "remove": list(given.get("remove") or ())}.items() if value}
         if changes:
             found.append({"type": f"{word}HeaderModifier", f"{side}HeaderModifier": changes})
+    share = (route.fields.get("mirrorPercentage") or {}).get("value")
+    # In parts of a million, since shares may be smaller than a percent.
+    part = {} if share is None else {"fraction": {"numerator": round(share * 10000), "denominator": 1000000}}
+    found += [{"type": "RequestMirror", "requestMirror": {"backendRef": _backend(to), **part}} for to in _copied_to(route)]
     rewrite, redirect = rule.get("rewrite") or {}, rule.get("redirect") or {}
     if rewrite:
         name = {"hostname": rewrite["authority"]} if rewrite.get("authority") else {}
@@ -192,31 +240,24 @@ def _path(path: str | None, route: Route | None) -> Object:
     return {"path": {"type": kind, f"r{kind[1:]}": path}}
 
 
-def problems(sites: Sequence[Site], cluster_domain: str) -> list[str]:
+def problems(sites: Sequence[Site]) -> list[str]:
     """Return a sentence for everything of sites that the Gateway API cannot express, or would do in another way."""
-    return [f"edge_sites ({site.name}): {text}, {_INSTEAD}" for site in sites for text in _problems(site, cluster_domain)]
+    return [f"edge_sites ({site.name}): {text}, {_INSTEAD}" for site in sites for text in _problems(site)]
 
 
 def setting_problems(settings: Raw) -> list[str]:
     """Return a sentence for each setting that is for Istio's own objects only."""
-    given = {key: settings.get(key) for key in ("edge_gateways", "edge_trusted_proxies")}
-    return [
-        f"{key} is given, and edge_api is gateway, which does not know it; remove it, {_INSTEAD}"
-        for key, value in given.items()
-        if value not in (None, "", [], "[]") and str(value) != "0"
-    ]
+    given = str(settings.get("edge_trusted_proxies") or 0) != "0"
+    return [f"edge_trusted_proxies is given, and edge_api is gateway, which does not know it; remove it, {_INSTEAD}"] if given else []
 
 
 def _nothing_for(field: str) -> str:
     return f"{field} is given, and the Gateway API has nothing for it; remove it"
 
 
-def _problems(site: Site, cluster_domain: str) -> Iterator[str]:
+def _problems(site: Site) -> Iterator[str]:
     yield from _tls_problems(site)
-    for key in ("access", "backends"):
-        if getattr(site, key):
-            yield _nothing_for(key)
-    if site.tls.mode == "SIMPLE" and not site.tcp_port and len(site.hosts) > 1:
+    if site.credentials and not site.tcp_port and len(site.hosts) > 1:
         # Each is a server of its own. Browsers use one HTTP/2 connection for all names of a certificate, and get 404.
         yield (
             f"hosts has {len(site.hosts)} names, each of which is a listener of its own in the Gateway API, so that browsers would send "
@@ -226,29 +267,30 @@ def _problems(site: Site, cluster_domain: str) -> Iterator[str]:
         if len(getattr(site, key)) > _MOST:
             yield f"{key} has {len(getattr(site, key))} entries, and a route of the Gateway API takes {_MOST}; make several sites of them"
     for index, route in enumerate(site.routes):
-        yield from (f"routes[{index}]{text}" for text in _route_problems(route, cluster_domain))
+        yield from (f"routes[{index}]{text}" for text in _route_problems(route))
     yield from _order_problems(site.routes)
 
 
 def _tls_problems(site: Site) -> Iterator[str]:
-    if site.tls.mode not in MODES:
-        yield f"tls.mode is {site.tls.mode}, and edge_api is gateway, which takes {', '.join(MODES)}; change it"
-    for key in ("min_version", "max_version", "cipher_suites"):
+    if site.tls.mode == "OPTIONAL_MUTUAL" and not (site.tls.ca_certificate or site.tls.ca_secret):
+        yield "tls.mode is OPTIONAL_MUTUAL, for which the Gateway API needs a named authority; give tls.ca_certificate or tls.ca_secret"
+    for key in ("min_version", "max_version", "subject_alt_names"):
         if getattr(site.tls, key):
             yield _nothing_for(f"tls.{key}")
     if len(site.credentials) > 2:
         yield f"tls.credentials has {len(site.credentials)} entries, and a listener of the Gateway API takes 2; remove some"
 
 
-def _route_problems(route: Route, cluster_domain: str) -> Iterator[str]:
-    for key, name in {**AS_GIVEN, "mirror": "mirror"}.items():
+def _route_problems(route: Route) -> Iterator[str]:
+    for key, name in AS_GIVEN.items():
         if route.fields.get(name) and key not in ("redirect", "headers"):
             yield _nothing_for(f".{key}")
-    for to in route.destinations:
-        if not to.host.endswith(f".svc.{cluster_domain}"):
-            yield f" goes to '{to.host}', and routes of the Gateway API go to Services of the cluster; give it a Service"
-        if to.subset:
-            yield _nothing_for(".destinations.subset")
+    for key, subset in (
+        *((".destinations", to.subset) for to in route.destinations),
+        *((".mirror", to.subset) for to in _copied_to(route)),
+    ):
+        if subset:
+            yield _nothing_for(f"{key}.subset")
     yield from _condition_problems(route)
     yield from _change_problems(route)
     timeout = route.fields.get("timeout")

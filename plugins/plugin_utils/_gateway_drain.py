@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import MUTUAL_MODES, OF_MESH
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import LABELS, Site
 
 Object = dict[str, Any]
@@ -22,10 +23,12 @@ Object = dict[str, Any]
 FILTER = "edge-draining"
 # No such name can be looked up; RFC 6761.
 _DOMAIN = "draining.invalid"
+# Modes in which requests are read, by a table that is the site's own.
+_OWN_TABLE = ("SIMPLE", *MUTUAL_MODES, OF_MESH)
 _ROUTES = ("VirtualService", "HTTPRoute")
 
 
-def draining(sites: Sequence[Site], made: Sequence[Object], namespace: str, selector: Raw, port: int) -> list[Object]:
+def draining(sites: Sequence[Site], made: Sequence[Object], namespace: str, selector: Raw, port: int, gateway: str = "") -> list[Object]:
     """Return what the objects of the other API become until their connections have ended; Gateways are the last.
 
     Args:
@@ -34,8 +37,9 @@ def draining(sites: Sequence[Site], made: Sequence[Object], namespace: str, sele
         namespace: Namespace of the Gateways.
         selector: Labels of the gateway pods.
         port: Port of the Gateways.
+        gateway: Name of the gateway; empty for the default one.
     """
-    names = {site.name: f"{site.name}.{_DOMAIN}" for site in sites if site.tls.mode == "SIMPLE" and not site.tcp_port and site.routes}
+    names = {site.name: f"{site.name}.{_DOMAIN}" for site in sites if site.tls.mode in _OWN_TABLE and not site.tcp_port and site.routes}
     own = [each for each in made if each["metadata"]["name"] in names and each["kind"] in (*_ROUTES, "Gateway")]
     if not own:
         return []
@@ -50,7 +54,7 @@ def draining(sites: Sequence[Site], made: Sequence[Object], namespace: str, sele
         if site.name in names
     ]
     spec = {"workloadSelector": {"labels": dict(selector)}, "configPatches": patches}
-    metadata = {"name": FILTER, "namespace": namespace, "labels": dict(LABELS)}
+    metadata = {"name": f"{FILTER}.{gateway}" if gateway else FILTER, "namespace": namespace, "labels": dict(LABELS)}
     held = {"apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "metadata": metadata, "spec": spec}
     moved = [_moved(each, names[each["metadata"]["name"]]) for each in own]
     return [held, *sorted(moved, key=lambda each: each["kind"] == "Gateway")]

@@ -75,6 +75,10 @@ class Gateway:
         """Return the name of its Gateway of port 80, empty where there is none."""
         return f"{http_gateway}-{self.name}" if http_gateway and self.name else http_gateway
 
+    def service(self, cluster_domain: str) -> str:
+        """Return the host name of its Service, unless it is the default one."""
+        return f"{self.name}.{self.namespace}.svc.{cluster_domain}"
+
     def ports(self) -> Iterator[tuple[str, int, int]]:
         """Yield each port that clients use, with the NodePort behind it, and how the names of its fields begin."""
         yield "http_", self.http_port, self.http_node_port
@@ -224,6 +228,24 @@ def read_gateways(raw: Any, default: Gateway) -> tuple[list[Gateway], list[str]]
     return found, findings
 
 
+def challenge_parents(gateways: Any, http_gateway: str, namespace: str) -> list[dict[str, Any]]:
+    """The filter challenge_parents: the C(parentRefs) of the HTTPRoutes of cert-manager's solver.
+
+    A route attaches to those that take routes of its namespace, which is that of the certificate, and istiod passes over the others.
+
+    Args:
+        gateways: The value of C(edge_gateways); what is wrong with it is said by the plan.
+        http_gateway: The value of C(edge_http_gateway).
+        namespace: Namespace of the default gateway.
+    """
+    found, _findings = read_gateways(gateways, Gateway("", namespace, {}, (), 0, 0))
+    return [
+        {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": each.port_80(http_gateway), "namespace": each.namespace}
+        for each in found
+        if each.present
+    ]
+
+
 def gateway_findings(
     sites: Sequence[Site],
     gateways: Sequence[Gateway],
@@ -231,8 +253,19 @@ def gateway_findings(
     proxy_protocol: bool,
     http_gateway: str,
     https_port: int = 443,
+    attached: bool = False,
 ) -> list[str]:
-    """Return a sentence for each site that its gateway cannot serve."""
+    """Return a sentence for each site that its gateway cannot serve.
+
+    Args:
+        sites: The sites.
+        gateways: The gateways, the default one first.
+        issuers: Issuers by name.
+        proxy_protocol: Whether the default gateway takes no connection without a PROXY header.
+        http_gateway: Name of the Gateway of port 80.
+        https_port: Port of the gateways' Services for HTTPS.
+        attached: Whether routes of challenges attach to the gateway of the site, C(edge_api: gateway), instead of being forwarded.
+    """
     findings: list[str] = []
     known = {gateway.name: gateway for gateway in gateways if gateway.present}
     taken = {gateway.port_80(http_gateway): gateway.title for gateway in known.values() if gateway.name and http_gateway}
@@ -255,17 +288,31 @@ def gateway_findings(
                 fields.findings += _shared(fields, host, gateway, known[other.gateway], other)
             served[host].append(site)
         issuer = issuers.get(site.issuer or "")
-        if issuer and issuer.kind == "Issuer" and site.gateway and gateway.namespace != issuer.namespace:
-            fields.report(
-                f"issuer '{issuer.name}' is of kind Issuer in namespace {issuer.namespace}, and the certificates of {gateway.title} are in "
-                f"{gateway.namespace}; use an issuer of kind ClusterIssuer"
-            )
-        if issuer and issuer.http01_only and site.gateway and proxy_protocol:
-            fields.report(
-                f"{gateway.title} forwards challenges of issuer '{issuer.name}' to {DEFAULT}, which with edge_proxy_protocol takes no "
-                "connection without a PROXY header; use an issuer that proves names by DNS-01, or leave the site to that gateway"
-            )
+        for problem in _issuer_problems(issuer, gateway, gateways[0], proxy_protocol, attached) if issuer and site.gateway else ():
+            fields.report(problem)
     return findings
+
+
+def _issuer_problems(issuer: Issuer, gateway: Gateway, default: Gateway, proxy_protocol: bool, attached: bool) -> Iterator[str]:
+    """Yield why an issuer cannot issue for a site of a gateway beside the default one."""
+    if issuer.kind == "Issuer" and gateway.namespace != issuer.namespace:
+        yield (
+            f"issuer '{issuer.name}' is of kind Issuer in namespace {issuer.namespace}, and the certificates of {gateway.title} are in "
+            f"{gateway.namespace}; use an issuer of kind ClusterIssuer"
+        )
+    if not issuer.http01_only:
+        return
+    if attached and gateway.http_port != _HTTP_PORTS[0] and gateway.namespace != default.namespace:
+        yield (
+            f"{gateway.title} has port {gateway.http_port} for HTTP, so that challenges of issuer '{issuer.name}' arrive at {DEFAULT}, "
+            "and with edge_api gateway its port 80 takes routes of its own namespace only; use an issuer that proves names by DNS-01, give "
+            "the gateway addresses of its own, or set edge_api to istio"
+        )
+    if proxy_protocol and not attached:
+        yield (
+            f"{gateway.title} forwards challenges of issuer '{issuer.name}' to {DEFAULT}, which with edge_proxy_protocol takes no "
+            "connection without a PROXY header; use an issuer that proves names by DNS-01, or leave the site to that gateway"
+        )
 
 
 def _port_problems(site: Site, gateway: Gateway, https_port: int, others: list[Site]) -> Iterator[str]:

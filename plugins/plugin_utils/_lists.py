@@ -17,7 +17,14 @@ from ansible.errors import AnsibleFilterError
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?\Z", re.IGNORECASE)
 # Variables whose values may hold passwords: any value, and one with keys and values.
-_CONFIDENTIAL = ("edge_environment", "k3s_environment", "k3s_registries", "cert_manager_values", "external_secrets_values")
+_CONFIDENTIAL = (
+    "istio_authority",
+    "edge_environment",
+    "k3s_environment",
+    "k3s_registries",
+    "cert_manager_values",
+    "external_secrets_values",
+)
 _CONFIDENTIAL_PAIRS = ("k3s_server_config", "k3s_agent_config", "istio_base_values", "istio_istiod_values", "istio_gateway_values")
 # How text begins that is a list in YAML or JSON, and what may stand before it where it was the content of a file.
 _BRACKETS = ("[", "- ")

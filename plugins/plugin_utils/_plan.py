@@ -307,14 +307,12 @@ class Plan:
     def _draining(self) -> list[Object]:
         """Return what sites are for a while that were objects of the other API."""
         settings, space = self.settings, self.settings.namespace
-        if settings.gateway:
-            return []
         if settings.api == "gateway":
             made = [*self.site_objects["gateway_gateways"], *self.site_objects["gateway_virtual_services"]]
         else:
-            known = [site for site in self.sites if not gateway_api.problems([site], settings.cluster_domain)]
+            known = [site for site in self.sites if not gateway_api.problems([site])]
             made = gateway_api.objects(known, space, settings.service, settings.port, settings.http_gateway, self._redirect_port)
-        return draining(self.sites, made, space, settings.selector, settings.port)
+        return draining(self.sites, made, space, settings.selector, settings.port, settings.gateway)
 
     def _policies(self) -> list[Object]:
         """Return what keeps objects of others off the sites; those of the namespaces of raw ones may join."""
@@ -403,7 +401,7 @@ class Plan:
     def _unlike_istio(self) -> list[str]:
         """Return a sentence for everything that objects of the Gateway API would not do as those of Istio."""
         return [
-            *gateway_api.problems(self.sites, self.settings.cluster_domain),
+            *gateway_api.problems(self.sites),
             *(
                 f"edge_sites ({name}): its wildcard is for {', '.join(hosts)}, too, and edge_api is gateway, which cannot refuse requests "
                 "for these over connections of the wildcard; name the hosts one by one, or set edge_api to istio"
@@ -776,7 +774,9 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
     plans = _plans_of(settings, sites)
     proxies = {**raw_settings, "edge_proxy_addresses": list(settings.proxy_addresses)}
     findings = [*setting_findings, *site_findings, *proxy_findings(proxies, settings.addresses, sites)]
-    findings += gateway_findings(sites, settings.gateways, settings.issuers, settings.proxy_protocol, settings.http_gateway, settings.port)
+    findings += gateway_findings(
+        sites, settings.gateways, settings.issuers, settings.proxy_protocol, settings.http_gateway, settings.port, settings.api == "gateway"
+    )
     findings += address_findings(sites, raw_settings)
     findings += gateway_api.setting_problems(raw_settings) if settings.api == "gateway" else []
     findings += [finding for plan in plans for finding in plan.findings()]
@@ -790,7 +790,7 @@ def make_plan(raw_sites: Any, raw_settings: Raw) -> Object:
         **_joined([plan.looked_at() for plan in plans]),
         **_joined(applied),
         "by_gateway": [plan.of_gateway(part) for plan, part in zip(applying, applied, strict=True)],
-        **_gateways_of_hosts([] if findings else settings.gateways, settings.http_gateway, settings.solver),
+        **_gateways_of_hosts([] if findings else settings.gateways, settings),
     }
 
 
@@ -808,7 +808,7 @@ def _plans_of(settings: Settings, sites: Sequence[Site]) -> list[Plan]:
             namespace=gateway.namespace,
             selector=gateway.selector,
             port=443,
-            service=f"{gateway.name}.{gateway.namespace}.svc.{settings.cluster_domain}",
+            service=gateway.service(settings.cluster_domain),
             http_gateway=gateway.port_80(settings.http_gateway),
             addresses=gateway.addresses,
             http_port=gateway.http_port,
@@ -845,7 +845,15 @@ def _forwarded(gateway: Gateway) -> list[Object]:
     return [{"port": port, "node_port": number, "gateway": gateway.name} for key_of, port, number in gateway.ports()]
 
 
-def _gateways_of_hosts(gateways: Sequence[Gateway], http_gateway: str, solver: str) -> Object:
+def _http_gateway(gateway: Gateway, settings: Settings) -> list[Object]:
+    """Return what opens port 80 of a gateway beside the default one."""
+    name = gateway.port_80(settings.http_gateway)
+    if settings.api == "gateway":
+        return [gateway_api.http_gateway(name, gateway.namespace, gateway.service(settings.cluster_domain))] if name else []
+    return objects.http_gateway(name, gateway.namespace, gateway.selector, settings.solver) if name else []
+
+
+def _gateways_of_hosts(gateways: Sequence[Gateway], settings: Settings) -> Object:
     """Return what roles make of C(edge_gateways) on hosts and in the cluster; nothing of the default gateway but its ports."""
     others = gateways[1:]
     present = [gateway for gateway in others if gateway.present]
@@ -857,12 +865,7 @@ def _gateways_of_hosts(gateways: Sequence[Gateway], http_gateway: str, solver: s
     everywhere = [{"port": port, "node_port": number, "gateway": ""} for gateway in gateways[:1] for port, number in gateway.tcp]
     return {
         "releases": [gateway.release() for gateway in present],
-        "http_gateways": [
-            made
-            for gateway in present
-            for made in objects.http_gateway(gateway.port_80(http_gateway), gateway.namespace, gateway.selector, solver)
-            if http_gateway
-        ],
+        "http_gateways": [made for gateway in present for made in _http_gateway(gateway, settings)],
         "absent_releases": [{"name": gateway.name, "namespace": gateway.namespace} for gateway in others if not gateway.present],
         "host_ports": {**ports, **({"": everywhere} if everywhere else {})},
         "ports": [port for gateway in gateways[:1] for port in gateway.tcp_ports()],

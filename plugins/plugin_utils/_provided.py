@@ -2,16 +2,21 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Certificates that users bring as files: the Secrets that become of them. They are no part of the plan, which is kept in a file."""
+"""Certificates that users bring as files, for sites and for the mesh: the Secrets that become of them.
+
+They are no part of the plan, which is kept in a file.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._net import tls
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import dict_finding, read_dict
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import LABELS
 
 Object = dict[str, Any]
@@ -22,6 +27,76 @@ PROVIDED: dict[str, dict[str, Any]] = {
     "certificate": {"type": "str", "required": True},
     "private_key": {"type": "str", "required": True},
 }
+# The same of role istio.
+AUTHORITY: dict[str, dict[str, Any]] = {
+    "certificate": {"type": "str", "required": True},
+    "private_key": {"type": "str", "required": True},
+    "root_certificate": {"type": "str", "required": True},
+}
+
+
+def mesh_authority(given: Any, namespace: str, now: float | None = None) -> dict[str, Any]:
+    """The filter mesh_authority: the Secret by which istiod signs the certificates of pods, instead of making an authority of its own.
+
+    Args:
+        given: The value of C(istio_authority), empty for none.
+        namespace: Namespace of istiod.
+        now: Seconds since 1970, by default those of this moment.
+
+    Returns:
+        C(objects), the Secret, none where something is wrong; C(digest), which changes with the certificates, since istiod reads them when
+        it starts; and C(findings), a sentence for everything that is wrong. None holds a value.
+    """
+    findings: list[str] = []
+    value = read_dict(given)
+    if value is None:
+        findings.append(dict_finding(given, "istio_authority"))
+    if not value:
+        return {"objects": [], "digest": "", "findings": findings}
+    fields = Fields(value, "istio_authority", findings)
+    fields.only(AUTHORITY)
+    pem = {key: _text(fields, key) for key in AUTHORITY}
+    if all(pem.values()):
+        moment = time.time() if now is None else now
+        for problem in _problems(pem["certificate"], pem["private_key"], (), moment):
+            fields.report(problem)
+        root = pem["root_certificate"]
+        chain = tls.pem_chain(f"{pem['certificate']}{root}".encode())
+        for problem in _authority_problems(chain, root, moment) if not findings else ():
+            fields.report(problem)
+    if findings:
+        return {"objects": [], "digest": "", "findings": findings}
+    # https://istio.io/latest/docs/tasks/security/cert-management/plugin-ca-cert/
+    blocks = [block.decode() + "\n" for block in dict.fromkeys(chain)]
+    data = {"ca-cert.pem": blocks[0], "ca-key.pem": pem["private_key"], "root-cert.pem": root, "cert-chain.pem": "".join(blocks)}
+    metadata = {"name": "cacerts", "namespace": namespace, "labels": {**LABELS, "app.kubernetes.io/component": "istio"}}
+    secret = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata, "stringData": data}
+    return {"objects": [secret], "digest": hashlib.sha256(data["cert-chain.pem"].encode()).hexdigest()[:16], "findings": []}
+
+
+def _authority_problems(chain: Sequence[bytes], root: str, now: float) -> Iterator[str]:
+    """Yield why pods would not take certificates that an authority signs, its certificate first and the root last."""
+    if len(tls.pem_chain(root.encode())) != 1:
+        yield "root_certificate must be one certificate, that of the root"
+        return
+    for block in dict.fromkeys(chain):
+        try:
+            found = tls.is_authority(block)
+        except tls.TlsError as error:
+            yield f"certificate or root_certificate cannot be read: {error}"
+            return
+        if not found:
+            yield f"the certificate of {tls.leaf_of_pem(block).subject} is none of an authority; basicConstraints must say CA:TRUE"
+            return
+    for below, above in zip(chain, chain[1:]):
+        if below != above and not tls.signed_by(below, above):
+            yield (
+                f"the certificate of {tls.leaf_of_pem(below).subject} is not signed by that of {tls.leaf_of_pem(above).subject}; let "
+                "certificate be that of the authority, with those between it and the root after it"
+            )
+    ended = tls.leaf_of_pem(chain[-1])
+    if ended.not_after.timestamp() <= now:
+        yield f"root_certificate ended at {tls.iso(ended.not_after)}"
 
 
 def provided_certificates(given: Any, plan: Mapping[str, Any], now: float | None = None) -> dict[str, list[Any]]:

@@ -28,7 +28,8 @@ def named(text):
 class Authority:
     """Signs certificates, and writes each with its key into a folder."""
 
-    def __init__(self, name, folder):
+    def __init__(self, name, folder, above=None):
+        """Make one that is its own root, or that another one has signed."""
         self.name, self.folder = name, folder
         self.key = ec.generate_private_key(ec.SECP256R1())
         usages = dict.fromkeys(
@@ -36,10 +37,11 @@ class Authority:
         )
         usage = x509.KeyUsage(key_cert_sign=True, crl_sign=True, decipher_only=False, **usages)
         self.certificate = (
-            self._builder(name, self.key, -1, 30)
+            (above or self)
+            ._builder(name, self.key, -1, 30)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(usage, critical=True)
-            .sign(self.key, hashes.SHA256())
+            .sign((above or self).key, hashes.SHA256())
         )
 
     def _builder(self, name, key, begin, end):

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.cluster_objects import read_all
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.config_dump import held_secrets
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.envoy_view import clusters, listeners, routes
+from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_api import RESOURCES
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_flags import (
     Entry,
     gateway_selector,
@@ -22,6 +23,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_flags
     secret_name,
     sync_flags,
     unselected,
+    untaken_flags,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.gateway_pods import Reader
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.own_secrets import read_secrets
@@ -94,8 +96,11 @@ class ConfigLook:
         self._errors += unread
         if unread:
             return []
+        made = [
+            found for kind in RESOURCES for found in read_all(self._client, kind) if found["metadata"].get("namespace") == self._namespace
+        ]
         alone = [each for each in unselected(gateways, self._namespace, [self._selector]) if not self._is_selected(each)]
-        return [*map(no_pod, alone), *reference_flags(gateways, services, self._namespace)]
+        return [*map(no_pod, alone), *reference_flags(gateways, services, self._namespace), *untaken_flags(made)]
 
     def _is_selected(self, gateway: Mapping[str, Any]) -> bool:
         """Return whether a pod of any namespace has the labels; one that may not be asked for counts as there."""
@@ -120,7 +125,7 @@ class ConfigLook:
         return sync_flags(pods, self._namespace, proxies)
 
     def _secret_flags(self, views: list[Entry]) -> list[Entry]:
-        names = sorted({name for view in views for name in map(secret_name, view["secrets"]) if name})
+        names = sorted({name for view in views for held in view["secrets"] if (name := secret_name(held, self._namespace))})
         try:
             secrets = read_secrets(self._client, self._namespace, names)
         except KubeError as exc:

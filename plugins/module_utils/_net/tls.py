@@ -19,7 +19,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeE
 CRYPTOGRAPHY_IMPORT_ERROR: str | None
 try:
     from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.x509.oid import NameOID
 except ImportError:
@@ -96,6 +96,26 @@ def key_matches(certificate: bytes, key: bytes) -> bool:
     except (ValueError, UnsupportedAlgorithm) as exc:
         raise TlsError(f"the key of its certificate cannot be read ({exc})") from exc
     return _spki(private.public_key()) == _spki(public)
+
+
+def is_authority(certificate: bytes) -> bool:
+    """True if a PEM certificate may sign others. Raises TlsError."""
+    leaf_of_pem(certificate)
+    try:
+        found = x509.load_pem_x509_certificate(certificate).extensions.get_extension_for_class(x509.BasicConstraints)
+    except x509.ExtensionNotFound:
+        return False
+    return bool(found.value.ca)
+
+
+def signed_by(below: bytes, above: bytes) -> bool:
+    """True if the one PEM certificate is signed by the other, as far as the library can tell: before cryptography 40 by their names."""
+    certificate, authority = x509.load_pem_x509_certificate(below), x509.load_pem_x509_certificate(above)
+    verify = getattr(certificate, "verify_directly_issued_by", None)
+    try:
+        return bool(certificate.issuer == authority.subject and (verify is None or verify(authority) is None))
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
 
 
 def covers(names: Iterable[str], host: str) -> bool:

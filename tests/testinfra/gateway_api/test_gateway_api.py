@@ -6,20 +6,19 @@
 from __future__ import annotations
 
 import base64
-import collections
 import contextlib
 import http.client
 import json
 import os
 import socket
 import ssl
-import threading
 import time
 from pathlib import Path
 
 import pytest
 import runs
 import visits
+from asking import LIMIT, Asking
 from authority import Authority
 from pods import apply, kubectl, namespace
 
@@ -36,8 +35,6 @@ PASSED = ("archive.example.com", "files.example.com")
 KINDS = ("gateways", "httproutes", "tlsroutes", "tcproutes")
 GROUP = "gateway.networking.k8s.io"
 NS = "istio-ingress"
-LIMIT = 10
-
 
 GIVEN = runs.example("gateway-api")
 SITES = {each["name"]: each for each in GIVEN["edge_sites"]}
@@ -79,34 +76,24 @@ def machine(host, tmp_path_factory):
     kubectl(host, "delete namespace machines --wait=false")
 
 
-class Asking:
-    """Clients that ask again and again, all but one each time on a connection of its own, and count what came back."""
+class Visitors:
+    """One client for each kind of site, all but one each time on a connection of its own."""
 
     def __init__(self, at):
         self._at = at
-        self._end = threading.Event()
-        self.answers = {name: collections.Counter() for name in ("https", "kept", "redirect", "passed", "ended", "plain")}
         self._standing = None
-        self._threads = [threading.Thread(target=self._go, args=(name,), daemon=True) for name in self.answers]
 
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_unused):
-        self._end.set()
-        for thread in self._threads:
-            thread.join(LIMIT * 2)
-
-    def _go(self, name):
-        while not self._end.is_set():
-            try:
-                found = getattr(self, f"_{name}")()
-            except (OSError, http.client.HTTPException) as error:
-                found = f"{time.strftime('%H:%M:%S')} {type(error).__name__}: {error}"
-            self.answers[name][found] += 1
-            time.sleep(0.02)
+    def asking(self):
+        """Return clients of each kind, who have not begun yet."""
+        redirected = (301, "https://app.example.com/x")
+        return Asking(
+            https=(self._https, 200),
+            kept=(self._kept, 200),
+            redirect=(self._redirect, redirected),
+            passed=(self._passed, True),
+            ended=(self._ended, True),
+            plain=(self._plain, True),
+        )
 
     def _https(self):
         return visits.status_of(self._at, SITES["app"])[0]
@@ -140,13 +127,6 @@ class Asking:
     def _plain(self):
         with socket.create_connection((self._at, 7001), timeout=LIMIT) as connection:
             return echoes(connection)
-
-    @property
-    def unlike(self):
-        """What was not answered as it should be."""
-        right = {"https": 200, "kept": 200, "redirect": (301, "https://app.example.com/x"), "passed": True, "ended": True, "plain": True}
-        assert all(found[right[name]] > 20 for name, found in self.answers.items()), self.answers
-        return {name: extra for name, found in self.answers.items() if (extra := {k: n for k, n in found.items() if k != right[name]})}
 
 
 def unchecked(at, port, name):
@@ -199,7 +179,7 @@ def before(host, machine, site):
 @pytest.fixture(scope="module")
 def switched(before):
     """The run that changes them, and what clients were answered meanwhile."""
-    with Asking(before) as asking:
+    with Visitors(before).asking() as asking:
         time.sleep(1)
         found = play()
         time.sleep(1)
@@ -210,7 +190,7 @@ def switched(before):
 @pytest.fixture(scope="module")
 def back(before, switched):
     """The run that changes them back, after all other tests, and what clients were answered meanwhile."""
-    with Asking(before) as asking:
+    with Visitors(before).asking() as asking:
         time.sleep(1)
         found = play(edge_api="istio")
         time.sleep(1)

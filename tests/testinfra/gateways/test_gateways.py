@@ -12,11 +12,13 @@ import json
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 import runs
 import visits
 import yaml
+from asking import Asking
 
 VARS = runs.ROOT / "lab/demo/gateways.yml"
 GIVEN = yaml.safe_load(VARS.read_text(encoding="utf-8"))
@@ -143,6 +145,50 @@ def test_what_takes_no_host_is_accepted(two_hosts, own):
 def test_a_second_run_changes_nothing(two_hosts):
     again = play(two_hosts)
     assert (again.status, again.failures, again.changed) == (0, [], 0)
+
+
+GROUP = "gateway.networking.k8s.io"
+GATEWAYS = ["istio-ingress/app", "istio-ingress/edge-http", "team-b/edge-http-team-b", "team-b/shop"]
+FRESH = {**SHOP, "name": "fresh", "hosts": ["fresh.team-b.example.com"]}
+
+
+def switched(name, **variables):
+    """Run while both sites are asked, and return what was not answered as it should be."""
+    places = {"app": (address(name, "server1"), APP), "shop": (address(name, "agent1"), SHOP)}
+    with Asking(**{key: (lambda place=place: visits.status_of(*place)[0], 200) for key, place in places.items()}) as asking:
+        time.sleep(1)
+        found = play(name, **variables)
+        time.sleep(1)
+    assert (found.status, found.failures) == (0, []), found.output[-4000:]
+    return asking.unlike
+
+
+def objects(name, *kinds, group):
+    columns = "custom-columns=:metadata.namespace,:metadata.name"
+    names = ",".join(f"{kind}.{group}" for kind in kinds)
+    found = kubectl(name, "get", names, "--all-namespaces", "--no-headers", "--output", columns).stdout.splitlines()
+    return sorted("/".join(line.split()) for line in found)
+
+
+@pytest.mark.matrix
+def test_both_gateways_change_to_the_gateway_api_and_back(two_hosts, root_of):
+    assert switched(two_hosts, edge_api="gateway") == {}
+    assert objects(two_hosts, "gateways", group=GROUP) == GATEWAYS
+    assert objects(two_hosts, "gateways", "virtualservices", group="networking.istio.io") == []
+    at, name = address(two_hosts, "agent1"), SHOP["hosts"][0]
+    assert status_on_80(at, name, "/x") == (301, f"https://{name}/x")
+    again = play(two_hosts, edge_api="gateway")
+    assert (again.status, again.failures, again.changed) == (0, [], 0)
+    # A certificate that is proved by HTTP-01 at the gateway of the team.
+    point(two_hosts, FRESH)
+    added = play(two_hosts, edge_api="gateway", edge_sites=[APP, SHOP, FRESH])
+    assert (added.status, added.failures) == (0, []), added.output[-4000:]
+    context = ssl.create_default_context(cadata=root_of)
+    with socket.create_connection((at, 443), timeout=10) as plain, context.wrap_socket(plain, server_hostname=FRESH["hosts"][0]):
+        pass
+    assert switched(two_hosts) == {}
+    assert objects(two_hosts, "gateways", "httproutes", "referencegrants", group=GROUP) == []
+    assert objects(two_hosts, "gateways", group="networking.istio.io") == GATEWAYS
 
 
 class Standing:

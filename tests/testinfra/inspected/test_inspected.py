@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import subprocess
+import time
 import uuid
 
 import pytest
@@ -104,6 +105,26 @@ def test_status_names_a_service_without_endpoints(host, site):
         kubectl(host, "scale deployment web --replicas 1", namespace="default")
         kubectl(host, "rollout status deployment web --timeout 120s", namespace="default")
     assert [(entry["flag"], entry["object"]) for entry in data["flags"]] == [("no_endpoints", f"VirtualService {INGRESS}/{site['name']}")]
+
+
+def test_status_names_a_pod_that_is_behind(host):
+    """Its agent brings Envoy what istiod sends, and stands still for a while."""
+    (pod,) = json.loads(kubectl(host, "get pods --selector istio=ingress --output json"))["items"]
+    found = host.check_output(f"grep --files-with-matches {pod['metadata']['uid']} /proc/[0-9]*/cgroup || true").split()
+    pids = [path.split("/")[2] for path in found]
+    (agent,) = [pid for pid in pids if host.file(f"/proc/{pid}/comm").content_string.strip() == "pilot-agent"]
+    server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["late.example.com"]}
+    host.check_output(f"kill -STOP {agent}")
+    try:
+        with applied(host, "Gateway", "late", {"selector": {"istio": "ingress"}, "servers": [server]}):
+            deadline = time.monotonic() + 60
+            while "stale" not in (seen := {entry["flag"] for entry in shown()[1]["flags"]}):
+                assert time.monotonic() < deadline, seen
+    finally:
+        host.check_output(f"kill -CONT {agent}")
+    deadline = time.monotonic() + 60
+    while shown()[1]["flags"]:
+        assert time.monotonic() < deadline, "it stays behind"
 
 
 def test_the_preflight_finds_a_gateway_of_others_for_a_new_site(host, site):

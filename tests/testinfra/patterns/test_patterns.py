@@ -22,6 +22,11 @@ HERE = Path(__file__).parent
 PARTS = ("--tags", "cert_manager,certificate,gateway,report")
 PORTS = {"nas": 8090, "old": 8453}
 SHOP = "shop.example.com"
+WEB = {"issuer": "own-ca", "routes": [{"service": "web.default", "port": 3000}]}
+VERSIONS = [
+    {"name": "modern", "hosts": ["modern.example.com"], "tls": {"min_version": "1.3"}, **WEB},
+    {"name": "older", "hosts": ["older.example.com"], "tls": {"max_version": "1.2"}, **WEB},
+]
 LIMIT = 60
 
 
@@ -96,7 +101,7 @@ def variables(host, outside, partners, members, revoked, login, own_address):
     routing, modes, access = runs.example("routing"), runs.example("tls-modes"), runs.example("access")
     return {
         **routing,
-        "edge_sites": [*routing["edge_sites"], *modes["edge_sites"], *access["edge_sites"]],
+        "edge_sites": [*routing["edge_sites"], *modes["edge_sites"], *access["edge_sites"], *VERSIONS],
         "office_networks": [own_address],
         "login_keys": login.keys,
         "nas_address": host.backend.get_variables()["ansible_host"],
@@ -127,7 +132,11 @@ def run(host, variables, site):
 
 @pytest.fixture
 def curl(address):
-    """A function that asks for a path of a name by curl, and returns status, headers and lines of the answer."""
+    return curl_at(address)
+
+
+def curl_at(address):
+    """Return a function that asks for a path of a name by curl, and returns status, headers and lines of the answer."""
 
     def ask(name, path="/", *arguments):
         port = 80 if "--plain" in arguments else 443
@@ -236,17 +245,17 @@ def test_faults_are_seen_by_clients(curl):
     assert time.monotonic() - begin >= 2
 
 
+def copies(host):
+    """Requests to the service that gets copies, as the gateway counts them."""
+    clusters = kubectl(host, "exec deployment/istio-ingress -- pilot-agent request GET clusters")
+    return sum(map(int, re.findall(r"outbound\|8003\|\|workflow\S*::rq_total::(\d+)", clusters)))
+
+
 def test_copies_are_sent(host, curl):
-    """As the gateway counts them."""
-
-    def copies():
-        clusters = kubectl(host, "exec deployment/istio-ingress -- pilot-agent request GET clusters")
-        return sum(map(int, re.findall(r"outbound\|8003\|\|workflow\S*::rq_total::(\d+)", clusters)))
-
-    before = copies()
+    before = copies(host)
     for _number in range(5):
         assert curl(SHOP, "/copied/x")[2][0] == "web"
-    watch(lambda: copies() >= before + 5)
+    watch(lambda: copies(host) >= before + 5)
 
 
 def test_a_server_outside_that_is_not_the_named_one_gets_nothing(host, curl, outside):
@@ -277,6 +286,19 @@ def test_each_client_gets_the_certificate_that_it_understands(handshake, suite, 
     shown = handshake("both.example.com", "-tls1_2", "-cipher", suite)
     assert f"Public Key Algorithm: {key}" in shown
     assert "DNS:both.example.com" in shown
+
+
+@pytest.mark.parametrize(("suite", "served"), [("ECDHE-ECDSA-AES128-GCM-SHA256", True), ("ECDHE-ECDSA-AES256-GCM-SHA384", False)])
+def test_a_site_may_choose_its_suites(handshake, suite, served):
+    assert bool(handshake("members.example.com", "-tls1_2", "-cipher", suite)) is served
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "served"),
+    [("modern", "-tls1_3", True), ("modern", "-tls1_2", False), ("older", "-tls1_2", True), ("older", "-tls1_3", False)],
+)
+def test_a_site_may_choose_its_versions(handshake, name, version, served):
+    assert bool(handshake(f"{name}.example.com", version)) is served
 
 
 def test_browsers_are_kept_to_tls(curl):

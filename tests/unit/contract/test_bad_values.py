@@ -23,7 +23,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._kept_plan import si
 from ansible_collections.baremesh.edge.plugins.plugin_utils._mesh_plan import make_plan as mesh_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import RULES, plain_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight_report import read, report
-from ansible_collections.baremesh.edge.plugins.plugin_utils._provided import provided_certificates
+from ansible_collections.baremesh.edge.plugins.plugin_utils._provided import mesh_authority, provided_certificates
 from ansible_collections.baremesh.edge.plugins.plugin_utils._renewal import renewal_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import version_findings
 
@@ -84,6 +84,7 @@ JUDGES = {
     "egress": lambda variable, value: (
         make_plan(value, {})["findings"] if variable == "edge_egress" else make_plan([], {variable: value})["findings"]
     ),
+    "authority": lambda _variable, value: mesh_authority(value, "istio-system")["findings"],
     "provided": lambda _variable, value: provided_certificates(value, {})["findings"],
     "external_secrets": lambda _variable, value: external_secrets_plan(value)["findings"],
     "mesh": lambda _variable, value: mesh_plan(value, {})["findings"],

@@ -86,6 +86,7 @@ PURE = {
             "credentials",
             "envoy_view",
             "foreign_objects",
+            "api_conditions",
             "gateway_flags",
             "options",
             "other_routes",

@@ -35,6 +35,7 @@ def test_the_documented_fields_of_ways_out_are_those_that_are_read():
 
 def test_the_documented_fields_of_certificates_that_users_bring_are_those_that_are_read():
     assert bare(options("certificate", "main")["certificate_provided"]["options"]) == _provided.PROVIDED
+    assert bare(options("istio", "main")["istio_authority"]["options"]) == _provided.AUTHORITY
 
 
 def test_the_documented_fields_of_the_mesh_are_those_that_are_read():

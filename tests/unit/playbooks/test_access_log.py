@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
-FILES = ["common/defaults/main.yml", "common/vars/main/versions.yml", "istio/defaults/main.yml", "istio/vars/main.yml"]
+SHARED = ["common/defaults/main.yml", "common/vars/main/versions.yml", "common/vars/main/provided.yml"]
+FILES = [*SHARED, "istio/defaults/main.yml", "istio/vars/main.yml"]
 # As in plugins/plugin_utils/_releases.py, which makes the objects that name it.
 ACCESS_LOG_PROVIDER = "baremesh-edge-access-log"
 OWN = {"name": "otel", "envoyOtelAls": {"service": "collector.observability.svc.cluster.local", "port": 4317}}

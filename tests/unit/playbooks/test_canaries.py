@@ -45,6 +45,11 @@ SECRETS = {
     "external_secrets_values": {"extraEnv": [{"name": "A", "value": f"{C}-external-secrets"}]},
     "edge_environment": PROXY,
     "egress_values": {"env": {"A": f"{C}-egress"}},
+    "istio_authority": {
+        "certificate": f"-----BEGIN {C}-ca-certificate",
+        "private_key": f"-----BEGIN {C}-ca-key",
+        "root_certificate": f"-----BEGIN {C}-root",
+    },
     "istio_base_values": {"global": {"x": f"{C}-base"}},
     "istio_gateway_values": {"env": {"A": f"{C}-gateway"}},
     "istio_istiod_values": {"pilot": {"env": {"A": f"{C}-istiod"}}},

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
-FILES = ["common/defaults/main.yml", "common/vars/main/versions.yml", "istio/defaults/main.yml", "istio/vars/main.yml"]
+SHARED = ["common/defaults/main.yml", "common/vars/main/versions.yml", "common/vars/main/provided.yml"]
+FILES = [*SHARED, "istio/defaults/main.yml", "istio/vars/main.yml"]
 
 
 CASES = {

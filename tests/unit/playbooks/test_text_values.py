@@ -91,6 +91,7 @@ ROLES = {
     },
     "istio": {
         "istio_access_log": True,
+        "istio_authority": {},
         "istio_base_values": {},
         "istio_connection_settings": {"profile": "EDGE"},
         "istio_chart_sha256": {"base": "a" * 64},

@@ -42,7 +42,16 @@ def key_pem(label="leaf"):
 
 
 @functools.cache
-def cert_pem(names=("app.example.com",), serial=0x1001, start=NOW - DAY, end=NOW + 60 * DAY, key="leaf", issuer="Test Root"):
+def cert_pem(
+    names=("app.example.com",),
+    serial=0x1001,
+    start=NOW - DAY,
+    end=NOW + 60 * DAY,
+    key="leaf",
+    issuer="Test Root",
+    signer="root",
+    authority=None,
+):
     builder = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0] if names else "none")]))
@@ -54,7 +63,9 @@ def cert_pem(names=("app.example.com",), serial=0x1001, start=NOW - DAY, end=NOW
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False)
-    return builder.sign(new_key("root"), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    if authority is not None:
+        builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+    return builder.sign(new_key(signer), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def self_signed(name):

@@ -127,6 +127,41 @@ def test_what_differs_from_the_objects_of_the_cluster(monkeypatch, api, world):
     assert found["failed"] is False
 
 
+def api_object(name, conditions=("Accepted", "ResolvedRefs", "Programmed"), reason="", **spec):
+    """A Gateway or a route of the Gateway API, one of whose conditions may be false."""
+    said = [
+        {"type": kind, "status": "False" if reason and kind == "ResolvedRefs" else "True", "reason": reason, "message": f"{reason} it is"}
+        for kind in conditions
+    ]
+    parents = [{"parentRef": each, "conditions": said} for each in spec.get("parentRefs", ())]
+    listeners = [{"name": each["name"], "conditions": said} for each in spec.get("listeners", ())]
+    return {
+        "metadata": {"name": name, "namespace": make.NS},
+        "spec": spec,
+        "status": {"parents": parents, "listeners": listeners, "conditions": said},
+    }
+
+
+def test_what_istiod_does_not_serve_of_the_gateway_api(monkeypatch, api):
+    api.apply(kinds.SECRETS, make.secret("app"))
+    own = {"addresses": [{"value": "istio-ingress"}], "listeners": [{"name": "https"}]}
+    api.apply(kinds.KUBE_GATEWAYS, api_object("good", **own))
+    api.apply(kinds.KUBE_GATEWAYS, api_object("bad", reason="InvalidCertificateRef", **own))
+    api.apply(kinds.KUBE_GATEWAYS, api_object("of-others", reason="InvalidCertificateRef", listeners=[{"name": "https"}]))
+    api.apply(kinds.HTTP_ROUTES, api_object("served", parentRefs=[{"name": "good"}]))
+    api.apply(kinds.HTTP_ROUTES, api_object("early", reason="BackendNotFound", parentRefs=[{"name": "good"}]))
+    api.apply(kinds.TCP_ROUTES, api_object("unseen", conditions=(), parentRefs=[{"name": "good"}]))
+    # A challenge is at the Gateways of all namespaces, and each takes those of its own.
+    api.apply(kinds.HTTP_ROUTES, api_object("solver", reason="Else", parentRefs=[{"name": "edge-http", "namespace": "elsewhere"}]))
+    found = run(monkeypatch, gateway_config_info)
+    mine = [each for each in found["flags"] if each["flag"] == "not_taken"]
+    assert [(each["object"], each["text"].partition(" is not served as it is written: ")[2]) for each in mine] == [
+        (f"Gateway {make.NS}/bad", "listener https: ResolvedRefs is False, InvalidCertificateRef: InvalidCertificateRef it is"),
+        (f"HTTPRoute {make.NS}/early", "at Gateway good: ResolvedRefs is False, BackendNotFound: BackendNotFound it is"),
+        (f"TCPRoute {make.NS}/unseen", "at Gateway good: istiod has not observed it"),
+    ]
+
+
 def test_what_may_not_be_read_is_named_and_not_flagged(monkeypatch, api, world):
     forbidden = status(403, "Forbidden", "no")
     put(api, kinds.VIRTUAL_SERVICES, "shop", {"gateways": ["gone"]})

@@ -8,9 +8,11 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._gateways import challenge_parents
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites_apart import sites_apart
 
 LAB = {"name": "lab", "type": "selfsigned"}
+CA = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 WEB = {"prefix": "/", "service": "web.default", "port": 3000}
 APP = {"name": "app", "hosts": ["app.example.com"], "issuer": "lab", "routes": [WEB]}
 DB = {"service": "db.data", "port": 5432}
@@ -218,17 +220,18 @@ def test_browsers_learn_to_ask_by_tls_only():
     ("site", "said"),
     [
         (
-            {"tls": {"mode": "ISTIO_MUTUAL"}, "issuer": None},
-            "tls.mode is ISTIO_MUTUAL, and edge_api is gateway, which takes SIMPLE, PASSTHROUGH",
+            {"tls": {"mode": "OPTIONAL_MUTUAL", "credential": "own"}, "issuer": None},
+            "tls.mode is OPTIONAL_MUTUAL, for which the Gateway API needs a named authority; give tls.ca_certificate or",
+        ),
+        (
+            {"tls": {"mode": "MUTUAL", "client_ca": "issuer", "subject_alt_names": ["a.example.com"]}},
+            "tls.subject_alt_names is given",
         ),
         (
             {"tls": {"min_version": "1.3"}},
             "tls.min_version is given, and the Gateway API has nothing for it; remove it, or set edge_api to istio",
         ),
         ({"tls": {"max_version": "1.2"}}, "tls.max_version is given"),
-        ({"tls": {"cipher_suites": ["ECDHE-ECDSA-AES128-GCM-SHA256"]}}, "tls.cipher_suites is given"),
-        ({"access": {"sources": ["192.0.2.0/24"]}}, "access is given"),
-        ({"backends": [{"service": "web.default", "load_balancing": "LEAST_REQUEST"}]}, "backends is given"),
         ({"hosts": ["a.example.com", "b.example.com"]}, "hosts has 2 names, each of which is a listener of its own"),
         ({"routes": [{**WEB, "prefix": f"/{n}/"} for n in range(17)]}, "routes has 17 entries, and a route of the Gateway API takes 16"),
         ({"routes": [{**WEB, "prefix": "/app"}]}, "routes[0].prefix is '/app', which the Gateway API takes for whole parts of the path"),
@@ -243,12 +246,8 @@ def test_browsers_learn_to_ask_by_tls_only():
         ({"routes": [{**WEB, "retries": {"attempts": 2}}]}, "routes[0].retries is given"),
         ({"routes": [{**WEB, "cors": {"allowOrigins": [{"exact": "x"}]}}]}, "routes[0].cors is given"),
         ({"routes": [{**WEB, "fault": {"abort": {"httpStatus": 500, "percentage": {"value": 1}}}}]}, "routes[0].fault is given"),
-        ({"routes": [{**WEB, "mirror": {"service": "b.c", "port": 1}}]}, "routes[0].mirror is given"),
+        ({"routes": [{**WEB, "mirror": {"service": "b.c", "port": 1, "subset": "v1"}}]}, "routes[0].mirror.subset is given"),
         ({"routes": [{"direct_response": {"status": 410}}]}, "routes[0].direct_response is given"),
-        (
-            {"routes": [{"service": "a.example.org", "port": 1}]},
-            "routes[0] goes to 'a.example.org', and routes of the Gateway API go to Services",
-        ),
         ({"routes": [{"destinations": [{"service": "a.b", "port": 1, "subset": "v1"}]}]}, "routes[0].destinations.subset is given"),
         ({"routes": [{**WEB, "timeout": "1.5s"}]}, "routes[0].timeout is '1.5s', and the Gateway API takes whole numbers"),
         ({"routes": [{**WEB, "regex": "/.*", "prefix": None, "rewrite": "/"}]}, "routes[0].rewrite would replace the whole path"),
@@ -272,7 +271,7 @@ def test_what_the_api_cannot_express_is_named_with_the_way_out(site, said):
 
 
 def test_all_findings_come_at_once():
-    bad = APP | {"access": {"sources": ["192.0.2.0/24"]}, "tls": {"min_version": "1.3"}, "routes": [{**WEB, "retries": {"attempts": 2}}]}
+    bad = APP | {"tls": {"min_version": "1.3", "max_version": "1.3"}, "routes": [{**WEB, "retries": {"attempts": 2}}]}
     assert len(plan(bad, bad | {"name": "b", "hosts": ["b.example.com"]})["findings"]) == 6
 
 
@@ -305,10 +304,6 @@ def test_an_order_that_the_api_does_not_keep_is_refused(routes, other_order):
     [
         ({"edge_api": "kong"}, "edge_api is 'kong'"),
         ({"edge_trusted_proxies": 1}, "edge_trusted_proxies is given, and edge_api is gateway"),
-        (
-            {"edge_gateways": [{"name": "b", "http_node_port": 31080, "https_node_port": 31443, "addresses": ["192.0.2.2"]}]},
-            "edge_gateways is given, and edge_api is gateway",
-        ),
     ],
 )
 def test_settings_that_cannot_be(settings, said):
@@ -336,6 +331,118 @@ def test_sites_fail_alone():
         ("HTTPRoute", "b"),
         ("HTTPRoute", "b-redirect"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("tls", "options", "authority"),
+    [
+        ({"mode": "MUTUAL", "ca_certificate": CA}, {"gateway.istio.io/tls-terminate-mode": "MUTUAL"}, None),
+        ({"mode": "MUTUAL", "ca_secret": "clients"}, {"gateway.istio.io/tls-terminate-mode": "MUTUAL"}, "clients"),
+        ({"mode": "OPTIONAL_MUTUAL", "ca_certificate": CA}, {"gateway.istio.io/tls-terminate-mode": "OPTIONAL_MUTUAL"}, "app-cacert"),
+        ({"mode": "OPTIONAL_MUTUAL", "ca_secret": "clients"}, {"gateway.istio.io/tls-terminate-mode": "OPTIONAL_MUTUAL"}, "clients"),
+        (
+            {"cipher_suites": ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"]},
+            {"gateway.istio.io/tls-cipher-suites": "ECDHE-ECDSA-AES128-GCM-SHA256,ECDHE-RSA-AES128-GCM-SHA256"},
+            None,
+        ),
+    ],
+)
+def test_what_the_api_lacks_are_options_of_istios(tls, options, authority):
+    spec = made(APP | {"tls": tls})["Gateway", "app"]
+    assert spec["listeners"] == [listener("HTTPS", 443, "app.example.com", **ends("app"), options=options)]
+    validation = {"caCertificateRefs": [{"group": "", "kind": "Secret", "name": authority}], "mode": "AllowValidOnly"}
+    assert spec.get("tls") == ({"frontend": {"default": {"validation": validation}}} if authority else None)
+
+
+@pytest.mark.parametrize(("share", "part"), [({}, {}), ({"percentage": 0.5}, {"fraction": {"numerator": 5000, "denominator": 1000000}})])
+def test_copies_of_requests_may_be_sent(share, part):
+    found = made(APP | {"routes": [{**WEB, "mirror": {"service": "trial.lab", "port": 80, **share}}]})
+    (rule,) = found["HTTPRoute", "app"]["rules"]
+    copied = {key: value for key, value in backend("trial", "lab", 80).items() if key != "weight"}
+    assert rule["filters"] == [{"type": "RequestMirror", "requestMirror": {"backendRef": copied, **part}}]
+    plans = plan(APP | {"routes": [{**WEB, "mirror": {"service": "trial.lab", "port": 80}}]})["gateway_objects"]
+    grants = {each["metadata"]["namespace"]: each["spec"]["to"] for each in plans if each["kind"] == "ReferenceGrant"}
+    assert grants["lab"] == [{"group": "", "kind": "Service", "name": "trial"}]
+
+
+def test_a_site_may_be_for_pods_of_the_mesh():
+    found = made({"name": "inner", "hosts": ["inner.example.com"], "tls": {"mode": "ISTIO_MUTUAL"}, "routes": [WEB]})
+    tls = {"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "ISTIO_MUTUAL"}}
+    assert found["Gateway", "inner"]["listeners"] == [listener("HTTPS", 443, "inner.example.com", **tls)]
+    assert ("ServiceEntry", "inner") in found
+    assert ("HTTPRoute", "inner-redirect") not in found
+
+
+def test_access_and_how_services_are_asked_do_not_depend_on_the_api():
+    given = APP | {
+        "access": {"sources": ["192.0.2.0/24"]},
+        "backends": [{"service": "nas.example.org", "external": {"port": 8443}}, {"service": "web.default", "load_balancing": "RANDOM"}],
+        "routes": [{"prefix": "/nas/", "service": "nas.example.org", "port": 8443}, WEB],
+    }
+    found, before = plan(given), plan(given, edge_api="istio")
+    assert found["findings"] == []
+    assert [found[key] for key in ("policies", "destination_rules")] == [before[key] for key in ("policies", "destination_rules")]
+    objects = {(each["kind"], each["metadata"]["name"]): each["spec"] for each in found["gateway_objects"]}
+    assert [kind for kind, _name in objects if kind in ("DestinationRule", "ServiceEntry")] == ["ServiceEntry", "DestinationRule"]
+    first, _rest = objects["HTTPRoute", "app"]["rules"]
+    named = {"group": "networking.istio.io", "kind": "Hostname", "name": "nas.example.org", "port": 8443, "weight": 1}
+    assert first["backendRefs"] == [named]
+    assert first["filters"] == [{"type": "URLRewrite", "urlRewrite": {"hostname": "nas.example.org"}}]
+    assert objects["ReferenceGrant", "istio-ingress.app"]["to"] == [{"group": "", "kind": "Service", "name": "web"}]
+
+
+TEAM = {"name": "team-b", "http_node_port": 31080, "https_node_port": 31443, "addresses": ["192.0.2.2"]}
+SHOP = {**APP, "name": "shop", "hosts": ["shop.example.com"], "gateway": "team-b"}
+
+
+def test_each_gateway_has_the_objects_of_its_sites():
+    found = plan(APP, SHOP, edge_gateways=[TEAM])
+    assert found["findings"] == []
+    places = {(each["kind"], each["metadata"]["name"]): each["metadata"]["namespace"] for each in found["gateway_objects"]}
+    assert {name: places["Gateway", name] for name in ("app", "shop")} == {"app": "istio-ingress", "shop": "team-b"}
+    (http,) = found["http_gateways"]
+    assert (http["apiVersion"], http["metadata"]["namespace"], http["metadata"]["name"]) == (
+        "gateway.networking.k8s.io/v1",
+        "team-b",
+        "edge-http-team-b",
+    )
+    assert http["spec"] == {
+        "gatewayClassName": "istio",
+        "addresses": [{"type": "Hostname", "value": "team-b.team-b.svc.cluster.local"}],
+        "listeners": [{"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "Same"}}}],
+    }
+    (redirect,) = (each for each in found["gateway_objects"] if each["metadata"]["name"] == "shop-redirect")
+    assert redirect["spec"]["parentRefs"] == [{**PARENT, "name": "edge-http-team-b"}]
+    held = [each for each in found["draining"] if each["kind"] == "EnvoyFilter"]
+    assert [(each["metadata"]["namespace"], each["metadata"]["name"]) for each in held] == [
+        ("istio-ingress", "edge-draining"),
+        ("team-b", "edge-draining.team-b"),
+    ]
+
+
+def test_challenges_attach_to_the_gateways_that_are_there():
+    gone = {"name": "team-c", "state": "absent"}
+    assert challenge_parents([TEAM, gone], "edge-http", "istio-ingress") == [
+        {**PARENT, "name": "edge-http", "namespace": "istio-ingress"},
+        {**PARENT, "name": "edge-http-team-b", "namespace": "team-b"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("gateway", "settings", "said"),
+    [
+        ({}, {}, []),
+        ({"http_port": 8080, "https_port": 8443}, {}, ["gateway 'team-b' has port 8080 for HTTP, so that challenges of issuer 'acme'"]),
+        ({"http_port": 8080, "https_port": 8443, "namespace": "istio-ingress"}, {}, []),
+        ({"http_port": 8080, "https_port": 8443}, {"edge_api": "istio"}, []),
+        ({}, {"edge_proxy_protocol": True, "edge_proxy_addresses": ["192.0.2.9"]}, []),
+    ],
+)
+def test_a_challenge_must_get_to_a_gateway_that_takes_its_route(gateway, settings, said):
+    acme = {"name": "acme", "type": "acme", "server": "https://acme.example.com/directory", "email": "a@example.com"}
+    found = plan(SHOP | {"issuer": "acme"}, edge_gateways=[{**TEAM, **gateway}], cert_manager_issuers=[acme], **settings)["findings"]
+    assert [text.partition("edge_sites[0] (shop): ")[2][: len(start)] for text, start in zip(found, said)] == said
+    assert len(found) == len(said), found
 
 
 def test_nothing_is_waited_for_with_objects_of_istio():

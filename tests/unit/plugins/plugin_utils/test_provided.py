@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
-from ansible_collections.baremesh.edge.plugins.plugin_utils._provided import provided_certificates
+from ansible_collections.baremesh.edge.plugins.plugin_utils._provided import mesh_authority, provided_certificates
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 
 NS = "istio-ingress"
@@ -105,3 +105,73 @@ def test_a_name_that_cert_manager_uses_or_that_is_twice():
 
 def test_where_the_plan_is_wrong_only_that_is_said():
     assert provided_certificates([entry()], make_plan([site(hosts=["no_name"])], {}), make.NOW)["findings"] == []
+
+
+def authority(name, issuer, key, signer, **options):
+    return make.cert_pem(names=(name,), issuer=issuer, key=key, signer=signer, authority=True, **options).decode().strip() + "\n"
+
+
+ROOT = authority("root", "root", "root", "root")
+MIDDLE = authority("middle", "root", "middle", "root")
+LAST = authority("last", "middle", "leaf", "middle")
+MESH = {"certificate": MIDDLE, "private_key": make.key_pem("middle").decode(), "root_certificate": ROOT}
+
+
+def mesh(**changed):
+    return mesh_authority({**MESH, **changed}, "istio-system", make.NOW)
+
+
+def test_istiod_gets_the_secret_that_it_reads():
+    found = mesh()
+    (secret,) = found["objects"]
+    assert (found["findings"], secret["metadata"]["namespace"], secret["metadata"]["name"]) == ([], "istio-system", "cacerts")
+    assert secret["stringData"] == {
+        "ca-cert.pem": MIDDLE,
+        "ca-key.pem": MESH["private_key"].strip() + "\n",
+        "root-cert.pem": ROOT,
+        "cert-chain.pem": MIDDLE + ROOT,
+    }
+
+
+def test_a_chain_may_be_longer_and_end_with_the_root():
+    (secret,) = mesh(certificate=LAST + MIDDLE + ROOT, private_key=KEY)["objects"]
+    assert (secret["stringData"]["ca-cert.pem"], secret["stringData"]["cert-chain.pem"]) == (LAST, LAST + MIDDLE + ROOT)
+
+
+def test_the_root_itself_may_sign():
+    (secret,) = mesh(certificate=ROOT, private_key=make.key_pem("root").decode())["objects"]
+    assert secret["stringData"]["cert-chain.pem"] == ROOT
+
+
+def test_the_digest_changes_with_the_certificates():
+    assert mesh()["digest"] != mesh(certificate=LAST + MIDDLE, private_key=KEY)["digest"]
+    assert mesh_authority({}, "istio-system") == {"objects": [], "digest": "", "findings": []}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"certificate": "/root/ca.pem"}, "certificate is not PEM; give the contents of the file, not its path"),
+        ({"private_key": None}, "private_key is missing"),
+        ({"name": "x"}, "key 'name' is not known"),
+        ({"private_key": KEY}, "private_key does not belong to the first certificate"),
+        ({"certificate": pem(), "private_key": KEY}, "the certificate of CN=app.example.com is none of an authority"),
+        ({"root_certificate": LAST}, "the certificate of CN=middle is not signed by that of CN=last"),
+        ({"certificate": LAST, "private_key": KEY}, "the certificate of CN=last is not signed by that of CN=root"),
+        ({"certificate": authority("middle", "root", "middle", "peer")}, "the certificate of CN=middle is not signed by that of CN=root"),
+        ({"root_certificate": ROOT + MIDDLE}, "root_certificate must be one certificate"),
+        ({"certificate": authority("middle", "root", "middle", "root", end=make.NOW - 1)}, "certificate ended at"),
+        ({"root_certificate": authority("root", "root", "root", "root", end=make.NOW - 1)}, "root_certificate ended at"),
+        ({"certificate": "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----"}, "certificate cannot be read"),
+        (
+            {"root_certificate": "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----"},
+            "certificate or root_certificate cannot be read",
+        ),
+    ],
+)
+def test_an_authority_that_no_pod_would_believe_is_named(changed, said):
+    found = mesh(**changed)
+    assert (found["objects"], found["digest"]) == ([], "")
+    (text,) = found["findings"]
+    assert text.startswith(f"istio_authority: {said}"), text
+    assert "PRIVATE KEY" not in text

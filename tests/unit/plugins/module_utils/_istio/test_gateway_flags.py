@@ -139,18 +139,31 @@ def secret(serial="1001", problem=None, name="app"):
             secret(None, "it does not exist in namespace a"),
             ["gateway pod gw holds serial 1001 of Secret app, but it does not exist in namespace a"],
         ),
+        (
+            {**held(serial=None), "state": "warming"},
+            secret(None, "it does not exist in namespace a; there is one in namespace shop"),
+            ["gateway pod gw waits for Secret app, but it does not exist in namespace a; there is one in namespace shop"],
+        ),
+        # It is on its way.
+        ({**held(serial=None), "state": "warming"}, secret(), []),
         # An authority of clients, and Secrets that are none of the pod's namespace.
         (held("kubernetes://app-cacert", kind="ca"), secret("1002", name="app-cacert"), []),
         (held("kubernetes-gateway://b/app"), secret("1002"), []),
+        (
+            held("kubernetes-gateway://a/app"),
+            secret("1002"),
+            ["gateway pod gw holds serial 1001 of Secret app, but the Secret holds 1002"],
+        ),
         (held("file-cert:/etc/app"), secret("1002"), []),
     ],
 )
 def test_certificates_that_are_older_than_their_secret(have, stored, expected):
-    assert [each["text"] for each in secret_flags({"pod": "gw", "secrets": [have]}, [stored])] == expected
+    assert [each["text"] for each in secret_flags({"pod": "gw", "namespace": "a", "secrets": [have]}, [stored])] == expected
 
 
 def test_names_of_secrets():
-    assert [secret_name(held(name)) for name in ("kubernetes://app", "kubernetes://b/app", "default")] == ["app", "", ""]
+    names = ("kubernetes://app", "kubernetes://b/app", "default", "kubernetes-gateway://a/app", "kubernetes-gateway://b/app")
+    assert [secret_name(held(name), "a") for name in names] == ["app", "", "", "app", ""]
 
 
 def proxy(**more):
