@@ -31,6 +31,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk i
     request_state,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import UTC, iso, parse_time
+from ansible_collections.baremesh.edge.plugins.module_utils._text import vault_answer
 
 _FIRST_BACKOFF = dt.timedelta(hours=1)
 _LONGEST_BACKOFF = dt.timedelta(hours=32)
@@ -52,6 +53,8 @@ _DNS01_REFUSED = re.compile(
     re.IGNORECASE,
 )
 _REDIRECTED = re.compile(r"failed to perform self check GET request '(\S+)': Get \"(?!\1\")(\S+)\": ")
+_UNREACHABLE = re.compile(r"dial tcp|connection refused|no route to host|no such host|i/o timeout|deadline exceeded|EOF|connection reset")
+_VAULT_PATIENCE = 10.0
 # How a CertificateRequest begins that waits for its issuer.
 _ISSUER_AWAITED = "Referenced "
 _RETRY_AFTER = re.compile(r"retry after (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
@@ -218,6 +221,9 @@ def condition_cause(issuer: Json, ready: Mapping[str, Any]) -> Cause:
     if not is_current(issuer, ready):
         return Cause("cert-manager has not observed its last change", patience=PATIENCE)
     message = _sentence(ready.get("message") or ready.get("reason"))
+    if ready.get("reason") == "VaultError" and not _UNREACHABLE.search(message):
+        # cert-manager tries again by itself once a person has mended it.
+        return Cause(message, GRACE, patience=_VAULT_PATIENCE, since=ready.get("lastTransitionTime"))
     lasting = ready.get("reason") in _ISSUER_CONFIGURATION or _ACME_REFUSAL.search(message)
     return _with_limit(message, FINAL if lasting else HEALS)
 
@@ -303,4 +309,4 @@ def _issuer_name(certificate: Json) -> str:
 
 
 def _sentence(text: Any) -> str:
-    return " ".join(str(text or "no reason given").split())
+    return vault_answer(str(text or "no reason given"))
