@@ -46,7 +46,7 @@ def openbao(host, tmp_path_factory):
 @pytest.fixture(scope="module")
 def variables(openbao):
     return {
-        **runs.example("vault"),
+        **runs.example("authorities/vault"),
         "openbao_server": f"https://{NAME}:{PORT}",
         "openbao_ca": openbao.authority.pem,
         # A run stops at the cause, and goes on with no other site.
