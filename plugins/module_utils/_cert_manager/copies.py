@@ -58,5 +58,5 @@ class Copies(Kinds):
     def hints(self, text: str) -> list[str]:
         """Who makes copies, and what to do with a Secret that is none."""
         if "it is of others" in text:
-            return ["It is left as it is: rename or delete it, or take its namespace out of copies."]
+            return ["It is left as it is: use another name for it, or take its namespace out of copies."]
         return ["Check that the controller that makes the copies runs, and that the namespace exists and is one of those it may write to."]

@@ -56,7 +56,7 @@ _ADVICE = {
         "The policy of that role or token does not allow it: let it read this path. For an engine of version 2 policies name it with "
         'data/, as in path "kv/data/dns/*" { capabilities = ["read"] }.'
     ),
-    r"[Ss]ecret does not exist|secret not found": (
+    r"Secret does not exist|secret does not exist|secret not found": (
         "There is no secret at that path: write it (bao kv put), or correct path of the key. It is the path below the engine, without "
         "data/."
     ),

@@ -139,7 +139,7 @@ def test_a_secret_of_others_stays_as_it_is(host):
         (failure,) = found.failures
         assert failure.message.splitlines() == [
             "Secret foreign/copied is not in step: it is of others, as no ExternalSecret owns it",
-            "It is left as it is: rename or delete it, or take its namespace out of copies.",
+            "It is left as it is: use another name for it, or take its namespace out of copies.",
         ]
         assert found.changed == 0
     assert held(host, "foreign") == before

@@ -96,7 +96,7 @@ def test_a_secret_of_others_in_the_place_of_a_copy_ends_it_at_once(monkeypatch, 
     assert (found["failed"], found["elapsed"]) == (True, 0.0)
     assert found["msg"].splitlines() == [
         "Secret team-b/app is not in step: it is of others, as no ExternalSecret owns it",
-        "It is left as it is: rename or delete it, or take its namespace out of copies.",
+        "It is left as it is: use another name for it, or take its namespace out of copies.",
     ]
 
 
