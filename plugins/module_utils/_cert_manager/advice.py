@@ -100,7 +100,7 @@ _ADVICE = {
         "The server does not let cert-manager in: compare auth of the issuer with that auth method and its configuration on the server. "
         "The audience of the role is vault://ISSUER, or vault://NAMESPACE/ISSUER for an Issuer."
     ),
-    r"(?i)Vault .*(could not access secret|no data for \S+ in secret|secrets? \S+ not found)": (
+    r"(?i)Vault .*(no data for \S+ in secret|secrets? \S+ not found)": (
         "Create the Secret that auth of the issuer names, with the key that it names: for a ClusterIssuer in cert-manager's own "
         "namespace, for an Issuer beside it."
     ),

@@ -116,8 +116,8 @@ KUBERNETES = "Failed to initialize Vault client: while requesting a Vault token 
             "Unseal that server",
         ),
         (
-            "Failed to initialize Vault client: could not access secret 'cert-manager/login': secret \"login\" not found",
-            "Failed to initialize Vault client: could not access secret 'cert-manager/login': secret \"login\" not found",
+            'Failed to initialize Vault client: secret "login" not found',
+            'Failed to initialize Vault client: secret "login" not found',
             GRACE,
             "Create the Secret that auth of the issuer names",
         ),
@@ -161,6 +161,20 @@ def test_what_a_vault_says_to_a_request(code, words, helps):
     expected = words.rpartition("* ")[2].strip()
     assert (found.text, found.outlook) == (f"CertificateRequest app-1: {said}{expected} ({code} from POST {SIGN})", FINAL)
     assert helps in advice(found.text)
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "outlook"),
+    [
+        (of_vault("POST", LOGIN, 503, "Vault is sealed"), f"Vault is sealed (503 from POST {LOGIN})", GRACE),
+        (f'Post "{LOGIN}": dial tcp 192.0.2.1:8200: i/o timeout', f'Post "{LOGIN}": dial tcp 192.0.2.1:8200: i/o timeout', HEALS),
+    ],
+)
+def test_a_request_for_which_cert_manager_cannot_log_in(said, text, outlook):
+    begins = "Failed to initialise vault client for signing: while requesting a Vault token: "
+    waits = make.request(conditions=approved(make.condition("Ready", "False", "Pending", begins + said)))
+    found = cause_of(make.certificate(conditions=ISSUING), make.cluster_issuer(), waits)
+    assert (found.text, found.outlook) == (f"CertificateRequest app-1: {begins}{text}", outlook)
 
 
 def test_an_issuer_condition_of_an_old_spec_is_not_final():
