@@ -21,7 +21,7 @@ RBAC = "rbac.authorization.k8s.io"
 COPY_LABELS = {**LABELS, "app.kubernetes.io/component": "copy"}
 
 
-def annotations(copies: Raw) -> Object:
+def annotations_of(copies: Raw) -> Object:
     """Return the annotations by which a controller copies a Secret into other namespaces, and into no others."""
     namespaces = ",".join(copies.get("namespaces") or ())
     if copies.get("by") == "reflector":

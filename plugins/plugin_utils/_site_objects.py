@@ -16,7 +16,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_rou
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_access import SECURITY_API, refusals
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends import Backend
-from ansible_collections.baremesh.edge.plugins.plugin_utils._site_copies import annotations
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_copies import annotations_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import NO_TLS, OF_MESH, TLS_VERSIONS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
@@ -84,7 +84,7 @@ def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, priva
             "secretName": name,
             "secretTemplate": {
                 "labels": {**labels_of(site.name), "app.kubernetes.io/component": ISSUED_COMPONENT},
-                **_set(annotations=annotations(own.get("copies") or {})),
+                **_set(annotations=annotations_of(own.get("copies") or {})),
             },
             "dnsNames": list(site.hosts),
             "issuerRef": {
