@@ -111,7 +111,7 @@ _ADVICE = {
         "Let that role of the engine issue these names (allowed_domains, allow_subdomains, allow_bare_domains), or name another issuer."
     ),
     r"Vault failed to sign certificate: .*(permission denied|invalid token)": (
-        "The policy of cert-manager's role or token does not allow it: let it sign there, as in "
+        "The policy of cert-manager's role or token does not allow it, or the token has expired: let it sign there, as in "
         'path "pki/sign/edge" { capabilities = ["update"] }.'
     ),
     r"Vault failed to sign certificate: .*(no handler for route|unsupported path)": (

@@ -203,7 +203,7 @@ def test_a_server_that_is_sealed(first, variables, openbao):
             {"path": "pki/sign/none"},
             "late.example.com",
             f"{SIGNING}permission denied (403 from POST {URL}/pki/sign/none)",
-            "The policy of cert-manager's role or token does not allow it",
+            "The policy of cert-manager's role or token does not allow it, or the token has expired",
             marks=pytest.mark.matrix,
         ),
     ],
@@ -224,6 +224,20 @@ def test_a_role_of_the_engine_that_is_not_there(first, variables, openbao):
     assert lines[0] == f"{SIGNING}unknown role: none (400 from POST {URL}/pki/sign/none)"
     assert any(each.startswith("Create that role of the engine") for each in lines), lines
     passed(runs.run(variables, *PARTS))
+
+
+@pytest.mark.matrix
+def test_a_token_that_was_revoked(host, first, variables, openbao):
+    token = openbao.token_of("pki")
+    openbao.call("POST", "auth/token/revoke", {"token": token})
+    held = {"name": "vault-revoked", "namespace": "cert-manager"}
+    apply(host, {"apiVersion": "v1", "kind": "Secret", "metadata": held, "stringData": {"token": token}})
+    changed = with_issuer(variables, auth={"token": {"secret": {"name": "vault-revoked"}}})
+    found = runs.run(with_host(changed, "late.example.com"), *PARTS)
+    assert first_lines(found)[0] == f"{SIGNING}permission denied (403 from POST {SIGN})"
+    assert token not in found.output
+    passed(runs.run(variables, *PARTS))
+    kubectl(host, "delete secret vault-revoked --namespace cert-manager")
 
 
 @pytest.mark.matrix
