@@ -25,6 +25,7 @@ SITE = {
 GIVEN = {
     "cert_manager_issuers": [{"name": "own", "type": "selfsigned"}],
     "edge_external_secrets": {},
+    "edge_allow_no_sites": True,
     "external_secrets_chart_dir": CHARTS,
     "edge_sites": [SITE],
     "certificate_wait_timeout": 30,
