@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which line of a program's output to quote."""
+"""Which line of a program's output to quote, and how."""
 
 from __future__ import annotations
 
@@ -17,6 +17,19 @@ _REASON = re.compile(
     "|timed out",
     re.IGNORECASE,
 )
+# As the client library of Vault writes it, which External Secrets and cert-manager use.
+_VAULT_ANSWER = re.compile(
+    r"Error making API request\.\s+(?:Namespace: \S*\s+)?URL: (\S+ \S+)\s+Code: (\d+)\. (?:Errors|Raw Message):\s*(.*)", re.DOTALL
+)
+
+
+def vault_answer(text: str) -> str:
+    """The text with an answer of an OpenBao or Vault in it as C(what it says (status from method and URL)), and in one line."""
+    answer = _VAULT_ANSWER.search(text)
+    if answer:
+        said = re.sub(r"\d+ errors? occurred:|(?:^|(?<=\s))\*\s", " ", answer[3])
+        text = f"{text[: answer.start()]}{said} ({answer[2]} from {answer[1]})"
+    return " ".join(text.split())
 
 
 def reason_line(text: str, otherwise: str = "no message") -> str:

@@ -16,7 +16,8 @@ description:
   - Returns as soon as each copy holds the certificate with the serial number of its source, and the key that belongs to it.
   - Names each copy that lags, with both serial numbers. No certificate or key is returned.
 notes:
-  - In check mode it looks once, returns what it sees, and does not fail because a copy lags.
+  - In check mode it looks once, returns what it sees, and does not fail because a copy lags. It does fail where a Secret of others is in
+    the place of a copy.
   - The module lists the TLS Secrets of all namespaces.
 extends_documentation_fragment:
   - baremesh.edge._kube_auth
@@ -42,6 +43,11 @@ options:
         type: list
         elements: str
         required: true
+      owner:
+        description:
+          - Kind of the object that owns each copy, such as V(ExternalSecret).
+          - A Secret without such an owner is of others, and ends the wait at once.
+        type: str
   timeout:
     description: Seconds after which to give up.
     type: int
@@ -79,6 +85,18 @@ objects:
       type: bool
     cause:
       description: Why not, empty when it is.
+      type: str
+lagging:
+  description: Those of them that are not in step. O(baremesh.edge.external_secret_refresh#module:objects) takes them.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    namespace:
+      description: Its namespace.
+      type: str
+    name:
+      description: Its name.
       type: str
 elapsed:
   description: Seconds that the wait lasted.
@@ -126,6 +144,7 @@ def main() -> None:
         "name": {"type": "str", "required": True},
         "namespace": {"type": "str", "required": True},
         "copies": {"type": "list", "elements": "str", "required": True},
+        "owner": {"type": "str"},
     }
     module = EdgeModule(
         argument_spec=dict(
@@ -135,18 +154,22 @@ def main() -> None:
         ),
         supports_check_mode=True,
     )
-    sources = {
-        Name(KIND, namespace, secret["name"]): Name(KIND, secret["namespace"], secret["name"])
-        for secret in module.params["secrets"]
-        for namespace in secret["copies"]
-    }
+    secrets = module.params["secrets"]
+    made = [(Name(KIND, space, secret["name"]), secret) for secret in secrets for space in secret["copies"]]
+    sources = {copy: Name(KIND, secret["namespace"], secret["name"]) for copy, secret in made}
+    copies = Copies(sources, {copy: secret["owner"] for copy, secret in made if secret["owner"]})
 
     def wait() -> NamedWait:
         require_cryptography()
-        return NamedWait(open_client(module.params)[0], list(sources), [Copies(sources)])
+        return NamedWait(open_client(module.params)[0], list(sources), [copies])
 
-    found = attempt(module, wait, partial(nothing_seen, objects=[]))
-    finish_wait(module, found.run(Deadline(SystemClock(), module.params["timeout"]), once=module.check_mode))
+    found = attempt(module, wait, partial(nothing_seen, objects=[], lagging=[]))
+    outcome = found.run(Deadline(SystemClock(), module.params["timeout"]), once=module.check_mode)
+    lagging = [{key: each[key] for key in ("namespace", "name")} for each in outcome.found["objects"] if not each["ready"]]
+    outcome.found["lagging"] = lagging
+    if copies.foreign:
+        module.fail_json(changed=False, **outcome.result(), msg=outcome.message)
+    finish_wait(module, outcome)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _vault as vault
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import read_dict
 
@@ -23,18 +24,18 @@ Options = dict[str, dict[str, Any]]
 SECRET_KEY: Options = {
     "name": {"type": "str", "required": True},
     "namespace": {"type": "str", "required": True},
-    "key": {"type": "str", "default": "token"},
+    "key": {"type": "str", "default": vault.KEY},
 }
 KUBERNETES: Options = {
     "role": {"type": "str", "required": True},
-    "mount": {"type": "str", "default": "kubernetes"},
+    "mount": {"type": "str", "default": vault.KUBERNETES_MOUNT},
     "service_account": {"type": "str"},
     "namespace": {"type": "str"},
     "audiences": {"type": "list", "elements": "str"},
 }
 APPROLE: Options = {
     "role_id": {"type": "str", "required": True},
-    "mount": {"type": "str", "default": "approle"},
+    "mount": {"type": "str", "default": vault.APPROLE_MOUNT},
     "secret": {"type": "dict", "options": SECRET_KEY, "required": True},
 }
 TOKEN: Options = {"secret": {"type": "dict", "options": SECRET_KEY, "required": True}}
@@ -78,86 +79,29 @@ _REMOTE = ("path", "property", "version")
 _KEY = re.compile(r"[-._a-zA-Z0-9]+")
 
 
-def _reference(fields: Fields, key: str = "secret") -> Object:
-    """Return a reference to a key of a Secret. Of a ClusterSecretStore it needs a namespace."""
-    if fields.raw.get(key) is None:
-        fields.report(f"{key} is missing; give name, namespace and key of a Secret that is there")
-        return {}
-    at = fields.nested(key)
-    if at is None:
-        return {}
-    at.only(SECRET_KEY)
-    return {
-        "name": at.object_name("name", required=True),
-        "namespace": at.name("namespace", required=True),
-        "key": at.text("key") or SECRET_KEY["key"]["default"],
-    }
-
-
 def _kubernetes(at: Fields) -> Object:
     found: Object = {"role": at.text("role", required=True), "mountPath": at.text("mount") or KUBERNETES["mount"]["default"]}
     account, namespace, audiences = at.object_name("service_account"), at.name("namespace"), at.texts("audiences")
     if account:
         if not at.raw.get("namespace"):
             at.report("namespace is missing; service_account needs the namespace in which it is")
-        reference = {"name": account, "namespace": namespace, **({"audiences": audiences} if audiences else {})}
-        return {"kubernetes": {**found, "serviceAccountRef": reference}}
+        return {**found, "serviceAccountRef": {"name": account, "namespace": namespace, **({"audiences": audiences} if audiences else {})}}
     for key in ("namespace", "audiences"):
         if at.raw.get(key):
             at.report(f"{key} is given without service_account; without one the account of External Secrets itself is used")
-    return {"kubernetes": found}
-
-
-def _approle(at: Fields) -> Object:
-    role = at.text("role_id", required=True)
-    return {"appRole": {"path": at.text("mount") or APPROLE["mount"]["default"], "roleId": role, "secretRef": _reference(at)}}
-
-
-_AUTH = {"kubernetes": (_kubernetes, KUBERNETES), "approle": (_approle, APPROLE)}
-
-
-def _auth(store: Fields) -> Object:
-    """Return how External Secrets logs in, in its own form."""
-    if store.raw.get("auth") is None:
-        store.report(f"auth is missing; give one of {', '.join(AUTH)}")
-        return {}
-    at = store.nested("auth")
-    if at is None:
-        return {}
-    at.only(AUTH)
-    given = [key for key in AUTH if at.raw.get(key) is not None]
-    if len(given) != 1:
-        at.report(f"has {' and '.join(given) or 'none of them'}; give one of {', '.join(AUTH)}")
-        return {}
-    way = at.nested(given[0])
-    if way is None:
-        return {}
-    if given == ["token"]:
-        way.only(TOKEN)
-        return {"tokenSecretRef": _reference(way)}
-    read, options = _AUTH[given[0]]
-    way.only(options)
-    return read(way)
+    return found
 
 
 def _vault(store: Fields) -> Object:
-    server = store.text("server", required=True) or ""
-    if server.startswith("http://"):
-        store.report(f"server is {server!r}; it must begin with https://, since tokens go there")
-    elif server and not re.fullmatch(r"https://[^\s/@]+(/\S*)?", server):
-        store.report(f"server is {server!r}; it must be an address such as https://vault.example.com:8200")
-    path = store.text("path", required=True) or ""
-    if path.startswith("/") or re.search(r"\s", path):
-        store.report(f"path is {path!r}; it must be the mount of the secrets engine, such as kv")
     found = {
-        "server": server.rstrip("/"),
-        "path": path.rstrip("/"),
+        "server": vault.server_of(store),
+        "path": vault.path_of(store, "the mount of the secrets engine, such as kv"),
         "version": store.choice("version", STORE["version"]["choices"]) or "v2",
     }
     ca_bundle, namespace = store.pem_certificate("ca_bundle", base64_too=True), store.text("vault_namespace")
     return {
         **found,
-        "auth": _auth(store),
+        "auth": vault.auth_of(store, AUTH, _kubernetes),
         **({"caBundle": base64.b64encode(ca_bundle.encode()).decode()} if ca_bundle else {}),
         **({"namespace": namespace} if namespace else {}),
     }

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _vault as vault
 from ansible_collections.baremesh.edge.plugins.plugin_utils._dns01 import expand_all
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries, entries_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import issuer as issuer_problems
@@ -22,7 +23,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules impor
 
 Object = dict[str, Any]
 
-TYPES = ("acme", "ca", "selfsigned", "raw")
+TYPES = ("acme", "ca", "selfsigned", "vault", "raw")
 KINDS = ("ClusterIssuer", "Issuer")
 LETSENCRYPT = {
     "letsencrypt": "https://acme-v02.api.letsencrypt.org/directory",
@@ -35,8 +36,24 @@ _KEYS = {
     "acme": ("server", "email", "ca_bundle", "solvers", "preferred_chain", "profile", "account_key_secret", "external_account", "staging"),
     "ca": ("secret",),
     "selfsigned": (),
+    "vault": ("server", "path", "ca_bundle", "vault_namespace", "auth"),
     "raw": ("spec",),
 }
+# In the form of an argument spec. A test compares this with the options that role cert_manager documents.
+_REFERENCE: vault.Options = {"name": {"type": "str", "required": True}, "key": {"type": "str", "default": vault.KEY}}
+_SECRET: vault.Options = {"secret": {"type": "dict", "options": _REFERENCE, "required": True}}
+VAULT_AUTH: vault.Options = {
+    "kubernetes": {
+        "type": "dict",
+        "options": {"role": {"type": "str", "required": True}, "mount": {"type": "str", "default": vault.KUBERNETES_MOUNT}},
+    },
+    "approle": {
+        "type": "dict",
+        "options": {"role_id": {"type": "str", "required": True}, "mount": {"type": "str", "default": vault.APPROLE_MOUNT}, **_SECRET},
+    },
+    "token": {"type": "dict", "options": _SECRET},
+}
+RBAC = "rbac.authorization.k8s.io"
 
 
 @dataclass(frozen=True)
@@ -52,6 +69,12 @@ class Issuer:
     tokens: list[Object] = field(default_factory=list, repr=False)
     # Directory at which its authority can be tried without limits, empty for none.
     staging: str = ""
+
+    @property
+    def account(self) -> str:
+        """The service account as which cert-manager logs in at a Vault, which is made with a short form. Empty for none."""
+        way = (self.spec.get("vault") or {}).get("auth", {}).get("kubernetes") if self.type == "vault" else None
+        return str(way["serviceAccountRef"]["name"]) if way else ""
 
     @property
     def acme(self) -> Raw:
@@ -175,6 +198,24 @@ def _acme(at: Fields, name: str, email: str, default_solvers: Sequence[Raw], str
     }
 
 
+def _vault(at: Fields, name: str) -> Object:
+    def kubernetes(way: Fields) -> Object:
+        mount = way.text("mount") or vault.KUBERNETES_MOUNT
+        account = {"name": f"vault-{name}"}
+        return {"role": way.text("role", required=True), "mountPath": f"/v1/auth/{mount}", "serviceAccountRef": account}
+
+    path = vault.path_of(at, "that of signing by a role of the engine, such as pki/sign/edge")
+    if path and not re.fullmatch(r".+/(sign|sign-verbatim)/[^/]+", path) and not path.startswith("/"):
+        at.report(f"path is {path!r}; it must be MOUNT/sign/ROLE, such as pki/sign/edge")
+    optional = {"caBundle": _ca_bundle(at), "namespace": at.text("vault_namespace")}
+    return {
+        "server": vault.server_of(at),
+        "path": path,
+        "auth": vault.auth_of(at, VAULT_AUTH, kubernetes),
+        **{field: value for field, value in optional.items() if value},
+    }
+
+
 def _spec(at: Fields, name: str, type_: str, email: str, default_solvers: Sequence[Raw], strict: bool | None, tokens: list[Object]) -> Raw:
     if type_ == "acme":
         return {"acme": _acme(at, name, email, default_solvers, strict, tokens)}
@@ -182,6 +223,8 @@ def _spec(at: Fields, name: str, type_: str, email: str, default_solvers: Sequen
         return {"ca": {"secretName": at.name("secret", required=True)}}
     if type_ == "selfsigned":
         return {"selfSigned": {}}
+    if type_ == "vault":
+        return {"vault": _vault(at, name)}
     spec = at.mapping("spec")
     if not spec:
         at.report("spec is missing; type raw takes the spec of an issuer as cert-manager documents it")
@@ -281,6 +324,24 @@ def token_objects(issuers: Iterable[Issuer], namespace: str) -> list[Object]:
     ]
 
 
+def account_objects(issuers: Iterable[Issuer], namespace: str) -> list[Object]:
+    """Return the service accounts as which cert-manager, in O(namespace), logs in at a Vault, and its right to ask for their tokens."""
+    found: list[Object] = []
+    for issuer in issuers:
+        if not issuer.account:
+            continue
+        here = {"metadata": {"name": issuer.account, "namespace": issuer.namespace or namespace, "labels": dict(LABELS)}}
+        rule = {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": [issuer.account], "verbs": ["create"]}
+        role = {"apiGroup": RBAC, "kind": "Role", "name": issuer.account}
+        subject = {"kind": "ServiceAccount", "name": "cert-manager", "namespace": namespace}
+        found += [
+            {"apiVersion": "v1", "kind": "ServiceAccount", **here},
+            {"apiVersion": f"{RBAC}/v1", "kind": "Role", **here, "rules": [rule]},
+            {"apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", **here, "roleRef": role, "subjects": [subject]},
+        ]
+    return found
+
+
 def secret_objects(secrets: Any, namespace: str) -> tuple[list[Object], list[str]]:
     """Return the Secrets that issuers refer to, and a sentence for everything that is wrong with them; never a value."""
     findings: list[str] = []
@@ -319,5 +380,5 @@ def cert_manager_objects(issuers: Any, settings: Mapping[str, Any] | None = None
         raise AnsibleFilterError("\n".join(findings + wrong))
     made = issuer_objects(found, [issuer["name"] for issuer in entries_of(issuers) or ()], given.get("used") or ())
     names = [{"kind": each["kind"], "name": each["metadata"]["name"], "namespace": each["metadata"].get("namespace", "")} for each in made]
-    tokens = token_objects([found[each["name"]] for each in names], given.get("secret_namespace") or "")
-    return {"objects": secrets + tokens + made, "issuers": names}
+    used, namespace = [found[each["name"]] for each in names], given.get("secret_namespace") or ""
+    return {"objects": secrets + token_objects(used, namespace) + account_objects(used, namespace) + made, "issuers": names}

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import Cluster, explain, full_name, gateways_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _gateway_api as gateway_api
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_copies as copies
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_objects as objects
 from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import (
     Asked,
@@ -695,10 +696,10 @@ class Plan:
             made = [*raw, *gateway_api.objects(self.sites, *where, self._redirect_port)]
         return {
             "certificates": certificates,
-            "certificate_objects": [*authorities, *certificates],
+            "certificate_objects": [*authorities, *certificates, *copies.objects(self.sites, space)],
             "staging": self._staging(),
             "issuer_objects": self._issuer_objects(),
-            "copies": objects.copies(self.sites, self.settings.namespace),
+            "copies": copies.names(self.sites, space),
             "certificate_names": [str(certificate["metadata"]["name"]) for certificate in certificates],
             "issued_secrets": [_reference("Secret", certificate, secret) for secret, certificate in self.names.owners.items()],
             "own_secrets": [secret for secret in secrets if secret not in self.names.owners],

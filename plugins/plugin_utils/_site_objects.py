@@ -16,6 +16,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_rou
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_access import SECURITY_API, refusals
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends import Backend
+from ansible_collections.baremesh.edge.plugins.plugin_utils._site_copies import annotations_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import NO_TLS, OF_MESH, TLS_VERSIONS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
@@ -83,7 +84,7 @@ def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, priva
             "secretName": name,
             "secretTemplate": {
                 "labels": {**labels_of(site.name), "app.kubernetes.io/component": ISSUED_COMPONENT},
-                **_set(annotations=_copied(own.get("copies") or {})),
+                **_set(annotations=annotations_of(own.get("copies") or {})),
             },
             "dnsNames": list(site.hosts),
             "issuerRef": {
@@ -103,29 +104,6 @@ def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, priva
         }
         found.append(_object("cert-manager.io/v1", "Certificate", name, namespace, site.name, spec))
     return found
-
-
-def _copied(copies: Raw) -> Object:
-    """Return the annotations by which a controller copies a Secret into other namespaces, and into no others."""
-    namespaces = ",".join(copies.get("namespaces") or ())
-    if copies.get("by") == "reflector":
-        # https://github.com/emberstack/kubernetes-reflector
-        words = {"allowed": "true", "allowed-namespaces": namespaces, "auto-enabled": "true", "auto-namespaces": namespaces}
-        return {f"reflector.v1.k8s.emberstack.com/reflection-{word}": value for word, value in words.items()}
-    if copies.get("by") == "replicator":
-        # https://github.com/mittwald/kubernetes-replicator. With the labels of its source a copy would count as an object of the site.
-        return {"replicator.v1.mittwald.de/replicate-to": namespaces, "replicator.v1.mittwald.de/strip-labels": "true"}
-    return {}
-
-
-def copies(sites: Sequence[Site], namespace: str) -> list[Object]:
-    """Return the Secrets of which there are copies, with the namespaces of those."""
-    return [
-        {"name": name, "namespace": namespace, "copies": list(site.certificate["copies"]["namespaces"])}
-        for site in sites
-        for name in site.issued
-        if site.certificate.get("copies")
-    ]
 
 
 def staging_certificate(certificate: Raw, issuer: str) -> Object:

@@ -20,7 +20,8 @@ PRIVATE_KEY: Options = {
 }
 COPIES: Options = {
     "namespaces": {"type": "list", "elements": "str", "required": True},
-    "by": {"type": "str", "choices": ["reflector", "replicator"], "required": True},
+    "by": {"type": "str", "choices": ["external_secrets", "reflector", "replicator"], "required": True},
+    "refresh": {"type": "str", "default": "15m"},
 }
 CERTIFICATE: Options = {
     "duration": {"type": "str"},

@@ -170,7 +170,10 @@ def _copies(certificate: Fields) -> dict[str, Any] | None:
     controllers = spec.COPIES["by"]["choices"]
     if not at.text("by"):
         at.report(f"by is missing; name the controller of the cluster that makes the copies: {', '.join(controllers)}")
-    return {"namespaces": at.names("namespaces"), "by": at.choice("by", controllers)}
+    by, refresh = at.choice("by", controllers), at.duration("refresh")
+    if refresh and by not in (None, "external_secrets"):
+        at.report(f"refresh is for by: external_secrets; {by} sees another certificate at once")
+    return {"namespaces": at.names("namespaces"), "by": by, "refresh": refresh or spec.COPIES["refresh"]["default"]}
 
 
 def _issuer(fields: Fields, site_tls: Tls, issuers: Mapping[str, Issuer] | None) -> str | None:

@@ -83,15 +83,25 @@ class OpenBao:
         self.call("PUT", "sys/unseal", {"key": self._key})
         self._until(lambda: self.call("GET", "sys/health"))
 
-    def trust_cluster(self, authority):
-        """Let service accounts of the cluster on the same host log in."""
+    def trust_cluster(self, authority, reviewer=""):
+        """Let service accounts of the cluster on the same host log in. Their own tokens ask who they are, unless a reviewer's does."""
         self.call("POST", "sys/auth/kubernetes", {"type": "kubernetes"})
-        self.call("POST", "auth/kubernetes/config", {"kubernetes_host": "https://127.0.0.1:6443", "kubernetes_ca_cert": authority})
+        config = {"kubernetes_host": "https://127.0.0.1:6443", "kubernetes_ca_cert": authority, "token_reviewer_jwt": reviewer}
+        self.call("POST", "auth/kubernetes/config", config)
 
-    def role(self, name, account="external-secrets", policies=("dns",)):
-        """Let a service account of External Secrets' namespace log in."""
-        accounts = {"bound_service_account_names": account, "bound_service_account_namespaces": "external-secrets"}
+    def role(self, name, account="external-secrets", policies=("dns",), namespace="external-secrets", audience=""):
+        """Let a service account log in."""
+        accounts = {"bound_service_account_names": account, "bound_service_account_namespaces": namespace, "audience": audience}
         self.call("POST", f"auth/kubernetes/role/{name}", {**accounts, "token_policies": list(policies), "token_ttl": "10m"})
+
+    def sign(self, role="edge", domain="example.com"):
+        """Let a role of an engine `pki` sign for names below a domain, and a policy `pki` use it. Returns its root certificate."""
+        self.call("POST", "sys/mounts/pki", {"type": "pki", "config": {"max_lease_ttl": "8760h"}})
+        root = self.call("POST", "pki/root/generate/internal", {"common_name": "OpenBao root", "ttl": "8760h"})["data"]["certificate"]
+        allowed = {"allowed_domains": [domain], "allow_subdomains": True, "require_cn": False, "key_type": "any", "max_ttl": "2160h"}
+        self.call("POST", f"pki/roles/{role}", allowed)
+        self.call("PUT", "sys/policies/acl/pki", {"policy": f'path "pki/sign/{role}" {{ capabilities = ["update"] }}'})
+        return root
 
     def approle(self, policy="dns"):
         """Role ID and secret ID of a role with a policy."""

@@ -86,7 +86,36 @@ _ADVICE = {
         "Port 80 of that name must be reachable, from the ACME server and from inside the cluster."
     ),
     r"Issuer \S+ is not ready: .*(dial tcp|no such host|timeout|deadline exceeded|x509:)": (
-        "The cluster must reach the ACME server of that issuer, and trust its certificate (caBundle of the issuer)."
+        "The cluster must reach the server of that issuer, and trust its certificate (caBundle of the issuer)."
+    ),
+    r"Vault is sealed": "Unseal that server (bao operator unseal); cert-manager goes on by itself.",
+    r"(?i)vault client.*(invalid role|role .* could not be found|invalid secret id)": (
+        "Create that role in the auth method (bao write auth/MOUNT/role/ROLE ...), or correct auth of the issuer."
+    ),
+    r"(?i)vault client.*(service account name|namespace) not authorized": (
+        "Add the service account vault-ISSUER, in cert-manager's namespace or beside an Issuer, to bound_service_account_names and "
+        "bound_service_account_namespaces of that role."
+    ),
+    r"(?i)vault client.*(invalid audience|permission denied|/login\))": (
+        "The server does not let cert-manager in: compare auth of the issuer with that auth method and its configuration on the server. "
+        "The audience of the role is vault://ISSUER, or vault://NAMESPACE/ISSUER for an Issuer."
+    ),
+    r"(?i)Vault .*(no data for \S+ in secret|secrets? \S+ not found)": (
+        "Create the Secret that auth of the issuer names, with the key that it names: for a ClusterIssuer in cert-manager's own "
+        "namespace, for an Issuer beside it."
+    ),
+    r"Vault failed to sign certificate: .*unknown role": (
+        "Create that role of the engine (bao write MOUNT/roles/ROLE ...), or correct path of the issuer."
+    ),
+    r"Vault failed to sign certificate: .*not allowed by this role": (
+        "Let that role of the engine issue these names (allowed_domains, allow_subdomains, allow_bare_domains), or name another issuer."
+    ),
+    r"Vault failed to sign certificate: .*(permission denied|invalid token)": (
+        "The policy of cert-manager's role or token does not allow it, or the token has expired: let it sign there, as in "
+        'path "pki/sign/edge" { capabilities = ["update"] }.'
+    ),
+    r"Vault failed to sign certificate: .*(no handler for route|unsupported path)": (
+        "No engine is mounted there: compare path of the issuer with bao secrets list."
     ),
     r"Issuer \S+ is not ready: .*urn:ietf:params:acme:error:(invalidContact|unsupportedContact)": (
         "Correct spec.acme.email of that issuer (edge_email, where this collection made it)."

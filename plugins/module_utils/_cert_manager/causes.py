@@ -31,6 +31,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.walk i
     request_state,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import UTC, iso, parse_time
+from ansible_collections.baremesh.edge.plugins.module_utils._text import vault_answer
 
 _FIRST_BACKOFF = dt.timedelta(hours=1)
 _LONGEST_BACKOFF = dt.timedelta(hours=32)
@@ -52,6 +53,10 @@ _DNS01_REFUSED = re.compile(
     re.IGNORECASE,
 )
 _REDIRECTED = re.compile(r"failed to perform self check GET request '(\S+)': Get \"(?!\1\")(\S+)\": ")
+_UNREACHABLE = re.compile(r"dial tcp|connection refused|no route to host|no such host|i/o timeout|deadline exceeded|EOF|connection reset")
+_VAULT_PATIENCE = 10.0
+# What a CertificateRequest says as long as cert-manager cannot log in at a Vault.
+_NO_CLIENT = "Failed to initialise vault client for signing: "
 # How a CertificateRequest begins that waits for its issuer.
 _ISSUER_AWAITED = "Referenced "
 _RETRY_AFTER = re.compile(r"retry after (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
@@ -218,8 +223,15 @@ def condition_cause(issuer: Json, ready: Mapping[str, Any]) -> Cause:
     if not is_current(issuer, ready):
         return Cause("cert-manager has not observed its last change", patience=PATIENCE)
     message = _sentence(ready.get("message") or ready.get("reason"))
+    if ready.get("reason") == "VaultError":
+        return _of_vault(message, ready.get("lastTransitionTime"))
     lasting = ready.get("reason") in _ISSUER_CONFIGURATION or _ACME_REFUSAL.search(message)
     return _with_limit(message, FINAL if lasting else HEALS)
+
+
+def _of_vault(text: str, since: str | None) -> Cause:
+    """What a Vault says; cert-manager asks again by itself, and a person has to mend all but a server that does not answer."""
+    return Cause(text, HEALS if _UNREACHABLE.search(text) else GRACE, patience=_VAULT_PATIENCE, since=since)
 
 
 def _waiting_request(found: Walk) -> Cause | None:
@@ -237,6 +249,8 @@ def _waiting_request(found: Walk) -> Cause | None:
         return Cause(f"Order {name_of(order)}: it is {status_of(order).get('state') or 'not yet placed'}")
     if state == "Pending":
         text = f"CertificateRequest {name_of(request)}: {_sentence((condition(request, 'Ready') or {}).get('message') or 'it is pending')}"
+        if _NO_CLIENT in text:
+            return _of_vault(text, request["metadata"].get("creationTimestamp"))
         # The issuer may have come a moment after the request.
         return _young(text, request) if names_issuer(request) else Cause(text)
     return None
@@ -303,4 +317,4 @@ def _issuer_name(certificate: Json) -> str:
 
 
 def _sentence(text: Any) -> str:
-    return " ".join(str(text or "no reason given").split())
+    return vault_answer(str(text or "no reason given"))

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cause import GRACE, HEALS, Cause
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import parse_time
+from ansible_collections.baremesh.edge.plugins.module_utils._text import vault_answer
 
 Json = dict[str, Any]
 
@@ -20,9 +21,6 @@ PATIENCE = 10.0
 # Of what is shown.
 _LIMIT = 400
 # How hashicorp/vault/api writes an answer that is an error.
-_ANSWER = re.compile(
-    r"Error making API request\.\s+(?:Namespace: \S*\s+)?URL: (\S+ \S+)\s+Code: (\d+)\. (?:Errors|Raw Message):\s*(.*)", re.DOTALL
-)
 _SAID = (
     (r"^\(combined from similar events\): ", ""),
     (r"^could not (get|validate) provider( client)?: ", ""),
@@ -58,7 +56,7 @@ _ADVICE = {
         "The policy of that role or token does not allow it: let it read this path. For an engine of version 2 policies name it with "
         'data/, as in path "kv/data/dns/*" { capabilities = ["read"] }.'
     ),
-    r"[Ss]ecret does not exist|secret not found": (
+    r"Secret does not exist|secret does not exist|secret not found": (
         "There is no secret at that path: write it (bao kv put), or correct path of the key. It is the path below the engine, without "
         "data/."
     ),
@@ -81,11 +79,7 @@ def plain(text: str) -> str:
     found = text
     for pattern, written in _SAID:
         found = re.sub(pattern, written, found)
-    answer = _ANSWER.search(found)
-    if answer:
-        said = re.sub(r"\d+ errors? occurred:|(?m:^)\s*\*\s", " ", answer[3])
-        found = f"{found[: answer.start()]}{said} ({answer[2]} from {answer[1]})"
-    return " ".join(found.split())[:_LIMIT]
+    return vault_answer(found)[:_LIMIT]
 
 
 def advice(text: str) -> tuple[str, str]:

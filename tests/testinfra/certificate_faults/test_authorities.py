@@ -101,7 +101,7 @@ def test_the_acme_server_went_down(answers, server):
 def test_the_acme_server_was_never_there(answers, server):
     said = f'Get "https://{server}:{DEAD_PORT}/dir": dial tcp {server}:{DEAD_PORT}: connect: connection refused'
     assert_first_line(answers["absent"], line("absent", f"Issuer absent is not ready: Failed to register ACME account: {said}"))
-    assert "The cluster must reach the ACME server of that issuer" in answers["absent"].more
+    assert "The cluster must reach the server of that issuer" in answers["absent"].more
 
 
 def test_an_issuer_lacks_its_secret(answers):

@@ -9,23 +9,16 @@ import base64
 import json
 import secrets
 import shlex
-import subprocess
-from pathlib import Path
 
 import pytest
 import runs
 from authority import Authority
+from external_secrets import CHARTS, TAGS, bring, put, remove
 from openbao import FOLDER, NAME, PORT, OpenBao
 from pods import apply, watch
 
 SITE = {"name": "token", "hosts": ["token.shop.example"], "issuer": "lab", "routes": [{"service": "web.default", "port": 3000}]}
 SECRET = ("dns-token", "cert-manager")
-CHARTS = "/opt/charts"
-STORES = ("--tags", "external_secrets")
-REMOVE = [
-    {"hosts": "server", "gather_facts": False, "tasks": [{"ansible.builtin.import_role": {"name": "baremesh.edge.external_secrets"}}]}
-]
-REMOVE[0]["tasks"][0]["ansible.builtin.import_role"]["tasks_from"] = "remove"
 
 
 def command(host, text):
@@ -103,11 +96,7 @@ def variables(openbao, known):
 @pytest.fixture(scope="module")
 def first(host, openbao, variables, zones, tmp_path_factory):
     """The first run with External Secrets, whose arguments are watched."""
-    release = Path(runs.lab("extra", "external-secrets").splitlines()[-1])
-    for node in json.loads(command(host, "get nodes --output json"))["items"]:
-        put(node["metadata"]["name"], release / "images.tar.zst", "zstd --decompress --stdout | k3s ctr images import -")
-    chart = next((release / "external-secrets").glob("*.tgz"))
-    put("server1", chart, f"mkdir -p {CHARTS} && cat > {CHARTS}/{chart.name}")
+    bring(host)
     put("server1", runs.ROOT / "molecule/site/watch_arguments.py", f"cat > {FOLDER}/watch.py")
     openbao.trust_cluster(runs.lab("shell", "server1", "--", "cat", "/var/lib/rancher/k3s/server/tls/server-ca.crt"))
     openbao.role("external-secrets")
@@ -116,15 +105,8 @@ def first(host, openbao, variables, zones, tmp_path_factory):
     found = runs.run(variables, "--diff", "-vv")
     runs.lab("shell", "server1", "--", "systemctl", "stop", "watch-tokens")
     yield passed(found)
-    assert runs.run({**variables, "edge_external_secrets": {}, "edge_sites": []}, *STORES).status == 0
+    assert runs.run({**variables, "edge_external_secrets": {}, "edge_sites": []}, *TAGS).status == 0
     command(host, "delete clusterrolebinding review")
-
-
-def put(node, path, script):
-    """Give a file to a command on a host."""
-    full = [runs.ROOT / "lab/lab", "shell", node, "--", "sh", "-c", script]
-    with path.open("rb") as content:
-        subprocess.run(full, stdin=content, check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.matrix
@@ -193,20 +175,20 @@ def first_line(found):
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_first_line_says_what_is_wrong_and_the_next_run_heals_it(first, variables, zones, name):
     fields, said = FAULTS[name]
-    broken = runs.run({**changed(variables, **fields), "external_secrets_wait_timeout": 30}, *STORES)
+    broken = runs.run({**changed(variables, **fields), "external_secrets_wait_timeout": 30}, *TAGS)
     line, advice, *_rest = first_line(broken)
     assert said in line, broken.failures[0].message
     assert advice
     assert zones["edge-dns01"] not in broken.output
-    passed(runs.run(variables, *STORES))
+    passed(runs.run(variables, *TAGS))
 
 
 @pytest.mark.matrix
 def test_a_server_whose_authority_is_another_one(first, variables, tmp_path):
     other = Authority("other", tmp_path).pem
-    line = first_line(runs.run({**variables, "openbao_ca": other}, *STORES))[0]
+    line = first_line(runs.run({**variables, "openbao_ca": other}, *TAGS))[0]
     assert f'Put "{LOGIN}": tls: failed to verify certificate: x509: certificate signed by unknown authority' in line
-    passed(runs.run(variables, *STORES))
+    passed(runs.run(variables, *TAGS))
 
 
 @pytest.mark.matrix
@@ -214,24 +196,24 @@ def test_a_server_that_is_sealed(first, variables, openbao):
     """What was read before stays in its Secret, so that only a run that reads again fails."""
     openbao.seal()
     try:
-        lines = first_line(runs.run({**variables, "external_secrets_refresh": True}, *STORES))
+        lines = first_line(runs.run({**variables, "external_secrets_refresh": True}, *TAGS))
     finally:
         openbao.unseal()
     assert lines[0].startswith(FAILED)
     assert f"Vault is sealed (503 from PUT {LOGIN})" in lines[0]
     assert lines[1] == "Unseal that server (bao operator unseal), then run again."
-    passed(runs.run(variables, *STORES))
+    passed(runs.run(variables, *TAGS))
 
 
 @pytest.mark.matrix
 def test_a_permission_that_was_taken_away(first, variables, openbao):
     openbao.role("external-secrets", policies=["default"])
     try:
-        lines = first_line(runs.run({**variables, "external_secrets_refresh": True}, *STORES))
+        lines = first_line(runs.run({**variables, "external_secrets_refresh": True}, *TAGS))
     finally:
         openbao.role("external-secrets")
     assert lines[0] == FAILED + f"path dns/shop: permission denied (403 from GET {READ})"
-    passed(runs.run(variables, *STORES))
+    passed(runs.run(variables, *TAGS))
 
 
 @pytest.mark.matrix
@@ -244,13 +226,13 @@ def test_the_other_ways_to_log_in(host, first, variables, openbao):
     apply(host, {"apiVersion": "v1", "kind": "Secret", "metadata": held, "stringData": data})
     ways = [{"approle": {"role_id": role, "secret": {**held, "key": "id"}}}, {"token": {"secret": held}}]
     for way in ways:
-        passed(runs.run(changed(variables, store={"auth": way}), *STORES), token)
+        passed(runs.run(changed(variables, store={"auth": way}), *TAGS), token)
         store = json.loads(command(host, "get clustersecretstore openbao --output json"))
         assert list(store["spec"]["provider"]["vault"]["auth"]) == [{"approle": "appRole", "token": "tokenSecretRef"}[next(iter(way))]]
-    wrong = first_line(runs.run(changed(variables, store={"auth": {"token": {"secret": {**held, "key": "none"}}}}), *STORES))
+    wrong = first_line(runs.run(changed(variables, store={"auth": {"token": {"secret": {**held, "key": "none"}}}}), *TAGS))
     assert 'cannot find secret data for key: "none"' in wrong[0]
     assert "Create the Secret that the store names" in wrong[1]
-    passed(runs.run(variables, *STORES))
+    passed(runs.run(variables, *TAGS))
 
 
 @pytest.mark.matrix
@@ -259,16 +241,16 @@ def test_an_external_secrets_of_others_stays_as_it_is(host, first, variables, tm
     label = "label namespace external-secrets app.kubernetes.io/managed-by"
     command(host, f"{label}-")
     try:
-        (failure,) = runs.run(other, *STORES).failures
+        (failure,) = runs.run(other, *TAGS).failures
         assert failure.message.startswith(
             "The Helm release external-secrets in namespace external-secrets was not made by this collection."
         )
-        assert passed(runs.run({**other, "external_secrets_install": False}, *STORES)).changed == 0
-        remove(variables, tmp_path)
+        assert passed(runs.run({**other, "external_secrets_install": False}, *TAGS)).changed == 0
+        passed(remove(variables, tmp_path))
         assert "external-secrets" in command(host, "get deployments --namespace external-secrets --output name")
     finally:
         command(host, f"{label}=baremesh.edge")
-    passed(runs.run(variables, *STORES))
+    passed(runs.run(variables, *TAGS))
 
 
 @pytest.mark.matrix
@@ -279,7 +261,7 @@ def test_another_token_in_openbao_reaches_the_next_issuance(host, first, variabl
     set_key(old, new)
     try:
         openbao.write("dns/shop", tsig=new)
-        passed(runs.run({**variables, "external_secrets_refresh": True}, *STORES), new)
+        passed(runs.run({**variables, "external_secrets_refresh": True}, *TAGS), new)
         assert token_in(host, SECRET[0]) == new
         found = runs.run({**variables, "renewal_names": ["token"]}, playbook="baremesh.edge.renew")
         passed(found, new)
@@ -303,15 +285,9 @@ def serial_of(host):
 @pytest.mark.matrix
 def test_what_is_no_longer_listed_goes_and_so_does_external_secrets(host, first, variables, tmp_path):
     without = {**variables, "edge_external_secrets": {}}
-    passed(runs.run(without, *STORES))
+    passed(runs.run(without, *TAGS))
     assert command(host, "get externalsecrets,clustersecretstores --all-namespaces --output name") == ""
     watch(lambda: "dns-token" not in command(host, "get secrets --namespace cert-manager --output name"))
-    remove({**without, "external_secrets_remove_crds": True}, tmp_path)
+    passed(remove({**without, "external_secrets_remove_crds": True}, tmp_path))
     assert "external-secrets" not in command(host, "get namespaces,customresourcedefinitions --output name")
-    assert remove({**without, "external_secrets_remove_crds": True}, tmp_path).changed == 0
-
-
-def remove(variables, folder):
-    """Run the removal of the role."""
-    (folder / "remove.yml").write_text(json.dumps(REMOVE), encoding="utf-8")
-    return passed(runs.run(variables, playbook=folder / "remove.yml"))
+    assert passed(remove({**without, "external_secrets_remove_crds": True}, tmp_path)).changed == 0

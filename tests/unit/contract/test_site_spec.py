@@ -9,7 +9,15 @@ import re
 
 from project import ROOT, load
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils import _egress, _external_secrets, _mesh_plan, _provided, _settings, _site_spec
+from ansible_collections.baremesh.edge.plugins.plugin_utils import (
+    _egress,
+    _external_secrets,
+    _issuers,
+    _mesh_plan,
+    _provided,
+    _settings,
+    _site_spec,
+)
 
 
 def options(role, entry):
@@ -46,6 +54,12 @@ def test_the_documented_fields_of_the_mesh_are_those_that_are_read():
 
 def test_the_documented_fields_of_stores_and_secrets_are_those_that_are_read():
     assert bare(options("preflight", "edge")["edge_external_secrets"]["options"]) == _external_secrets.EXTERNAL_SECRETS
+
+
+def test_the_documented_ways_to_log_in_at_a_vault_are_those_that_are_read():
+    documented = options("cert_manager", "main")["cert_manager_issuers"]["options"]
+    assert bare(documented["auth"]["options"]) == _issuers.VAULT_AUTH
+    assert tuple(documented["type"]["choices"]) == _issuers.TYPES
 
 
 def test_the_plan_of_the_ways_out_has_the_defaults_of_the_role_and_all_of_its_settings():

@@ -76,3 +76,31 @@ def test_a_source_that_is_not_there(monkeypatch, api):
 def test_check_mode_looks_once(monkeypatch, api):
     found = wait(monkeypatch, check=True)
     assert (found["failed"], found["elapsed"], found["cause"]) == (False, 0.0, "Secret team-b/app: it does not exist")
+
+
+OWNED = [{**GIVEN[0], "owner": "ExternalSecret"}]
+
+
+def owned(found, kind="ExternalSecret"):
+    found["metadata"]["ownerReferences"] = [{"apiVersion": "external-secrets.io/v1", "kind": kind, "name": "app", "uid": "1"}]
+    return found
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("owner", ["", "Other"])
+def test_a_secret_of_others_in_the_place_of_a_copy_ends_it_at_once(monkeypatch, api, check, owner):
+    api.apply(SECRETS, owned(make.secret(namespace="shop", serial=0x2002)))
+    other = make.secret(namespace="team-b", serial=0x2002)
+    api.apply(SECRETS, owned(other, owner) if owner else other)
+    found = run(monkeypatch, secret_copies_wait, secrets=OWNED, timeout=20, check=check)
+    assert (found["failed"], found["elapsed"]) == (True, 0.0)
+    assert found["msg"].splitlines() == [
+        "Secret team-b/app is not in step: it is of others, as no ExternalSecret owns it",
+        "It is left as it is: use another name for it, or take its namespace out of copies.",
+    ]
+
+
+def test_a_copy_that_is_not_there_yet_is_not_of_others(monkeypatch, api):
+    api.apply(SECRETS, owned(make.secret(namespace="shop", serial=0x2002)))
+    found = run(monkeypatch, secret_copies_wait, secrets=OWNED, timeout=20, check=True)
+    assert (found["failed"], found["lagging"]) == (False, [{"namespace": "team-b", "name": "app"}])

@@ -19,6 +19,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import (
     secret_objects,
 )
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
+from ansible_collections.baremesh.edge.plugins.plugin_utils._schemas import judge, schema_of
 
 KEY = "-----BEGIN EC PRIVATE KEY-----\naHVudGVyMg==\n-----END EC PRIVATE KEY-----\n"
 PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
@@ -292,9 +293,84 @@ def test_the_role_makes_secrets_before_the_issuers_that_name_them():
 )
 def test_the_role_names_all_that_is_wrong(settings, said):
     with pytest.raises(AnsibleFilterError) as caught:
-        cert_manager_objects([{"name": "lab", "type": "vault"}], settings)
+        cert_manager_objects([{"name": "lab", "type": "venafi"}], settings)
     assert said in str(caught.value)
     assert "type is" in str(caught.value)
+
+
+# --- OpenBao and Vault
+
+VAULT = {
+    "name": "inside",
+    "type": "vault",
+    "server": "https://openbao.example.com:8200",
+    "path": "pki/sign/edge",
+    "auth": {"kubernetes": {"role": "cert-manager"}},
+}
+HELD = {"name": "login", "key": "id"}
+
+
+def vault_spec(**given):
+    (found,) = objects({**VAULT, **given})
+    assert list(judge(schema_of("ClusterIssuer"), found["spec"], "spec")) == []
+    return found["spec"]["vault"]
+
+
+@pytest.mark.parametrize(
+    ("auth", "made"),
+    [
+        (
+            {"kubernetes": {"role": "edge", "mount": "k3s"}},
+            {"kubernetes": {"role": "edge", "mountPath": "/v1/auth/k3s", "serviceAccountRef": {"name": "vault-inside"}}},
+        ),
+        ({"approle": {"role_id": "r", "secret": HELD}}, {"appRole": {"path": "approle", "roleId": "r", "secretRef": HELD}}),
+        ({"token": {"secret": {"name": "login"}}}, {"tokenSecretRef": {"name": "login", "key": "token"}}),
+    ],
+)
+def test_each_way_to_log_in_at_a_vault(auth, made):
+    assert vault_spec(auth=auth) == {"server": VAULT["server"], "path": "pki/sign/edge", "auth": made}
+
+
+def test_a_vault_of_an_own_authority_and_a_namespace_there():
+    found = vault_spec(ca_bundle=PEM, vault_namespace="team")
+    assert (base64.b64decode(found["caBundle"]).decode(), found["namespace"]) == (PEM, "team")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"server": "http://openbao:8200"}, "server is 'http://openbao:8200'; it must begin with https://, since tokens go there"),
+        ({"path": "pki"}, "path is 'pki'; it must be MOUNT/sign/ROLE, such as pki/sign/edge"),
+        ({"path": "pki/issue/edge"}, "path is 'pki/issue/edge'; it must be MOUNT/sign/ROLE, such as pki/sign/edge"),
+        ({"path": "/v1/pki/sign/edge"}, "path is '/v1/pki/sign/edge'; it must be that of signing by a role"),
+        ({"auth": None}, "auth is missing; give one of kubernetes, approle, token"),
+        ({"auth": {"token": {}}}, "cert_manager_issuers[0].auth.token (inside): secret is missing; give name and key of a Secret"),
+        ({"auth": {"token": {"secret": {**HELD, "namespace": "x"}}}}, "auth.token.secret (inside): key 'namespace' is not known"),
+        ({"auth": {"kubernetes": {}}}, "cert_manager_issuers[0].auth.kubernetes (inside): role is missing"),
+        ({"solvers": []}, "key 'solvers' is not known for type vault"),
+    ],
+)
+def test_what_is_wrong_with_a_vault(given, said):
+    _found, findings = read_issuers([{**VAULT, **given}])
+    assert len(findings) == 1
+    assert said in findings[0]
+
+
+@pytest.mark.parametrize(("kind", "namespace"), [("ClusterIssuer", "cert-manager"), ("Issuer", "istio-ingress")])
+def test_the_account_of_a_vault_is_beside_its_issuer_and_lends_its_token_to_cert_manager_alone(kind, namespace):
+    settings = {"secret_namespace": "cert-manager", "issuer_namespace": "istio-ingress"}
+    account, role, binding, _issuer = cert_manager_objects([{**VAULT, "kind": kind}], settings)["objects"]
+    for each, made in ((account, "ServiceAccount"), (role, "Role"), (binding, "RoleBinding")):
+        assert (each["kind"], each["metadata"]["name"], each["metadata"]["namespace"]) == (made, "vault-inside", namespace)
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": ["vault-inside"], "verbs": ["create"]}
+    ]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "cert-manager", "namespace": "cert-manager"}]
+
+
+def test_other_ways_need_no_account():
+    found = cert_manager_objects([{**VAULT, "auth": {"token": {"secret": HELD}}}], {"secret_namespace": "cert-manager"})
+    assert [each["kind"] for each in found["objects"]] == ["ClusterIssuer"]
 
 
 # --- issuers that try the orders of others

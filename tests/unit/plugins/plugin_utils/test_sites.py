@@ -238,14 +238,18 @@ def test_the_example_of_the_readme():
         ),
         (
             site(certificate={"copies": {"namespaces": ["shop"], "by": "copier"}}),
-            "edge_sites[0].certificate.copies (app): by is 'copier', which is not known; Allowed: reflector, replicator",
+            "edge_sites[0].certificate.copies (app): by is 'copier', which is not known; Allowed: external_secrets, reflector, replicator",
         ),
         (
             site(certificate={"copies": {"namespaces": ["shop"]}}),
             (
                 "edge_sites[0].certificate.copies (app): by is missing; name the controller of the cluster that makes the copies: "
-                "reflector, replicator"
+                "external_secrets, reflector, replicator"
             ),
+        ),
+        (
+            site(certificate={"copies": {"namespaces": ["shop"], "by": "reflector", "refresh": "5m"}}),
+            ("edge_sites[0].certificate.copies (app): refresh is for by: external_secrets; reflector sees another certificate at once"),
         ),
         (
             site(certificate={"copies": {"by": "reflector"}}),

@@ -22,7 +22,7 @@ SELF_CHECK = 'Challenge app: Waiting for HTTP-01 challenge propagation: failed t
         (f"{SELF_CHECK}: dial tcp 192.0.2.1:80: connect: no route to host", "Port 80 of that name must be reachable"),
         (f"{SELF_CHECK}: context deadline exceeded (Client.Timeout exceeded)", "Port 80 of that name must be reachable"),
         (f"Challenge app: 400 {ACME}:connection: 192.0.2.1: Timeout during connect", "Port 80 of that name must be reachable"),
-        ("ClusterIssuer le is not ready: Failed to register ACME account: dial tcp: i/o timeout", "must reach the ACME server"),
+        ("ClusterIssuer le is not ready: Failed to register ACME account: dial tcp: i/o timeout", "must reach the server of that issuer"),
         ("Issuer le is not ready: Failed to register ACME account: x509: certificate signed by unknown authority", "caBundle"),
         (f"ClusterIssuer le is not ready: 400 {ACME}:invalidContact: domain is forbidden", "edge_email"),
         (f"ClusterIssuer le is not ready: 400 {ACME}:unsupportedContact: tel:", "edge_email"),

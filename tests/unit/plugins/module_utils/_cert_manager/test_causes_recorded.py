@@ -46,7 +46,12 @@ def read(name):
     [
         ("issuer_missing", "ClusterIssuer nobody does not exist", GRACE, "Create the issuer"),
         ("no_solver", "Order wild-1-3285065485: no solver of ClusterIssuer pebble fits *.wild.example.com", GRACE, "DNS-01"),
-        ("acme_unreachable", "Issuer badacme is not ready: Failed to register ACME account: ", HEALS, "must reach the ACME server"),
+        (
+            "acme_unreachable",
+            "Issuer badacme is not ready: Failed to register ACME account: ",
+            HEALS,
+            "must reach the server of that issuer",
+        ),
         ("secret_of_another", "Secret shared is also claimed by Certificate modules-test/one", GRACE, None),
         ("challenge_invalid", "Challenge fails.example.com: Error accepting authorization: acme: ", FINAL, "Port 80"),
         ("self_check_404", "Challenge notfound.example.com: Waiting for HTTP-01 challenge propagation: wrong", HEALS, "Something else"),

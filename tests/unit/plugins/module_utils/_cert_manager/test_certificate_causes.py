@@ -71,6 +71,112 @@ def test_issuers(reason, message, outlook):
     assert found.outlook == outlook
 
 
+LOGIN = "https://openbao.example.com:8200/v1/auth/kubernetes/login"
+SIGN = "https://openbao.example.com:8200/v1/pki/sign/edge"
+
+
+def of_vault(method, url, code, words):
+    return f"Error making API request.\n\nURL: {method} {url}\nCode: {code}. Errors:\n\n* {words}"
+
+
+KUBERNETES = "Failed to initialize Vault client: while requesting a Vault token using the Kubernetes auth: error calling Vault server: "
+
+
+@pytest.mark.parametrize(
+    ("message", "text", "outlook", "helps"),
+    [
+        (
+            KUBERNETES + of_vault("POST", LOGIN, 400, 'invalid role name "none"'),
+            f'{KUBERNETES}invalid role name "none" (400 from POST {LOGIN})',
+            GRACE,
+            "Create that role in the auth method",
+        ),
+        (
+            KUBERNETES + of_vault("POST", LOGIN, 403, "service account name not authorized"),
+            f"{KUBERNETES}service account name not authorized (403 from POST {LOGIN})",
+            GRACE,
+            "bound_service_account_names",
+        ),
+        (
+            KUBERNETES + of_vault("POST", LOGIN, 403, "permission denied"),
+            f"{KUBERNETES}permission denied (403 from POST {LOGIN})",
+            GRACE,
+            "The audience of the role is vault://ISSUER",
+        ),
+        (
+            "Failed to verify Vault is initialized and unsealed: Vault is sealed",
+            "Failed to verify Vault is initialized and unsealed: Vault is sealed",
+            GRACE,
+            "Unseal that server",
+        ),
+        (
+            KUBERNETES + of_vault("POST", LOGIN, 503, "Vault is sealed"),
+            f"{KUBERNETES}Vault is sealed (503 from POST {LOGIN})",
+            GRACE,
+            "Unseal that server",
+        ),
+        (
+            'Failed to initialize Vault client: secret "login" not found',
+            'Failed to initialize Vault client: secret "login" not found',
+            GRACE,
+            "Create the Secret that auth of the issuer names",
+        ),
+        (
+            f'{KUBERNETES}Post "{LOGIN}": dial tcp 192.0.2.1:8200: connect: connection refused',
+            f'{KUBERNETES}Post "{LOGIN}": dial tcp 192.0.2.1:8200: connect: connection refused',
+            HEALS,
+            "must reach the server of that issuer",
+        ),
+        (
+            f'{KUBERNETES}Post "{LOGIN}": tls: failed to verify certificate: x509: certificate signed by unknown authority',
+            f'{KUBERNETES}Post "{LOGIN}": tls: failed to verify certificate: x509: certificate signed by unknown authority',
+            GRACE,
+            "trust its certificate",
+        ),
+    ],
+)
+def test_what_a_vault_says_to_its_issuer(message, text, outlook, helps):
+    issuer = make.cluster_issuer(ready="False", reason="VaultError", message=message)
+    found = cause_of(make.certificate(conditions=ISSUING), issuer, make.request())
+    name = issuer["metadata"]["name"]
+    assert (found.text, found.outlook) == (f"ClusterIssuer {name} is not ready: {text}", outlook)
+    assert helps in advice(found.text)
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "helps"),
+    [
+        (403, "1 error occurred:\n\t* permission denied\n\n", "let it sign there"),
+        (400, "unknown role: none", "Create that role of the engine"),
+        (400, "common name app.example.com not allowed by this role", "Let that role of the engine issue these names"),
+        (400, "subject alternate name app.example.com not allowed by this role", "Let that role of the engine issue these names"),
+        (404, 'no handler for route "pki/sign/edge". route entry not found.', "No engine is mounted there"),
+        (503, "Vault is sealed", "Unseal that server"),
+    ],
+)
+def test_what_a_vault_says_to_a_request(code, words, helps):
+    said = "Vault failed to sign certificate: failed to sign certificate by vault: "
+    failed = make.request(conditions=approved(make.condition("Ready", "False", "Failed", said + of_vault("POST", SIGN, code, words))))
+    found = cause_of(make.certificate(conditions=ISSUING), make.cluster_issuer(), failed)
+    expected = words.rpartition("* ")[2].strip()
+    assert (found.text, found.outlook) == (f"CertificateRequest app-1: {said}{expected} ({code} from POST {SIGN})", FINAL)
+    assert helps in advice(found.text)
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "outlook"),
+    [
+        (of_vault("POST", LOGIN, 503, "Vault is sealed"), f"Vault is sealed (503 from POST {LOGIN})", GRACE),
+        (f'Post "{LOGIN}": dial tcp 192.0.2.1:8200: i/o timeout', f'Post "{LOGIN}": dial tcp 192.0.2.1:8200: i/o timeout', HEALS),
+    ],
+)
+def test_a_request_for_which_cert_manager_cannot_log_in(said, text, outlook):
+    begins = "Failed to initialise vault client for signing: while requesting a Vault token: "
+    waits = make.request(conditions=approved(make.condition("Ready", "False", "Pending", begins + said)))
+    found = cause_of(make.certificate(conditions=ISSUING), make.cluster_issuer(), waits)
+    assert (found.text, found.outlook) == (f"CertificateRequest app-1: {begins}{text}", outlook)
+
+
 def test_an_issuer_condition_of_an_old_spec_is_not_final():
     issuer = make.cluster_issuer(ready="False", reason="InvalidConfig", message="x", generation=0)
     assert cause_of(make.certificate(conditions=ISSUING), issuer, make.request()).outlook == HEALS
