@@ -673,6 +673,11 @@ class Plan:
             "subjects": [dict(vars(subject)) for subject in subjects],
             "unasked": [{"name": site.name, "reason": reason} for site in self.sites if (reason := _unasked(site))],
             "http01_issuers": [name for name, issuer in self.settings.issuers.items() if name and issuer.http01],
+            "rate_limits": {
+                name: {"name": name, "server": issuer.server, "account": issuer.account, "limits": dict(issuer.rate_limits)}
+                for name in self._named_issuers()
+                if (issuer := self.settings.issuers.get(name)) and issuer.rate_limits
+            },
         }
 
 
