@@ -40,6 +40,7 @@ _FILTERS = {
     "proxy_environment": "_environment.proxy_environment",
     "renewal_lines": "_renewal.renewal_lines",
     "renewal_plan": "_renewal.renewal_plan",
+    "revocation_lines": "_renewal.revocation_lines",
     "revocation_plan": "_renewal.revocation_plan",
     "site_plan": "_kept_plan.site_plan",
     "site_proof": "_report.site_proof",
