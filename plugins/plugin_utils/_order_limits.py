@@ -22,6 +22,8 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import LIMI
 
 Record = Mapping[str, Any]
 
+#: ConfigMap that role certificate keeps beside the gateway.
+ORDERS = "edge-orders"
 _ADVICE = "Orders of other clusters count too and are not known here; a certificate that is there is not ordered again."
 
 
