@@ -11,10 +11,10 @@ short_description: Revoke certificates of ACME authorities that others have take
 version_added: 0.1.0
 author: The baremesh.edge authors (@baremesh)
 description:
-  - With O(state=kept), before a renewal, keeps the certificate of each Certificate in a ConfigMap, so that a run that ends after the renewal
-    loses none.
-  - With O(state=revoked), after it, asks the authority to revoke what was kept, by the account that ordered it. Asks once more, to which the
-    authority must answer that it is revoked. Then the ConfigMap names the two certificates and holds neither.
+  - With O(state=kept), before a renewal, keeps the certificate of each Certificate in a ConfigMap, so that a run that ends after the
+    renewal loses none.
+  - With O(state=revoked), after it, asks the authority to revoke what was kept, by the account that ordered it. Asks once more, to which
+    the authority must answer that it is revoked. Then the ConfigMap names the two certificates and holds neither.
   - Changes nothing unless all O(names) can be revoked.
 notes:
   - The key of the account is read from its Secret into the memory of this process. It is in no argument, result, log or file.

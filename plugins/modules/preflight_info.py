@@ -436,7 +436,7 @@ def main() -> None:
 
         # Without an API there is no cluster yet.
         with contextlib.suppress(EdgeError):
-            result["orders"] = read_orders(open_client(module.params)[0], *asked["orders"], SystemClock())
+            result["orders"] = read_orders(open_client(module.params)[0], asked["orders"][0], asked["orders"][1], SystemClock())
     if module.params["examine"] is not None:
         try:
             result["host"] = read_host(module, module.params["examine"], now)

@@ -102,15 +102,15 @@ class _Judge:
             if bucket.next > self._now:
                 limit = limits[kind]
                 return (
-                    f"issuer '{issuer['name']}' limits {LIMITS[kind]}{what} to {limit['count']} in {limit['hours']} h; this cluster, with this "
-                    f"run, has had {bucket.recent}, and the next is possible at {_text(bucket.next)}"
+                    f"issuer '{issuer['name']}' limits {LIMITS[kind]}{what} to {limit['count']} in {limit['hours']} h; this cluster, with "
+                    f"this run, has had {bucket.recent}, and the next is possible at {_text(bucket.next)}"
                 )
         for _kind, _what, bucket in asked:
             bucket.take()
         self._sets.add((server, key))
         return ""
 
-    def _failures(self, limits: Limits, account: str, names: Sequence[str]) -> list[tuple[str, str, _Bucket]]:
+    def _failures(self, limits: Mapping[str, Mapping[str, int]], account: str, names: Sequence[str]) -> list[tuple[str, str, _Bucket]]:
         found = []
         for name in names if "failures" in limits else ():
             used = (entry["time"] for entry in self._history if entry["account"] == account and name in entry["failed_names"])

@@ -316,8 +316,8 @@ def plan(settings: Settings) -> dict[str, Any]:
 
 
 def _orders(run: Preflight) -> list[str]:
-    """Return where it is noted what was ordered, for a preflight that no run follows which would judge it with what was ordered meanwhile."""
-    counted = run.checks("limits") and not run.settings.get("followed") and (run.settings.get("plan") or {}).get("rate_limits")
+    """Return where it is noted what was ordered. A run that follows judges it again with what was ordered meanwhile."""
+    counted = run.checks("limits") and run.settings.get("alone") and (run.settings.get("plan") or {}).get("rate_limits")
     return [run.text("gateway_namespace"), ORDERS] if counted else []
 
 

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.module_utils._net.acme import REASONS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._report import place
 
 Record = Mapping[str, Any]
@@ -117,7 +116,7 @@ def gateway_restarts(before: Sequence[Record], after: Sequence[Record]) -> list[
     return found
 
 
-def revocation_plan(plan: Record, names: Any, reason: Any) -> dict[str, list[str]]:
+def revocation_plan(plan: Record, names: Any) -> dict[str, list[str]]:
     """The filter revocation_plan: whose certificates are revoked, and what is wrong with the request."""
     known, sites = list(plan["certificate_names"]), {str(subject["name"]) for subject in plan["subjects"]}
     chosen, findings = _names(names), []
@@ -129,8 +128,6 @@ def revocation_plan(plan: Record, names: Any, reason: Any) -> dict[str, list[str
             findings.append(f"revoke_sites has {name}, whose certificate was not ordered here; only who ordered it can revoke it.")
         else:
             findings.append(f"revoke_sites has {name}; it may have {allowed}.")
-    if str(reason) not in REASONS:
-        findings.append(f"revoke_reason is '{reason}'; it must be one of {', '.join(REASONS)}.")
     return {"findings": findings, "names": [name for name in chosen if name in known]}
 
 

@@ -72,6 +72,11 @@ class _Subject:
     def serial(self) -> str:
         return self.secret.leaf.serial if self.secret.leaf else ""
 
+    @property
+    def took_place(self) -> bool:
+        """Whether what it holds took the place of a certificate that is revoked."""
+        return "revoked" in self.noted and self.noted.get("successor") == self.serial
+
 
 class Revocation:
     """The two steps for some Certificates of one namespace."""
@@ -80,16 +85,14 @@ class Revocation:
         self._client, self._asked = client, asked
 
     def keep(self, dry_run: bool) -> list[dict[str, Any]]:
-        """Note the certificates before they are renewed. Raises ValueError with a line for all that forbids it; then nothing has changed."""
+        """Note the certificates before they are renewed. Raises ValueError with a line for each obstacle; then nothing has changed."""
         subjects, findings = self._subjects()
         entries = []
         for subject in subjects:
+            if subject.took_place and subject.serial not in self._asked.serials:
+                entries.append(self._view(subject, "done", serial=subject.noted["revoked"], successor=subject.serial))
+                continue
             issuer = subject.noted.get("issuer") or _issuer_of(subject)
-            revoked = subject.noted.get("revoked")
-            if not subject.noted.get("certificate") and revoked and subject.serial == subject.noted.get("successor"):
-                if subject.serial not in self._asked.serials:
-                    entries.append(self._view(subject, "done", serial=revoked, successor=subject.serial))
-                    continue
             findings += [f"Certificate {self._asked.namespace}/{subject.name}: {problem}" for problem in self._problems(subject, issuer)]
             entries.append(self._view(subject, "kept", issuer=issuer))
         if findings:
@@ -159,7 +162,8 @@ class Revocation:
         """What forbids that the certificate of a Certificate is replaced and revoked."""
         found = []
         if not subject.serial and not subject.noted.get("certificate"):
-            found.append(f"it has no certificate to revoke: its Secret {subject.certificate['spec'].get('secretName')}: {subject.secret.problem}")
+            secret = subject.certificate["spec"].get("secretName")
+            found.append(f"it has no certificate to revoke: its Secret {secret}: {subject.secret.problem}")
         rotation = (subject.certificate["spec"].get("privateKey") or {}).get("rotationPolicy")
         if self._asked.reason == "keyCompromise" and rotation == "Never":
             found.append(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import ssl
 import urllib.error
@@ -15,7 +16,6 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
-from ansible_collections.baremesh.edge.plugins.module_utils._net.fetch import BROKEN
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import der_of_pem
 
 try:
@@ -85,7 +85,8 @@ class Account:
             if kind == "alreadyRevoked":
                 return False
             if kind != "badNonce":
-                raise AcmeError(f"the authority {self._directory} refuses: {status} {kind or 'without a reason'}: {answer.get('detail') or ''}")
+                why = f"{kind or 'without a reason'}: {answer.get('detail') or ''}"
+                raise AcmeError(f"the authority {self._directory} refuses: {status} {why}")
         raise AcmeError(f"the authority {self._directory} refuses {_TRIES} nonces that it gave")
 
     def _read_directory(self) -> Mapping[str, Any]:
@@ -108,7 +109,7 @@ class Account:
                 answer = error
             with answer:
                 status, text = int(answer.status), answer.read(_LARGEST)
-        except BROKEN as exc:
+        except (OSError, ValueError, http.client.HTTPException) as exc:
             raise AcmeError(f"the ACME server {url} cannot be asked: {getattr(exc, 'reason', None) or exc}") from exc
         # Each can be used once.
         self._nonce = answer.headers.get("replay-nonce") or ""

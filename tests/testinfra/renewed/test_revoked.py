@@ -60,7 +60,7 @@ def test_everything_that_is_wrong_with_the_request_is_said_before_anything_chang
     assert [failure.message.splitlines() for failure in run.failures] == [
         [
             f"revoke_sites has ghost; it may have {site['name']}, {renewed.SECOND}.",
-            "revoke_reason is 'stolen'; it must be one of unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation.",
+            "revoke_reason is 'stolen'; it must be one of unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation",
         ]
     ]
     assert run.changed == 0
@@ -70,8 +70,8 @@ def test_what_no_acme_server_issued_is_refused(cluster, site):
     run = revoke({"revoke_sites": [renewed.SECOND, site["name"]]})
     (failure,) = run.failures
     assert failure.message == (
-        f"Certificate istio-ingress/{renewed.SECOND}: its issuer Issuer/{renewed.SECOND} is no ACME server, so only who runs that authority "
-        "can revoke what it issued"
+        f"Certificate istio-ingress/{renewed.SECOND}: its issuer Issuer/{renewed.SECOND} is no ACME server, so only who runs that "
+        "authority can revoke what it issued"
     )
     assert run.changed == 0
     assert note_of(cluster, site["name"]) is None
@@ -94,18 +94,19 @@ def test_another_certificate_with_another_key_is_served_and_the_first_is_revoked
     assert set(cluster.served_by_pods(site["hosts"][0]).values()) == {now.serial_number} == {ask("/").serial}
     assert status_at_authority(before.serial_number) == ("Revoked", 1)
     assert status_at_authority(now.serial_number)[0] == "Valid"
-    said = f"{site['name']}: {before.serial_number:x} is revoked (keyCompromise), the authority says so; {now.serial_number:x} is served instead"
-    assert said in run.output
+    old, new = (f"{each.serial_number:x}" for each in (before, now))
+    assert f"{site['name']}: {old} is revoked (keyCompromise), the authority says so; {new} is served instead" in run.output
     noted = note_of(cluster, site["name"])
     assert noted.pop("at")
-    assert noted == {"revoked": f"{before.serial_number:x}", "successor": f"{now.serial_number:x}", "reason": "keyCompromise"}
+    assert noted == {"revoked": old, "successor": new, "reason": "keyCompromise"}
 
 
 def test_the_same_request_again_finds_nothing_to_do(first, cluster, site):
     now = certificate_of(cluster, site["name"])
     again = revoke({"revoke_sites": site["name"], "revoke_reason": "keyCompromise"})
     assert (again.status, again.changed) == (0, 0), again.output[-4000:]
-    assert f"{site['name']}: nothing to do, {first[0].serial_number:x} is revoked and {now.serial_number:x} is served instead." in again.output
+    old, new = (f"{each.serial_number:x}" for each in (first[0], now))
+    assert f"{site['name']}: nothing to do, {old} is revoked and {new} is served instead." in again.output
     assert certificate_of(cluster, site["name"]) == now
 
 

@@ -18,6 +18,7 @@ NOW = 1795248000.0
 HOUR, DAY = 3600.0, 86400.0
 SERVER = "https://acme.example.com/dir"
 LAB = {"name": "lab", "server": SERVER, "email": "ops@example.com"}
+ALLOWED = "same_names, domain, orders, failures"
 ALL = {"same_names": {"count": 2, "hours": 10}}
 
 
@@ -220,8 +221,7 @@ def test_limits_can_be_set_and_turned_off():
 def test_each_mistake_in_limits_is_named():
     _found, findings = limits_of(rate_limits={"order": {}, "orders": {"count": 0, "hours": 169}, "domain": 5, "same_names": {"per": 1}})
     assert findings == [
-        "cert_manager_issuers[0].rate_limits (lab): key 'order' is not known; did you mean 'orders'? "
-        "Allowed: same_names, domain, orders, failures",
+        "cert_manager_issuers[0].rate_limits (lab): key 'order' is not known; did you mean 'orders'? Allowed: " + ALLOWED,
         "cert_manager_issuers[0].rate_limits.same_names (lab): key 'per' is not known; Allowed: count, hours",
         "cert_manager_issuers[0].rate_limits.same_names (lab): count is missing",
         "cert_manager_issuers[0].rate_limits.same_names (lab): hours is missing",

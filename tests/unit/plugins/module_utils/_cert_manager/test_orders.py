@@ -95,7 +95,10 @@ def test_what_was_noted_stays_until_it_is_too_old_and_is_replaced_by_what_is_kno
     noted = history([order(state="pending"), order("gone", age=DAY), order("old", age=KEPT + 1)])
     assert [entry["certificate"] for entry in noted] == ["istio-ingress/gone", "istio-ingress/app"]
     again = history([order()], noted=noted)
-    assert [(entry["certificate"], entry["state"]) for entry in again] == [("istio-ingress/gone", "issued"), ("istio-ingress/app", "issued")]
+    assert [(entry["certificate"], entry["state"]) for entry in again] == [
+        ("istio-ingress/gone", "issued"),
+        ("istio-ingress/app", "issued"),
+    ]
 
 
 def test_only_so_many_are_noted_as_fit():

@@ -182,7 +182,7 @@ def test_a_directory_that_is_none_is_named(server, account, answer, said):
 
 
 def test_a_server_that_is_not_trusted_is_not_asked(server, tmp_path):
-    with served(server, tmp_path), pytest.raises(AcmeError, match="cannot be asked: .*certificate verify failed"):
+    with served(server, tmp_path), pytest.raises(AcmeError, match=r"cannot be asked: .*certificate verify failed"):
         Account(f"{server.url}/dir", KID, pem_of(server.key), make.cert_pem().decode(), 5).revoke(make.cert_pem(), "superseded")
     assert server.asked == []
 
@@ -193,7 +193,7 @@ def test_a_server_that_does_not_listen_is_named():
 
 
 def test_keys_and_certificates_that_are_none_are_named_without_their_text():
-    with pytest.raises(AcmeError, match="the key of the account .* cannot be read") as found:
+    with pytest.raises(AcmeError, match=r"the key of the account .* cannot be read") as found:
         Account("https://localhost:1/dir", KID, b"-----BEGIN PRIVATE KEY-----\naHVudGVyMg==\n-----END PRIVATE KEY-----", None, 5)
     assert "aHVudGVyMg" not in str(found.value)
     with pytest.raises(AcmeError, match="neither RSA nor ECDSA"):
