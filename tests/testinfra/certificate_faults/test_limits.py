@@ -11,21 +11,24 @@ import pytest
 import runs
 import visits
 
-COUNTED = {"name": "counted", "hosts": ["counted.example.com"], "issuer": "lab", "routes": [{"service": "web.default", "port": 3000}]}
+COUNTED = runs.example("certificates")["edge_sites"][0]
 NS = "istio-ingress"
-LIMIT = "issuer 'lab' limits certificates for the same names (counted.example.com) to 2 in 2 h; this cluster, with this run, has had 2, "
+LIMIT = (
+    "issuer 'limited' limits certificates for the same names (counted.example.com) to 2 in 2 h; this cluster, with this run, has had 2, "
+)
 
 
 @pytest.fixture(scope="module")
-def limited(cluster, host, site):
-    """Variables with the limit: two certificates for the same names, and one more each hour."""
-    issuers = [
-        {**each, **({"rate_limits": {"same_names": {"count": 2, "hours": 2}}} if each["name"] == "lab" else {})}
-        for each in host.ansible.get_variables()["cert_manager_issuers"]
-    ]
-    yield {"edge_sites": [site, COUNTED], "cert_manager_issuers": issuers}
+def limited(cluster, host, site, lab_issuer):
+    """The variables of the documentation: two certificates for the same names, and one more each hour."""
+    example, acme = runs.example("certificates"), lab_issuer["spec"]["acme"]
+    issuers = [*host.ansible.get_variables()["cert_manager_issuers"], *example["cert_manager_issuers"]]
+    known = {"limited_directory": acme["server"], "limited_ca_bundle": acme["caBundle"]}
+    yield {"edge_sites": [site, COUNTED], "cert_manager_issuers": issuers, **known}
     last = runs.run({"edge_sites": [site], "certificate_prune_secrets": True})
-    cluster.kubectl("delete", "configmap", "edge-orders", "--ignore-not-found", namespace=NS)
+    leavings = ("configmap/edge-orders", "clusterissuer/limited", "secret/limited-account-key")
+    for name in leavings:
+        cluster.kubectl("delete", name, "--ignore-not-found", namespace="cert-manager" if "secret" in name else NS)
     assert last.status == 0, last.failures
 
 
@@ -79,7 +82,7 @@ def test_the_preflight_finds_it_in_a_certificate_that_is_gone(ordered, limited, 
 
 
 def test_the_other_sites_are_served_and_the_run_ends_red(ordered, limited, cluster, site):
-    run = runs.run({**limited, "preflight_skip": ["limits"]})
+    run = runs.run(limited)
     assert run.status != 0
     (failure,) = run.failures
     assert failure.task.endswith("Show the summary")
@@ -89,6 +92,7 @@ def test_the_other_sites_are_served_and_the_run_ends_red(ordered, limited, clust
 
 
 def test_without_the_limit_it_is_ordered(ordered, limited, cluster):
-    run = runs.run({"edge_sites": limited["edge_sites"]})
+    issuers = [{key: value for key, value in each.items() if key != "rate_limits"} for each in limited["cert_manager_issuers"]]
+    run = runs.run({**limited, "cert_manager_issuers": issuers})
     assert run.status == 0, run.failures
     assert visits.status_of(cluster.address, COUNTED)[0] == 200
