@@ -76,7 +76,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: Keep the certificate
-  baremesh.edge.certificate_revoke: &certificate
+  baremesh.edge.certificate_revoke:
     kubeconfig: /etc/rancher/k3s/k3s.yaml
     state: kept
     namespace: istio-ingress
@@ -101,8 +101,12 @@ EXAMPLES = r"""
 
 - name: Revoke the first one
   baremesh.edge.certificate_revoke:
-    <<: *certificate
+    kubeconfig: /etc/rancher/k3s/k3s.yaml
     state: revoked
+    namespace: istio-ingress
+    names: [app]
+    reason: keyCompromise
+    labels: {app.kubernetes.io/managed-by: baremesh.edge}
 """
 
 RETURN = r"""
