@@ -101,9 +101,9 @@ class Account:
         if not url.startswith("https://"):
             raise AcmeError(f"the ACME server {url} does not speak HTTPS")
         headers = {"Content-Type": "application/jose+json", "User-Agent": "baremesh.edge"}
-        request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 (HTTPS, see above)
         try:
             try:
+                request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 (HTTPS, see above)
                 answer = self._opener.open(request, timeout=self._timeout)
             except urllib.error.HTTPError as error:
                 answer = error

@@ -172,6 +172,10 @@ def test_a_refusal_is_said_with_its_reason(server, account):
         ((500, b"[]"), "answers 500 and names no newNonce and no revokeCert"),
         ((302, {}), "answers 302 and names no newNonce"),
         ((200, {"newNonce": "https://localhost/n", "revokeCert": "http://localhost/r"}), "http://localhost/r does not speak HTTPS"),
+        ((200, {"newNonce": 5, "revokeCert": ["https://localhost/r"]}), "does not speak HTTPS"),
+        ((200, {"newNonce": "https://localhost/n", "revokeCert": "https://[::"}), r"https://\[:: cannot be asked"),
+        ((200, {"newNonce": "https://localhost/n", "revokeCert": "https://localhost/\ud800"}), "cannot be asked"),
+        ((200, {"newNonce": "https://localhost/n", "revokeCert": "https://local host/\r\nX: y"}), "cannot be asked"),
     ],
 )
 def test_a_directory_that_is_none_is_named(server, account, answer, said):
