@@ -16,6 +16,7 @@ description:
   - cert-manager keeps the Order of the last issuance of a Certificate alone. Earlier ones of which nothing was noted are derived from the
     revision of the Certificate, evenly spread over the time that is in question.
 notes:
+  - Where the user of the API may not list these kinds in all namespaces, those of O(namespace) are read.
   - Only what this cluster ordered is known. Others that share a domain or an account count at the authority too.
 extends_documentation_fragment:
   - baremesh.edge._kube_auth

@@ -46,7 +46,9 @@ class Cluster:
         self._failed: dict[str, list[str]] = {}
         for challenge in challenges:
             if status_of(challenge).get("state") == "invalid":
-                self._failed.setdefault(owner_uid(challenge), []).append(str((challenge.get("spec") or {}).get("dnsName") or ""))
+                spec = challenge.get("spec") or {}
+                name = f"*.{spec.get('dnsName')}" if spec.get("wildcard") else str(spec.get("dnsName"))
+                self._failed.setdefault(owner_uid(challenge), []).append(name)
 
     def history(self, noted: Iterable[Mapping[str, Any]], wall: float) -> list[dict[str, Any]]:
         """All orders of the last days, the first one first, with those that were noted before.
@@ -55,7 +57,10 @@ class Cluster:
         (C(issued), C(failed) or C(open)), C(failed_names), C(certificate) (namespace and name) and C(revision).
         """
         known = {str(entry["uid"]): dict(entry) for entry in noted}
-        known.update((entry["uid"], entry) for order in self._orders if (entry := self._entry(order)))
+        for entry in filter(None, map(self._entry, self._orders)):
+            # The issuer may have another server by now.
+            before = known.get(entry["uid"]) or entry
+            known[entry["uid"]] = {**entry, "server": before["server"]}
         for certificate in self._certificates:
             known.update((entry["uid"], entry) for entry in self._forgotten(certificate, list(known.values())))
         recent = [entry for entry in known.values() if _seconds(entry["at"]) > wall - KEPT]

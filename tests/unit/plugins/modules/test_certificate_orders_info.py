@@ -70,8 +70,15 @@ def test_a_cluster_without_cert_manager_has_ordered_nothing(monkeypatch, api):
     assert run(monkeypatch, certificate_orders_info, **HERE) == {"changed": False, "failed": False, "orders": [], "held": []}
 
 
-def test_a_refusal_is_an_error(monkeypatch, api):
+def test_who_may_not_list_all_namespaces_lists_that_of_the_config_map(monkeypatch, api):
     api.fail("/orders", status(403, "Forbidden", "orders is forbidden"))
+    assert len(run(monkeypatch, certificate_orders_info, **HERE)["orders"]) == 1
+    assert [request[1] for request in api.asked("/orders")][1].endswith(f"/namespaces/{make.NS}/orders")
+
+
+@pytest.mark.parametrize("kind", ["orders", "clusterissuers"])
+def test_a_refusal_is_an_error(monkeypatch, api, kind):
+    api.fail(f"/{kind}", status(403, "Forbidden", f"{kind} is forbidden"), times=2)
     found = run(monkeypatch, certificate_orders_info, **HERE)
     assert found["failed"] is True
-    assert "orders" in found["msg"]
+    assert kind in found["msg"]

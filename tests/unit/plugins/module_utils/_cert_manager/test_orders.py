@@ -78,6 +78,19 @@ def test_a_failed_order_counts_when_it_failed_and_for_the_names_that_did():
     assert found["failed_names"] == ["a.example.com", "b.example.com"]
 
 
+def test_a_wildcard_that_failed_has_its_asterisk():
+    challenge = make.challenge(state="invalid", dns_name="example.com")
+    challenge["spec"]["wildcard"] = True
+    (found,) = history([order(state="invalid", names=["*.example.com", "example.com"])], [challenge])
+    assert found["failed_names"] == ["*.example.com"]
+
+
+def test_an_order_stays_with_the_server_that_its_issuer_had():
+    noted = history([order(state="pending")])
+    (found,) = history([order()], issuers=[issuer(server="https://next.example.com/dir")], noted=noted)
+    assert (found["server"], found["state"]) == (SERVER, "issued")
+
+
 def test_orders_of_issuers_that_are_gone_or_no_acme_servers_are_left_out():
     assert history([order()], issuers=[]) == []
     assert history([order()], issuers=[issuer(server="")]) == []
