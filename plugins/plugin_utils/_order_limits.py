@@ -123,7 +123,7 @@ class _Judge:
         return self._buckets[key]
 
 
-def order_limits(plan: Record, due: Collection[str] | None, seen: Record | None = None, now: float = 0.0) -> list[dict[str, Any]]:
+def order_limits(plan: Record, due: Collection[str] | None, seen: Record | None, now: float) -> list[dict[str, Any]]:
     """The filter order_limits: the Certificates whose orders would meet a limit of their authority.
 
     Args:

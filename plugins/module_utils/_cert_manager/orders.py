@@ -116,14 +116,13 @@ class Cluster:
         account, whose = self._account_of(certificate), f"{namespace_of(certificate)}/{name_of(certificate)}"
         server, status = self._server(account), status_of(certificate)
         last = int(status.get("revision") or 0)
-        begun, ended = (certificate.get("metadata") or {}).get("creationTimestamp"), status.get("notBefore")
-        if not server or not last or not parse_time(begun):
+        made, ended = _seconds((certificate.get("metadata") or {}).get("creationTimestamp")), _seconds(status.get("notBefore"))
+        if not server:
             return []
-        made = _seconds(begun)
         own = [entry for entry in known if entry["certificate"] == whose and entry["state"] == "issued" and _seconds(entry["at"]) >= made]
         times = {int(entry["revision"]): _seconds(entry["at"]) for entry in own}
         times.setdefault(1, made)
-        times.setdefault(last, max(_seconds(ended) if parse_time(ended) else made, *times.values()))
+        times.setdefault(last, max(ended, *times.values()))
         seen = {int(entry["revision"]) for entry in own}
         marks = sorted(times)
         return [

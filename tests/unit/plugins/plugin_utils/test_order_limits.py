@@ -74,7 +74,7 @@ def causes(plan, orders=(), certificates=(), due=None):
 
 def test_nothing_is_found_where_nothing_was_ordered():
     assert causes(plan_of("app")) == {}
-    assert order_limits(plan_of("app"), ["app"]) == []
+    assert order_limits(plan_of("app"), ["app"], None, NOW) == []
 
 
 def test_the_limit_what_was_counted_and_the_next_time_are_named():
@@ -94,13 +94,24 @@ def test_an_order_is_possible_from_that_second_on(age):
     assert bool(causes(plan_of("app"), ordered(age * HOUR, age * HOUR + 0.001))) is (age < 5)
 
 
+def test_what_is_older_than_the_period_is_not_said():
+    cause = causes(plan_of("app"), ordered(10 * HOUR, HOUR, HOUR / 2))["app"]
+    assert "has had 2, and" in cause
+
+
 def test_orders_older_than_the_period_do_not_count():
     assert causes(plan_of("app"), ordered(10 * HOUR, 11 * HOUR, 12 * HOUR)) == {}
 
 
 @pytest.mark.parametrize(
     "changed",
-    [{"server": "https://other.example.com/dir"}, {"names": ("app.example.com", "b.example.com")}, {"state": "failed"}, {"state": "open"}],
+    [
+        {"server": "https://other.example.com/dir"},
+        {"server": "https://a.example.com/dir"},
+        {"names": ("app.example.com", "b.example.com")},
+        {"state": "failed"},
+        {"state": "open"},
+    ],
     ids=lambda each: next(iter(each)) + str(next(iter(each.values()))),
 )
 def test_other_orders_do_not_count(changed):
@@ -144,6 +155,8 @@ def test_renewals_are_free_of_the_limit_of_the_domain():
     assert list(causes(plan, renewed)) == ["d", "e"]
     again = [*ordered(3 * HOUR, names=("x.example.com",)), *ordered(2 * HOUR, HOUR, names=("x.example.com",))]
     assert list(causes(plan, again)) == ["c", "d", "e"]
+    # Whatever their UIDs: those of these two come in the other order.
+    assert list(causes(plan, ordered(9 * HOUR, 4 * HOUR, names=("x.example.com",)))) == ["c", "d", "e"]
 
 
 def test_other_domains_have_limits_of_their_own():
@@ -192,6 +205,7 @@ def test_an_order_that_meets_one_limit_spends_none_of_the_others():
         ("192.0.2.1", "192.0.2.1"),
         ("2001:db8::1", "2001:db8::1"),
         ("localhost", "localhost"),
+        ("1.example.com", "example.com"),
     ],
 )
 def test_the_registered_domain(name, domain):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.orders import KEPT, MOST, Cluster
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.orders import Cluster
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import parse_time
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW
@@ -105,7 +105,7 @@ def test_an_issuer_of_a_namespace_has_an_account_of_its_own():
 
 
 def test_what_was_noted_stays_until_it_is_too_old_and_is_replaced_by_what_is_known_now():
-    noted = history([order(state="pending"), order("gone", age=DAY), order("old", age=KEPT + 1)])
+    noted = history([order(state="pending"), order("gone", age=8 * DAY - 1), order("old", age=8 * DAY)])
     assert [entry["certificate"] for entry in noted] == ["istio-ingress/gone", "istio-ingress/app"]
     again = history([order()], noted=noted)
     assert [(entry["certificate"], entry["state"]) for entry in again] == [
@@ -115,9 +115,9 @@ def test_what_was_noted_stays_until_it_is_too_old_and_is_replaced_by_what_is_kno
 
 
 def test_only_so_many_are_noted_as_fit():
-    noted = [{**history([order()])[0], "uid": str(number), "at": make.stamp(NOW - number)} for number in range(MOST + 5)]
+    noted = [{**history([order()])[0], "uid": str(number), "at": make.stamp(NOW - number)} for number in range(2005)]
     found = history(noted=noted)
-    assert len(found) == MOST
+    assert len(found) == 2000
     assert found[-1]["uid"] == "0"
 
 
@@ -152,6 +152,15 @@ def test_revisions_of_a_certificate_of_the_same_name_that_is_gone_are_not_those_
 def test_without_any_order_the_last_revision_is_as_old_as_the_certificate_that_is_there():
     found = history(certificates=[certificate(2, made=20 * DAY, notBefore=make.stamp(NOW - 3 * HOUR))])
     assert ages(found) == [(2, 3)]
+
+
+def test_failed_orders_and_those_of_other_certificates_are_no_revisions():
+    failed = order(revision=2, state="invalid", age=5 * HOUR)
+    others = [order("aaa", revision=2, age=4 * HOUR), order("zzz", revision=2, age=4 * HOUR)]
+    noted = history([failed, *others])
+    found = history(certificates=[certificate(2, made=7 * HOUR, notBefore=make.stamp(NOW - 3 * HOUR))], noted=noted)
+    own = [entry for entry in found if entry["certificate"] == "istio-ingress/app"]
+    assert [(entry["state"], age) for entry, (_revision, age) in zip(own, ages(own))] == [("issued", 7), ("failed", 5), ("issued", 3)]
 
 
 def test_certificates_of_other_issuers_and_those_never_issued_have_no_orders():
