@@ -28,7 +28,8 @@ def read_orders(client: KubeClient, namespace: str, config_map: str, clock: Cloc
     """C(orders) and C(held) of the cluster, both empty where it does not know cert-manager. Raises KubeError."""
     noted = _noted(client, namespace, config_map)
     issuers = [{**found, "kind": resource.kind} for resource in (CLUSTER_ISSUERS, ISSUERS) for found in _all(client, resource, namespace)]
-    cluster = Cluster(*(_all(client, resource, namespace) for resource in (ORDERS, CHALLENGES, CERTIFICATES)), issuers)
+    orders, challenges, certificates = (_all(client, resource, namespace) for resource in (ORDERS, CHALLENGES, CERTIFICATES))
+    cluster = Cluster(orders, challenges, certificates, issuers)
     return {"orders": cluster.history(noted, clock.wall()), "held": cluster.held()}
 
 
