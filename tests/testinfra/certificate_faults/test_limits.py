@@ -54,6 +54,7 @@ def test_what_a_run_orders_is_noted(ordered, cluster):
     assert noted(cluster) == ["issued"]
 
 
+@pytest.mark.matrix
 def test_a_second_run_changes_nothing(ordered, limited):
     again = runs.run(limited)
     assert (again.status, again.changed) == (0, 0), again.output[-4000:]
@@ -90,6 +91,7 @@ def test_the_other_sites_are_served_and_the_run_ends_red(ordered, limited, clust
     assert cluster.kubectl("get", "orders,certificates", "--output", "name", namespace=NS).count("counted") == 0
 
 
+@pytest.mark.matrix
 def test_without_the_limit_it_is_ordered(ordered, limited, cluster):
     issuers = [{key: value for key, value in each.items() if key != "rate_limits"} for each in limited["cert_manager_issuers"]]
     run = runs.run({**limited, "cert_manager_issuers": issuers})
