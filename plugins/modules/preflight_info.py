@@ -159,6 +159,11 @@ options:
         type: list
         elements: dict
         default: []
+      orders:
+        description: Namespace and name of the ConfigMap of M(baremesh.edge.certificate_orders_info), to return what that returns.
+        type: list
+        elements: str
+        default: []
       owner:
         description: Labels that O(network.objects) get when they are applied, as for M(baremesh.edge.object_apply).
         type: dict
@@ -217,6 +222,12 @@ challenges:
   sample:
     app.example.com:
       {alias: "", zone: example.com, error: "", servers: [{name: ns1.example.com, address: 192.0.2.53, serial: 7, problem: ""}]}
+orders:
+  description:
+    - RV(baremesh.edge.certificate_orders_info#module:orders) and RV(baremesh.edge.certificate_orders_info#module:held), missing
+      where the API does not answer.
+  type: dict
+  returned: when O(network.orders) is given
 dry_run:
   description: What the Kubernetes API says of O(network.objects).
   type: dict
@@ -261,18 +272,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.listeners import uplinks
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.existing import existing_k3s
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.nodes import own_node_name
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.arguments import auth_argument_spec
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import open_transport
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.module import open_client, open_transport
 from ansible_collections.baremesh.edge.plugins.module_utils._masking import secret_values
 from ansible_collections.baremesh.edge.plugins.module_utils._module import ENVIRONMENT, EdgeModule
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import host, network, runs
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight.api_client import probe
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight.distribution import os_release
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight.tsig import ALGORITHMS
+from ansible_collections.baremesh.edge.plugins.module_utils._wait import SystemClock
 
 _WATCHED_UNITS = (
     *("firewalld.service", "nftables.service", "netfilter-persistent.service", "iptables.service"),
@@ -394,6 +407,7 @@ def main() -> None:
                     },
                     "release": {"type": "str"},
                     "objects": {"type": "list", "elements": "dict", "default": []},
+                    "orders": strings,
                     "owner": {"type": "dict", "default": {}},
                 },
             },
@@ -417,6 +431,12 @@ def main() -> None:
 
         result["dry_run"] = dry_run({**module.params, "owner": asked["owner"]}, objects)
         result["foreign"] = [] if result["dry_run"]["reason"] else foreign_objects(module.params, objects, asked["owner"])
+    if asked["orders"]:
+        from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.noted_orders import read_orders  # noqa: PLC0415 (the same)
+
+        # Without an API there is no cluster yet.
+        with contextlib.suppress(EdgeError):
+            result["orders"] = read_orders(open_client(module.params)[0], asked["orders"][0], asked["orders"][1], SystemClock())
     if module.params["examine"] is not None:
         try:
             result["host"] = read_host(module, module.params["examine"], now)

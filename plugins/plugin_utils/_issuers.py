@@ -31,9 +31,28 @@ LETSENCRYPT = {
 }
 _EMAIL = re.compile(r"[^\s:,<>]+@[^\s:,<>]+")
 _NO_EMAIL = "it must be an address such as ops@example.com"
+#: Limits of ACME authorities, and what each counts.
+LIMITS = {
+    "same_names": "certificates for the same names",
+    "domain": "certificates for new names under",
+    "orders": "new orders of its account",
+    "failures": "failed validations of",
+}
+#: Longest period in hours that what is noted of orders reaches back.
+LONGEST_LIMIT = 168
+#: Of the production directory: https://letsencrypt.org/docs/rate-limits/ and Boulder's defaults, as they were in November 2026.
+LETSENCRYPT_LIMITS = {
+    "same_names": {"count": 5, "hours": 168},
+    "domain": {"count": 50, "hours": 168},
+    "orders": {"count": 300, "hours": 3},
+    "failures": {"count": 5, "hours": 1},
+}
 LABELS = {"app.kubernetes.io/managed-by": "baremesh.edge", "app.kubernetes.io/component": "issuer"}
 _KEYS = {
-    "acme": ("server", "email", "ca_bundle", "solvers", "preferred_chain", "profile", "account_key_secret", "external_account", "staging"),
+    "acme": (
+        *("server", "email", "ca_bundle", "solvers", "preferred_chain", "profile", "account_key_secret", "external_account", "staging"),
+        "rate_limits",
+    ),
     "ca": ("secret",),
     "selfsigned": (),
     "vault": ("server", "path", "ca_bundle", "vault_namespace", "auth"),
@@ -69,9 +88,16 @@ class Issuer:
     tokens: list[Object] = field(default_factory=list, repr=False)
     # Directory at which its authority can be tried without limits, empty for none.
     staging: str = ""
+    #: How many orders its authority takes: count and hours, by what is limited.
+    rate_limits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def account(self) -> str:
+        """Its kind and name, and for an Issuer its namespace between them."""
+        return "/".join(filter(None, (self.kind, self.namespace, self.name)))
+
+    @property
+    def service_account(self) -> str:
         """The service account as which cert-manager logs in at a Vault, which is made with a short form. Empty for none."""
         way = (self.spec.get("vault") or {}).get("auth", {}).get("kubernetes") if self.type == "vault" else None
         return str(way["serviceAccountRef"]["name"]) if way else ""
@@ -122,12 +148,37 @@ def _filled(solver: Any, shared: Sequence[Raw]) -> Any:
     return {**solver, "http01": next((each["http01"] for each in shared if each.get("http01")), {})}
 
 
+def _is_off(value: Any) -> bool:
+    return value is False or str(value).lower() in ("", "false", "no", "off")
+
+
+def _rate_limits(at: Fields) -> dict[str, dict[str, int]]:
+    """Return how many orders the authority takes; the limits of Let's Encrypt are known."""
+    given = at.raw.get("rate_limits")
+    if given is None:
+        return LETSENCRYPT_LIMITS if at.raw.get("server") == LETSENCRYPT["letsencrypt"] else {}
+    limits = None if _is_off(given) else at.nested("rate_limits")
+    if limits is None:
+        return {}
+    limits.only(tuple(LIMITS))
+    found: dict[str, dict[str, int]] = {}
+    for kind in (kind for kind in LIMITS if kind in limits.raw):
+        if one := limits.nested(kind):
+            one.only(("count", "hours"))
+            # Both are read, so that all that is wrong is found.
+            count, hours = one.integer("count", 1, 100_000), one.integer("hours", 1, LONGEST_LIMIT)
+            for key in (key for key in ("count", "hours") if one.raw.get(key) in (None, "")):
+                one.report(f"{key} is missing")
+            found[kind] = {"count": count or 1, "hours": hours or 1}
+    return found
+
+
 def _staging(at: Fields) -> str:
     """Return the directory where orders can be tried first; that of Let's Encrypt is known."""
     server, staging = at.raw.get("server"), at.raw.get("staging")
     if staging is None:
         return LETSENCRYPT["letsencrypt-staging"] if server == LETSENCRYPT["letsencrypt"] else ""
-    if staging is False or str(staging).lower() in ("", "false", "no", "off"):
+    if _is_off(staging):
         return ""
     if not _host_of(str(staging)):
         at.report(f"staging is {staging!r}; it must be the URL of an ACME directory, or false")
@@ -257,6 +308,7 @@ def _issuer(at: Fields, email: str, solvers: Sequence[Raw], namespace: str, stri
         spec=_spec(at, name, type_, email, solvers, strict, tokens) if type_ else {},
         tokens=tokens,
         staging=_staging(at) if type_ == "acme" else "",
+        rate_limits=_rate_limits(at) if type_ == "acme" else {},
     )
 
 
@@ -328,11 +380,11 @@ def account_objects(issuers: Iterable[Issuer], namespace: str) -> list[Object]:
     """Return the service accounts as which cert-manager, in O(namespace), logs in at a Vault, and its right to ask for their tokens."""
     found: list[Object] = []
     for issuer in issuers:
-        if not issuer.account:
+        if not issuer.service_account:
             continue
-        here = {"metadata": {"name": issuer.account, "namespace": issuer.namespace or namespace, "labels": dict(LABELS)}}
-        rule = {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": [issuer.account], "verbs": ["create"]}
-        role = {"apiGroup": RBAC, "kind": "Role", "name": issuer.account}
+        here = {"metadata": {"name": issuer.service_account, "namespace": issuer.namespace or namespace, "labels": dict(LABELS)}}
+        rule = {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": [issuer.service_account], "verbs": ["create"]}
+        role = {"apiGroup": RBAC, "kind": "Role", "name": issuer.service_account}
         subject = {"kind": "ServiceAccount", "name": "cert-manager", "namespace": namespace}
         found += [
             {"apiVersion": "v1", "kind": "ServiceAccount", **here},

@@ -19,6 +19,8 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Field
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_list, is_host, is_network, list_finding, read_dict, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._releases import gateway_releases
 
+# As the module certificate_revoke takes them, whose libraries are not needed here.
+_REASONS = ("unspecified", "keyCompromise", "affiliationChanged", "superseded", "cessationOfOperation")
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
@@ -134,6 +136,7 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _form("Local|Cluster", "Local or Cluster"): "istio_gateway_external_traffic_policy",
     _form("none|table|all", "none, table or all"): "report_gateways",
     _form("continue|stop", "continue or stop"): "edge_on_site_failure",
+    _form("|".join(_REASONS), f"one of {', '.join(_REASONS)}"): "revoke_reason",
     _name: "cert_manager_namespace external_secrets_namespace edge_instance edge_istio_namespace",
     _form(rf"{_LABEL}(\.{_LABEL})*", "a name of lower case letters, digits, '-' and '.'"): "istio_ingress_class",
     _form(_PATH.pattern, "an absolute path"): "cert_manager_chart_dir external_secrets_chart_dir edge_helm edge_tools_dir istio_chart_dir",
@@ -152,7 +155,8 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _form(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as v3.21.4"): "api_client_helm_version",
     _form(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as v1.6.0"): "istio_gateway_api_version",
     _form(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as 0.16.2"): "external_secrets_version",
-    _list: "cert_manager_used_issuers edge_host_addresses edge_hosts edge_server_hosts istio_ingress_users renewal_names",
+    _list: "cert_manager_used_issuers edge_host_addresses edge_hosts edge_server_hosts istio_ingress_users renewal_names "
+    "revoke_serials revoke_sites",
     _each(lambda text: is_host(text.partition("%")[0]), "an IP address or a DNS name"): "host_ports_verify_addresses",
     _each(
         lambda text: is_host(text.partition("%")[0]) or is_network(text), "an IP address, a network or a DNS name"

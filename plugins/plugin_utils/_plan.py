@@ -724,6 +724,11 @@ class Plan:
                 *({"name": each["name"], "reason": f"its selector {each['selector']} is that of other pods"} for each in self._elsewhere()),
             ],
             "http01_issuers": [name for name, issuer in self.settings.issuers.items() if name and issuer.http01],
+            "rate_limits": {
+                name: {"name": name, "server": issuer.server, "account": issuer.account, "limits": dict(issuer.rate_limits)}
+                for name in self._named_issuers()
+                if (issuer := self.settings.issuers.get(name)) and issuer.rate_limits
+            },
         }
 
 

@@ -20,7 +20,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import FIR
 
 Facts = Mapping[str, Any]
 
-CHECKS = ("variables", "versions", "release", "system", "resources", "time", "names", "ports", "dns", "acme", "dry_run")
+CHECKS = ("variables", "versions", "release", "system", "resources", "time", "names", "ports", "dns", "acme", "limits", "dry_run")
 
 _MACHINES = ("x86_64", "amd64", "aarch64", "arm64")
 _TESTED_SYSTEMS = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}

@@ -40,6 +40,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
     read_dict,
     read_list,
 )
+from ansible_collections.baremesh.edge.plugins.plugin_utils._order_limits import ORDERS, order_limits
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import RULES, plain_findings, read_host_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._runs import this_run
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import support_warning, version_findings
@@ -304,6 +305,7 @@ def plan(settings: Settings) -> dict[str, Any]:
             "challenges": challenge_questions(run.challenges, settings) if run.checks("dns") else [],
             "urls": [{"url": issuer["server"], "ca_bundle": issuer["ca_bundle"]} for issuer in run.acme] if run.checks("acme") else [],
             "objects": run.objects,
+            "orders": _orders(run),
         },
         "release": run.release_base,
         "environment": proxy_environment(
@@ -311,6 +313,12 @@ def plan(settings: Settings) -> dict[str, Any]:
             [*(read_list(settings.get("edge_host_addresses")) or ()), *(read_list(settings.get("edge_pod_networks")) or ())],
         ),
     }
+
+
+def _orders(run: Preflight) -> list[str]:
+    """Return where it is noted what was ordered. A run that follows judges it again with what was ordered meanwhile."""
+    counted = run.checks("limits") and run.settings.get("alone") and (run.settings.get("plan") or {}).get("rate_limits")
+    return [run.text("gateway_namespace"), ORDERS] if counted else []
 
 
 def _judge_settings(run: Preflight, found: judge.Findings) -> None:
@@ -537,6 +545,9 @@ def _judge_network(run: Preflight, hosts: Mapping[str, Mapping[str, Any]], netwo
         plan = run.settings.get("plan") or {}
         judge.judge_dry_run(plan, network["dry_run"], versions, found)
         judge.judge_foreign(plan, network.get("foreign") or (), run.route_namespaces, run.scopes_gateways, found)
+    # Without an answer of the API there is no cluster yet, or nothing is known of it.
+    for entry in order_limits(run.settings["plan"], None, network.get("orders"), float(run.settings["now"])) if _orders(run) else ():
+        found.error(where, f"Certificate {entry['name']}: {entry['cause']}", "order it then, or at another authority")
     if run.checks("acme"):
         network_judge.judge_acme(where, run.acme, network.get("fetched") or {}, found)
         _judge_way_out(where, run, found)

@@ -114,3 +114,34 @@ def gateway_restarts(before: Sequence[Record], after: Sequence[Record]) -> list[
             times = int(now[name]["restarts"]) - int(pod["restarts"])
             found.append(f"Gateway pod {name} restarted {times} time(s) while certificates were renewed; its log says why.")
     return found
+
+
+def revocation_plan(plan: Record, names: Any) -> dict[str, list[str]]:
+    """The filter revocation_plan: whose certificates are revoked, and what is wrong with the request."""
+    known, sites = list(plan["certificate_names"]), {str(subject["name"]) for subject in plan["subjects"]}
+    chosen, findings = _names(names), []
+    allowed = ", ".join(known) or "none, since no site has a certificate of its own"
+    if not chosen:
+        findings.append(f"revoke_sites is empty; it must name whose certificates are revoked: {allowed}.")
+    for name in (name for name in chosen if name not in known):
+        if name in sites:
+            findings.append(f"revoke_sites has {name}, whose certificate was not ordered here; only who ordered it can revoke it.")
+        else:
+            findings.append(f"revoke_sites has {name}; it may have {allowed}.")
+    return {"findings": findings, "names": [name for name in chosen if name in known]}
+
+
+def revocation_lines(certificates: Sequence[Record], reason: str) -> list[str]:
+    """The filter revocation_lines: what became of each certificate, or would."""
+    lines = []
+    for entry in certificates:
+        name, old, new = entry["name"], entry["serial"], entry["successor"]
+        if entry["state"] == "revoked":
+            lines.append(f"{name}: {old} is revoked ({reason}), the authority says so; {new} is served instead")
+        elif entry["state"] == "done":
+            lines.append(
+                f"{name}: nothing to do, {old} is revoked and {new} is served instead. To revoke that as well, name it in revoke_serials"
+            )
+        else:
+            lines.append(f"{name}: would revoke {old} ({reason}){' once another one is served' if entry['renew'] else f', {new} is there'}")
+    return lines

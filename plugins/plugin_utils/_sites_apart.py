@@ -18,7 +18,7 @@ Record = Mapping[str, Any]
 
 
 def certificates_apart(
-    plan: Record, probes: Iterable[Record] = (), read: Iterable[Record] = (), tried: Iterable[Record] = ()
+    plan: Record, probes: Iterable[Record] = (), read: Iterable[Record] = (), tried: Iterable[Record] = (), limited: Iterable[Record] = ()
 ) -> dict[str, list[Any]]:
     """The filter certificates_apart: what can be ordered though some orders cannot succeed.
 
@@ -27,6 +27,7 @@ def certificates_apart(
         probes: Probes of the module http01_probe_info, for all gateways.
         read: What is known of the Certificates.
         tried: What certificate_wait returned of those that staging authorities were asked for.
+        limited: What order_limits returned.
 
     Returns:
         C(due), names of Certificates that have to be ordered; C(staging), what to order from staging authorities first; C(objects), what to
@@ -43,6 +44,7 @@ def certificates_apart(
         for entry in tried
         if not entry["ready"]
     }
+    refused.update(((entry["namespace"], entry["name"]), {"cause": entry["cause"], "advice": list(entry["advice"])}) for entry in limited)
     due: list[str] = []
     kept: list[dict[str, Any]] = []
     blocked = []

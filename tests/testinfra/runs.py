@@ -134,10 +134,10 @@ class Watched:
         return found
 
 
-def watch(kill_at=None, delay=0.0):
-    """Run site.yml; kill it, forks and all, a moment after the given task began."""
+def watch(kill_at=None, delay=0.0, *arguments, playbook=PLAYBOOK):
+    """Run a playbook; kill it, forks and all, a moment after the given task began, which is a number or a name."""
     process = subprocess.Popen(
-        command(),
+        command(*arguments, playbook=playbook),
         env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "PYTHONUNBUFFERED": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -153,7 +153,7 @@ def watch(kill_at=None, delay=0.0):
         lines.append(line)
         if line.startswith("TASK ["):
             tasks, last = tasks + 1, line.split("[", 1)[1].rsplit("]", 1)[0]
-        if kill_at is not None and tasks >= kill_at:
+        if kill_at is not None and (last.endswith(kill_at) if isinstance(kill_at, str) else tasks >= kill_at):
             time.sleep(delay)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -72,6 +72,20 @@ def leaf_of_pem(data: bytes) -> Leaf:
     return _read(x509.load_pem_x509_certificate, blocks[0])
 
 
+def der_of_pem(data: bytes) -> bytes:
+    """The first certificate of a PEM chain in DER form. Raises TlsError."""
+    blocks = pem_chain(data)
+    try:
+        return x509.load_pem_x509_certificate(blocks[0]).public_bytes(serialization.Encoding.DER)
+    except (IndexError, ValueError) as exc:
+        raise TlsError(f"it holds no PEM certificate ({type(exc).__name__})") from exc
+
+
+def same_key(first: bytes, second: bytes) -> bool:
+    """Whether the first certificates of two PEM chains have one key. Raises TlsError."""
+    return _spki(_public_key(first)) == _spki(_public_key(second))
+
+
 def leaf_of_der(data: bytes) -> Leaf:
     """One certificate as it comes out of a handshake. Raises TlsError."""
     return _read(x509.load_der_x509_certificate, data)
@@ -88,14 +102,17 @@ def key_matches(certificate: bytes, key: bytes) -> bool:
     except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
         # The exception's text can carry parts of the key's structure: it stays out of the message.
         raise TlsError(f"its private key cannot be parsed ({type(exc).__name__})") from None
+    return _spki(private.public_key()) == _spki(_public_key(certificate))
+
+
+def _public_key(certificate: bytes) -> Any:
     blocks = pem_chain(certificate)
     if not blocks:
         raise TlsError("it holds no PEM certificate")
     try:
-        public = x509.load_pem_x509_certificate(blocks[0]).public_key()
+        return x509.load_pem_x509_certificate(blocks[0]).public_key()
     except (ValueError, UnsupportedAlgorithm) as exc:
         raise TlsError(f"the key of its certificate cannot be read ({exc})") from exc
-    return _spki(private.public_key()) == _spki(public)
 
 
 def is_authority(certificate: bytes) -> bool:

@@ -27,7 +27,7 @@ CONNECTED = {
 PHASES = {"main", "preflight", "install", "configure", "verify", "remove"}
 #: What roles say to those who use them.
 OUTPUTS = {
-    *("edge_api_available", "certificate_result", "gateway_pods", "gateway_result"),
+    *("edge_api_available", "certificate_result", "revoke_result", "gateway_pods", "gateway_result"),
     *("istio_releases", "istio_workloads", "istio_objects", "istio_kinds"),
     *("cert_manager_releases", "cert_manager_workloads", "cert_manager_objects"),
 }

@@ -19,6 +19,7 @@ SAID = {
     "certificate": "Would order certificates: app.",
     "gateway": "Would wait until the gateway pods serve app, mine, then apply the Gateways app, own, db and their routes.",
     "renewal": "Would renew app, once there is a cluster.",
+    "revoke": "Would revoke the certificates of app, once there is a cluster.",
     "report": ["There is no Kubernetes API yet on localhost, so there is nothing served to report."],
 }
 
@@ -30,6 +31,7 @@ def run_role(play):
     def run(role, *arguments, **variables):
         content = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "roles": [f"baremesh.edge.{role}"]}]
         given = {"ansible_python_interpreter": sys.executable, "edge_kubeconfig": "/nonexistent", "edge_addresses": ["192.0.2.1"]}
+        given |= {"revoke_sites": "app"} if role == "revoke" else {}
         return play(content, {}, *arguments, **{**given, "edge_sites": SITES, **variables})
 
     return run
@@ -43,7 +45,7 @@ def test_check_mode_says_in_one_line_what_it_would_do(run_role, role):
     assert [text for text in said if text not in ("All assertions passed", "The arg spec validation passed")] == [SAID[role]]
 
 
-@pytest.mark.parametrize("role", ["certificate", "gateway", "renewal"])
+@pytest.mark.parametrize("role", ["certificate", "gateway", "renewal", "revoke"])
 def test_everything_that_is_wrong_is_said_at_once_and_before_the_cluster_is_asked(run_role, role):
     run = run_role(role, edge_sites=[{"name": "App", "issuer": "letsencrypt"}, "text"], edge_gateway_port="many")
     assert run.status != 0
@@ -62,7 +64,7 @@ EMPTY = (
 )
 
 
-@pytest.mark.parametrize("role", ["certificate", "gateway", "renewal"])
+@pytest.mark.parametrize("role", ["certificate", "gateway", "renewal", "revoke"])
 @pytest.mark.parametrize("sites", [[], "[]"])
 def test_a_run_that_would_serve_nothing_says_so(run_role, role, sites):
     run = run_role(role, edge_sites=sites)

@@ -142,6 +142,7 @@ ROLES = {
     },
     "renewal": {"renewal_batch_size": 10, "renewal_http01_preflight": False, "renewal_names": ["app"], "renewal_wait_timeout": 5},
     "report": {"report_fail": True},
+    "revoke": {"revoke_serials": ["1a2b"], "revoke_sites": ["app"]},
 }
 #: Read by the filter k3s_plan alone, whose test has them; the role itself needs a host with systemd.
 OF_K3S = "k3s"

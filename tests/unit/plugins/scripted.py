@@ -154,7 +154,7 @@ class FakeApi:
             return answer(201, found)
         path, name = path.rsplit("/", 1)
         if method == "PATCH":
-            self.objects[(path, name)] = merged(self.objects[(path, name)], body)
+            self.objects[(path, name)] = merged(self.objects.get((path, name), {}), body)
             self.log.append((path, "MODIFIED", self.objects[(path, name)]))
             return answer(200, self.objects[(path, name)])
         if method == "PUT":

@@ -22,10 +22,14 @@ CERTIFICATES = {**NOWHERE, "namespace": "a", "names": ["a"], "timeout": 0}
 PODS = {**NOWHERE, "namespace": "a", "timeout": 0}
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "namespace": "b"}, "stringData": {"key": CANARY}}
 TSIG = {"server": "127.0.0.1", "zone": "example.com", "key_name": "key", "algorithm": "HMACSHA256", "token": CANARY}
+REVOCATION = {**NOWHERE, "state": "revoked", "namespace": "a", "names": ["a"], "labels": {"a": "b"}}
 #: Arguments by module and secret option. They let the module come as far as it does without a cluster.
 ARGUMENTS = {
     ("api_client_info", "api_key"): {**NOWHERE, "timeout": 1},
     ("certificate_info", "api_key"): {**NOWHERE, "namespace": "a", "names": ["a"]},
+    ("certificate_orders_info", "api_key"): {**NOWHERE, "namespace": "a", "config_map": "a"},
+    ("certificate_revoke", "api_key"): REVOCATION,
+    ("certificate_revoke", "environment"): REVOCATION,
     ("certificate_renew", "api_key"): {**NOWHERE, "namespace": "a", "names": ["a"]},
     ("certificate_wait", "api_key"): CERTIFICATES,
     ("download", "environment"): {"url": "http://127.0.0.1:1/a", "dest": "/nonexistent/a", "sha256": "0" * 64},

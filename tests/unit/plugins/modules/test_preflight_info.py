@@ -13,9 +13,13 @@ import threading
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.module_utils._kube import resources as kinds
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._preflight import network
 from ansible_collections.baremesh.edge.plugins.modules import api_client_info, preflight_info
+from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.running import run
+from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import FakeApi, ScriptedClock
 
 #: What clients said of themselves, by server.
 LOGINS: dict[str, list[str]] = {}
@@ -155,3 +159,17 @@ def test_names_are_looked_up_as_they_are(monkeypatch):
     found = network.resolve("app.example.com")
     assert asked == ["app.example.com."] * 2
     assert (found["a"], found["aaaa"]) == (["192.0.2.10"], ["2001:db8::10"])
+
+
+def test_what_was_ordered_is_read_where_there_is_a_cluster(monkeypatch):
+    asked = {"orders": [make.NS, "edge-orders"]}
+    assert "orders" not in run(monkeypatch, preflight_info, network=asked, kubeconfig="/nonexistent")
+    clock = ScriptedClock()
+    api = FakeApi(clock)
+    monkeypatch.setattr(preflight_info, "open_client", lambda params: (KubeClient(api, clock), None))
+    issuer = make.cluster_issuer()
+    issuer["spec"]["acme"] = {"server": "https://acme.example.com/dir"}
+    api.apply(kinds.CLUSTER_ISSUERS, issuer)
+    api.apply(kinds.CERTIFICATES, make.certificate())
+    found = run(monkeypatch, preflight_info, network=asked)["orders"]
+    assert [(entry["namespace"], entry["server"]) for entry in found["held"]] == [(make.NS, "https://acme.example.com/dir")]

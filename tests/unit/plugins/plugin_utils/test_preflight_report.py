@@ -911,6 +911,15 @@ def test_a_plan_names_this_run():
 
 
 #: For each check a setting, a host or a network that it alone finds, and a word of the finding.
+# An authority that takes one order in two hours, for a preflight that no run follows.
+LIMITED = {
+    "issuers": [{"name": "lab", "type": "acme", "server": ACME, "rate_limits": {"orders": {"count": 1, "hours": 2}}}],
+    "gateway_namespace": "istio-ingress",
+    "now": 1795248000.0,
+    "alone": True,
+}
+ORDERED = {"uid": "1", "at": "2026-11-21T08:00:00Z", "server": ACME, "account": "ClusterIssuer/lab", "state": "open", "failed_names": []}
+ORDERED |= {"names": ["other.example.com"], "certificate": "istio-ingress/other", "revision": 1}
 FAULTS = {
     "variables": ({"k3s_agent_config": {"tls-san": []}}, {}, "which only a server takes"),
     "versions": ({"istio_version": "1.31.0", "cert_manager_version": "", "k3s_version": "v1.31.1+k3s1"}, {}, "does not go with"),
@@ -922,6 +931,7 @@ FAULTS = {
     "ports": ({}, {"listeners": [holder()]}, "is held by nginx"),
     "dns": ({}, {}, "has no address in DNS"),
     "acme": ({}, {}, "does not answer"),
+    "limits": (LIMITED, {}, "limits new orders of its account"),
     "dry_run": ({}, {}, "the Kubernetes API refuses"),
 }
 
@@ -938,12 +948,14 @@ def run_with_every_fault(skip):
     sums = f"{planned['release']}/sha256sum-amd64.txt"
     hosts = {"edge1": gathered({sums: {"url": sums, **answer}} if planned["release"] else {}, **changes)}
     network = {"skipped": True, "skip_reason": "Conditional result was False", "changed": False}
-    if planned["names"] or planned["urls"] or planned["objects"]:
+    if planned["names"] or planned["urls"] or planned["objects"] or planned["orders"]:
         silent = {"status": 0, "error": "refused", "body": ""}
         network = {
             "resolved": {name: {"name": name, "a": [], "aaaa": [], "error": ""} for name in planned["names"]},
             "fetched": {entry["url"]: {"url": entry["url"], **silent} for entry in planned["urls"]},
         }
+    if planned["orders"]:
+        network["orders"] = {"orders": [ORDERED], "held": []}
     if planned["objects"]:
         first = planned["objects"][0]
         network["dry_run"] = {"refused": [{"kind": first["kind"], **first["metadata"], "message": "no"}], "charts": {}, "reason": ""}
@@ -1534,3 +1546,24 @@ def test_clocks_may_differ_by_the_given_seconds(first, second, said):
 def test_names_of_hosts_become_names_of_nodes(name, fits):
     errors, _warnings = judge(hosts={"edge1": gathered(hostname=name)})
     assert len(errors) == (not fits)
+
+
+def test_limits_of_an_authority_are_judged_where_no_run_follows():
+    sites = [SITE, {**SITE, "name": "shop", "hosts": ["shop.example.com"]}]
+    settings = {**SETTINGS, "sites": sites, **LIMITED}
+    assert _preflight_report.plan(with_plan(settings))["network"]["orders"] == ["istio-ingress", "edge-orders"]
+    for more in ({"alone": False}, {"skip": ["limits"]}, {"issuers": SETTINGS["issuers"]}):
+        assert _preflight_report.plan(with_plan({**settings, **more}))["network"]["orders"] == []
+    (said,) = found_of_limits(settings)
+    assert said == (
+        "edge1: Certificate shop: issuer 'lab' limits new orders of its account to 1 in 2 h; this cluster, with this run, has had 1, "
+        "and the next is possible at 2026-11-21 10:00:00 UTC: order it then, or at another authority."
+    )
+    ready = {"namespace": "istio-ingress", "account": "ClusterIssuer/lab", "server": ACME, "ready": True}
+    held = [{**ready, "name": name, "names": [f"{name}.example.com"]} for name in ("app", "shop")]
+    assert found_of_limits(settings, {"orders": {"orders": [], "held": held}}) == []
+    assert found_of_limits({**settings, "alone": False}) == []
+
+
+def found_of_limits(settings, network=None):
+    return [line for line in report(settings, {}, {"resolved": {}, **(network or {})})["errors"] if "limits" in line]

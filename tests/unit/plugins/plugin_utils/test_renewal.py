@@ -134,3 +134,43 @@ def test_pods_that_did_not_live_through_it():
         "Gateway pod other was replaced or removed while certificates were renewed.",
         "Gateway pod gone was replaced or removed while certificates were renewed.",
     ]
+
+
+PLAN = {"certificate_names": ["app", "shop"], "subjects": [{"name": "app"}, {"name": "own"}]}
+
+
+def test_whose_certificates_are_revoked():
+    assert _renewal.revocation_plan(PLAN, "shop, app shop") == {"findings": [], "names": ["shop", "app"]}
+
+
+def test_each_mistake_in_whose_certificates_are_revoked_is_named():
+    assert _renewal.revocation_plan(PLAN, []) == {
+        "findings": ["revoke_sites is empty; it must name whose certificates are revoked: app, shop."],
+        "names": [],
+    }
+    assert _renewal.revocation_plan(PLAN, ["own", "ghost", "app"]) == {
+        "findings": [
+            "revoke_sites has own, whose certificate was not ordered here; only who ordered it can revoke it.",
+            "revoke_sites has ghost; it may have app, shop.",
+        ],
+        "names": ["app"],
+    }
+    (said,) = _renewal.revocation_plan({"certificate_names": [], "subjects": []}, "app")["findings"]
+    assert said == "revoke_sites has app; it may have none, since no site has a certificate of its own."
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"state": "revoked"}, "app: 1a is revoked (superseded), the authority says so; 2b is served instead"),
+        (
+            {"state": "done"},
+            "app: nothing to do, 1a is revoked and 2b is served instead. To revoke that as well, name it in revoke_serials",
+        ),
+        ({"state": "kept", "renew": True, "successor": ""}, "app: would revoke 1a (superseded) once another one is served"),
+        ({"state": "kept"}, "app: would revoke 1a (superseded), 2b is there"),
+    ],
+)
+def test_what_became_of_a_revocation(entry, said):
+    whole = {"name": "app", "serial": "1a", "successor": "2b", "renew": False, **entry}
+    assert _renewal.revocation_lines([whole], "superseded") == [said]

@@ -195,3 +195,14 @@ def test_what_is_blocked_is_not_tried():
 
 def test_a_site_may_have_the_name_of_what_is_tried():
     assert names(certificates_apart(staged(site("a"), site("a-staging")))["staging"], "Certificate") == ["a.staging", "a-staging.staging"]
+
+
+def test_what_would_meet_a_limit_is_neither_ordered_nor_tried():
+    plan = plan_of(site("a"), site("b"), cert_manager_issuers=[{**LAB, "staging": "https://staging.example.com/dir"}])
+    limited = [{"namespace": NS, "name": "b", "cause": "issuer 'lab' limits ...", "advice": ["Wait."], "line": "b: ..."}]
+    apart = certificates_apart(plan, limited=limited)
+    assert apart["due"] == ["a", "b"]
+    assert names(apart["objects"], "Certificate") == ["a"]
+    assert [each["metadata"]["name"] for each in apart["staging"]] == ["a.staging"]
+    (blocked,) = apart["blocked"]
+    assert (blocked["name"], blocked["cause"], blocked["advice"]) == ("b", "issuer 'lab' limits ...", ["Wait."])
