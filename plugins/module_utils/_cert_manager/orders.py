@@ -145,7 +145,7 @@ class Cluster:
 def _between(number: int, marks: list[int], times: Mapping[int, float]) -> float:
     """The time of a revision, as far between those of its neighbours as its number is."""
     low, high = max(mark for mark in marks if mark <= number), min(mark for mark in marks if mark >= number)
-    return times[low] + (times[high] - times[low]) * ((number - low) / (high - low) if high > low else 0.0)
+    return times[low] + (times[high] - times[low]) * (number - low) / max(1, high - low)
 
 
 def _account(kind: str, namespace: str, name: str) -> str:

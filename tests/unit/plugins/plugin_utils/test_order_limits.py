@@ -130,6 +130,7 @@ def test_only_what_is_due_is_judged():
 def test_what_is_ready_is_not_due():
     orders = ordered(HOUR, 2 * HOUR)
     assert causes(plan_of("app"), orders, held("app")) == {}
+    assert list(causes(plan_of("a", "app"), orders, held("a"))) == ["app"]
     assert "app" in causes(plan_of("app"), orders, held("app", ready=False))
     assert "app" in causes(plan_of("app"), orders, held("app", hosts=["old.example.com"]))
     assert "app" in causes(plan_of("app"), orders, held("app", account="ClusterIssuer/other"))
@@ -201,6 +202,7 @@ def test_an_order_that_meets_one_limit_spends_none_of_the_others():
         ("www.example.com", "example.com"),
         ("*.shop.example.co.uk", "example.co.uk"),
         ("example.com", "example.com"),
+        ("example.co.uk", "example.co.uk"),
         ("A.B.Example.ORG.", "example.org"),
         ("192.0.2.1", "192.0.2.1"),
         ("2001:db8::1", "2001:db8::1"),

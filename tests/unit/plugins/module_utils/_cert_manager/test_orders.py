@@ -144,14 +144,15 @@ def test_what_was_noted_says_when_the_others_were():
 
 
 def test_revisions_of_a_certificate_of_the_same_name_that_is_gone_are_not_those_of_the_new_one():
-    noted = history([order(revision=1, age=9 * HOUR), order(revision=2, age=8 * HOUR)])
-    found = history([order(revision=1, age=HOUR, url="x")], certificates=[certificate(1, made=2 * HOUR)], noted=noted[1:])
-    assert ages(found) == [(2, 8), (1, 1)]
+    noted = history([order(revision=2, age=8 * HOUR)])
+    new = certificate(2, made=2 * HOUR, notBefore=make.stamp(NOW - HOUR))
+    found = history([order(revision=1, age=2 * HOUR)], certificates=[new], noted=noted)
+    assert ages(found) == [(2, 8), (1, 2), (2, 1)]
 
 
 def test_without_any_order_the_last_revision_is_as_old_as_the_certificate_that_is_there():
-    found = history(certificates=[certificate(2, made=20 * DAY, notBefore=make.stamp(NOW - 3 * HOUR))])
-    assert ages(found) == [(2, 3)]
+    found = history(certificates=[certificate(3, made=20 * DAY, notBefore=make.stamp(NOW - 3 * HOUR))])
+    assert ages(found) == [(3, 3)]
 
 
 def test_failed_orders_and_those_of_other_certificates_are_no_revisions():
@@ -171,7 +172,8 @@ def test_certificates_of_other_issuers_and_those_never_issued_have_no_orders():
 def test_certificates_that_were_issued():
     stale = certificate(generation=2, name="stale")
     new = make.certificate("new", conditions=[make.MISSING])
-    assert Cluster([], [], [certificate(), stale, new], [issuer()]).held() == [
+    spoiled = make.certificate("spoiled", conditions=[make.MISSING], notAfter=make.stamp(NOW + DAY))
+    assert Cluster([], [], [certificate(), stale, new, spoiled], [issuer()]).held() == [
         {
             "namespace": make.NS,
             "name": name,
@@ -180,5 +182,5 @@ def test_certificates_that_were_issued():
             "names": [f"{name}.example.com"],
             "ready": name == "app",
         }
-        for name in ("app", "stale")
+        for name in ("app", "stale", "spoiled")
     ]
