@@ -40,7 +40,8 @@ LIMITS = {
 }
 #: Longest period in hours that what is noted of orders reaches back.
 LONGEST_LIMIT = 168
-#: Of the production directory: https://letsencrypt.org/docs/rate-limits/ and Boulder's defaults, as they were in November 2026.
+#: Of the production directory: https://letsencrypt.org/docs/rate-limits/, after a copy of that page, and Boulder's way of counting.
+#: Compare them with the page before a release.
 LETSENCRYPT_LIMITS = {
     "same_names": {"count": 5, "hours": 168},
     "domain": {"count": 50, "hours": 168},
