@@ -92,6 +92,23 @@ def test_a_run_that_would_serve_nothing_is_a_finding(play, given, kind):
     assert (run.status == 0) is (kind != "errors")
 
 
+def test_a_run_with_a_gateway_for_no_known_pods_alone_ends_before_anything_changes(play):
+    """As most guides have it, for the gateway that istioctl installs."""
+    server = {"port": {"number": 443, "name": "https", "protocol": "HTTPS"}, "hosts": ["app.example.com"]}
+    guide = {"selector": {"istio": "ingressgateway"}, "servers": [{**server, "tls": {"mode": "SIMPLE", "credentialName": "app"}}]}
+    run = play(
+        "preflight.yml",
+        cluster(),
+        preflight_skip=f"{OF_THE_MACHINE}, dns, acme",
+        preflight_begins_run=True,
+        gateway_gateways=[{"metadata": {"name": "guide"}, "spec": guide}],
+    )
+    assert run.status != 0
+    first, second = run.messages[0].splitlines()
+    assert first == "1 finding(s); nothing was changed."
+    assert second.startswith("gateway_gateways (istio-ingress/guide): its selector istio=ingressgateway fits no gateway of the sites, ")
+
+
 def test_an_api_host_that_cannot_be_reached_is_a_finding(play):
     site = {"name": "app", "hosts": ["app.example.com"], "issuer": "own", "routes": [{"prefix": "/", "service": "web.default", "port": 80}]}
     run = play(
