@@ -54,11 +54,7 @@ def key_lines(entry):
 def first(cluster, site, issue):
     """The run with the first certificate, and the entry of that."""
     serial, entry = issue("first")
-    program = (runs.ROOT / "molecule/site/watch_arguments.py").read_text()
-    cluster.host.check_output(f"cat > /run/watch.py << 'EOF'\n{program}\nEOF")
-    cluster.host.check_output("systemd-run --quiet --collect --unit=watch-provided python3 /run/watch.py")
     run = serve(site, entry)
-    cluster.host.check_output("systemctl stop watch-provided")
     yield run, serial, entry
     last = serve(site)
     assert last.status == 0, last.failures
@@ -70,16 +66,6 @@ def test_it_is_served_and_its_key_is_in_no_output(cluster, first, issue):
     assert run.status == 0, run.failures
     assert served(cluster.address, issue.authority) == serial
     assert [line for line in key_lines(entry) if line in run.output] == []
-
-
-def test_its_key_is_in_no_argument_and_no_log(cluster, first):
-    places = {
-        "arguments": cluster.host.check_output("cat /run/arguments.log"),
-        "journal": cluster.host.check_output("journalctl --no-pager --output cat"),
-        "events": cluster.kubectl("get", "events", "--output", "yaml", namespace="istio-ingress"),
-    }
-    assert "python3" in places["arguments"], "the processes of Ansible were not seen"
-    assert [place for place, text in places.items() for line in key_lines(first[2]) if line in text] == []
 
 
 @pytest.mark.matrix

@@ -222,6 +222,14 @@ def test_what_istiod_said_of_a_later_spec_counts(monkeypatch, api):
     assert run(monkeypatch, ready_wait, objects=[GATEWAY])["failed"] is False
 
 
+def test_a_condition_of_no_generation_is_of_none_that_is_counted(monkeypatch, api):
+    made = kube_gateway(observed=None)
+    made["metadata"]["generation"] = 1
+    api.apply(KUBE_GATEWAYS, made)
+    found = run(monkeypatch, ready_wait, objects=[GATEWAY], timeout=1)
+    assert "istiod has not observed it" in found["msg"]
+
+
 def test_only_namespaces_that_are_named_are_read(monkeypatch, api):
     """One by its name, so that its rights are enough; several at once."""
     api.apply(KUBE_GATEWAYS, kube_gateway())

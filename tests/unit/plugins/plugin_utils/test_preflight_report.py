@@ -373,6 +373,13 @@ def test_an_agent_is_not_judged_by_what_it_has_of_servers(name, wrong):
     assert any("nonsense" in error for error in errors) is wrong, errors
 
 
+@pytest.mark.parametrize("name", ["edge1", "edge2"])
+def test_each_host_is_judged_by_its_own_version(name):
+    hosts = {each: gathered(hostname=each) for each in ("edge1", "edge2")}
+    errors = report({**SETTINGS, **SERVERS}, hosts, NETWORK, {name: {"k3s_version": "latest"}})["errors"]
+    assert [error.partition(":")[0] for error in errors if "k3s_version is 'latest'" in error] == [name]
+
+
 def test_a_host_is_judged_by_its_own_configuration():
     hosts = {
         "edge1": gathered(listeners=[holder(6443, process="haproxy", unit="")]),
@@ -1012,6 +1019,11 @@ def test_lists_that_cannot_be_read(settings, said):
     errors, _warnings = judge(settings)
     assert any(error.startswith(said) for error in errors), errors
     assert [error for error in errors if "leads to" in error or "points to" in error] == []
+
+
+@pytest.mark.parametrize("ports", [[1], [65535], "1, 65535"])
+def test_every_port_may_be_named(ports):
+    assert not any(error.startswith("preflight_ports") for error in judge({"ports": ports})[0])
 
 
 def test_inventory_names_are_addresses_of_hosts_whatever_they_look_like():
