@@ -22,6 +22,9 @@ from .images import EPOCH
 from .parts import Part, Store, digest
 
 _TIMESTAMP = re.compile(r'^(\s*(?:- )?(?:created|generated): )"?[^"\n]+"?$', re.MULTILINE)
+# As the release tool of External Secrets has it in the CRDs of its chart.
+_ANNOTATED = "\nmetadata:\n  annotations:\n"
+_ANNOTATIONS = "{{- with .Values.crds.annotations }}\n{{ toYaml . | indent 4 }}\n{{- end }}\n"
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def pack(out: Path, helm: Path, charts: Sequence[Chart]) -> None:
             path = source / name
             path.write_text(substitute(path.read_text(), replacements, f"{name} of the chart {chart.folder}"))
         if chart.crds:
-            crds = (module / chart.crds).read_text()
+            crds = (module / chart.crds).read_text().replace(_ANNOTATED, _ANNOTATED + _ANNOTATIONS)
             (source / "templates" / "crds.yaml").write_text("{{- if .Values.installCRDs }}\n" + crds + "{{- end }}\n")
         target = out / chart.repository
         target.mkdir(exist_ok=True)

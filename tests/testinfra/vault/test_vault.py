@@ -109,7 +109,7 @@ def with_host(variables, name):
 ISSUER = "ClusterIssuer inside is not ready: "
 CLIENT = "Failed to initialize Vault client: "
 KUBERNETES = CLIENT + "while requesting a Vault token using the Kubernetes auth: error calling Vault server: "
-REQUEST = "Certificate late is not ready: CertificateRequest late-1: "
+REQUEST = "Certificate istio-ingress/late is not ready: CertificateRequest late-1: "
 WAITING = REQUEST + KUBERNETES.replace(CLIENT, "Failed to initialise vault client for signing: ")
 SIGNING = REQUEST + "Vault failed to sign certificate: failed to sign certificate by vault: "
 
@@ -131,7 +131,7 @@ def first_lines(run):
         ),
         (
             {"auth": {"token": {"secret": {"name": "none"}}}},
-            f'{ISSUER}{CLIENT}secret "none" not found',
+            f'{ISSUER}{CLIENT}secrets "none" not found',
             "Create the Secret that auth of the issuer names",
         ),
         (

@@ -116,8 +116,8 @@ KUBERNETES = "Failed to initialize Vault client: while requesting a Vault token 
             "Unseal that server",
         ),
         (
-            'Failed to initialize Vault client: secret "login" not found',
-            'Failed to initialize Vault client: secret "login" not found',
+            'Failed to initialize Vault client: secrets "login" not found',
+            'Failed to initialize Vault client: secrets "login" not found',
             GRACE,
             "Create the Secret that auth of the issuer names",
         ),
