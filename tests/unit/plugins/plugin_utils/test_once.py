@@ -43,7 +43,7 @@ def in_a_task(work):
 
 def many(host="edge1"):
     variables = Variables(plan=["a"], inventory_hostname=host)
-    shown = [render("{{ 'plan' | once }}", variables) for _ in range(3)]
+    shown = [render("{{ 'plan' | once }}", variables) for _attempt in range(3)]
     return shown, variables.evaluated.count("plan")
 
 
