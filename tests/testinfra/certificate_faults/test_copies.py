@@ -48,6 +48,7 @@ def lagging():
     return failure.message.splitlines()[0]
 
 
+@pytest.mark.matrix
 def test_a_copy_that_lags_is_named(host):
     assert lagging() == "Secret default/copied is not in step: it does not exist"
     annotations = secret(host)["metadata"]["annotations"]

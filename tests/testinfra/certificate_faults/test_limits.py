@@ -81,6 +81,7 @@ def test_the_preflight_finds_it_in_a_certificate_that_is_gone(ordered, limited, 
     assert LIMIT + COUNT in failure.message
 
 
+@pytest.mark.matrix
 def test_the_other_sites_are_served_and_the_run_ends_red(ordered, limited, cluster, site):
     run = runs.run(limited)
     assert run.status != 0
