@@ -848,7 +848,7 @@ def _joined(parts: Sequence[Object]) -> Object:
 
 
 def _forwarded(gateway: Gateway) -> list[Object]:
-    return [{"port": port, "node_port": number, "gateway": gateway.name} for key_of, port, number in gateway.ports()]
+    return [{"port": port, "node_port": number, "gateway": gateway.name} for _fields, port, number in gateway.ports()]
 
 
 def _http_gateway(gateway: Gateway, settings: Settings) -> list[Object]:

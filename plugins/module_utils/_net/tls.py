@@ -126,7 +126,7 @@ def is_authority(certificate: bytes) -> bool:
 
 
 def signed_by(below: bytes, above: bytes) -> bool:
-    """True if the one PEM certificate is signed by the other, as far as the library can tell: before cryptography 40 by their names."""
+    """Return whether one PEM certificate is signed by the other. Libraries before cryptography 40 compare their names only."""
     certificate, authority = x509.load_pem_x509_certificate(below), x509.load_pem_x509_certificate(above)
     verify = getattr(certificate, "verify_directly_issued_by", None)
     try:

@@ -98,7 +98,7 @@ class Clients:
             member=(lambda: self._ask("members.example.com", "/", *self._stranger)[0], 200),
             visitor=(lambda: self._ask("office.example.com")[0], 200),
             bearer=(lambda: self._ask("orders.example.com", "/", *bearer(self._login.token("orders")))[0], 200),
-            nobody=(lambda: self._ask("orders.example.com")[0], 403),
+            tokenless=(lambda: self._ask("orders.example.com")[0], 403),
         )
 
 

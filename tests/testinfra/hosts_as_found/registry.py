@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremesh.edge authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A registry of images that lets nobody in without a password: Docker's own, as Debian packs it."""
+"""A registry of images that asks for a password: Docker's own, as Debian packs it."""
 
 from __future__ import annotations
 
