@@ -52,6 +52,9 @@ _DNS01_REFUSED = re.compile(
     r"|found no zones for domain|zone \S+ not found",
     re.IGNORECASE,
 )
+# cert-manager answers a challenge twice where it has not seen yet that the first answer was taken. Let's Encrypt takes that too, other
+# servers refuse it; then cert-manager asks the server for the Order (pkg/controller/acmeorders), which goes on, as the name is proved.
+_ANSWERED_TWICE = re.compile(r"acme:error:malformed: .*(update challenge with status valid|challenge is not pending)")
 _REDIRECTED = re.compile(r"failed to perform self check GET request '(\S+)': Get \"(?!\1\")(\S+)\": ")
 _UNREACHABLE = re.compile(r"dial tcp|connection refused|no route to host|no such host|i/o timeout|deadline exceeded|EOF|connection reset")
 _VAULT_PATIENCE = 10.0
@@ -146,14 +149,15 @@ def _attempt_cause(found: Walk) -> Cause | None:
         return None
     if request_state(found.request) == "Issued":
         return None
+    order = found.order
+    order_failed = order is not None and status_of(order).get("state") in FAILED_STATES
     for challenge in sorted(found.challenges, key=_urgency):
-        cause = _challenge_cause(challenge)
+        cause = _challenge_cause(challenge, order_failed)
         if cause:
             return cause
-    order = found.order
     if order is not None:
         status = status_of(order)
-        if status.get("state") in FAILED_STATES:
+        if order_failed:
             said = _sentence(status.get("reason") or f"it is {status['state']}")
             return _with_limit(f"Order {name_of(order)}: {said}", FINAL)
         if status.get("reason"):
@@ -165,7 +169,7 @@ def _attempt_cause(found: Walk) -> Cause | None:
     return _failed_request(found.request)
 
 
-def _challenge_cause(challenge: Json) -> Cause | None:
+def _challenge_cause(challenge: Json, order_failed: bool) -> Cause | None:
     status, host = status_of(challenge), challenge["spec"].get("dnsName")
     state, reason = status.get("state"), status.get("reason")
     if state == "valid" or not (reason or state in FAILED_STATES):
@@ -177,7 +181,8 @@ def _challenge_cause(challenge: Json) -> Cause | None:
         text = f"Challenge {namespace_of(challenge)}/{name_of(challenge)} cannot be removed, and holds up {host}: {said}"
     if state not in FAILED_STATES and _is_refused_dns01(challenge, said):
         return _young(text, challenge, GRACE)
-    return _with_limit(text, FINAL if state in FAILED_STATES else HEALS)
+    final = state in FAILED_STATES and (order_failed or not _ANSWERED_TWICE.search(said))
+    return _with_limit(text, FINAL if final else HEALS)
 
 
 def _is_refused_dns01(challenge: Json, said: str) -> bool:

@@ -211,3 +211,29 @@ def test_news_below_a_certificate_with_a_controller_concern_it(below):
     ledger.take("Certificate", "set", [found])
     for kind, news in below:
         assert ledger.take(kind, "set", [news]) == {"app"}
+
+
+REFUSED = "Error accepting challenge: 400 urn:ietf:params:acme:error:malformed: "
+TWICE = REFUSED + "Cannot update challenge with status valid, only status pending"
+
+
+def test_a_challenge_that_was_answered_twice_leaves_the_order_to_the_server(stuck):
+    """As cert-manager does; the server has the first answer, and the order goes on."""
+    stuck.put_at(2.0, kinds.CHALLENGES, make.challenge(state="errored", reason=TWICE))
+    stuck.put_at(9.0, kinds.SECRETS, make.secret())
+    stuck.put_at(9.0, kinds.CERTIFICATES, make.certificate())
+    outcome = stuck.wait()
+    assert outcome.good, outcome.message
+    assert outcome.elapsed == 9.0
+
+
+@pytest.mark.parametrize(
+    ("reason", "order"),
+    [(TWICE, "errored"), (TWICE, "invalid"), (TWICE.replace("status valid", "status invalid"), "pending"), ("malformed: none", "pending")],
+)
+def test_other_refusals_and_failed_orders_end_the_wait(stuck, reason, order):
+    stuck.put_at(2.0, kinds.CHALLENGES, make.challenge(state="errored", reason=reason))
+    stuck.put_at(2.5, kinds.ORDERS, make.order(state=order))
+    outcome = stuck.wait()
+    assert (outcome.good, outcome.cause) == (False, f"Challenge app.example.com: {reason}")
+    assert outcome.elapsed < 5.0
