@@ -39,10 +39,9 @@ REPORTS = checkout.cache() / f"reports-{checkout.key()}"
 #: the lab; online needs the internet.
 CHAINS = (
     ("site", "renew", "sds_faults", "certificate_faults"),
-    ("proxy", "reboot", "bad_input", "neighbour"),
-    ("killed", "egress", "tcp"),
+    ("killed", "egress", "tcp", "dns01", "networks", "gateway_api"),
     ("host_ports", "hosts_as_found", "gateways"),
-    ("gateway_api", "dns01", "networks"),
+    ("proxy", "reboot", "neighbour", "bad_input"),
 )
 #: Versions of ansible-core that are tested beside the pinned one, each with a Python that it supports: the oldest that meta/runtime.yml
 #: allows, and the newest.

@@ -14,6 +14,8 @@ import runs
 from cryptography import x509
 from pods import kubectl
 
+pytestmark = pytest.mark.matrix
+
 PARTS = ("--tags", "certificate")
 
 

@@ -73,6 +73,7 @@ def test_the_next_one_is_not_ordered(ordered, limited, cluster):
     assert (run.changed, revision(cluster)) == (0, 2)
 
 
+@pytest.mark.matrix
 def test_the_preflight_finds_it_in_a_certificate_that_is_gone(ordered, limited, cluster):
     """With the Certificate cert-manager has forgotten its orders."""
     cluster.kubectl("delete", "certificate,secret", "counted", namespace=NS)

@@ -61,6 +61,7 @@ def first(cluster, site, issue):
     assert "corporate" not in cluster.kubectl("get", "secrets", "--output", "name", namespace="istio-ingress")
 
 
+@pytest.mark.matrix
 def test_it_is_served_and_its_key_is_in_no_output(cluster, first, issue):
     run, serial, entry = first
     assert run.status == 0, run.failures

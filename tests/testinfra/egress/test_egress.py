@@ -49,8 +49,18 @@ def only(name):
             "default",
             "there is one in namespace default, but Istio serves it only from",
         ),
-        (["tls_crt", "ca_crt"], SPACE, "Secret istio-egress/partner: it has neither tls.crt and tls.key nor cert and key"),
-        (["tls_crt", "tls_key"], SPACE, "mode MUTUAL needs the authority of the server: Secret partner-cacert does not exist"),
+        pytest.param(
+            ["tls_crt", "ca_crt"],
+            SPACE,
+            "Secret istio-egress/partner: it has neither tls.crt and tls.key nor cert and key",
+            marks=pytest.mark.matrix,
+        ),
+        pytest.param(
+            ["tls_crt", "tls_key"],
+            SPACE,
+            "mode MUTUAL needs the authority of the server: Secret partner-cacert does not exist",
+            marks=pytest.mark.matrix,
+        ),
     ],
 )
 def test_a_credential_that_cannot_work_is_named_before_anything_is_applied(host, folder, files, place, cause):
@@ -187,6 +197,7 @@ def test_check_mode_is_true(way):
     assert (found.status, found.changed) == (0, 1)
 
 
+@pytest.mark.matrix
 def test_an_entry_that_is_gone_is_closed(host, way, ask):
     assert egress(EGRESS[1:]).status == 0
     watch(lambda: "outside" not in ask("shop", (way.address, 80, "api.example.org", False))[0])

@@ -80,7 +80,7 @@ def another(machine, variables):
     [
         pytest.param(runs.PLAYBOOK, [], id="site"),
         pytest.param(runs.PLAYBOOK, ["--check", "--diff"], id="site in check mode"),
-        pytest.param(runs.ROOT / "playbooks/k3s.yml", ["--diff"], id="the role alone"),
+        pytest.param(runs.ROOT / "playbooks/k3s.yml", ["--diff"], id="the role alone", marks=pytest.mark.matrix),
     ],
 )
 def test_it_is_refused_with_what_would_be_lost(another, playbook, arguments):

@@ -35,7 +35,7 @@ def rules(machine):
     return "".join(machine.shell(f"{OWN}/xtables-nft-multi {tool}-save") for tool in ("iptables", "ip6tables"))
 
 
-@pytest.fixture(scope="module", params=["/var/lib/rancher/k3s", "/var/lib/rancher/elsewhere"])
+@pytest.fixture(scope="module", params=["/var/lib/rancher/k3s", pytest.param("/var/lib/rancher/elsewhere", marks=pytest.mark.matrix)])
 def cluster(machine, variables, request):
     """A host with K3s in a data folder, a pod that holds ports 80 and 443, and a rule that the administrator made."""
     assert machine.status("command -v iptables iptables-save ip6tables ipset")[0] != 0, "this host has packages for packet rules"

@@ -11,11 +11,13 @@ import json
 import pytest
 import runs
 import visits
+from authority import Authority
 
 WEB = [{"service": "web.default", "port": 3000}]
 API = [{"service": "kubernetes.default", "port": 443}]
 SITES = [
     {"name": "own", "hosts": ["own.example.com"], "tls": {"credential": "mine"}, "routes": WEB},
+    {"name": "brought", "hosts": ["brought.example.com"], "tls": {"credential": "corporate"}, "routes": WEB},
     # The API server speaks TLS with whoever asks, the backend of the example does not.
     {
         "name": "api",
@@ -52,7 +54,16 @@ def kubectl(host, *arguments):
 
 
 @pytest.fixture(scope="module")
-def variables(host, site):
+def brought(tmp_path_factory):
+    """A certificate and its key as users put them into their vault."""
+    authority = Authority("corporate", tmp_path_factory.mktemp("corporate"))
+    certificate, paths = authority.issue("brought", hosts=["brought.example.com"])
+    pem, key = (path.read_text(encoding="ascii") for path in paths)
+    return certificate.serial_number, {"name": "corporate", "certificate": pem + authority.pem, "private_key": key}
+
+
+@pytest.fixture(scope="module")
+def variables(host, site, brought):
     """The example's site and all others, with the Secret that one of them names."""
     host.check_output(
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=own "
@@ -60,12 +71,12 @@ def variables(host, site):
     )
     kubectl(host, "create secret tls mine --cert /root/own.pem --key /root/own.key")
     issuers = [*host.backend.get_variables()["cert_manager_issuers"], {"name": "own-ca", "type": "selfsigned"}]
-    return {"edge_sites": [site, *SITES], "cert_manager_issuers": issuers, **RAW}
+    return {"edge_sites": [site, *SITES], "cert_manager_issuers": issuers, "certificate_provided": [brought[1]], **RAW}
 
 
 @pytest.fixture(scope="module")
 def run(variables):
-    return runs.run(variables, *PARTS)
+    return runs.run(variables, "--diff", *PARTS)
 
 
 def summary(run):
@@ -97,6 +108,14 @@ def test_a_secret_of_ones_own_is_served_and_shown(host, run):
     assert lines[0] == "own: served: https://own.example.com/"
     assert f"  serial        {serial}" in lines
     assert any(line.startswith("  host port ") and line.endswith(f":443 serves {serial}") for line in lines)
+
+
+def test_a_certificate_that_users_bring_is_served_and_its_key_shown_nowhere(run, brought):
+    serial, entry = brought
+    lines = summary(run)["brought"]
+    assert lines[0] == "brought: served: https://brought.example.com/"
+    assert f"  serial        {serial:x}" in lines
+    assert [line for line in entry["private_key"].splitlines() if "---" not in line and line in run.output] == []
 
 
 def test_what_the_application_answers_is_shown(host, run, address):
@@ -131,14 +150,15 @@ def test_a_second_run_changes_nothing(run, variables):
 
 def test_what_is_no_longer_defined_is_deleted(host, run, variables, site):
     """Also Secrets that cert-manager wrote, if users say so, and never one of their own."""
-    fewer = {**variables, "edge_sites": [site], "certificate_certificates": [], "gateway_gateways": [], "certificate_prune_secrets": True}
+    none = {key: [] for key in ("certificate_certificates", "certificate_provided", "gateway_gateways")}
+    fewer = {**variables, **none, "edge_sites": [site], "certificate_prune_secrets": True}
     assert runs.run(fewer, *PARTS).status == 0
     left = kubectl(host, "get gateways.networking.istio.io,virtualservices,certificates,secrets --output name").split()
     names = {name.partition("/")[2] for name in left}
     assert {site["name"], "mine"} <= names
-    assert names & {"own", "api", "plain", "wild", "raw", "wild-redirect"} == set()
+    assert names & {"own", "brought", "api", "plain", "wild", "raw", "wild-redirect"} == set()
     secrets = {name.partition("/")[2] for name in left if name.startswith("secret/")}
-    assert secrets & {"wild", "raw"} == set()
+    assert secrets & {"wild", "raw", "corporate"} == set()
 
 
 @pytest.fixture

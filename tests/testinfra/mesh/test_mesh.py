@@ -188,6 +188,7 @@ def test_others_do_not(curl, pods):
     assert curl("ledger.example.com") == 0
 
 
+@pytest.mark.matrix
 def test_a_label_of_others_stops_the_run_before_anything_changes(host, first, variables):
     apply(host, namespace("attic"))
     host.check_output("k3s kubectl label namespace attic istio-injection=disabled")

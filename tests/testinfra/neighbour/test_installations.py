@@ -14,6 +14,8 @@ import pytest
 import runs
 import visits
 
+pytestmark = pytest.mark.matrix
+
 SECOND = {
     "edge_instance": "second",
     "edge_sites": [
@@ -54,7 +56,6 @@ def test_both_are_served(second, first_served, address):
     assert visits.status_of(address, SECOND["edge_sites"][0])[0] == 200
 
 
-@pytest.mark.matrix
 def test_another_run_of_the_first_changes_nothing(second, first_served, address):
     result = runs.run({})
     assert (result.status, result.changed) == (0, 0), result.output[-4000:]
@@ -62,9 +63,7 @@ def test_another_run_of_the_first_changes_nothing(second, first_served, address)
     assert visits.status_of(address, SECOND["edge_sites"][0])[0] == 200
 
 
-@pytest.mark.parametrize(
-    "removal", [{"istio_remove_crds": True}, pytest.param({"cert_manager_remove_crds": True}, marks=pytest.mark.matrix)]
-)
+@pytest.mark.parametrize("removal", [{"istio_remove_crds": True}, {"cert_manager_remove_crds": True}])
 def test_definitions_with_objects_of_the_first_are_refused(second, first_served, host, removal):
     before = host.check_output("k3s kubectl get customresourcedefinitions --output name")
     result = reset(**removal)
@@ -86,7 +85,6 @@ def test_a_reset_of_the_second_leaves_the_first(second, first_served, host, addr
         visits.status_of(address, SECOND["edge_sites"][0])
 
 
-@pytest.mark.matrix
 def test_another_reset_changes_nothing(second, first_served):
     result = reset()
     assert (result.status, result.changed) == (0, 0), result.output[-4000:]

@@ -44,6 +44,25 @@ def test_every_host_of_a_cluster_serves(neighbour, site, host_name):
         assert body.split()[0] == route["service"].split(".")[0]
 
 
+def test_an_agent_holds_no_token_of_servers(neighbour):
+    """Who has that token is root of the whole cluster."""
+
+    def on(host_name, *words):
+        return runs.lab("shell", "--name", neighbour, host_name, "--", *words)
+
+    server, agent = (on("server1", "sed", "s/.*://", f"/var/lib/rancher/k3s/server/{name}").strip() for name in ("token", "agent-token"))
+    assert server != agent
+    folders = "/etc /root /run /tmp /var/lib/baremesh /var/lib/rancher/k3s/agent/etc /var/log"
+
+    def files_with(secret):
+        # grep ends with 2 where a file went away meanwhile.
+        search = f"grep --recursive --files-with-matches --no-messages --fixed-strings {secret} {folders}; true"
+        return on("agent1", "sh", "-c", search).split()
+
+    assert files_with(agent) == ["/etc/rancher/k3s/token"]
+    assert files_with(server) == []
+
+
 def test_the_other_lab_goes_on_serving_while_one_is_removed(host, neighbour, address, site):
     before = host.check_output(PODS)
     answers, stop = [], threading.Event()

@@ -110,6 +110,7 @@ def test_the_same_request_again_finds_nothing_to_do(first, cluster, site):
     assert certificate_of(cluster, site["name"]) == now
 
 
+@pytest.mark.matrix
 def test_a_run_that_is_killed_after_the_renewal_loses_nothing(first, cluster, site):
     before, revision = certificate_of(cluster, site["name"]), cluster.revision(site["name"])
     request = {"revoke_sites": [site["name"]], "revoke_serials": [f"{before.serial_number:x}"], "revoke_reason": "superseded"}

@@ -91,6 +91,7 @@ def test_a_run_that_is_ended_removes_its_primer(credential, wait, host, cluster)
 
 
 @pytest.mark.usefixtures("cut_off")
+@pytest.mark.matrix
 def test_the_primer_of_a_killed_run_goes_with_the_next(credential, wait, host, cluster):
     run = wait(credential[0])
     primer = cluster.wait_for_primer()
