@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import zoneinfo
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -137,6 +138,16 @@ class Asked:
         return self.words.get(name, name)
 
 
+# Of each part of a cron expression: what it is of, the least and the highest number, and the names of the numbers.
+_CRON: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day", 1, 31, ()),
+    ("month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
+    ("day of the week", 0, 6, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
+)
+_CRON_WORDS = re.compile(r"@(yearly|annually|monthly|weekly|daily|midnight|hourly|every ([0-9]+(\.[0-9]+)?(h|m|s))+)")
+
 SITE_WORDS = {
     "size": "certificate.private_key.size",
     "algorithm": "certificate.private_key.algorithm",
@@ -160,6 +171,37 @@ def seconds(duration: str) -> float | None:
     if not parts or "".join(number + unit for number, unit in parts) != duration:
         return None
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def cron_problem(text: str) -> str:
+    """Return what cert-manager refuses of the beginning of a renewal window, empty for nothing (cert-manager 1.21, internal/cron)."""
+    if _CRON_WORDS.fullmatch(text):
+        return ""
+    parts = text.split()
+    if len(parts) != len(_CRON):
+        return "it must have five parts, for minute, hour, day, month and day of the week, such as 0 2 * * SUN"
+    for part, (what, least, most, names) in zip(parts, _CRON):
+        if not all(_is_cron_range(entry, least, most, names) for entry in filter(None, part.split(","))):
+            words = f", or {names[0].upper()} to {names[-1].upper()}" if names else ""
+            return (
+                f"its part for the {what} is '{part}'; it must be * or numbers from {least} to {most}{words}, with - , and / between them"
+            )
+    return ""
+
+
+def _is_cron_range(text: str, least: int, most: int, names: Sequence[str]) -> bool:
+    span, slash, step = text.partition("/")
+    if slash and not (step.isdecimal() and int(step)):
+        return False
+    if span in ("*", "?"):
+        return True
+    ends = [names.index(end.lower()) + least if end.lower() in names else int(end) if end.isdecimal() else -1 for end in span.split("-")]
+    return len(ends) < 3 and all(least <= end <= most for end in ends) and ends == sorted(ends)
+
+
+def is_time_zone(name: str) -> bool:
+    """Return whether the time zone database has a name; true of any where the controller has no database."""
+    return name in (known := zoneinfo.available_timezones()) or not known
 
 
 def key_problems(algorithm: str | None, size: int | None, word: str = "size") -> Iterator[str]:

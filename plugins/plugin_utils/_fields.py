@@ -109,7 +109,7 @@ class Fields:
     def nested(self, path: str) -> Fields | None:
         """Return the dictionary at C(key) or C(key[index])."""
         key, _bracket, index = path.partition("[")
-        value = self.raw[key][int(index[:-1])] if index else self.raw[key]
+        value = (entries_of(self.raw[key]) or [])[int(index[:-1])] if index else self.raw[key]
         found = read_dict(value)
         if found is not None and value is not None:
             return Fields(found, f"{self.place}.{path}" if self.place else path, self.findings, self.title)

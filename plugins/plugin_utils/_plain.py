@@ -125,7 +125,8 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _number(1, 1000): "egress_replicas istio_gateway_replicas renewal_batch_size",
     _form(r"(?!0*\.?0*$)\d+(\.\d+)?", "a number of seconds above 0"): "preflight_max_clock_skew",
     _switch: "edge_allow_no_sites edge_live_progress edge_reset_k3s api_client_install cert_manager_dns01_recursive_only "
-    "cert_manager_remove_crds certificate_fail_fast certificate_http01_preflight certificate_prune_secrets certificate_staging_first "
+    "cert_manager_remove_crds cert_manager_renewal_information certificate_fail_fast certificate_http01_preflight "
+    "certificate_prune_secrets certificate_staging_first "
     "external_secrets_install external_secrets_refresh external_secrets_remove_crds gateway_wait_for_credentials "
     "host_ports_close_nodeports host_ports_filtered_elsewhere host_ports_firewall host_ports_refuse_held_ports istio_access_log "
     "istio_ingress_policy "

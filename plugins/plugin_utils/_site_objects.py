@@ -99,6 +99,7 @@ def certificates(sites: Sequence[Site], namespace: str, issuer_kinds: Raw, priva
                 duration=own.get("duration"),
                 renewBefore=renewal.get("renew_before"),
                 renewBeforePercentage=renewal.get("renew_share"),
+                renewal={"policy": "RenewBefore", "windows": windows} if (windows := own.get("renew_windows")) else None,
                 commonName=own.get("common_name"),
             ),
         }

@@ -23,9 +23,15 @@ COPIES: Options = {
     "by": {"type": "str", "choices": ["external_secrets", "reflector", "replicator"], "required": True},
     "refresh": {"type": "str", "default": "15m"},
 }
+RENEW_WINDOW: Options = {
+    "cron": {"type": "str", "required": True},
+    "duration": {"type": "str", "required": True},
+    "time_zone": {"type": "str", "default": "UTC"},
+}
 CERTIFICATE: Options = {
     "duration": {"type": "str"},
     "renew_before": {"type": "str"},
+    "renew_windows": {"type": "list", "elements": "dict", "options": RENEW_WINDOW},
     "common_name": {"type": "str"},
     "usages": {"type": "list", "elements": "str"},
     "private_key": {"type": "dict", "options": PRIVATE_KEY},

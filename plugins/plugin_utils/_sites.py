@@ -153,12 +153,32 @@ def _certificate(fields: Fields) -> dict[str, Any]:
     found = {
         "duration": at.duration("duration"),
         "renew_before": at.duration_or_share("renew_before"),
+        "renew_windows": _renew_windows(at),
         "common_name": at.text("common_name"),
         "usages": usages,
         "private_key": read_private_key(key) if key is not None else None,
         "copies": _copies(at),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _renew_windows(certificate: Fields) -> list[dict[str, Any]]:
+    """Return the windows in which cert-manager may renew, as a Certificate has them."""
+    places = (f"renew_windows[{number}]" for number in range(len(certificate.sequence("renew_windows"))))
+    return [_renew_window(at) for place in places if (at := certificate.nested(place)) is not None]
+
+
+def _renew_window(at: Fields) -> dict[str, Any]:
+    at.only(spec.RENEW_WINDOW)
+    cron, zone = at.text("cron", required=True), at.text("time_zone")
+    if cron and (problem := rules.cron_problem(cron)):
+        at.report(f"cron is '{cron}'; {problem}")
+    if zone and not rules.is_time_zone(zone):
+        at.report(f"time_zone is '{zone}'; it must be a name of the time zone database, such as Europe/Berlin")
+    duration = at.duration("duration")
+    if not at.raw.get("duration"):
+        at.report("duration is missing; it says how long the window is open, such as 4h")
+    return {"cron": cron, "windowDuration": duration, "timezone": zone or spec.RENEW_WINDOW["time_zone"]["default"]}
 
 
 def _copies(certificate: Fields) -> dict[str, Any] | None:

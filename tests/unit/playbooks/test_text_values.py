@@ -52,6 +52,7 @@ ROLES = {
         "cert_manager_dns01_recursive_only": True,
         "cert_manager_issuers": [{"name": "own", "type": "selfsigned"}],
         "cert_manager_remove_crds": True,
+        "cert_manager_renewal_information": True,
         "cert_manager_secrets": [],
         "cert_manager_solvers": [{"http01": {"ingress": {"ingressClassName": "istio"}}}],
         "cert_manager_used_issuers": ["own"],

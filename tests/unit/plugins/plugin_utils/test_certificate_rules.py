@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils import _certificate_rules as rules
 from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import is_public_suffix, seconds
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 
@@ -72,6 +73,17 @@ MANY = [f"h{number}.example.com" for number in range(101)]
         (site(duration="1h", renew_before="5%"), ["certificate.renew_before is '5%'", "5m or more"]),
         (site(duration="1h", renew_before="95%"), ["certificate.renew_before is '95%'", "5m or more"]),
         (site(renew_before="1m"), ["certificate.renew_before is '1m'", "5m or more"]),
+        (site(renew_windows="0 2 * * SUN"), ["renew_windows is '0 2 * * SUN'", "must be a list"]),
+        (site(renew_windows=["0 2 * * SUN"]), ["renew_windows[0] is '0 2 * * SUN'", "must be a dictionary"]),
+        (site(renew_windows=[{"duration": "4h"}]), ["certificate.renew_windows[0]", "cron is missing"]),
+        (site(renew_windows=[{"cron": "@daily"}]), ["certificate.renew_windows[0]", "duration is missing", "4h"]),
+        (site(renew_windows=[{"cron": "@daily", "duration": "4 hours"}]), ["renew_windows[0]", "duration is '4 hours'"]),
+        (
+            site(renew_windows=[{"cron": "@daily", "duration": "4h", "time_zone": "Berlin"}]),
+            ["renew_windows[0]", "time_zone is 'Berlin'", "Europe/Berlin"],
+        ),
+        (site(renew_windows=[{"cron": "@daily", "duration": "4h", "timezone": "UTC"}]), ["key 'timezone'", "did you mean 'time_zone'"]),
+        (site(renew_windows=[{"cron": "0 24 * * *", "duration": "4h"}]), ["cron is '0 24 * * *'", "the hour is '24'", "from 0 to 23"]),
         (site(renew_before="4m59s"), ["certificate.renew_before is '4m59s'", "5m or more"]),
         (site(common_name=TOO_LONG), ["certificate.common_name has", "at most 64"]),
         (site(common_name="other.example.com", issuer="dns"), ["certificate.common_name is 'other.example.com'", "not in hosts"]),
@@ -165,6 +177,7 @@ def test_manifests_whose_certificate_cannot_be(given, telling):
         site(renew_before="1h30m"),
         site(renew_before="1%"),
         site(duration="1h", renew_before="50%"),
+        site(renew_windows=[{"cron": "0 2 * * SUN", "duration": "4h"}, {"cron": "@daily", "duration": "1h", "time_zone": "Europe/Berlin"}]),
         site(common_name="My internal service"),
         site(common_name="a" * 64),
         site("app.example.com", issuer="dns", common_name="app.example.com"),
@@ -283,3 +296,59 @@ def test_caa_records_are_judged_by_the_methods_of_the_issuers_solvers(issuer, me
     issuers = [{**each, "server": LETSENCRYPT} if each["name"] == issuer and each.get("solvers") else each for each in ISSUERS]
     found = plan(site("a.example.net", issuer=issuer), cert_manager_issuers=issuers)["caa"]
     assert [entry["methods"] for entry in found] == ([] if methods is None else [methods])
+
+
+@pytest.mark.parametrize(
+    "cron",
+    [
+        "* * * * *",
+        "0 2 ? * SUN",
+        "59 23 31 12 6",
+        "*/15 0-5 1,15 JAN-mar Mon-FRI",
+        "5/10 0-20/4 * * 0",
+        "0,,30 2 * * *",
+        "  0 2\t* * *  ",
+        "@yearly",
+        "@every 1h30m",
+    ],
+)
+def test_what_cert_manager_takes_for_the_beginning_of_a_window(cron):
+    assert rules.cron_problem(cron) == ""
+
+
+@pytest.mark.parametrize(
+    ("cron", "said"),
+    [
+        ("", "five parts"),
+        ("0 2 * *", "five parts"),
+        ("0 0 2 * * SUN", "five parts"),
+        ("@reboot", "five parts"),
+        ("@every", "five parts"),
+        ("60 2 * * *", "minute is '60'; it must be * or numbers from 0 to 59,"),
+        ("-1 2 * * *", "minute is '-1'"),
+        ("0 5-2 * * *", "hour is '5-2'"),
+        ("0 1-2-3 * * *", "hour is '1-2-3'"),
+        ("0 2 0 * *", "day is '0'; it must be * or numbers from 1 to 31"),
+        ("0 2 * 13 *", "month is '13'; it must be * or numbers from 1 to 12, or JAN to DEC"),
+        ("0 2 * * 7", "day of the week is '7'; it must be * or numbers from 0 to 6, or SUN to SAT"),
+        ("0 2 * * SUNDAY", "day of the week is 'SUNDAY'"),
+        ("0 2 * * */0", "day of the week is '*/0'"),
+        ("0 2 * * */2/2", "day of the week is '*/2/2'"),
+        ("0 2 L * *", "day is 'L'"),
+    ],
+)
+def test_what_cert_manager_does_not(cron, said):
+    assert said in rules.cron_problem(cron)
+
+
+def test_windows_may_be_text_as_surveys_send_it():
+    found = plan(site(renew_windows='[{"cron": "0 2 * * SUN", "duration": "4h"}]'))
+    assert found["findings"] == []
+    (certificate,) = found["certificates"]
+    assert certificate["spec"]["renewal"]["windows"] == [{"cron": "0 2 * * SUN", "windowDuration": "4h", "timezone": "UTC"}]
+
+
+def test_without_a_database_of_time_zones_any_name_is_taken(monkeypatch):
+    assert not rules.is_time_zone("Berlin")
+    monkeypatch.setattr(rules.zoneinfo, "available_timezones", set)
+    assert rules.is_time_zone("Berlin")

@@ -93,6 +93,14 @@ def test_the_share_of_a_lifetime_that_is_left_when_it_is_renewed():
     assert "renewBefore" not in found["spec"]
 
 
+def test_the_windows_in_which_it_is_renewed():
+    (site,) = sites(certificate={"renew_windows": [{"cron": "0 2 * * SUN", "duration": "4h"}]})
+    (found,) = objects.certificates([site], NS, {}, {})
+    window = {"cron": "0 2 * * SUN", "windowDuration": "4h", "timezone": "UTC"}
+    assert found["spec"]["renewal"] == {"policy": "RenewBefore", "windows": [window]}
+    assert "renewal" not in objects.certificates(sites(), NS, {}, {})[0]["spec"]
+
+
 def test_a_site_with_its_own_secret_has_no_certificate():
     found = own(credential="mine")
     assert objects.certificates(found, NS, {}, {}) == []
