@@ -133,6 +133,8 @@ class Catalog:
         program = "/app/cert-manager"
         layer = self._layer({program: (self._sources.cert_manager, "cert-manager")})
         self._trust_the_world(layer)
+        # The base of the real images has them too, and windows of renewals name them.
+        layer.tree(self._store.path(self._sources.debian), ("usr/share/zoneinfo/[A-Z]*", "usr/share/zoneinfo/[A-Z]*/**/*"))
         return [
             Image(f"quay.io/jetstack/cert-manager-{name}:{versions.CERT_MANAGER}", layer, [program, name], user="1000:1000")
             for name in ("controller", "webhook", "cainjector", "acmesolver", "startupapicheck")

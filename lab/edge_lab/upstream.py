@@ -16,7 +16,7 @@ from . import versions
 from .errors import LabError
 from .parts import Part, digest
 
-# Envoy's libraries; what istio-init needs to write its rules; the CAs of the world.
+# Envoy's libraries; what istio-init needs to write its rules; the CAs and the time zones of the world.
 PACKAGES = (
     "ca-certificates",
     "iptables",
@@ -29,6 +29,7 @@ PACKAGES = (
     "libnftnl11",
     "libxtables12",
     "netbase",
+    "tzdata",
 )
 MERGED = ("bin", "lib", "lib64", "sbin")
 """Folders that are links into /usr."""
