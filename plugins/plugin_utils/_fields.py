@@ -116,6 +116,10 @@ class Fields:
         self.report(f"{path} is {value!r}; it must be a dictionary")
         return None
 
+    def optional(self, key: str) -> Fields | None:
+        """Return the dictionary at O(key), None where it has no value: without a key, or as a template leaves it."""
+        return None if self.raw.get(key) in (None, "") else self.nested(key)
+
     def text(self, key: str, required: bool = False) -> str | None:
         value = self.raw.get(key)
         if value is None or value == "":
@@ -164,8 +168,10 @@ class Fields:
 
     def boolean(self, key: str, default: bool) -> bool:
         value = self.raw.get(key)
-        if value is None or isinstance(value, bool):
-            return default if value is None else value
+        if value in (None, ""):
+            return default
+        if isinstance(value, bool):
+            return value
         # AWX surveys and -e send strings.
         if str(value).lower() in _TRUE + _FALSE:
             return str(value).lower() in _TRUE
@@ -220,7 +226,7 @@ class Fields:
 
     def mapping(self, key: str) -> Raw | None:
         value = self.raw.get(key)
-        if value is None:
+        if value in (None, ""):
             return None
         found = read_dict(value)
         if found is None:

@@ -143,11 +143,11 @@ def _asked(site: Site, own: Raw, private_key: Raw) -> rules.Asked:
 
 
 def _certificate(fields: Fields) -> dict[str, Any]:
-    at = fields.nested("certificate") if fields.raw.get("certificate") is not None else None
+    at = fields.optional("certificate")
     if at is None:
         return {}
     at.only(spec.CERTIFICATE)
-    key = at.nested("private_key") if at.raw.get("private_key") is not None else None
+    key = at.optional("private_key")
     usages = at.texts("usages")
     at.fits("Certificate.usages", usages)
     found = {
@@ -162,7 +162,7 @@ def _certificate(fields: Fields) -> dict[str, Any]:
 
 
 def _copies(certificate: Fields) -> dict[str, Any] | None:
-    at = certificate.nested("copies") if certificate.raw.get("copies") is not None else None
+    at = certificate.optional("copies")
     if at is None:
         return None
     at.only(spec.COPIES)
