@@ -43,6 +43,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
 from ansible_collections.baremesh.edge.plugins.plugin_utils._order_limits import ORDERS, order_limits
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import RULES, plain_findings, read_host_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._runs import this_run
+from ansible_collections.baremesh.edge.plugins.plugin_utils._spelling import misspelt
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import support_warning, version_findings
 
 Settings = Mapping[str, Any]
@@ -380,7 +381,8 @@ def _judge_variables(run: Preflight, runs: Mapping[str, Preflight], hostvars: Ma
     for name, own in runs.items():
         given, findings = _given(hostvars[name], ("edge_address", *RULES)), settings_findings(own.k3s, _kind(run, name))
         address_list(given.get("edge_address"), "edge_address", findings)
-        for seen, texts in ((errors, [*findings, *map(_sentence, plain_findings(given))]), (warnings, settings_warnings(own.k3s))):
+        surprises = [*settings_warnings(own.k3s), *misspelt(list(hostvars[name]))]
+        for seen, texts in ((errors, [*findings, *map(_sentence, plain_findings(given))]), (warnings, surprises)):
             for text in texts:
                 seen.setdefault(text, []).append(name)
     for judged, seen in ((found.errors, errors), (found.warnings, warnings)):
