@@ -313,7 +313,8 @@ def dictionaries(value: Any, variable: str, findings: list[str], what: str, need
         what: What the entries are called, such as C(sites).
         needs: What an entry has to be.
     """
-    entries = entries_of(value)
+    # A key whose entries are commented out has no value.
+    entries = [] if value is None else entries_of(value)
     if entries is None:
         problem = yaml_problem(value) if isinstance(value, str) else ""
         found = f"cannot be read as YAML ({problem})" if problem else f"is {value!r}"

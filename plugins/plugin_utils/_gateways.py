@@ -128,7 +128,7 @@ def read_ports(raw: Any, place: str, findings: list[str], taken: Mapping[int, st
         Each port with its NodePort.
     """
     found: dict[int, int] = {}
-    for fields in dictionaries(raw or [], place, findings, "ports", "a port is a dictionary with port and node_port"):
+    for fields in dictionaries(raw, place, findings, "ports", "a port is a dictionary with port and node_port"):
         fields.only(PORT)
         port, number = fields.port("port"), fields.port("node_port")
         if port in taken or port in found:

@@ -382,7 +382,7 @@ def _judge_variables(run: Preflight, runs: Mapping[str, Preflight], hostvars: Ma
         given, findings = _given(hostvars[name], ("edge_address", *RULES)), settings_findings(own.k3s, _kind(run, name))
         address_list(given.get("edge_address"), "edge_address", findings)
         surprises = [*settings_warnings(own.k3s), *misspelt(list(hostvars[name]))]
-        for seen, texts in ((errors, [*findings, *map(_sentence, plain_findings(given))]), (warnings, surprises)):
+        for seen, texts in ((errors, [*findings, *map(_sentence, plain_findings(given, given=True))]), (warnings, surprises)):
             for text in texts:
                 seen.setdefault(text, []).append(name)
     for judged, seen in ((found.errors, errors), (found.warnings, warnings)):

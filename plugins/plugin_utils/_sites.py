@@ -296,9 +296,7 @@ def read_sites(
         The sites, and a sentence for everything that is wrong with them.
     """
     findings: list[str] = []
-    entries = dictionaries(
-        [] if sites is None else sites, "edge_sites", findings, "sites", "a site is a dictionary with name, hosts, issuer and routes"
-    )
+    entries = dictionaries(sites, "edge_sites", findings, "sites", "a site is a dictionary with name, hosts, issuer and routes")
     found = [_site(fields, issuers, cluster_domain, private_key or PRIVATE_KEY) for fields in entries]
     _between(found, findings, https_port)
     return found, findings

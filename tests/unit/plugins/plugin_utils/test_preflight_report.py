@@ -346,6 +346,13 @@ def test_variables_of_each_host_are_judged():
     assert [warning.partition(" limits")[0] for warning in warnings] == ["edge3: k3s_agent_config"]
 
 
+@pytest.mark.parametrize("variable", ["k3s_start_timeout", "istio_wait_timeout", "k3s_firewall", "k3s_bin_dir", "istio_version"])
+@pytest.mark.parametrize("value", ["", None])
+def test_a_variable_that_a_host_has_without_a_value_is_a_finding(variable, value):
+    sentence = f"edge2: {variable} is empty; give it a value, or remove it, so that its default counts."
+    assert of_hosts(edge2={variable: value}) == ([sentence], [])
+
+
 @pytest.mark.parametrize(
     ("given", "meant"),
     [
