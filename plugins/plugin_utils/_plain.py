@@ -177,12 +177,13 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
 RULES = {variable: rule for rule, variables in _RULES.items() for variable in variables.split()}
 # Lists, and what by default has no value.
 _MAY_BE_EMPTY = (
-    "cert_manager_chart_dir external_secrets_chart_dir istio_chart_dir edge_kubeconfig k3s_server_url preflight_serves_ipv6 "
-    "edge_host_addresses edge_hosts edge_server_hosts cert_manager_dns01_recursive_nameservers cert_manager_used_issuers "
-    "host_ports_firewalld_zones host_ports_nodeport_sources host_ports_packages host_ports_pod_ports host_ports_ports "
-    "host_ports_verify_addresses istio_connection_settings istio_gateways istio_ingress_users k3s_firewall_sources renewal_names "
-    "revoke_serials revoke_sites"
-).split()
+    *("cert_manager_chart_dir", "external_secrets_chart_dir", "istio_chart_dir", "edge_kubeconfig", "k3s_server_url"),
+    *("preflight_serves_ipv6", "edge_host_addresses", "edge_hosts", "edge_server_hosts"),
+    *("cert_manager_dns01_recursive_nameservers", "cert_manager_used_issuers", "host_ports_firewalld_zones"),
+    *("host_ports_nodeport_sources", "host_ports_packages", "host_ports_pod_ports", "host_ports_ports"),
+    *("host_ports_verify_addresses", "istio_connection_settings", "istio_gateways", "istio_ingress_users"),
+    *("k3s_firewall_sources", "renewal_names", "revoke_serials", "revoke_sites"),
+)
 
 
 def plain_findings(values: Mapping[str, Any], given: bool = False) -> list[str]:

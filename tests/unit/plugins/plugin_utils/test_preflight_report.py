@@ -20,7 +20,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._process import iden
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_report
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight import CHECKS
-from ansible_collections.baremesh.edge.plugins.plugin_utils._spelling import known_variables
+from ansible_collections.baremesh.edge.plugins.plugin_utils._variables import known_variables
 
 ROLES = Path(__file__).resolve().parents[4] / "roles"
 ACME = "https://acme.example.net/dir"

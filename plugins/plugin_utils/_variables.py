@@ -2,15 +2,18 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Variables whose names are nearly those of the collection, which Ansible would leave out without a word."""
+"""The variables of the roles: their names, names that are nearly these, and what cannot be read."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+from jinja2.exceptions import UndefinedError
 
 _ROLES = Path(__file__).resolve().parents[2] / "roles"
 
@@ -36,3 +39,15 @@ def misspelt(names: Collection[str]) -> list[str]:
     return [
         f"{name} is no variable of this collection, so that its value is not used: did you mean {near}?" for name, near in found.items()
     ]
+
+
+def copied(value: Any) -> Any:
+    """Return a value with all templates in it replaced. Raises UndefinedError where one stands on defaults of a role."""
+    if isinstance(value, Mapping):
+        return {key: copied(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [copied(entry) for entry in value]
+    # Old releases of Ansible return the template.
+    if "{{" in str(value):
+        raise UndefinedError
+    return value
