@@ -233,6 +233,14 @@ class Fields:
             self.report(f"{key} is {value!r}; it must be a dictionary")
         return found
 
+    def labels(self, key: str) -> dict[str, Any]:
+        """Return labels by which pods are selected, empty if there are none."""
+        found = dict(self.mapping(key) or {})
+        for name, value in found.items():
+            if not isinstance(value, str):
+                self.report(f"{key}.{name} is {value!r}; a label must be text, so put it in quotes")
+        return found
+
     def _host_problem(self, value: str) -> str | None:
         if _ADDRESS.fullmatch(value.strip("[]")):
             return "an address is not a host name, and no certificate is issued for it here"

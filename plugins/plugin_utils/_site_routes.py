@@ -100,9 +100,11 @@ class Route:
 
     @property
     def answered(self) -> bool:
-        """True where it is known who answers."""
+        """True where it is known who answers, and which path."""
         known = all(destination.host and destination.port for destination in self.destinations)
-        return known and bool(self.destinations or {"redirect", "directResponse"} & set(self.fields))
+        return (
+            known and bool(self.value) >= bool(self.match) and bool(self.destinations or {"redirect", "directResponse"} & set(self.fields))
+        )
 
 
 def _compared(value: Any) -> Any:

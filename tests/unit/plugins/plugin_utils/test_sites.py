@@ -373,6 +373,8 @@ def test_passthrough_has_one_route_that_sees_no_path():
 
 
 def test_a_broken_route_does_not_make_the_others_unreachable():
+    for prefix in (5, ["/a"], "api", ""):
+        assert [text for text in findings(site(routes=[dict(WEB, prefix=prefix), WEB])) if "never reached" in text] == []
     assert [text for text in findings(site(routes=[{"prefx": "/x", "service": "a", "port": 1}, WEB])) if "never reached" in text] == []
 
 
