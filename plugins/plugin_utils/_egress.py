@@ -118,7 +118,7 @@ def _namespaces(fields: Fields, key: str) -> tuple[str, ...]:
 
 
 def _tls(fields: Fields) -> Tls:
-    at = fields.nested("tls") if fields.raw.get("tls") is not None else None
+    at = fields.optional("tls")
     if at is None:
         return Tls()
     at.only(TLS)
@@ -196,7 +196,7 @@ def _destination(fields: Fields, cluster_domain: str) -> Destination:
         target_port=fields.integer("target_port", 1, 65535) or 443,
         tls=tls,
         gateway=fields.boolean("gateway", EGRESS["gateway"]["default"]),
-        mtls=fields.boolean("mtls", True) if fields.raw.get("mtls") is not None else True,
+        mtls=fields.boolean("mtls", True),
         workload_selector=selector,
         server=fields.text("server"),
     )

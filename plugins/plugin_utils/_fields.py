@@ -116,6 +116,10 @@ class Fields:
         self.report(f"{path} is {value!r}; it must be a dictionary")
         return None
 
+    def optional(self, key: str) -> Fields | None:
+        """Return the dictionary at O(key), None where it has no value: without a key, or as a template leaves it."""
+        return None if self.raw.get(key) in (None, "") else self.nested(key)
+
     def text(self, key: str, required: bool = False) -> str | None:
         value = self.raw.get(key)
         if value is None or value == "":
@@ -164,8 +168,10 @@ class Fields:
 
     def boolean(self, key: str, default: bool) -> bool:
         value = self.raw.get(key)
-        if value is None or isinstance(value, bool):
-            return default if value is None else value
+        if value in (None, ""):
+            return default
+        if isinstance(value, bool):
+            return value
         # AWX surveys and -e send strings.
         if str(value).lower() in _TRUE + _FALSE:
             return str(value).lower() in _TRUE
@@ -220,11 +226,19 @@ class Fields:
 
     def mapping(self, key: str) -> Raw | None:
         value = self.raw.get(key)
-        if value is None:
+        if value in (None, ""):
             return None
         found = read_dict(value)
         if found is None:
             self.report(f"{key} is {value!r}; it must be a dictionary")
+        return found
+
+    def labels(self, key: str) -> dict[str, Any]:
+        """Return labels by which pods are selected, empty if there are none."""
+        found = dict(self.mapping(key) or {})
+        for name, value in found.items():
+            if not isinstance(value, str):
+                self.report(f"{key}.{name} is {value!r}; a label must be text, so put it in quotes")
         return found
 
     def _host_problem(self, value: str) -> str | None:
@@ -307,7 +321,8 @@ def dictionaries(value: Any, variable: str, findings: list[str], what: str, need
         what: What the entries are called, such as C(sites).
         needs: What an entry has to be.
     """
-    entries = entries_of(value)
+    # A key whose entries are commented out has no value.
+    entries = [] if value is None else entries_of(value)
     if entries is None:
         problem = yaml_problem(value) if isinstance(value, str) else ""
         found = f"cannot be read as YAML ({problem})" if problem else f"is {value!r}"

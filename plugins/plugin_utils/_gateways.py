@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import matches
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
-from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import list_finding, read_list
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import is_host, list_finding, read_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_tls import NO_TLS
 from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import Site
 
@@ -108,6 +108,13 @@ class Gateway:
         }
 
 
+def _addresses(fields: Fields) -> tuple[str, ...]:
+    found = _texts(fields, "addresses")
+    for entry in (entry for entry in found if not is_host(entry)):
+        fields.report(f"addresses has {entry!r}; each entry must be an IP address or a DNS name")
+    return found
+
+
 def _texts(fields: Fields, key: str) -> tuple[str, ...]:
     entries = read_list(fields.raw.get(key))
     if entries is None:
@@ -128,7 +135,7 @@ def read_ports(raw: Any, place: str, findings: list[str], taken: Mapping[int, st
         Each port with its NodePort.
     """
     found: dict[int, int] = {}
-    for fields in dictionaries(raw or [], place, findings, "ports", "a port is a dictionary with port and node_port"):
+    for fields in dictionaries(raw, place, findings, "ports", "a port is a dictionary with port and node_port"):
         fields.only(PORT)
         port, number = fields.port("port"), fields.port("node_port")
         if port in taken or port in found:
@@ -153,8 +160,8 @@ def _gateway(fields: Fields, default: Gateway) -> Gateway:
     return Gateway(
         name=name,
         namespace=fields.name("namespace") or name,
-        selector=dict(fields.mapping("selector") or {"istio": name}),
-        addresses=_texts(fields, "addresses") or default.addresses,
+        selector=fields.labels("selector") or {"istio": name},
+        addresses=_addresses(fields) or default.addresses,
         http_node_port=http or 0,
         https_node_port=https or 0,
         http_port=own,

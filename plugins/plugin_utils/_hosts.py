@@ -111,10 +111,10 @@ def _limit_findings(groups: Groups, limit: str, api_host: str, scope: str, reach
     return [] if api_host in reached else [f"--limit {limit} leaves out {api_host}, the host that talks to the Kubernetes API: add it."]
 
 
-def _named_api_host(groups: Groups, hostvars: HostVars, given: Any) -> Any:
+def _named_api_host(groups: Groups, hostvars: HostVars, given: Any) -> str:
     """Return `edge_api_host`, which group variables may define for the cluster's hosts only; by default the first server."""
     if given:
-        return given.strip() if isinstance(given, str) else given
+        return str(given).strip()
     members = [*(groups.get("server") or ()), *(groups.get("k3s_cluster") or ())]
     named = [str(hostvars[host].get("edge_api_host") or "") for host in members]
     return next((name for name in named if name), members[0] if members else "")

@@ -117,10 +117,6 @@ def _pattern(text: str) -> Callable[[str], Any]:
     return re.compile(text, re.DOTALL).fullmatch
 
 
-def _is_plain_address(text: str) -> bool:
-    return is_address(text) and "%" not in text
-
-
 # What K3s or the kubelet takes as a value, by key: whether an entry of the value is right, and how that is said.
 _VALUES: Mapping[str, tuple[Callable[[str], Any], str]] = {
     # As Go reads them.
@@ -135,7 +131,7 @@ _VALUES: Mapping[str, tuple[Callable[[str], Any], str]] = {
     ),
     **dict.fromkeys(
         _words("cluster-dns node-ip node-external-ip bind-address advertise-address apiserver-bind-address"),
-        (_is_plain_address, "an IP address"),
+        (is_address, "an IP address"),
     ),
     **dict.fromkeys(_words("etcd-snapshot-retention etcd-s3-retention v"), (str.isdecimal, "a whole number")),
     **dict.fromkeys(

@@ -127,12 +127,11 @@ def as_list(value: Any, variable: str, dictionaries: bool = False) -> list[Any]:
 
 
 def is_address(text: str) -> bool:
-    """Return whether text is an IPv4 or IPv6 address."""
+    """Return whether text is an IPv4 or IPv6 address; a zone is known on one host only."""
     try:
-        ipaddress.ip_address(text)
+        return ipaddress.ip_address(text) is not None and "%" not in text
     except ValueError:
         return False
-    return True
 
 
 def is_network(text: str) -> bool:

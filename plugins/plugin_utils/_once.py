@@ -10,11 +10,37 @@ import os
 from multiprocessing import parent_process
 from typing import Any
 
-from jinja2 import Undefined
+from ansible.errors import AnsibleError, AnsibleFilterError
+from jinja2 import TemplateError, Undefined
 from jinja2.runtime import Context
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._variables import copied, known_variables
 
 _Key = tuple[int, str, str]
 _known: dict[_Key, Any] = {}
+
+
+def _unreadable(context: Context) -> str:
+    """Return which variables of the roles cannot be read, and why: one error of Ansible names the expression, not the variable."""
+    found = []
+    for name in sorted(name for name in known_variables() if name in context):
+        try:
+            copied(context.resolve(name))
+        except (AnsibleError, TemplateError) as error:
+            # Newer releases of Ansible say first how they found out.
+            found.append(f"{name} cannot be read: {str(error).rpartition('was tripped: ')[2]}")
+    return "; ".join(found)
+
+
+def _resolved(context: Context, name: str) -> Any:
+    try:
+        value = context.resolve(name)
+    except (AnsibleError, TemplateError) as error:
+        raise AnsibleFilterError(_unreadable(context) or str(error)) from None
+    reason = _unreadable(context) if isinstance(value, Undefined) else ""
+    if reason:
+        raise AnsibleFilterError(reason)
+    return value
 
 
 def once(context: Context, name: str) -> Any:
@@ -32,7 +58,7 @@ def once(context: Context, name: str) -> Any:
         return context.resolve(name)
     key = os.getpid(), str(context.get("inventory_hostname")), name
     if key not in _known:
-        value = context.resolve(name)
+        value = _resolved(context, name)
         if isinstance(value, Undefined):
             return value
         _known[key] = value

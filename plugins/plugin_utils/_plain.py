@@ -172,17 +172,35 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _reader(read_host_ports): "host_ports_ports",
     _connections: "istio_connection_settings",
     _gateways: "istio_gateways istio_ingress_gateway",
+    # Judged with the versions of the others.
+    lambda _fields, _variable: None: "cert_manager_version istio_version",
 }
 RULES = {variable: rule for rule, variables in _RULES.items() for variable in variables.split()}
+# Lists, and what by default has no value.
+_MAY_BE_EMPTY = (
+    *("cert_manager_chart_dir", "external_secrets_chart_dir", "istio_chart_dir", "edge_kubeconfig", "k3s_server_url"),
+    *("preflight_serves_ipv6", "edge_host_addresses", "edge_hosts", "edge_server_hosts"),
+    *("cert_manager_dns01_recursive_nameservers", "cert_manager_used_issuers", "host_ports_firewalld_zones"),
+    *("host_ports_nodeport_sources", "host_ports_packages", "host_ports_pod_ports", "host_ports_ports"),
+    *("host_ports_verify_addresses", "istio_connection_settings", "istio_gateways", "istio_ingress_users"),
+    *("k3s_firewall_sources", "renewal_names", "revoke_serials", "revoke_sites"),
+)
 
 
-def plain_findings(values: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each variable that is not what it must be; a variable without a value is left to its default."""
+def plain_findings(values: Mapping[str, Any], given: bool = False) -> list[str]:
+    """Return a sentence for each variable that is not what it must be.
+
+    Args:
+        values: Values by the names of the variables.
+        given: Whether users gave them all. Else a variable without a value is left to its default.
+    """
     found: list[str] = []
     for variable, rule in RULES.items():
         try:
             if values.get(variable) not in (None, ""):
                 rule(Fields(values, "", found), variable)
+            elif given and variable in values and variable not in _MAY_BE_EMPTY:
+                found.append(f"{variable} is empty; give it a value, or remove it, so that its default counts")
         except UndefinedError:
             # It stands on the default of a role, which exists in the role's own play only, where the role reads it.
             continue

@@ -43,6 +43,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
 from ansible_collections.baremesh.edge.plugins.plugin_utils._order_limits import ORDERS, order_limits
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import RULES, plain_findings, read_host_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._runs import this_run
+from ansible_collections.baremesh.edge.plugins.plugin_utils._variables import copied, misspelt
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import support_warning, version_findings
 
 Settings = Mapping[str, Any]
@@ -344,25 +345,13 @@ def _judge_settings(run: Preflight, found: judge.Findings) -> None:
         found.warnings += [outdated] if outdated else []
 
 
-def _copied(value: Any) -> Any:
-    """Return a value with all templates in it replaced. Raises UndefinedError where one stands on defaults of a role."""
-    if isinstance(value, Mapping):
-        return {key: _copied(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_copied(entry) for entry in value]
-    # Old releases of Ansible return the template.
-    if "{{" in str(value):
-        raise UndefinedError
-    return value
-
-
 def _given(variables: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """Return those of some variables that a host has and that can be read without the defaults of roles."""
     found = {}
     for name in names:
         if name in variables:
             with contextlib.suppress(UndefinedError, AnsibleError):
-                found[name] = _copied(variables[name])
+                found[name] = copied(variables[name])
     return found
 
 
@@ -380,7 +369,8 @@ def _judge_variables(run: Preflight, runs: Mapping[str, Preflight], hostvars: Ma
     for name, own in runs.items():
         given, findings = _given(hostvars[name], ("edge_address", *RULES)), settings_findings(own.k3s, _kind(run, name))
         address_list(given.get("edge_address"), "edge_address", findings)
-        for seen, texts in ((errors, [*findings, *map(_sentence, plain_findings(given))]), (warnings, settings_warnings(own.k3s))):
+        surprises = [*settings_warnings(own.k3s), *misspelt(list(hostvars[name]))]
+        for seen, texts in ((errors, [*findings, *map(_sentence, plain_findings(given, given=True))]), (warnings, surprises)):
             for text in texts:
                 seen.setdefault(text, []).append(name)
     for judged, seen in ((found.errors, errors), (found.warnings, warnings)):

@@ -138,7 +138,7 @@ def _release(fields: Fields, settings: Raw) -> dict[str, Any]:
     version, common = settings["version"], settings.get("values") or {}
     fields.only(_KEYS)
     name = fields.name("name", required=True) or ""
-    selector = dict(fields.mapping("selector") or {"istio": name.removeprefix("istio-")})
+    selector = fields.labels("selector") or {"istio": name.removeprefix("istio-")}
     kind = fields.choice("kind", KINDS) or "Deployment"
     service_type = fields.choice("service_type", SERVICE_TYPES) or "NodePort"
     policy = fields.choice("external_traffic_policy", POLICIES)

@@ -228,7 +228,7 @@ def read_settings(raw: Raw) -> tuple[Settings, list[str]]:
     private_key = read_private_key(key) if key else PRIVATE_KEY
     found = key_problems(private_key["algorithm"] or "RSA", private_key["size"], "certificate_private_key.size")
     findings += found
-    selector, addresses = given.mapping("edge_gateway_selector") or {}, _texts(given, "edge_addresses")
+    selector, addresses = given.labels("edge_gateway_selector"), _texts(given, "edge_addresses")
     https_port = given.port("edge_https_port") or 0
     http, https = (proxies.integer(f"edge_{key}", 1, 65535) or 0 for key in ("http_node_port", "https_node_port"))
     port = given.port("edge_gateway_port") or 0

@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw
+from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import is_address
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_routes import Route
 from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import destination_rule
 
@@ -52,7 +52,7 @@ class Backend:
 
 
 def _external(fields: Fields, host: str, cluster_domain: str) -> External | None:
-    at = fields.nested("external") if fields.raw.get("external") is not None else None
+    at = fields.optional("external")
     if at is None:
         return None
     at.only(spec.EXTERNAL)
@@ -61,9 +61,7 @@ def _external(fields: Fields, host: str, cluster_domain: str) -> External | None
     port = at.port("port") or 0
     addresses = at.texts("addresses")
     for address in addresses:
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
+        if not is_address(address):
             at.report(f"addresses has '{address}'; it must be an IP address")
     return External(port, at.boolean("tls", port == 443), tuple(addresses))
 

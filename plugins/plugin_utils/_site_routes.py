@@ -100,9 +100,11 @@ class Route:
 
     @property
     def answered(self) -> bool:
-        """True where it is known who answers."""
+        """True where it is known who answers, and which path."""
         known = all(destination.host and destination.port for destination in self.destinations)
-        return known and bool(self.destinations or {"redirect", "directResponse"} & set(self.fields))
+        return (
+            known and bool(self.value) >= bool(self.match) and bool(self.destinations or {"redirect", "directResponse"} & set(self.fields))
+        )
 
 
 def _compared(value: Any) -> Any:
@@ -116,6 +118,9 @@ def _conditions(at: Fields, match: str | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, name in CONDITIONS.items():
         if at.raw.get(key) is None:
+            continue
+        if at.raw[key] == "":
+            at.report(f"{key} is empty; give it a value, or remove it")
             continue
         # Envoy knows the names of headers in lower case.
         written = str.lower if "headers" in key else str
@@ -163,7 +168,7 @@ def _destinations(at: Fields, cluster_domain: str, answers: Sequence[str]) -> It
 
 def _mirror(at: Fields, cluster_domain: str) -> dict[str, Any]:
     """Return where copies of requests go, whose answers are dropped."""
-    one = at.nested("mirror") if at.raw.get("mirror") is not None else None
+    one = at.optional("mirror")
     if one is None:
         return {}
     one.only(spec.MIRROR)

@@ -67,7 +67,7 @@ class Tls:
 
 def read_tls(fields: Fields) -> Tls:
     """Read O(tls)."""
-    at = fields.nested("tls") if fields.raw.get("tls") is not None else None
+    at = fields.optional("tls")
     if at is None:
         return Tls()
     at.only(spec.TLS)
@@ -103,7 +103,7 @@ def read_tls(fields: Fields) -> Tls:
 
 def _hsts(fields: Fields) -> str | None:
     """Return the header by which browsers never again ask without TLS."""
-    at = fields.nested("hsts") if fields.raw.get("hsts") is not None else None
+    at = fields.optional("hsts")
     if at is None:
         return None
     at.only(spec.HSTS)

@@ -143,11 +143,11 @@ def _asked(site: Site, own: Raw, private_key: Raw) -> rules.Asked:
 
 
 def _certificate(fields: Fields) -> dict[str, Any]:
-    at = fields.nested("certificate") if fields.raw.get("certificate") is not None else None
+    at = fields.optional("certificate")
     if at is None:
         return {}
     at.only(spec.CERTIFICATE)
-    key = at.nested("private_key") if at.raw.get("private_key") is not None else None
+    key = at.optional("private_key")
     usages = at.texts("usages")
     at.fits("Certificate.usages", usages)
     found = {
@@ -182,7 +182,7 @@ def _renew_window(at: Fields) -> dict[str, Any]:
 
 
 def _copies(certificate: Fields) -> dict[str, Any] | None:
-    at = certificate.nested("copies") if certificate.raw.get("copies") is not None else None
+    at = certificate.optional("copies")
     if at is None:
         return None
     at.only(spec.COPIES)
@@ -316,9 +316,7 @@ def read_sites(
         The sites, and a sentence for everything that is wrong with them.
     """
     findings: list[str] = []
-    entries = dictionaries(
-        [] if sites is None else sites, "edge_sites", findings, "sites", "a site is a dictionary with name, hosts, issuer and routes"
-    )
+    entries = dictionaries(sites, "edge_sites", findings, "sites", "a site is a dictionary with name, hosts, issuer and routes")
     found = [_site(fields, issuers, cluster_domain, private_key or PRIVATE_KEY) for fields in entries]
     _between(found, findings, https_port)
     return found, findings

@@ -161,6 +161,19 @@ def test_k3s_has_a_data_folder_of_its_own(value):
     assert plain_findings({"k3s_data_dir": value})[0].startswith(f"k3s_data_dir is '{value}', but /")
 
 
+@pytest.mark.parametrize("variable", sorted(RULES))
+@pytest.mark.parametrize("value", ["", None])
+def test_what_a_survey_leaves_empty_is_refused_where_the_roles_need_a_value(variable, value):
+    """Ansible refuses an empty number or switch when its role comes; an empty text would reach what the role runs."""
+    role, option = SPECS[variable]
+    default = load(ROOT / "roles" / role / "defaults" / "main.yml")[variable]
+    # The roles hand on an empty edge_kubeconfig as none.
+    optional = default == "" or isinstance(default, list) or variable in ("edge_kubeconfig", "istio_connection_settings")
+    said = [f"{variable} is empty; give it a value, or remove it, so that its default counts"]
+    assert plain_findings({variable: value}, given=True) == ([] if optional or option.get("type") == "list" else said)
+    assert plain_findings({variable: value}) == plain_findings({}, given=True) == []
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -153,6 +153,29 @@ def test_acme_servers_are_asked_through_the_proxy(play, api_host):
     assert "the ACME server https://acme.example.com/dir of issuer away does not answer (" in run.messages[0]
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"edge_sites": [{"name": "app", "hosts": ["app.{{ domain }}"]}]},
+        # No facts are gathered before preflight.
+        {"edge_addresses": ["{{ ansible_facts['default_ipv4']['address'] }}"]},
+        {"edge_email": "{{ edge_email }}"},
+        {"k3s_registries": "{{ edge_environment | no_such_filter }}"},
+    ],
+    ids=str,
+)
+def test_a_variable_that_cannot_be_read_is_named(play, given):
+    groups = cluster(NOWHERE)
+    groups["k3s_cluster"]["vars"] = given
+    run = play("preflight.yml", groups, preflight_skip=f"{OF_THE_MACHINE}, dns, acme")
+    assert run.status != 0
+    (variable,) = given
+    # Old releases of Ansible let the plan judge what is not defined.
+    said = (f"{variable} cannot be read: ", f"{variable} is AnsibleUndefined")
+    assert [message for message in run.messages if any(text in message for text in said)], run.messages
+    assert "Traceback" not in run.output
+
+
 def test_a_limit_leaves_out_hosts(play):
     run = play("preflight.yml", cluster(NOWHERE), "--limit", "edge1", preflight_skip=f"{OF_THE_MACHINE}, acme")
     assert run.status == 0, run.output

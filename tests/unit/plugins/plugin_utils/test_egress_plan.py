@@ -211,6 +211,8 @@ def test_nothing_is_applied_where_something_is_wrong():
 def test_nothing_asked_is_nothing_made():
     found = plan()
     assert (found["objects"], found["waits"], found["gateway"], found["closed"]) == ([], [], False, [])
+    # All entries are commented out.
+    assert make_plan(None, {})["findings"] == []
 
 
 def test_a_plan_is_plain_data():

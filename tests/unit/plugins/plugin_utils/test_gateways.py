@@ -53,6 +53,10 @@ def spaces(objects):
         ([{**SHARING, "http_port": 443, "https_port": 8443}], "http_port 443 of 192.0.2.1 is already a port of the gateway"),
         ([{**TEAM, "selector": {"istio": "ingress"}}], "select the same pods, whatever their namespaces"),
         ([{**TEAM, "selector": {"istio": "ingress", "team": "b"}}], "select the same pods"),
+        ([{**TEAM, "selector": {"tier": 1}}], "selector.tier is 1; a label must be text, so put it in quotes"),
+        ([{**TEAM, "addresses": "192.0.2.2/24"}], "addresses has '192.0.2.2/24'; each entry must be an IP address or a DNS name"),
+        ([{**TEAM, "addresses": ["[2001:db8::2]"]}], "addresses has '[2001:db8::2]'; each entry must be an IP address or a DNS name"),
+        ([{**TEAM, "addresses": ["192.0.2.2:443"]}], "addresses has '192.0.2.2:443'; each entry must be an IP address or a DNS name"),
         ([{**TEAM, "name": "istio-ingress"}], "(istio-ingress): name and namespace are those of the gateway of edge_gateway_service"),
         # Its release would be removed.
         ([{"name": "istio-ingress", "state": "absent"}], "name and namespace are those of the gateway of edge_gateway_service; choose"),

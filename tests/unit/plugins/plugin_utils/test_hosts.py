@@ -64,11 +64,11 @@ def test_the_controller_as_a_host_of_the_cluster_is_left_as_it_is():
     assert chosen(groups, scope="cluster") == {"findings": [], "name": "localhost", "local": False, "limited": False}
 
 
-@pytest.mark.parametrize("name", ["edge9", "192.0.2.1", "local"])
+@pytest.mark.parametrize("name", ["edge9", "192.0.2.1", "local", "EDGE1", ["edge1"], {"edge1": None}, True])
 def test_an_api_host_that_is_not_in_the_inventory(name):
     (finding,) = chosen(name=name)["findings"]
     assert finding == (
-        f"edge_api_host is {name!r}: it must be a host of the inventory (edge1, edge2, db1), or localhost for the controller."
+        f"edge_api_host is {str(name)!r}: it must be a host of the inventory (edge1, edge2, db1), or localhost for the controller."
     )
 
 

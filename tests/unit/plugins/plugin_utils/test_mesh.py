@@ -53,6 +53,7 @@ def test_findings(entry, said):
 def test_a_namespace_is_there_once_and_everything_is_said_at_once():
     plan = make_plan([SHOP, {**SHOP, "mtls": "no"}], {})
     assert [finding.partition(":")[0] for finding in plan["findings"]] == ["edge_mesh[1] (shop)"] * 2
+    assert make_plan(None, {})["findings"] == make_plan("[]", {})["findings"] == []
     assert make_plan("shop", {})["findings"] == ["edge_mesh is 'shop'; it must be a list of namespaces"]
 
 

@@ -128,6 +128,8 @@ def test_texts_of_a_survey_are_cast():
             {"edge_gateway_selector": {}},
             "edge_gateway_selector is empty; it must have a label of the gateway pods, such as {istio: ingress}",
         ),
+        ({"edge_gateway_selector": {"istio": None}}, "edge_gateway_selector.istio is None; a label must be text, so put it in quotes"),
+        ({"edge_gateway_selector": "{tier: 1}"}, "edge_gateway_selector.tier is 1; a label must be text, so put it in quotes"),
         *(
             (
                 {"edge_cluster_domain": domain},

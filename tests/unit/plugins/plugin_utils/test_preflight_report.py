@@ -11,14 +11,18 @@ import itertools
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
+import yaml
 
 from ansible_collections.baremesh.edge.plugins.module_utils._process import identity_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_report
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 from ansible_collections.baremesh.edge.plugins.plugin_utils._preflight import CHECKS
+from ansible_collections.baremesh.edge.plugins.plugin_utils._variables import known_variables
 
+ROLES = Path(__file__).resolve().parents[4] / "roles"
 ACME = "https://acme.example.net/dir"
 SITE = {
     "name": "app",
@@ -340,6 +344,37 @@ def test_variables_of_each_host_are_judged():
         "edge3: k3s_agent_config has 'edge' under 'node-label': it must be a label such as key=value.",
     ]
     assert [warning.partition(" limits")[0] for warning in warnings] == ["edge3: k3s_agent_config"]
+
+
+@pytest.mark.parametrize("variable", ["k3s_start_timeout", "istio_wait_timeout", "k3s_firewall", "k3s_bin_dir", "istio_version"])
+@pytest.mark.parametrize("value", ["", None])
+def test_a_variable_that_a_host_has_without_a_value_is_a_finding(variable, value):
+    sentence = f"edge2: {variable} is empty; give it a value, or remove it, so that its default counts."
+    assert of_hosts(edge2={variable: value}) == ([sentence], [])
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"edge_site": []}, "edge_sites"),
+        ({"edge_trusted_proxie": 1}, "edge_trusted_proxies"),
+        ({"k3s_server_configs": {}}, "k3s_server_config"),
+        ({"istio_gateway_replica": 2, "istio_version": "1.31.1"}, "istio_gateway_replicas"),
+        # A variable of the user's own, from which the right one is made, and those of other roles.
+        ({"k3s_tokens": {"a": "b"}, "k3s_token": "b"}, None),
+        ({"k3s_extra_server_args": "", "k3s_server_location": "/var", "edge_region": "eu", "app_sites": []}, None),
+        ({"edge_address": "192.0.2.1"}, None),
+    ],
+)
+def test_a_variable_whose_name_is_nearly_right_is_a_warning(given, meant):
+    sentence = f"edge2: {min(given)} is no variable of this collection, so that its value is not used: did you mean {meant}?"
+    assert of_hosts(edge2=given) == ([], [sentence] if meant else [])
+
+
+def test_a_variable_of_every_role_is_known():
+    specs = [yaml.safe_load(path.read_text())["argument_specs"] for path in ROLES.glob("*/meta/argument_specs.yml")]
+    declared = {name for spec in specs for entry in spec.values() for name in entry.get("options", ())}
+    assert known_variables() == {*declared, "edge_address"}
 
 
 def test_what_a_host_cannot_say_yet_is_left_to_its_role():
@@ -787,6 +822,14 @@ def test_a_host_that_ssh_alone_knows_by_its_name_is_a_finding(answer, reason):
     assert warnings == []
 
 
+def test_the_zone_of_a_host_is_looked_for_where_it_is_asked():
+    settings = {"edge_host_addresses": ["fe80::1%eth0"], "edge_addresses": ["fe80::1%eth0"]}
+    assert "fe80::1%eth0" in _preflight_report.plan({**SETTINGS, **settings, "plan": make_plan([SITE], {})})["network"]["names"]
+    unknown = {"fe80::1%eth0": {"name": "fe80::1%eth0", "a": [], "aaaa": [], "error": "Name or service not known"}}
+    errors, _warnings = judge(settings, network={**NETWORK, "resolved": {**NETWORK["resolved"], **unknown}})
+    assert [error for error in errors if error.startswith("edge1: fe80::1%eth0, by which the inventory knows a host, has no address here")]
+
+
 @pytest.mark.parametrize("settings", [{"edge_addresses": ["192.0.2.10", "2001:db8::10"]}, {"skip": ["dns"]}])
 def test_names_of_hosts_do_not_matter_where_addresses_are_given_or_dns_is_skipped(settings):
     assert on_names({"error": "Name or service not known"}, **settings)[0] == []
@@ -1001,6 +1044,10 @@ def test_addresses_may_come_from_a_survey(variable, value):
     [
         ({"edge_addresses": {"edge1": "192.0.2.10"}}, "edge_addresses is {'edge1': '192.0.2.10'}: it must be a list, or text with"),
         ({"edge_addresses": "1 9 2"}, "edge_addresses has '1': each entry must be an IP address or a DNS name."),
+        # The zone of an address is that of one host, and names no address for others.
+        ({"edge_addresses": ["fe80::1%eth0"]}, "edge_addresses has 'fe80::1%eth0': each entry must be an IP address or a DNS name."),
+        ({"edge_proxy_addresses": "fe80::1%2"}, "edge_proxy_addresses has 'fe80::1%2': each entry must be an IP address or a DNS name."),
+        ({"edge_addresses": ["[2001:db8::1]"]}, "edge_addresses has '[2001:db8::1]': each entry must be an IP address or a DNS name."),
         (
             {"edge_proxy_addresses": ["203.0.113.0/24"]},
             "edge_proxy_addresses has '203.0.113.0/24': each entry must be an IP address",

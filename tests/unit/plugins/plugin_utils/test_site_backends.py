@@ -184,6 +184,7 @@ def test_tls_passes_through_to_a_server_outside():
         ({"external": {"port": 80}}, f"external is for services outside of the cluster, and service is '{HOST}'"),
         ({"external": {}}, "port is missing"),
         ({"external": {"port": 80, "addresses": ["old"]}}, "addresses has 'old'; it must be an IP address"),
+        ({"external": {"port": 80, "addresses": ["fe80::1%eth0"]}}, "addresses has 'fe80::1%eth0'; it must be an IP address"),
         ({"external": {"port": 80, "address": ["192.0.2.7"]}}, "key 'address' is not known; did you mean 'addresses'?"),
     ],
     ids=str,

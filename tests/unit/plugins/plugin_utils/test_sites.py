@@ -198,6 +198,17 @@ def test_the_example_of_the_readme():
             "edge_sites[0].routes[0] (app): timeout is '5'; it must be a duration such as 30s, 5m or 2160h",
         ),
         (site(routes=["web"]), "edge_sites[0] (app): routes[0] is 'web'; it must be a dictionary"),
+        # What narrows a route or a site is not left out for a template that has nothing to say.
+        (site(routes=[dict(WEB, method="")]), "edge_sites[0].routes[0] (app): method is empty; give it a value, or remove it"),
+        (site(routes=[dict(WEB, with_headers="")]), "edge_sites[0].routes[0] (app): with_headers is empty; give it a value, or remove it"),
+        (site(routes=[dict(WEB, prefix="")]), "edge_sites[0].routes[0] (app): prefix is missing"),
+        (
+            site(access=""),
+            (
+                "edge_sites[0].access (app): has neither sources nor clients nor jwt, and would refuse nothing; set one of them, or "
+                "remove access"
+            ),
+        ),
         (
             site(routes=[WEB, dict(WEB, prefix="/api/")]),
             "edge_sites[0] (app): routes[1] (/api/) is never reached, routes[0] (prefix /) takes its requests; put the longer path first",
@@ -265,6 +276,12 @@ def test_a_key_without_a_value_is_left_out():
     empty = {"tls": None, "certificate": None, "redirect": None, "routes": None}
     assert parsed(site(**empty)) == parsed(site(routes=[]))
     assert parsed(site(certificate={"private_key": None, "usages": None}, tls={"mode": None})) == parsed(site())
+    # As a template leaves it that has nothing to say.
+    blank = {"tls": "", "certificate": "", "redirect": "", "routes": "", "backends": "", "gateway": "", "tcp_port": ""}
+    assert parsed(site(**blank)) == parsed(site(routes=[]))
+    route = {"mirror": "", "redirect": "", "direct_response": "", "ignore_case": "", "headers": "", "rewrite": "", "timeout": ""}
+    given = site(routes=[WEB | route], tls={"hsts": "", "mode": ""}, certificate={"private_key": "", "copies": ""})
+    assert parsed(given) == parsed(site(routes=[WEB]))
     assert parsed(site(issuer=None, tls={"credential": "mine"})) == parsed({**without("issuer"), "tls": {"credential": "mine"}})
 
 
@@ -356,6 +373,8 @@ def test_passthrough_has_one_route_that_sees_no_path():
 
 
 def test_a_broken_route_does_not_make_the_others_unreachable():
+    for prefix in (5, ["/a"], "api", ""):
+        assert [text for text in findings(site(routes=[dict(WEB, prefix=prefix), WEB])) if "never reached" in text] == []
     assert [text for text in findings(site(routes=[{"prefx": "/x", "service": "a", "port": 1}, WEB])) if "never reached" in text] == []
 
 
