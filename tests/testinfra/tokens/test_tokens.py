@@ -193,13 +193,13 @@ def test_a_server_whose_authority_is_another_one(first, variables, tmp_path):
 
 @pytest.mark.matrix
 def test_a_server_that_is_sealed(first, variables, openbao):
-    """What was read before stays in its Secret, so that only a run that reads again fails."""
+    """What was read before stays in its Secret, so that only a run that reads again fails, at the secret or at the store."""
     openbao.seal()
     try:
         lines = first_line(runs.run({**variables, "external_secrets_refresh": True}, *TAGS))
     finally:
         openbao.unseal()
-    assert lines[0].startswith(FAILED)
+    assert lines[0].startswith((FAILED, STORE))
     assert f"Vault is sealed (503 from PUT {LOGIN})" in lines[0]
     assert lines[1] == "Unseal that server (bao operator unseal), then run again."
     passed(runs.run(variables, *TAGS))
@@ -232,6 +232,23 @@ def test_the_other_ways_to_log_in(host, first, variables, openbao):
     wrong = first_line(runs.run(changed(variables, store={"auth": {"token": {"secret": {**held, "key": "none"}}}}), *TAGS))
     assert 'cannot find secret data for key: "none"' in wrong[0]
     assert "Create the Secret that the store names" in wrong[1]
+    passed(runs.run(variables, *TAGS))
+
+
+@pytest.mark.matrix
+def test_a_secret_of_others_stays_as_it_is(host, first, variables, zones):
+    """External Secrets would take it over, and replace what is in it."""
+    metadata = {"name": "mine", "namespace": "cert-manager"}
+    apply(host, {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"token": "of others"}})
+    other = changed(variables, secret={"name": "mine"})
+    for arguments in ((), ("--check",)):
+        found = runs.run(other, *TAGS, *arguments)
+        (failure,) = found.failures
+        assert failure.message.startswith("Secret cert-manager/mine is of others, as no ExternalSecret owns it. It is left as it is: ")
+        assert (found.changed, token_in(host, "mine")) == (0, "of others")
+    command(host, "delete secret mine --namespace cert-manager")
+    passed(runs.run(other, *TAGS))
+    assert token_in(host, "mine") == zones["edge-dns01"]
     passed(runs.run(variables, *TAGS))
 
 
