@@ -40,6 +40,21 @@ options:
     type: list
     elements: dict
     required: true
+  made:
+    description:
+      - Secrets that a controller makes of the definitions, and would overwrite where they are there.
+      - The module fails, and changes nothing, where one of them is there that the controller has not made.
+    type: dict
+    suboptions:
+      by:
+        description: Kind of the object that owns each of them, such as V(ExternalSecret).
+        type: str
+        required: true
+      secrets:
+        description: The Secrets. Only C(name) and C(namespace) are read.
+        type: list
+        elements: dict
+        required: true
   force_conflicts:
     description:
       - Whether the definitions win where another field manager owns a field.
@@ -178,10 +193,12 @@ from ansible_collections.baremesh.edge.plugins.module_utils._workload.prune impo
 
 def argument_spec() -> dict[str, Any]:
     """The options of the module."""
+    made = {"type": "list", "elements": "dict", "required": True, "no_log": False}
     return dict(
         auth_argument_spec(),
         objects={"type": "list", "elements": "dict", "required": True, "no_log": True},
         **prune_spec(),
+        made={"type": "dict", "options": {"by": {"type": "str", "required": True}, "secrets": made}},
         force_conflicts={"type": "bool", "default": True},
         timeout={"type": "int", "default": 120},
     )
@@ -193,7 +210,8 @@ def main() -> None:
     params = module.params
     # The difference hides the values of Secrets by itself.
     definitions = module.withhold("objects", secret_values)
-    how = Deadline(SystemClock(), params["timeout"]), params["prune"], module.check_mode, params["force_conflicts"], params["owner"]
+    deadline = Deadline(SystemClock(), params["timeout"])
+    how = deadline, params["prune"], module.check_mode, params["force_conflicts"], params["owner"], params["made"]
     done = attempt(module, lambda: apply_objects(open_transport(params), definitions, *how))
     for conflict in done.conflicts:
         module.warn(f"The definition takes over fields of {conflict}")

@@ -11,7 +11,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cause import FINAL,
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import secret_facts
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.follow import Follower
-from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Json, Kinds, Name
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Json, Kinds, Name, is_owned
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Deadline
 
@@ -42,7 +42,7 @@ class Copies(Kinds):
     def cause(self, name: Name, found: Json, objects: Mapping[str, Sequence[Json]]) -> Cause | None:
         """Which certificate it holds, and which its source does."""
         source, owner = self._sources[name], self._owners.get(name)
-        if owner and not any(each.get("kind") == owner for each in found["metadata"].get("ownerReferences") or ()):
+        if owner and not is_owned(found, owner):
             self.foreign = True
             return Cause(f"it is of others, as no {owner} owns it", FINAL, depth=1)
         original = next((each for each in objects[KIND] if source.is_of(each)), None)

@@ -39,6 +39,11 @@ class Name:
         return (metadata.get("namespace") or "", metadata.get("name")) == (self.namespace, self.name)
 
 
+def is_owned(found: Mapping[str, Any], kind: str) -> bool:
+    """Whether an object of that kind owns this one, as a controller notes of what it makes."""
+    return any(each.get("kind") == kind for each in found["metadata"].get("ownerReferences") or ())
+
+
 class Kinds:
     """Kinds of which objects can be waited for: what to follow for them, and how to judge one."""
 

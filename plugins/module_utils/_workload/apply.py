@@ -16,6 +16,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeE
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.client import MANAGER, KubeClient
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.discovery import Discovery
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ApiError, KubeError
+from ansible_collections.baremesh.edge.plugins.module_utils._kube.named import Name, is_owned
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.resources import SECRETS, Resource
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.transport import Transport
 from ansible_collections.baremesh.edge.plugins.module_utils._wait import Backoff, Deadline
@@ -38,6 +39,10 @@ _NO_DRY_RUN = "does not support dry run"
 
 class DefinitionError(EdgeError):
     """Definitions that cannot be applied; the text holds one line for each finding."""
+
+
+class ForeignSecretError(EdgeError):
+    """Secrets of others are in the place of those that controllers would make; the text holds one line for each."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,7 @@ def apply_objects(
     check: bool = False,
     force: bool = True,
     owner: Mapping[str, Any] | None = None,
+    made: Mapping[str, Any] | None = None,
 ) -> Applied:
     """Apply definitions, then delete what has the labels of prune and is neither defined nor kept.
 
@@ -113,12 +119,15 @@ def apply_objects(
 
     Raises:
         DefinitionError: the definitions cannot be applied; nothing has changed.
+        ForeignSecretError: a Secret of made is of others; nothing has changed.
         KubeError: the API cannot be asked.
     """
     applier = Applier(transport, deadline, check, force, owner)
     pruner, superfluous = _start(applier, transport, definitions, prune, owner)
     if pruner:
         pruner.refuse_used(superfluous)
+    if made:
+        applier.refuse_foreign(made["secrets"], made["by"])
     done = applier.run(definitions)
     done.others = pruner.others if pruner else []
     if pruner and superfluous and not done.failures:
@@ -221,6 +230,25 @@ class Applier:
         """Take an object that the caller has already read."""
         metadata = found["metadata"]
         self._live[resource, metadata.get("namespace") or "", metadata["name"]] = found
+
+    def refuse_foreign(self, secrets: Sequence[Mapping[str, str]], kind: str) -> None:
+        """Refuse where one of these Secrets is there and no object of that kind owns it, since its controller would overwrite it.
+
+        Raises:
+            ForeignSecretError: so it is.
+            KubeError: the API cannot be asked.
+        """
+        findings = []
+        for each in secrets:
+            namespace, name = each["namespace"], each["name"]
+            look = partial(self._client.items, SECRETS, namespace, field_selector=f"metadata.name={name}", metadata_only=True)
+            if not all(is_owned(found, kind) for found in self._retry(look, lambda exc: exc.gone)):
+                findings.append(
+                    f"{Name(SECRETS.kind, namespace, name)} is of others, as no {kind} owns it. It is left as it is: use another name, or, "
+                    f"where it may be replaced, delete it (kubectl delete secret {name} --namespace {namespace}) and run again"
+                )
+        if findings:
+            raise ForeignSecretError("\n".join(findings))
 
     def run(self, definitions: Sequence[Mapping[str, Any]]) -> Applied:
         """Apply the definitions, kind after kind in the order in which the kinds come first.

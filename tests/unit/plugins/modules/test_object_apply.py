@@ -477,3 +477,37 @@ def test_an_api_that_is_away_is_one_sentence(api, apply, fragment, check):
     found = apply(gateway("a"), gateway("b"), check=check)
     assert found["failed"] is True
     assert found["msg"].startswith("The Kubernetes API at https://fake cannot be reached: connection refused"), found["msg"]
+
+
+MADE = {"by": "ExternalSecret", "secrets": [{"kind": "ExternalSecret", "namespace": NS, "name": name} for name in ("token", "other")]}
+
+
+def put_secret(api, name, owner=""):
+    metadata = {"name": name, "namespace": NS, **({"ownerReferences": [{"kind": owner, "name": name}]} if owner else {})}
+    api.apply(SECRETS, {"metadata": metadata, "data": {"token": "b2xk"}})
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("owner", ["", "Certificate"])
+def test_secrets_of_others_in_the_place_of_those_that_would_be_made_are_all_named(api, apply, check, owner):
+    for name in ("token", "other"):
+        put_secret(api, name, owner)
+    found = apply(gateway("app"), made=MADE, check=check)
+    assert found["failed"]
+    assert found["msg"].splitlines() == [
+        f"Secret {NS}/{name} is of others, as no ExternalSecret owns it. It is left as it is: use another name, or, where it may be "
+        f"replaced, delete it (kubectl delete secret {name} --namespace {NS}) and run again"
+        for name in ("token", "other")
+    ]
+    assert not api.patches()
+
+
+def test_secrets_that_are_made_of_the_definitions_may_be_there_and_others_are_not_looked_at(api, apply):
+    put_secret(api, "token", "ExternalSecret")
+    put_secret(api, "elsewhere")
+    found = apply(gateway("app"), made=MADE)
+    assert [each["name"] for each in found["applied"]] == ["app"]
+    assert {query["fieldSelector"] for _method, path, query, _body in api.requests if path == SECRETS.path(NS)} == {
+        "metadata.name=token",
+        "metadata.name=other",
+    }
