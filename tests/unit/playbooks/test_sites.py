@@ -135,3 +135,30 @@ def test_what_edge_api_changes(play, api):
         assert solver == {"http01": {"ingress": {"ingressClassName": "istio", "serviceType": "ClusterIP"}}}
         assert others == {"gateway.networking.k8s.io"}
         assert release["values"]["extraArgs"] == ["--dns01-check-retry-period=2s"]
+
+
+def test_a_pass_says_nothing_of_what_an_earlier_one_in_the_play_found(play):
+    """What tasks of an earlier pass have registered, and this one skips."""
+    entry = {"name": "app", "ready": False, "cause": "the limit of the first pass", "line": "the limit of the first pass"}
+    earlier = {
+        "_certificate_applied": {"changed": True},
+        "_certificate_brought": {"changed": True},
+        "_certificate_read_again": {"results": [{"secrets": [{"name": "mine"}]}]},
+        "_certificate_limited": [entry],
+        "_certificate_orders": {"orders": []},
+        **{f"_certificate_{name}": {"results": [{"certificates": [entry]}]} for name in ("staging", "waited")},
+        "_certificate_way": {"results": [{"probes": [{"host": "app.example.com", "ok": False, "cause": "the limit of the first pass"}]}]},
+    }
+    show = {"certificate_result": "{{ certificate_result }}", "counted": "{{ _certificate_orders.orders is defined }}"}
+    content = {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "pre_tasks": [{"ansible.builtin.set_fact": earlier}],
+        "roles": ["baremesh.edge.certificate"],
+        "tasks": [{"name": "Show", "ansible.builtin.debug": {"msg": show}}],
+    }
+    given = {"ansible_python_interpreter": sys.executable, "edge_kubeconfig": "/nonexistent", "edge_addresses": ["192.0.2.1"]}
+    run = play([content], {}, "--check", **given, edge_sites=SITES)
+    assert run.status == 0, run.output
+    assert run.result("Show")["msg"] == {"certificate_result": {"certificates": [], "secrets": []}, "counted": False}
