@@ -84,14 +84,17 @@ def status_on_80(at, name, path, port=80):
         return answer.status, answer.headers.get("Location")
 
 
+def verified_status(at, site, root, port=443):
+    """Return the status that a site answers with, over TLS with a certificate that must be for its name and of the lab's authority."""
+    name, context = site["hosts"][0], ssl.create_default_context(cadata=root)
+    with socket.create_connection((at, port), timeout=10) as plain, context.wrap_socket(plain, server_hostname=name) as secured:
+        secured.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+        return secured.recv(100).split()[1]
+
+
 @pytest.mark.parametrize(("host_name", "site"), [("server1", APP), ("agent1", SHOP)])
 def test_each_gateway_serves_its_own_sites(two_hosts, root_of, host_name, site):
-    name = site["hosts"][0]
-    context = ssl.create_default_context(cadata=root_of)
-    plain = socket.create_connection((address(two_hosts, host_name), 443), timeout=10)
-    with plain, context.wrap_socket(plain, server_hostname=name) as secured:
-        secured.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
-        assert secured.recv(100).split()[1] == b"200"
+    assert verified_status(address(two_hosts, host_name), site, root_of) == b"200"
 
 
 @pytest.fixture(scope="module")
@@ -149,12 +152,12 @@ def test_a_second_run_changes_nothing(two_hosts):
 
 GROUP = "gateway.networking.k8s.io"
 GATEWAYS = ["istio-ingress/app", "istio-ingress/edge-http", "team-b/edge-http-team-b", "team-b/shop"]
-FRESH = {**SHOP, "name": "fresh", "hosts": ["fresh.team-b.example.com"]}
+NEW = [{**site, "name": f"new-{site['name']}", "hosts": [f"new.{site['hosts'][0]}"]} for site in (APP, SHOP)]
 
 
-def switched(name, **variables):
-    """Run while both sites are asked, and return what was not answered as it should be."""
-    places = {"app": (address(name, "server1"), APP), "shop": (address(name, "agent1"), SHOP)}
+def switched(name, *asked, **variables):
+    """Run while sites are asked, and return what was not answered as it should be."""
+    places = {site["name"]: (address(name, "agent1" if site == SHOP else "server1"), site) for site in asked}
     with Asking(**{key: (lambda place=place: visits.status_of(*place)[0], 200) for key, place in places.items()}) as asking:
         time.sleep(1)
         found = play(name, **variables)
@@ -170,23 +173,49 @@ def objects(name, *kinds, group):
     return sorted("/".join(line.split()) for line in found)
 
 
+@pytest.fixture(scope="module")
+def gateway_api(two_hosts):
+    """What was not answered while both gateways changed to the Gateway API."""
+    return switched(two_hosts, APP, SHOP, edge_api="gateway")
+
+
 @pytest.mark.matrix
-def test_both_gateways_change_to_the_gateway_api_and_back(two_hosts, root_of):
-    assert switched(two_hosts, edge_api="gateway") == {}
+def test_both_gateways_change_to_the_gateway_api(two_hosts, gateway_api):
+    assert gateway_api == {}
     assert objects(two_hosts, "gateways", group=GROUP) == GATEWAYS
     assert objects(two_hosts, "gateways", "virtualservices", group="networking.istio.io") == []
     at, name = address(two_hosts, "agent1"), SHOP["hosts"][0]
     assert status_on_80(at, name, "/x") == (301, f"https://{name}/x")
     again = play(two_hosts, edge_api="gateway")
     assert (again.status, again.failures, again.changed) == (0, [], 0)
-    # A certificate that is proved by HTTP-01 at the gateway of the team.
-    point(two_hosts, FRESH)
-    added = play(two_hosts, edge_api="gateway", edge_sites=[APP, SHOP, FRESH])
+
+
+@pytest.mark.matrix
+def test_by_the_gateway_api_each_gateway_proves_and_serves_its_own_sites_alone(two_hosts, gateway_api, root_of):
+    for site in NEW:
+        point(two_hosts, site)
+    added = play(two_hosts, edge_api="gateway", edge_sites=[APP, SHOP, *NEW])
     assert (added.status, added.failures) == (0, []), added.output[-4000:]
-    context = ssl.create_default_context(cadata=root_of)
-    with socket.create_connection((at, 443), timeout=10) as plain, context.wrap_socket(plain, server_hostname=FRESH["hosts"][0]):
-        pass
-    assert switched(two_hosts) == {}
+    own, other = address(two_hosts, "server1"), address(two_hosts, "agent1")
+    for site, at, elsewhere in [(APP, own, other), (SHOP, other, own), (NEW[0], own, other), (NEW[1], other, own)]:
+        assert verified_status(at, site, root_of) == b"200"
+        with pytest.raises((ConnectionError, ssl.SSLError)):
+            visits.status_of(elsewhere, site)
+
+
+@pytest.mark.matrix
+def test_by_the_gateway_api_a_gateway_that_goes_leaves_the_other(two_hosts, gateway_api):
+    gone = {"edge_gateways": [{"name": "team-b", "state": "absent"}], "edge_sites": [APP]}
+    assert switched(two_hosts, APP, edge_api="gateway", **gone) == {}
+    with pytest.raises((ConnectionError, ssl.SSLError)):
+        visits.status_of(address(two_hosts, "agent1"), SHOP)
+    assert objects(two_hosts, "gateways", group=GROUP) == [each for each in GATEWAYS if each.startswith("istio-ingress/")]
+    assert switched(two_hosts, APP, edge_api="gateway") == {}
+
+
+@pytest.mark.matrix
+def test_both_gateways_change_back_from_the_gateway_api(two_hosts, gateway_api):
+    assert switched(two_hosts, APP, SHOP) == {}
     assert objects(two_hosts, "gateways", "httproutes", "referencegrants", group=GROUP) == []
     assert objects(two_hosts, "gateways", group="networking.istio.io") == GATEWAYS
 
@@ -254,10 +283,7 @@ def test_added_sites_and_gateways_reset_no_connection(twenty):
 
 def test_a_gateway_may_have_ports_of_its_own_on_shared_hosts(two_hosts, twenty, root_of):
     at, name = address(two_hosts, "server1"), ON_C["hosts"][0]
-    context = ssl.create_default_context(cadata=root_of)
-    with socket.create_connection((at, 8443), timeout=10) as plain, context.wrap_socket(plain, server_hostname=name) as secured:
-        secured.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
-        assert secured.recv(100).split()[1] == b"200"
+    assert verified_status(at, ON_C, root_of, port=8443) == b"200"
     assert status_on_80(at, name, "/x", port=8080) == (301, f"https://{name}:8443/x")
     with pytest.raises((ConnectionError, ssl.SSLError)):
         visits.status_of(at, ON_C)
