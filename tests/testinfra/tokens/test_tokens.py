@@ -236,6 +236,27 @@ def test_the_other_ways_to_log_in(host, first, variables, openbao):
 
 
 @pytest.mark.matrix
+def test_a_secret_of_others_stays_as_it_is(host, first, variables, zones):
+    """External Secrets would take it over, and replace what is in it."""
+    metadata = {"name": "mine", "namespace": "cert-manager"}
+    apply(host, {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"token": "of others"}})
+    other = changed(variables, secret={"name": "mine"})
+    for arguments in ((), ("--check",)):
+        found = runs.run(other, *TAGS, *arguments)
+        (failure,) = found.failures
+        delete = "delete secret mine --namespace cert-manager"
+        assert failure.message == (
+            "Secret cert-manager/mine is of others, as no ExternalSecret owns it. It is left as it is: use another name, or, where it "
+            f"may be replaced, delete it (kubectl {delete}) and run again"
+        )
+        assert (found.changed, token_in(host, "mine")) == (0, "of others")
+    command(host, delete)
+    passed(runs.run(other, *TAGS))
+    assert token_in(host, "mine") == zones["edge-dns01"]
+    passed(runs.run(variables, *TAGS))
+
+
+@pytest.mark.matrix
 def test_an_external_secrets_of_others_stays_as_it_is(host, first, variables, tmp_path):
     other = {**variables, "external_secrets_values": {"replicaCount": 2}}
     label = "label namespace external-secrets app.kubernetes.io/managed-by"
