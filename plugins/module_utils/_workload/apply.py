@@ -243,10 +243,8 @@ class Applier:
             namespace, name = each["namespace"], each["name"]
             look = partial(self._client.items, SECRETS, namespace, field_selector=f"metadata.name={name}", metadata_only=True)
             if not all(is_owned(found, kind) for found in self._retry(look, lambda exc: exc.gone)):
-                findings.append(
-                    f"{Name(SECRETS.kind, namespace, name)} is of others, as no {kind} owns it. It is left as it is: use another name, or, "
-                    f"where it may be replaced, delete it (kubectl delete secret {name} --namespace {namespace}) and run again"
-                )
+                title = Name(SECRETS.kind, namespace, name)
+                findings.append(f"{title} is of others, as no {kind} owns it. It is left as it is: use another name for the new one")
         if findings:
             raise ForeignSecretError("\n".join(findings))
 

