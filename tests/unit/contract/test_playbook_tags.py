@@ -28,7 +28,7 @@ PARTS = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "playbooks/
 TAGS = {task["name"]: task["tags"] for task in tasks_of_site()}
 
 
-@pytest.mark.parametrize("role", roles_of_site())
+@pytest.mark.parametrize("role", list(roles_of_site()))
 def test_the_api_is_asked_for_whether_it_answers(role):
     """Else a check takes it for absent, and passes over what the role would do."""
     assert role in TAGS["Wait for the Kubernetes API"]
