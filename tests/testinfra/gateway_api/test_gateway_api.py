@@ -289,7 +289,10 @@ def test_what_is_gone_is_deleted(host, switched):
     ("more", "said"),
     [
         ({"tls": {"min_version": "1.3"}}, "tls.min_version is given, and the Gateway API has nothing for it"),
-        ({"access": {"sources": ["192.0.2.0/24"]}}, "access is given"),
+        (
+            {"routes": [{**SITES["app"]["routes"][0], "cors": {"allowOrigins": [{"exact": "https://x.example.com"}]}}]},
+            "routes[0].cors is given",
+        ),
         ({"hosts": ["app.example.com", "b.example.com"]}, "hosts has 2 names"),
     ],
 )
