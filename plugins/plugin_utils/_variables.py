@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from jinja2.exceptions import UndefinedError
 _ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 
-@lru_cache(maxsize=1)
+@cache
 def known_variables() -> frozenset[str]:
     """Return the names of the variables that the roles declare, and of the one that the playbooks read of each host."""
     texts = [path.read_text(encoding="utf-8") for path in _ROLES.glob("*/meta/argument_specs.yml")]

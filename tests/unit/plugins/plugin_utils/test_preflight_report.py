@@ -362,7 +362,10 @@ def test_a_variable_that_a_host_has_without_a_value_is_a_finding(variable, value
         ({"istio_gateway_replica": 2, "istio_version": "1.31.1"}, "istio_gateway_replicas"),
         # A variable of the user's own, from which the right one is made, and those of other roles.
         ({"k3s_tokens": {"a": "b"}, "k3s_token": "b"}, None),
-        ({"k3s_extra_server_args": "", "k3s_server_location": "/var", "edge_region": "eu", "app_sites": []}, None),
+        (
+            {"k3s_extra_server_args": "", "k3s_server_location": "/var", "edge_region": "eu", "app_sites": [], "wedge_trusted_proxies": 1},
+            None,
+        ),
         ({"edge_address": "192.0.2.1"}, None),
     ],
 )

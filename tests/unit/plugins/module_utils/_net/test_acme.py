@@ -148,6 +148,14 @@ def test_a_certificate_is_revoked_once_and_the_authority_says_so(server, account
     assert [path for _method, path in server.asked].count("/dir") == 1
 
 
+@pytest.mark.parametrize(
+    ("reason", "number"), [("unspecified", 0), ("affiliationChanged", 3), ("superseded", 4), ("cessationOfOperation", 5)]
+)
+def test_reasons_have_the_numbers_of_rfc_5280(server, account, reason, number):
+    account.revoke(make.cert_pem(), reason)
+    assert list(server.revoked.values()) == [number]
+
+
 def test_a_nonce_that_is_refused_is_replaced(server, account):
     server.bad_nonces = 3
     assert account.revoke(make.cert_pem(), "unspecified") is True
