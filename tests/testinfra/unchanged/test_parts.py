@@ -24,7 +24,7 @@ PHASES = (
     "gateway",
     "report",
 )
-TASKS = ("baremesh.edge.k3s : Validate the settings of K3s", "baremesh.edge.report : Show the summary")
+TASKS = ("Roll out what differs", "baremesh.edge.report : Look at what this run has not seen")
 
 
 def changes_nothing(*arguments):
@@ -46,6 +46,12 @@ def test_a_phase_that_is_left_out(phase):
 @pytest.mark.parametrize("task", TASKS)
 def test_from_a_task_on(task):
     assert "served: https://app.example.com/" in changes_nothing("--start-at-task", task).output
+
+
+def test_a_run_that_begins_at_the_summary_says_that_it_has_not_asked():
+    found = runs.run({}, "--start-at-task", "baremesh.edge.report : Show the summary")
+    (failure,) = found.failures
+    assert failure.message.startswith("This run began after the tasks that ask what is served"), failure.message
 
 
 def test_hosts_that_are_named():
