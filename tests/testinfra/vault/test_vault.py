@@ -114,6 +114,11 @@ WAITING = REQUEST + KUBERNETES.replace(CLIENT, "Failed to initialise vault clien
 SIGNING = REQUEST + "Vault failed to sign certificate: failed to sign certificate by vault: "
 
 
+def either(reason):
+    """First lines of a run that meets the issuer, or the order, when cert-manager tries to log in: whichever it does first."""
+    return [f"{ISSUER}{KUBERNETES}{reason}", f"{WAITING}{reason}"]
+
+
 def first_lines(run):
     assert run.status != 0
     (failure,) = run.failures
@@ -156,7 +161,7 @@ def test_an_account_that_the_role_does_not_name(first, variables, openbao):
         lines = first_lines(runs.run(with_host(variables, "late.example.com"), *PARTS))
     finally:
         openbao.let_in()
-    assert lines[0] == f"{WAITING}service account name not authorized (403 from POST {LOGIN})"
+    assert lines[0] in either(f"service account name not authorized (403 from POST {LOGIN})")
     assert lines[1].startswith("Add the service account vault-ISSUER")
     passed(runs.run(variables, *PARTS))
 
@@ -185,7 +190,7 @@ def test_a_server_that_is_sealed(first, variables, openbao):
         lines = first_lines(runs.run(with_host(variables, "late.example.com"), *PARTS))
     finally:
         openbao.unseal()
-    assert lines[0] == f"{WAITING}Vault is sealed (503 from POST {LOGIN})"
+    assert lines[0] in either(f"Vault is sealed (503 from POST {LOGIN})")
     assert lines[1] == "Unseal that server (bao operator unseal); cert-manager goes on by itself."
     passed(runs.run(variables, *PARTS))
 
