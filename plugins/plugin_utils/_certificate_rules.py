@@ -199,9 +199,15 @@ def _is_cron_range(text: str, least: int, most: int, names: Sequence[str]) -> bo
     return len(ends) < 3 and all(least <= end <= most for end in ends) and ends == sorted(ends)
 
 
+@cache
+def _time_zones() -> frozenset[str]:
+    """Return the names of the time zone database, for which Python opens every file of it."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def is_time_zone(name: str) -> bool:
     """Return whether the time zone database has a name; true of any where the controller has no database."""
-    return name in (known := zoneinfo.available_timezones()) or not known
+    return name in _time_zones() or not _time_zones()
 
 
 def key_problems(algorithm: str | None, size: int | None, word: str = "size") -> Iterator[str]:
