@@ -18,6 +18,8 @@ _SPEC = importlib.util.spec_from_file_location("client_authority", Path(__file__
 authority = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(authority)
 
+pytestmark = pytest.mark.matrix
+
 HOST = "own.example.com"
 OWN = {"name": "own", "hosts": [HOST], "tls": {"credential": "corporate"}, "routes": [{"service": "web.default", "port": 3000}]}
 
@@ -61,7 +63,6 @@ def first(cluster, site, issue):
     assert "corporate" not in cluster.kubectl("get", "secrets", "--output", "name", namespace="istio-ingress")
 
 
-@pytest.mark.matrix
 def test_it_is_served_and_its_key_is_in_no_output(cluster, first, issue):
     run, serial, entry = first
     assert run.status == 0, run.failures
@@ -69,13 +70,11 @@ def test_it_is_served_and_its_key_is_in_no_output(cluster, first, issue):
     assert [line for line in key_lines(entry) if line in run.output] == []
 
 
-@pytest.mark.matrix
 def test_a_second_run_changes_nothing(site, first):
     again = serve(site, first[2])
     assert (again.status, again.changed) == (0, 0), again.failures
 
 
-@pytest.mark.matrix
 def test_another_certificate_reaches_the_clients(cluster, site, first, issue):
     serial, entry = issue("second")
     run = serve(site, entry)
@@ -83,7 +82,6 @@ def test_another_certificate_reaches_the_clients(cluster, site, first, issue):
     assert served(cluster.address, issue.authority) == serial
 
 
-@pytest.mark.matrix
 def test_a_secret_that_others_made_stays(cluster, site, first, issue):
     """What clients are served is that of the others."""
     cluster.kubectl("delete", "secret", "corporate", namespace="istio-ingress")
