@@ -123,7 +123,6 @@ def test_an_attempt_that_failed_before_the_wait_is_told_at_once(cluster, answers
     assert_at_once("failed attempt in back-off", again, cluster.failed_at("aaaa"))
 
 
-@pytest.mark.matrix
 def test_a_storm_of_bad_nonces_heals(answers):
     storm = answers["nonces"]
     assert storm.ready, storm.first_line
