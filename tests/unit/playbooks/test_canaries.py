@@ -369,10 +369,14 @@ def test_no_canary_leaves_the_package_manager(watched, tmp_path, monkeypatch):
         {
             "tasks": [
                 {"name": "Facts", "ansible.builtin.set_fact": facts},
-                {"name": "Install", "ansible.builtin.include_role": {"name": "baremesh.edge.api_client", "tasks_from": "install"}},
+                *(
+                    {"name": phase, "ansible.builtin.include_role": {"name": "baremesh.edge.api_client", "tasks_from": phase}}
+                    for phase in ("install", "packages")
+                ),
             ]
         },
         _edge_api_probe=probe,
+        ansible_async_dir=str(tmp_path / "jobs"),
         api_client_packages={"Canary": {"yaml": "python3-yaml"}},
         **dict.fromkeys(ADDRESSES, ""),
     )
@@ -382,3 +386,4 @@ def test_no_canary_leaves_the_package_manager(watched, tmp_path, monkeypatch):
     assert found["seen"] == {**PROXY, "https_proxy": PROXY["HTTPS_PROXY"], "PYTHONPATH": None}
     assert found["child"].strip() == PROXY["HTTPS_PROXY"]
     assert not Path(run.result("Create a folder for the environment")["path"]).exists()
+    assert list((tmp_path / "jobs").iterdir()) == [], "the record of the installation is removed"
