@@ -76,6 +76,10 @@ deps-checks:
 	@tools/system-packages requirements/apt-checks.txt
 	@tools/venv >/dev/null
 
+.PHONY: docs
+docs: deps-checks ## Build the docs site, and print where it is
+	PATH="$(VENV)/bin:$$PATH" $(VENV)/bin/python tools/docs_site.py
+
 .PHONY: format
 format: deps-checks ## Bring Python and Go sources into the form that lint asks for
 	$(VENV)/bin/ruff check --fix --exit-zero

@@ -113,6 +113,7 @@ def lint(_: Selection) -> Layer:
             Check("mypy", (PYTHON, "-m", "mypy", "--scripts-are-modules", *TYPED)),
             Check("antsibull-docs", antsibull_docs),
             pytest("contracts", "contract.xml", "-o", "pythonpath=.collections", "tests/unit/contract"),
+            Check("docs site", (PYTHON, "tools/docs_site.py")),
             Check("yamllint", ("yamllint", "--strict", ".")),
             Check("shellcheck", ("shellcheck", *shell_scripts())),
             Check("ruff check", ("ruff", "check")),
