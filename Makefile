@@ -27,6 +27,10 @@ demo: deps ## Raise a bare lab host, turn it into a TLS edge, print how to reach
 demo-down: deps-checks ## Remove what `make demo` made
 	PATH="$(VENV)/bin:$$PATH" lab/lab down --name $(LAB_NAME)
 
+.PHONY: shell
+shell: deps ## Raise a lab and start a shell in which Ansible finds it; LAB_NAME=... for another than demo
+	PATH="$(VENV)/bin:$$PATH" LAB_NAME=$(LAB_NAME) tools/shell
+
 .PHONY: test
 test: deps ## Run every layer of checks, fast ones first; of the matrices only the main path and the worst faults
 	$(LAYERS) $(TESTS)

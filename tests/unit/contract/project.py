@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,12 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = sorted(path.parent.parent for path in (ROOT / "roles").glob("*/meta/main.yml"))
 MODULES = sorted(path for path in (ROOT / "plugins" / "modules").glob("*.py") if path.stem != "__init__")
+
+
+def tracked() -> list[Path]:
+    """Every file that git has."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
 class TolerantLoader(yaml.SafeLoader):

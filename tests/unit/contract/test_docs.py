@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from project import ROOT
+from project import ROOT, tracked
 
 QUOTED = re.compile(r"`([^`]+)`")
 #: Python breaks long sentences into several literals, and puts values into braces.
@@ -74,3 +74,12 @@ def test_the_yaml_of_a_guide_is_what_a_scenario_runs(page, file):
 def test_the_yaml_of_several_gateways_is_the_file_that_the_scenario_runs():
     given = (ROOT / "lab/demo/gateways.yml").read_text(encoding="utf-8").removeprefix("---\n")
     assert f"```yaml\n{given}```" in (ROOT / "docs/gateways.md").read_text(encoding="utf-8")
+
+
+def test_the_map_names_every_folder_and_no_other():
+    text = (ROOT / "docs/development.md").read_text(encoding="utf-8")
+    rows = text.split("## Map")[1].split("\n## ")[0].splitlines()
+    mapped = [name for row in rows for name in re.findall(r"`([\w./]+/)`", row.split(" | ")[0])]
+    folders = {f"{path.relative_to(ROOT).parent}/" for path in tracked() if path.parent != ROOT}
+    assert [folder for folder in sorted(folders) if not any(folder.startswith(name) or name.startswith(folder) for name in mapped)] == []
+    assert [name for name in mapped if not any(folder.startswith(name) for folder in folders)] == []

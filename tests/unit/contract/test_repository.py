@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import re
-import subprocess
 
 import pytest
-from project import ROLES, ROOT, load
+from project import ROLES, ROOT, load, tracked
 
 VERSION = re.compile(r"v?\d+\.\d+\.\d+(?:[+-][\w.]+)?")
 
@@ -25,11 +24,6 @@ def constraints():
     lines = (ROOT / "requirements/constraints.txt").read_text(encoding="utf-8").splitlines()
     pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pairs}
-
-
-def tracked():
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
 def test_direct_pins_are_pinned_the_same_in_the_constraints():
