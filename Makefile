@@ -13,6 +13,8 @@ TESTS = lint unit sanity network lab molecule
 LAB_NAME ?= demo
 SCENARIO ?=
 MUTATION ?=
+RELEASE ?= release
+KEY ?=
 FUZZ ?= 100000
 
 .PHONY: help
@@ -101,6 +103,10 @@ changelog: deps-checks ## Turn the changelog fragments into the release that gal
 .PHONY: artifact
 artifact: deps-checks ## Build the collection's archive
 	PATH="$(VENV)/bin:$$PATH" ansible-galaxy collection build --force "$$($(VENV)/bin/python tools/checkout.py)"
+
+.PHONY: release
+release: deps-checks ## Make a release in RELEASE=FOLDER: artifact, list of components, checksums; KEY=FINGERPRINT signs them
+	PATH="$(VENV)/bin:$$PATH" $(VENV)/bin/python tools/release.py "$(RELEASE)" $(if $(KEY),--key $(KEY))
 
 .PHONY: pins
 pins: ## Resolve requirements/python.txt anew and pin what it pulls in
