@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import whole_number
+from ansible_collections.baremesh.edge.plugins.plugin_utils._durations import seconds
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
 
 _SELECTORS = ("dnsNames", "dnsZones", "matchLabels")
 _SUFFIXES = Path(__file__).with_name("_public_suffixes.json")
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "\u00b5s": 0.000001, "\u03bcs": 0.000001, "ns": 0.000000001}
-_PART = re.compile(rf"([0-9]+\.?[0-9]*|\.[0-9]+)({'|'.join(sorted(_UNITS, key=len, reverse=True))})")
 # Limits of cert-manager's webhook: https://cert-manager.io/docs/usage/certificate/
 DEFAULT_DURATION = "2160h"
 _SHORTEST_DURATION, _SHORTEST_RENEWAL = "1h", "5m"
@@ -165,14 +165,6 @@ MANIFEST_WORDS = {
 }
 
 
-def seconds(duration: str) -> float | None:
-    """Return how long a duration such as 1h30m is, None if it is none."""
-    parts = _PART.findall(duration)
-    if not parts or "".join(number + unit for number, unit in parts) != duration:
-        return None
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
-
-
 def cron_problem(text: str) -> str:
     """Return what cert-manager refuses of the beginning of a renewal window, empty for nothing (cert-manager 1.21, internal/cron)."""
     if _CRON_WORDS.fullmatch(text):
@@ -191,12 +183,13 @@ def cron_problem(text: str) -> str:
 
 def _is_cron_range(text: str, least: int, most: int, names: Sequence[str]) -> bool:
     span, slash, step = text.partition("/")
-    if slash and not (step.isdecimal() and int(step)):
+    if slash and not whole_number(step):
         return False
     if span in ("*", "?"):
         return True
-    ends = [names.index(end.lower()) + least if end.lower() in names else int(end) if end.isdecimal() else -1 for end in span.split("-")]
-    return len(ends) < 3 and all(least <= end <= most for end in ends) and ends == sorted(ends)
+    given = [names.index(end.lower()) + least if end.lower() in names else whole_number(end) for end in span.split("-")]
+    ends = [end for end in given if end is not None and least <= end <= most]
+    return len(ends) == len(given) < 3 and ends == sorted(ends)
 
 
 @cache

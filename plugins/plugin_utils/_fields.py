@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import whole_number
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_yaml, read_dict, read_list, yaml_problem
 from ansible_collections.baremesh.edge.plugins.plugin_utils._schemas import judge, schema_of
 
@@ -23,7 +24,7 @@ _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 # All for fullmatch: $ would let a line break at the end pass.
 _NAME = re.compile(_LABEL)
 # Clients take a name whose last label is a number for an address.
-_HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+(?!\d+\Z){_LABEL}")
+_HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+(?![0-9]+\Z){_LABEL}")
 _SERVICE = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(h|m|s|ms))+")
 _DURATION_OR_SHARE = re.compile(rf"{_DURATION.pattern}|[1-9][0-9]?%")
@@ -182,10 +183,11 @@ class Fields:
         value = str("" if self.raw.get(key) is None else self.raw[key]).strip()
         if not value:
             return None
-        if not value.isdecimal() or not least <= int(value) <= most:
+        number = whole_number(value)
+        if number is None or not least <= number <= most:
             self.report(f"{key} is '{value}'; it must be a number from {least} to {most}")
             return None
-        return int(value)
+        return number
 
     def port(self, key: str) -> int | None:
         if self.raw.get(key) in (None, ""):

@@ -13,7 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
 from jinja2.exceptions import UndefinedError
+
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import endless
 
 _ROLES = Path(__file__).resolve().parents[2] / "roles"
 
@@ -47,6 +50,8 @@ def copied(value: Any) -> Any:
         return {key: copied(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [copied(entry) for entry in value]
+    if sentence := endless({"it": value}):
+        raise AnsibleFilterError(sentence)
     # Old releases of Ansible return the template.
     if "{{" in str(value):
         raise UndefinedError
