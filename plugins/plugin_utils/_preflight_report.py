@@ -44,7 +44,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
 from ansible_collections.baremesh.edge.plugins.plugin_utils._order_limits import ORDERS, order_limits
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import RULES, plain_findings, read_host_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._runs import this_run
-from ansible_collections.baremesh.edge.plugins.plugin_utils._variables import copied, misspelt
+from ansible_collections.baremesh.edge.plugins.plugin_utils._variables import copied, misspelt, unreadable
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import support_warning, version_findings
 
 Settings = Mapping[str, Any]
@@ -447,6 +447,12 @@ def report(
             _judge_host(name, result["host"], runs.get(name, run), found)
             continue
         kind = "cannot be reached" if result.get("unreachable") else "cannot be examined"
+        # Ansible itself leaves out a host of which it cannot read how to connect.
+        variables = (hostvars or {}).get(name) or {}
+        names = [] if result else [each for each in variables if each.startswith("ansible_") and each != "ansible_facts"]
+        if unread := unreadable(names, variables.__getitem__):
+            found.errors += [f"{name}: {text}." for text in unread]
+            continue
         reason = _reason(result)
         advice = "check ansible_host, ansible_user and the SSH key, and that the host has Python 3.9 or newer"
         if _BECOME.search(reason):
