@@ -23,7 +23,7 @@ HostVars = Mapping[str, Mapping[str, Any]]
 
 # Names under which Ansible itself knows the controller.
 LOCAL = ("localhost", "127.0.0.1", "::1")
-# What every playbook reads of every host, and what Ansible alone does, with the variables of plays. Where passwords come from is asked less.
+# What every playbook reads of every host, and what Ansible alone reads, with the variables of plays. Passwords may be slow to get.
 _READ = ("edge_api_host", "edge_address", "ansible_host")
 _CONNECTION = ("ansible_connection", "ansible_port", "ansible_user", "ansible_python_interpreter")
 _NEEDED = "groups that are needed: k3s_cluster, with the children server and agent"
