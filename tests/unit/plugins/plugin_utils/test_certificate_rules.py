@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _certificate_rules as rules
-from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import is_public_suffix, seconds
+from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import is_public_suffix
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 
 ROUTE = {"service": "web.default", "port": 3000}
@@ -258,13 +258,6 @@ def test_what_works_otherwise_than_it_reads_is_a_warning(given, telling):
 )
 def test_usual_times_are_no_surprise(given):
     assert plan(given)["warnings"] == []
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [("1h30m", 5400), ("0.5h", 1800), ("90s", 90), ("100ms", 0.1), ("90d", None), ("", None), ("5", None)]
-)
-def test_durations_are_read_as_go_reads_them(text, expected):
-    assert seconds(text) == expected
 
 
 @pytest.mark.parametrize(
