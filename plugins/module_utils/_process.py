@@ -21,12 +21,12 @@ def has_ended(identity: str) -> bool:
 def lives(identity: str) -> bool | None:
     """Whether that process still runs; None if it ran where it cannot be seen from here."""
     place, _space, number = identity.rpartition(" ")[0].rpartition(" ")
-    if not number.isdigit() or not place or place != _place():
+    if not number.isdecimal() or not place or place != _place():
         return None
-    return identity_of(int(number)) == identity
+    return identity_of(number) == identity
 
 
-def identity_of(number: int) -> str:
+def identity_of(number: int | str) -> str:
     """A name of the process with this number that no other has, here or elsewhere; empty on systems without /proc."""
     place = _place()
     try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import zoneinfo
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,15 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils._durations import seconds
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
+from ansible_collections.baremesh.edge.plugins.plugin_utils._renewal_rules import lifetime_problems
 
 _SELECTORS = ("dnsNames", "dnsZones", "matchLabels")
 _SUFFIXES = Path(__file__).with_name("_public_suffixes.json")
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "\u00b5s": 0.000001, "\u03bcs": 0.000001, "ns": 0.000000001}
-_PART = re.compile(rf"([0-9]+\.?[0-9]*|\.[0-9]+)({'|'.join(sorted(_UNITS, key=len, reverse=True))})")
 # Limits of cert-manager's webhook: https://cert-manager.io/docs/usage/certificate/
-DEFAULT_DURATION = "2160h"
-_SHORTEST_DURATION, _SHORTEST_RENEWAL = "1h", "5m"
 _CURVES = (256, 384, 521)
 _RSA_LEAST, _RSA_MOST = 2048, 8192
 _COMMON_NAME_LIMIT = 64
@@ -138,16 +135,6 @@ class Asked:
         return self.words.get(name, name)
 
 
-# Of each part of a cron expression: what it is of, the least and the highest number, and the names of the numbers.
-_CRON: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
-    ("minute", 0, 59, ()),
-    ("hour", 0, 23, ()),
-    ("day", 1, 31, ()),
-    ("month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
-    ("day of the week", 0, 6, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
-)
-_CRON_WORDS = re.compile(r"@(yearly|annually|monthly|weekly|daily|midnight|hourly|every ([0-9]+(\.[0-9]+)?(h|m|s))+)")
-
 SITE_WORDS = {
     "size": "certificate.private_key.size",
     "algorithm": "certificate.private_key.algorithm",
@@ -165,51 +152,6 @@ MANIFEST_WORDS = {
 }
 
 
-def seconds(duration: str) -> float | None:
-    """Return how long a duration such as 1h30m is, None if it is none."""
-    parts = _PART.findall(duration)
-    if not parts or "".join(number + unit for number, unit in parts) != duration:
-        return None
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
-
-
-def cron_problem(text: str) -> str:
-    """Return what cert-manager refuses of the beginning of a renewal window, empty for nothing (cert-manager 1.21, internal/cron)."""
-    if _CRON_WORDS.fullmatch(text):
-        return ""
-    parts = text.split()
-    if len(parts) != len(_CRON):
-        return "it must have five parts, for minute, hour, day, month and day of the week, such as 0 2 * * SUN"
-    for part, (what, least, most, names) in zip(parts, _CRON):
-        if not all(_is_cron_range(entry, least, most, names) for entry in filter(None, part.split(","))):
-            words = f", or {names[0].upper()} to {names[-1].upper()}" if names else ""
-            return (
-                f"its part for the {what} is '{part}'; it must be * or numbers from {least} to {most}{words}, with - , and / between them"
-            )
-    return ""
-
-
-def _is_cron_range(text: str, least: int, most: int, names: Sequence[str]) -> bool:
-    span, slash, step = text.partition("/")
-    if slash and not (step.isdecimal() and int(step)):
-        return False
-    if span in ("*", "?"):
-        return True
-    ends = [names.index(end.lower()) + least if end.lower() in names else int(end) if end.isdecimal() else -1 for end in span.split("-")]
-    return len(ends) < 3 and all(least <= end <= most for end in ends) and ends == sorted(ends)
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    """Return the names of the time zone database, for which Python opens every file of it."""
-    return frozenset(zoneinfo.available_timezones())
-
-
-def is_time_zone(name: str) -> bool:
-    """Return whether the time zone database has a name; true of any where the controller has no database."""
-    return name in _time_zones() or not _time_zones()
-
-
 def key_problems(algorithm: str | None, size: int | None, word: str = "size") -> Iterator[str]:
     """Yield what cert-manager refuses of a key."""
     if size is None:
@@ -218,27 +160,6 @@ def key_problems(algorithm: str | None, size: int | None, word: str = "size") ->
         yield f"{word} is {size}, and the algorithm is ECDSA; allowed: {', '.join(map(str, _CURVES))} (RSA has {_RSA_LEAST} to {_RSA_MOST})"
     if algorithm == "RSA" and not _RSA_LEAST <= size <= _RSA_MOST:
         yield f"{word} is {size}, and the algorithm is RSA; allowed: {_RSA_LEAST} to {_RSA_MOST} (ECDSA has 256, 384 and 521)"
-
-
-def _time_problems(asked: Asked) -> Iterator[str]:
-    given = {"duration": asked.duration or DEFAULT_DURATION, "renew_before": asked.renew_before or ""}
-    length, before = (seconds(text) for text in given.values())
-    # cert-manager's webhook compares what has gone by then, its renewal what is left.
-    share = min(asked.renew_share, 100 - asked.renew_share) if asked.renew_share else None
-    if share and length is not None and length * share / 100 < (seconds(_SHORTEST_RENEWAL) or 0):
-        yield (
-            f"{asked.word('renew_before')} is '{asked.renew_share}%'; of the {asked.word('duration')} of {given['duration']} both that and "
-            f"the rest must be {_SHORTEST_RENEWAL} or more"
-        )
-    for name, text in given.items():
-        if text and seconds(text) is None:
-            yield f"{asked.word(name)} is '{text}'; it must be a duration in h, m and s, such as 2160h for 90 days"
-    for name, value, least in (("duration", length, _SHORTEST_DURATION), ("renew_before", before, _SHORTEST_RENEWAL)):
-        if value is not None and value < (seconds(least) or 0):
-            yield f"{asked.word(name)} is '{given[name]}'; cert-manager takes {least} or more"
-    if length is not None and before is not None and before >= length:
-        what = f"the {asked.word('duration')} of {given['duration']}{'' if asked.duration else ', the default'}"
-        yield f"{asked.word('renew_before')} is '{asked.renew_before}'; it must be less than {what}"
 
 
 def _solver_fits(solver: Mapping[str, Any], host: str, labels: Mapping[str, Any]) -> bool:
@@ -363,7 +284,7 @@ def problems(asked: Asked, issuer: Issuer | None) -> Iterator[str]:
     """Yield a sentence for each reason why a certificate can never be issued, by its issuer as far as that is known."""
     if not asked.word("size").startswith("certificate_private_key"):  # the variable has a finding of its own
         yield from key_problems(asked.algorithm, asked.size, asked.word("size"))
-    yield from _time_problems(asked)
+    yield from lifetime_problems(asked.duration, asked.renew_before, asked.renew_share, asked.word)
     name = asked.common_name
     if name and len(name) > _COMMON_NAME_LIMIT:
         yield f"{asked.word('common_name')} has {len(name)} characters; at most {_COMMON_NAME_LIMIT} fit into a certificate, leave it out"

@@ -10,10 +10,11 @@ import base64
 import contextlib
 import difflib
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import whole_number
+from ansible_collections.baremesh.edge.plugins.plugin_utils._host_names import host_problem, is_address_like
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_yaml, read_dict, read_list, yaml_problem
 from ansible_collections.baremesh.edge.plugins.plugin_utils._schemas import judge, schema_of
 
@@ -22,17 +23,9 @@ Raw = Mapping[str, Any]
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 # All for fullmatch: $ would let a line break at the end pass.
 _NAME = re.compile(_LABEL)
-# Clients take a name whose last label is a number for an address.
-_HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+(?!\d+\Z){_LABEL}")
 _SERVICE = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(h|m|s|ms))+")
 _DURATION_OR_SHARE = re.compile(rf"{_DURATION.pattern}|[1-9][0-9]?%")
-_ADDRESS = re.compile(r"(\*\.)?[0-9.]*\.[0-9]+|[0-9a-fA-F:]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*")
-_JOINERS = "\u200c\u200d"
-# Categories of characters that no name has: symbols, blanks and controls.
-_UNNAMED = re.compile("S|Z|C[^f]")
-# The dots of RFC 3490.
-_DOTS = re.compile("[.\u3002\uff0e\uff61]")
 _PATH = re.compile(r"/[^\x00-\x1f\x7f]*")
 _BLOCK = re.compile(r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----[^-]+(?:-----END (?P=label)-----)?")
 # What Envoy reads as authorities of clients.
@@ -58,14 +51,6 @@ def _quoted(values: Iterable[str]) -> str:
 def entries_of(value: Any) -> list[Any] | None:
     """Return the entries of a list of dictionaries, or of text that is one in YAML or JSON, as AWX surveys send it; None for others."""
     return None if value is None or (isinstance(value, str) and as_yaml(value) is None) else read_list(value)
-
-
-def _ascii_name(host: str) -> str:
-    """Return a name as DNS holds it. Python's own codec would make another name of ß."""
-    # What cannot be seen came with a file or a web page, but for the two that join letters.
-    seen = "".join(letter for letter in host if letter in _JOINERS or unicodedata.category(letter) != "Cf")
-    labels = (unicodedata.normalize("NFC", label.lower()) for label in _DOTS.split(seen.strip().removesuffix(".")))
-    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
 
 
 class Fields:
@@ -182,10 +167,11 @@ class Fields:
         value = str("" if self.raw.get(key) is None else self.raw[key]).strip()
         if not value:
             return None
-        if not value.isdecimal() or not least <= int(value) <= most:
+        number = whole_number(value)
+        if number is None or not least <= number <= most:
             self.report(f"{key} is '{value}'; it must be a number from {least} to {most}")
             return None
-        return int(value)
+        return number
 
     def port(self, key: str) -> int | None:
         if self.raw.get(key) in (None, ""):
@@ -241,24 +227,10 @@ class Fields:
                 self.report(f"{key}.{name} is {value!r}; a label must be text, so put it in quotes")
         return found
 
-    def _host_problem(self, value: str) -> str | None:
-        if _ADDRESS.fullmatch(value.strip("[]")):
-            return "an address is not a host name, and no certificate is issued for it here"
-        if "/" in value or ":" in value:
-            return "a host name has no scheme, port or path"
-        if len(value) <= 253 and _HOST.fullmatch(value):
-            return None
-        written = _ascii_name(value)
-        if len(written) <= 253 and _HOST.fullmatch(written) and not any(map(_UNNAMED.match, map(unicodedata.category, value.strip()))):
-            unseen = not value.isascii() and "xn--" not in written
-            how = "" if value.isascii() else ", without what cannot be seen" if unseen else ", which is its name in DNS"
-            return f"write '{written}'{how}"
-        return "it must be a DNS name such as app.example.com or *.example.com"
-
     def hosts(self, key: str, required: bool = True) -> list[str]:
         found: list[str] = []
         for value in self.sequence(key, required):
-            problem = self._host_problem(str(value)) if isinstance(value, str) else "it must be a DNS name"
+            problem = host_problem(str(value)) if isinstance(value, str) else "it must be a DNS name"
             if problem:
                 self.report(f"{key} has {str(value)!r}; {problem}")
             elif value in found:
@@ -276,7 +248,7 @@ class Fields:
         if value is None:
             return None
         parts = value.split(".")
-        if _ADDRESS.fullmatch(value):
+        if is_address_like(value):
             self.report(f"{key} is '{value}', an address; give it a name, and the address to external.addresses of backends")
             return None
         if len(parts) == 1:

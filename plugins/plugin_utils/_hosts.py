@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ansible.inventory.manager import InventoryManager
@@ -15,12 +16,16 @@ from ansible.utils.display import Display
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_list
 from ansible_collections.baremesh.edge.plugins.plugin_utils._run_tags import tags_verdict
+from ansible_collections.baremesh.edge.plugins.plugin_utils._variables import unreadable
 
 Groups = Mapping[str, Sequence[str]]
 HostVars = Mapping[str, Mapping[str, Any]]
 
 # Names under which Ansible itself knows the controller.
 LOCAL = ("localhost", "127.0.0.1", "::1")
+# What every playbook reads of every host, and what Ansible alone reads, with the variables of plays. Passwords may be slow to get.
+_READ = ("edge_api_host", "edge_address", "ansible_host")
+_CONNECTION = ("ansible_connection", "ansible_port", "ansible_user", "ansible_python_interpreter")
 _NEEDED = "groups that are needed: k3s_cluster, with the children server and agent"
 # Groups that every inventory has, and those that the playbook target makes.
 _GIVEN = ("all", "ungrouped", "edge_api", "edge_egress", "edge_external_secrets", "edge_mesh")
@@ -44,6 +49,19 @@ def host_addresses(hosts: Sequence[str], hostvars: HostVars) -> list[str]:
     # For a host that is not there Ansible's get() returns an undefined value instead of the default.
     known = {host: hostvars[host] if host in hostvars else {} for host in as_list(hosts, "edge_hosts")}  # noqa: SIM401
     return [str(variables.get("edge_address") or variables.get("ansible_host") or host) for host, variables in known.items()]
+
+
+def _unreadable_hosts(groups: Groups, hostvars: HostVars, defined: Collection[str]) -> list[str]:
+    """Return a sentence for each variable by which hosts are reached, and which names one that is undefined, in the play as well."""
+    found = []
+    for host in dict.fromkeys(host for group in ("k3s_cluster", "server", "agent") for host in groups.get(group) or ()):
+        names = [name for name in (*_READ, *_CONNECTION) if name in hostvars[host]]
+        for text in unreadable(names, hostvars[host].__getitem__):
+            variable = text.partition(" ")[0]
+            missing = re.search(r"'(\w+)' is undefined", text)
+            if variable in _READ or (missing and missing[1] not in defined):
+                found.append(f"{host}: {text}: define that, or give {variable} a value of its own.")
+    return found
 
 
 def group_findings(groups: Groups) -> list[str]:
@@ -128,6 +146,7 @@ def api_host(
     limit: str = "",
     tags: Sequence[str] = (),
     skip_tags: Sequence[str] = (),
+    defined: Collection[str] = (),
 ) -> dict[str, Any]:
     """Validate the inventory's groups, `--limit` and `--tags`, and choose the host that talks to the Kubernetes API.
 
@@ -139,11 +158,14 @@ def api_host(
         limit: The pattern of `--limit`, empty if there is none.
         tags: The tags of `--tags`.
         skip_tags: The tags of `--skip-tags`.
+        defined: Names of the variables of the play.
 
     Returns:
         `findings`, a sentence for each thing that is wrong; `name`, the inventory name of the host; `local`, whether it is the
         controller and neither a host of the cluster nor configured in the inventory; `limited`, whether `--limit` leaves it out.
     """
+    if unread := _unreadable_hosts(groups, hostvars, defined):
+        return {"findings": unread, "name": "", "local": False, "limited": False}
     chosen = _named_api_host(groups, hostvars, name)
     known = chosen in (groups.get("all") or ())
     findings = group_findings(groups) if scope == "cluster" or not chosen else []

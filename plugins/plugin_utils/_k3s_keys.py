@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import whole_number
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import found_value, is_address, is_network, read_dict
 
 
@@ -123,20 +124,20 @@ _VALUES: Mapping[str, tuple[Callable[[str], Any], str]] = {
     **dict.fromkeys(_SWITCHES, (_pattern("1|t|T|true|TRUE|True|0|f|F|false|FALSE|False"), "true or false")),
     **dict.fromkeys(
         _words("https-listen-port supervisor-port apiserver-port advertise-port lb-server-port"),
-        (lambda text: text.isdecimal() and int(text) <= 65535, "a port up to 65535"),
+        (lambda text: whole_number(text) in range(65536), "a port up to 65535"),
     ),
     **dict.fromkeys(
         _words("cluster-cidr service-cidr"),
-        (lambda text: is_network(text) and re.search(r"/\d{1,3}$", text), "a network such as 10.42.0.0/16"),
+        (lambda text: is_network(text) and re.search(r"/[0-9]{1,3}$", text), "a network such as 10.42.0.0/16"),
     ),
     **dict.fromkeys(
         _words("cluster-dns node-ip node-external-ip bind-address advertise-address apiserver-bind-address"),
         (is_address, "an IP address"),
     ),
-    **dict.fromkeys(_words("etcd-snapshot-retention etcd-s3-retention v"), (str.isdecimal, "a whole number")),
+    **dict.fromkeys(_words("etcd-snapshot-retention etcd-s3-retention v"), (_pattern("[0-9]+"), "a whole number")),
     **dict.fromkeys(
         _words("etcd-s3-timeout etcd-snapshot-reconcile-interval"),
-        (_pattern(r"0|(\d+(\.\d+)?(ns|us|ms|s|m|h))+"), "a duration such as 30s or 5m"),
+        (_pattern(r"0|([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+"), "a duration such as 30s or 5m"),
     ),
     **dict.fromkeys(
         (key for key in BOTH_KEYS | SERVER_KEYS if key.endswith("-arg")),

@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.release import VERSION_FORM, VERSION_HELP
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s.tokens import password
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import whole_number
 from ansible_collections.baremesh.edge.plugins.plugin_utils._environment import environment_findings
 from ansible_collections.baremesh.edge.plugins.plugin_utils._k3s_keys import as_read, config_findings, entries_of, is_nested
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import dict_finding, list_finding, read_dict, read_list
@@ -71,7 +72,7 @@ _FORMS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         "cannot be read: it must be a list of addresses such as https://registry.example.com:5000",
     ),
 }
-_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s/:@\[\]]+)(:\d+)?"
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s/:@\[\]]+)(:[0-9]+)?"
 _REGISTRY = re.compile(rf"\*|{_HOST}")
 _ENDPOINT = re.compile(rf"(?i)(https?://([^\s/@]*@)?)?{_HOST}(/(?!/)\S*)?")
 _TOKEN = re.compile(r"(?!K10)[\s\S]*|\s*K10(([0-9A-Fa-f]{64})?::)?([^:\s]*:[^:\s]\S*|[a-z0-9]{6}\.[a-z0-9]{16})\s*")
@@ -117,7 +118,7 @@ def _flags(config: Settings, key: str) -> dict[str, str]:
 
 def _port_range(text: str) -> tuple[int, int] | None:
     """Return the first and last port of a range in one of Kubernetes's forms: a-b, a+offset, a."""
-    match = re.fullmatch(r"(\d+)(?:([-+])(\d+))?", text.strip())
+    match = re.fullmatch(r"([0-9]{1,5})(?:([-+])([0-9]{1,5}))?", text.strip())
     if match is None:
         return None
     first, sign, second = int(match.group(1)), match.group(2), int(match.group(3) or 0)
@@ -205,7 +206,7 @@ def _server_findings(settings: Settings, config: Settings) -> list[str]:
         found += [
             f"{name} is {port}, which is not in service-node-port-range {text} {origin}: choose a port in that range."
             for name, port in _node_ports(settings).items()
-            if str(port).isdecimal() and not ports[0] <= int(port) <= ports[1]
+            if (number := whole_number(port)) is not None and not ports[0] <= number <= ports[1]
         ]
     found += _network_findings(config)
     if config.get("agent-token") and password(str(config["agent-token"])) == password(str(settings.get("token") or "")):

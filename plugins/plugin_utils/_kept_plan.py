@@ -15,6 +15,8 @@ from typing import Any
 
 from ansible import constants
 
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import whole_number
+
 Object = dict[str, Any]
 
 _plans: dict[str, Object] = {}
@@ -108,5 +110,4 @@ def gateway_ports(ports: Sequence[Mapping[str, Any]], gateways: Mapping[str, Seq
 
 
 def _number(entry: Mapping[str, Any], key: str) -> int | None:
-    text = str(entry.get(key, ""))
-    return int(text) if text.isdecimal() else None
+    return whole_number(entry.get(key))

@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.baremesh.edge.plugins.module_utils._yaml import UNREADABLE
+
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?\Z", re.IGNORECASE)
 # Variables whose values may hold passwords: any value, and one with keys and values.
@@ -44,7 +46,7 @@ def yaml_problem(text: str) -> str:
     except yaml.MarkedYAMLError as exc:
         place = f"line {exc.problem_mark.line + 1}: " if exc.problem_mark else ""
         return f"{place}{exc.problem}"
-    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         return str(exc).partition("\n")[0]
     return ""
 
@@ -78,9 +80,10 @@ def read_dict(value: Any) -> Mapping[str, Any] | None:
 
 def _loaded(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    # Dates that are none are errors of the two kinds in the middle.
-    except (yaml.YAMLError, ValueError, AttributeError, RecursionError):
+        loaded = yaml.safe_load(text)
+        # No sentence can show a number that has too many digits for Python to write, as hexadecimal ones may stand for.
+        return loaded if len(text) < 3000 or repr(loaded) else None
+    except UNREADABLE:
         return None
 
 

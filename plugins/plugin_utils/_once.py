@@ -14,7 +14,7 @@ from ansible.errors import AnsibleError, AnsibleFilterError
 from jinja2 import TemplateError, Undefined
 from jinja2.runtime import Context
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._variables import copied, known_variables
+from ansible_collections.baremesh.edge.plugins.plugin_utils._variables import known_variables, unreadable
 
 _Key = tuple[int, str, str]
 _known: dict[_Key, Any] = {}
@@ -22,14 +22,7 @@ _known: dict[_Key, Any] = {}
 
 def _unreadable(context: Context) -> str:
     """Return which variables of the roles cannot be read, and why: one error of Ansible names the expression, not the variable."""
-    found = []
-    for name in sorted(name for name in known_variables() if name in context):
-        try:
-            copied(context.resolve(name))
-        except (AnsibleError, TemplateError) as error:
-            # Newer releases of Ansible say first how they found out.
-            found.append(f"{name} cannot be read: {str(error).rpartition('was tripped: ')[2]}")
-    return "; ".join(found)
+    return "; ".join(unreadable(sorted(name for name in known_variables() if name in context), context.resolve))
 
 
 def _resolved(context: Context, name: str) -> Any:

@@ -14,6 +14,7 @@ from ansible.errors import AnsibleFilterError
 from jinja2.exceptions import UndefinedError
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports.model import HostPorts, HostPortsError, networks, parse
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import whole_number
 from ansible_collections.baremesh.edge.plugins.module_utils._removal import refusal
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields
 from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import as_list, is_host, is_network, list_finding, read_dict, read_list
@@ -123,7 +124,7 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     "external_secrets_wait_timeout gateway_wait_timeout "
     "istio_wait_timeout k3s_start_timeout preflight_timeout renewal_wait_timeout",
     _number(1, 1000): "egress_replicas istio_gateway_replicas renewal_batch_size",
-    _form(r"(?!0*\.?0*$)\d+(\.\d+)?", "a number of seconds above 0"): "preflight_max_clock_skew",
+    _form(r"(?!0*\.?0*$)[0-9]+(\.[0-9]+)?", "a number of seconds above 0"): "preflight_max_clock_skew",
     _switch: "edge_allow_no_sites edge_live_progress edge_reset_k3s api_client_install cert_manager_dns01_recursive_only "
     "cert_manager_remove_crds cert_manager_renewal_information certificate_fail_fast certificate_http01_preflight "
     "certificate_prune_secrets certificate_staging_first "
@@ -153,18 +154,18 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     ): "api_client_helm_url istio_gateway_api_url k3s_release_url",
     # K3s joins by no other scheme.
     _form(r"(?i)https://[^\s/?#]+/?", "an address with its scheme, https, such as https://lb.example.com:6443"): "k3s_server_url",
-    _form(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as v3.21.4"): "api_client_helm_version",
-    _form(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as v1.6.0"): "istio_gateway_api_version",
-    _form(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", "the version of a release, such as 0.16.2"): "external_secrets_version",
+    _form(r"v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?", "the version of a release, such as v3.21.4"): "api_client_helm_version",
+    _form(r"v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?", "the version of a release, such as v1.6.0"): "istio_gateway_api_version",
+    _form(r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?", "the version of a release, such as 0.16.2"): "external_secrets_version",
     _list: "cert_manager_used_issuers edge_host_addresses edge_hosts edge_server_hosts istio_ingress_users renewal_names "
     "revoke_serials revoke_sites",
     _each(lambda text: is_host(text.partition("%")[0]), "an IP address or a DNS name"): "host_ports_verify_addresses",
     _each(
         lambda text: is_host(text.partition("%")[0]) or is_network(text), "an IP address, a network or a DNS name"
     ): "k3s_firewall_sources",
-    _each(lambda text: text.isdecimal() and 1 <= int(text) <= 65535, "a TCP port from 1 to 65535"): "host_ports_pod_ports",
+    _each(lambda text: 1 <= (whole_number(text) or 0) <= 65535, "a TCP port from 1 to 65535"): "host_ports_pod_ports",
     _each(
-        re.compile(r"https://\S+|(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}").fullmatch,
+        re.compile(r"https://\S+|(\[[0-9a-fA-F:.]+\]|[\w.-]+):[0-9]{1,5}").fullmatch,
         "an address with its port, such as 192.0.2.53:53 or [2001:db8::53]:53, or https://192.0.2.53/dns-query",
     ): "cert_manager_dns01_recursive_nameservers",
     _each(re.compile(r"[\w.+:/-]+").fullmatch, "a name without blanks"): "host_ports_firewalld_zones host_ports_packages",

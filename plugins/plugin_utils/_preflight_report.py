@@ -17,6 +17,7 @@ from jinja2.exceptions import UndefinedError
 
 from ansible_collections.baremesh.edge.plugins.module_utils._host_ports import model as host_ports
 from ansible_collections.baremesh.edge.plugins.module_utils._k3s import release
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import whole_number
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight as judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _preflight_network as network_judge
@@ -43,7 +44,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._lists import (
 from ansible_collections.baremesh.edge.plugins.plugin_utils._order_limits import ORDERS, order_limits
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plain import RULES, plain_findings, read_host_ports
 from ansible_collections.baremesh.edge.plugins.plugin_utils._runs import this_run
-from ansible_collections.baremesh.edge.plugins.plugin_utils._variables import copied, misspelt
+from ansible_collections.baremesh.edge.plugins.plugin_utils._variables import copied, misspelt, unreadable
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import support_warning, version_findings
 
 Settings = Mapping[str, Any]
@@ -185,14 +186,15 @@ class Preflight:
             off.add("disable-kube-proxy")
         entries = () if server and "disable-agent" in off else _AGENT_PORTS
         needed = {
-            int(own[key]) if str(own.get(key)).isdecimal() else port: purpose
+            port if (given := whole_number(own.get(key))) is None else given: purpose
             for port, purpose, key, without in (*entries, *(_SERVER_PORTS if server else ()))
             if not off.intersection(without)
         }
-        if server and str(own["https-listen-port"]).isdecimal():
+        listens = whole_number(own["https-listen-port"])
+        if server and listens is not None:
             # The API server itself listens beside it; the load balancer is for agents.
             needed.pop(6444, None)
-            needed[int(own["https-listen-port"]) + 1] = "the API server"
+            needed[listens + 1] = "the API server"
         if server and (is_true(self.server_config.get("cluster-init", "")) or with_etcd(self.k3s)):
             needed.update(_ETCD_PORTS)
         return {**needed, **dict.fromkeys(self.ports, "the sites")}
@@ -214,8 +216,9 @@ def _ports(settings: Settings, findings: list[str]) -> list[int]:
         findings.append(list_finding(settings["ports"], "preflight_ports"))
     ports = []
     for entry in entries or ():
-        if str(entry).isdecimal() and 1 <= int(entry) <= 65535:
-            ports.append(int(entry))
+        number = whole_number(entry)
+        if number and number <= 65535:
+            ports.append(number)
         else:
             findings.append(f"preflight_ports has {entry!r}: each entry must be a TCP port from 1 to 65535.")
     return ports
@@ -444,6 +447,12 @@ def report(
             _judge_host(name, result["host"], runs.get(name, run), found)
             continue
         kind = "cannot be reached" if result.get("unreachable") else "cannot be examined"
+        # Ansible itself leaves out a host of which it cannot read how to connect.
+        variables = (hostvars or {}).get(name) or {}
+        names = [] if result else [each for each in variables if each.startswith("ansible_") and each != "ansible_facts"]
+        if unread := unreadable(names, variables.__getitem__):
+            found.errors += [f"{name}: {text}." for text in unread]
+            continue
         reason = _reason(result)
         advice = "check ansible_host, ansible_user and the SSH key, and that the host has Python 3.9 or newer"
         if _BECOME.search(reason):

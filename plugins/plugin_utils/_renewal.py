@@ -43,11 +43,11 @@ def read_request(names: Any, batch_size: Any, within_days: Any, known: Sequence[
         allowed = ", ".join(known) or "none, since no site has a certificate of its own"
         findings.append(f"renewal_names has {', '.join(unknown)}; it may have {allowed}.")
     size = str(batch_size).strip()
-    if not re.fullmatch(r"[1-9]\d{0,2}|1000", size):
+    if not re.fullmatch(r"[1-9][0-9]{0,2}|1000", size):
         findings.append(f"renewal_batch_size is '{size}'; it must be a number from 1 to 1000")
         size = "1"
     days = str("" if within_days is None else within_days).strip()
-    if days and not re.fullmatch(r"\d+(\.\d+)?", days):
+    if days and not re.fullmatch(r"[0-9]+(\.[0-9]+)?", days):
         findings.append(f"renewal_within_days is '{days}'; it must be a number of days, or empty for all.")
         days = ""
     return Request(tuple(chosen or known), int(size), float(days) if days else None), findings

@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.baremesh.edge.plugins.plugin_utils._durations import seconds
+
 Schema = Mapping[str, Any]
 
 _FILE = Path(__file__).with_name("_crd_schemas.json")
@@ -28,14 +30,11 @@ _TYPES: dict[str, tuple[Any, str]] = {
 }
 _SHORTEST, _LONGEST = ("minItems", "minLength", "minProperties"), ("maxItems", "maxLength", "maxProperties")
 _SHOWN = 60
-_NANOSECONDS = {"ns": 1, "us": 1e3, "\u00b5s": 1e3, "\u03bcs": 1e3, "ms": 1e6, "s": 1e9, "m": 6e10, "h": 3.6e12}
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)")
 
 
 def _lasts(value: str) -> bool:
     """Return whether a value is one of Go's durations, of a millisecond or more."""
-    parts = _PART.findall(value)
-    return "".join(map("".join, parts)) == value.removeprefix("+") and sum(float(n) * _NANOSECONDS[unit] for n, unit in parts) >= 1e6
+    return (seconds(value.removeprefix("+")) or 0) >= 0.001
 
 
 def _is_base64(value: str) -> bool:

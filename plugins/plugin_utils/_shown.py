@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.baremesh.edge.plugins.module_utils._masking import Mask, printable
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import endless
 
 # Keys of results that tasks show, and filters that return nothing else.
 SENTENCES = frozenset(
@@ -26,6 +28,13 @@ def shown(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         found = function(*arguments, **options)
     except AnsibleFilterError as error:
         raise AnsibleFilterError(printable(str(error))) from None
+    except ValueError:
+        given = inspect.signature(function).bind(*arguments, **options).arguments
+        # Settings have the names of their variables.
+        named = [value if isinstance(value, Mapping) else {name: value} for name, value in given.items()]
+        if not (sentence := next(filter(None, map(endless, named)), "")):
+            raise
+        raise AnsibleFilterError(printable(sentence)) from None
     if function.__name__ in ONLY_SENTENCES:
         return Mask().all(found)
     if isinstance(found, dict) and not SENTENCES.isdisjoint(found):

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,7 +81,8 @@ def read_backend(fields: Fields, index: int, cluster_domain: str) -> Backend | N
         at.fits(f"DestinationRule.trafficPolicy.{name}", policy[name], word=key)
     subsets = at.sequence("subsets")
     at.fits("DestinationRule.subsets", subsets, word="subsets")
-    found = Backend(host, tuple(subsets), {name: value for name, value in policy.items() if value}, _external(at, host, cluster_domain))
+    named = tuple(subset for subset in subsets if isinstance(subset, Mapping))
+    found = Backend(host, named, {name: value for name, value in policy.items() if value}, _external(at, host, cluster_domain))
     if len(at.findings) == before:
         for problem in destination_rule({"subsets": subsets, "trafficPolicy": found.policy}):
             at.report(problem.removeprefix("trafficPolicy."))

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.challenge_route import FORWARDED_CHALLENGES
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Raw
+from ansible_collections.baremesh.edge.plugins.plugin_utils._renewal_rules import renewal_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_access import SECURITY_API, refusals
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends import Backend
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_copies import annotations_of
@@ -27,7 +28,6 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._sites import (
     labels_of,
     merged_key,
     own_key,
-    renewal_of,
 )
 from ansible_collections.baremesh.edge.plugins.plugin_utils._webhook_rules import overlaps
 

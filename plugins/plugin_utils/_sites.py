@@ -14,6 +14,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils import _certificate_
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _site_spec as spec
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._issuers import Issuer
+from ansible_collections.baremesh.edge.plugins.plugin_utils._renewal_rules import read_windows, renewal_of
 from ansible_collections.baremesh.edge.plugins.plugin_utils._route_rules import unreachable
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_access import Access, read_access
 from ansible_collections.baremesh.edge.plugins.plugin_utils._site_backends import Backend, backend_problems, read_backend, shared_problems
@@ -122,11 +123,6 @@ def own_key(site: Site, algorithm: str | None) -> Raw:
     return {**own, "algorithm": algorithm} if algorithm else own
 
 
-def renewal_of(before: str | None) -> dict[str, Any]:
-    """Return when a certificate is renewed, which a site says as a duration or as a share of the lifetime."""
-    return {"renew_share": int(before[:-1])} if before and before.endswith("%") else {"renew_before": before}
-
-
 def _asked(site: Site, own: Raw, private_key: Raw) -> rules.Asked:
     certificate, key = site.certificate, merged_key(private_key, own)
     shared = {"size": "certificate_private_key.size", "algorithm": "certificate_private_key.algorithm"}
@@ -153,32 +149,13 @@ def _certificate(fields: Fields) -> dict[str, Any]:
     found = {
         "duration": at.duration("duration"),
         "renew_before": at.duration_or_share("renew_before"),
-        "renew_windows": _renew_windows(at),
+        "renew_windows": read_windows(at),
         "common_name": at.text("common_name"),
         "usages": usages,
         "private_key": read_private_key(key) if key is not None else None,
         "copies": _copies(at),
     }
     return {name: value for name, value in found.items() if value}
-
-
-def _renew_windows(certificate: Fields) -> list[dict[str, Any]]:
-    """Return the windows in which cert-manager may renew, as a Certificate has them."""
-    places = (f"renew_windows[{number}]" for number in range(len(certificate.sequence("renew_windows"))))
-    return [_renew_window(at) for place in places if (at := certificate.nested(place)) is not None]
-
-
-def _renew_window(at: Fields) -> dict[str, Any]:
-    at.only(spec.RENEW_WINDOW)
-    cron, zone = at.text("cron", required=True), at.text("time_zone")
-    if cron and (problem := rules.cron_problem(cron)):
-        at.report(f"cron is '{cron}'; {problem}")
-    if zone and not rules.is_time_zone(zone):
-        at.report(f"time_zone is '{zone}'; it must be a name of the time zone database, such as Europe/Berlin")
-    duration = at.duration("duration")
-    if not at.raw.get("duration"):
-        at.report("duration is missing; it says how long the window is open, such as 4h")
-    return {"cron": cron, "windowDuration": duration, "timezone": zone or spec.RENEW_WINDOW["time_zone"]["default"]}
 
 
 def _copies(certificate: Fields) -> dict[str, Any] | None:

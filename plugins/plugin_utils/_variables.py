@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2.exceptions import UndefinedError
+from ansible.errors import AnsibleError, AnsibleFilterError
+from jinja2.exceptions import TemplateError, UndefinedError
+
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import endless
 
 _ROLES = Path(__file__).resolve().parents[2] / "roles"
 
@@ -47,7 +50,21 @@ def copied(value: Any) -> Any:
         return {key: copied(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [copied(entry) for entry in value]
+    if sentence := endless({"it": value}):
+        raise AnsibleFilterError(sentence)
     # Old releases of Ansible return the template.
     if "{{" in str(value):
-        raise UndefinedError
+        raise UndefinedError("what it names is undefined")
     return value
+
+
+def unreadable(names: Iterable[str], read: Callable[[str], Any]) -> list[str]:
+    """Return for each variable that cannot be read why, where read() is asked for its value."""
+    found = []
+    for name in names:
+        try:
+            copied(read(name))
+        except (AnsibleError, TemplateError) as error:
+            # Newer releases of Ansible say first how they found out.
+            found.append(f"{name} cannot be read: {str(error).rpartition('was tripped: ')[2]}")
+    return found

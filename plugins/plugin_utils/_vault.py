@@ -36,16 +36,23 @@ def path_of(at: Fields, meaning: str) -> str:
     return path.rstrip("/")
 
 
+def _given(at: Fields, key: str, needed: str, options: Options) -> Fields | None:
+    """Return the dictionary at O(key), which must be there and have these options; O(needed) says what is in it."""
+    if at.raw.get(key) is None:
+        at.report(f"{key} is missing; give {needed}")
+        return None
+    found = at.nested(key)
+    if found is not None:
+        found.only(options)
+    return found
+
+
 def reference_of(at: Fields, options: Options) -> Object:
     """Return a reference to a key of a Secret, with the fields that O(options) allow."""
     needed = "name, namespace and key" if "namespace" in options else "name and key"
-    if at.raw.get("secret") is None:
-        at.report(f"secret is missing; give {needed} of a Secret that is there")
-        return {}
-    found = at.nested("secret")
+    found = _given(at, "secret", f"{needed} of a Secret that is there", options)
     if found is None:
         return {}
-    found.only(options)
     namespace = {"namespace": found.name("namespace", required=True)} if "namespace" in options else {}
     return {"name": found.object_name("name", required=True), **namespace, "key": found.text("key") or KEY}
 
@@ -58,13 +65,9 @@ def auth_of(store: Fields, ways: Options, kubernetes: Callable[[Fields], Object]
         ways: The options of C(auth), one of which is given.
         kubernetes: Reads the way C(kubernetes), in which these two differ.
     """
-    if store.raw.get("auth") is None:
-        store.report(f"auth is missing; give one of {', '.join(ways)}")
-        return {}
-    at = store.nested("auth")
+    at = _given(store, "auth", f"one of {', '.join(ways)}", ways)
     if at is None:
         return {}
-    at.only(ways)
     given = [key for key in ways if at.raw.get(key) is not None]
     if len(given) != 1:
         at.report(f"has {' and '.join(given) or 'none of them'}; give one of {', '.join(ways)}")

@@ -45,7 +45,7 @@ FIRST_WITHOUT_CGROUP_V1 = 35
 
 def minor_of(version: str) -> tuple[int, int] | None:
     """Return major and minor of any version that begins with them, or C(None)."""
-    match = re.match(r"v?(\d+)\.(\d+)(?:\D|$)", str(version))
+    match = re.match(r"v?([0-9]{1,9})\.([0-9]{1,9})(?:[^0-9]|$)", str(version))
     return (int(match.group(1)), int(match.group(2))) if match else None
 
 
@@ -69,7 +69,7 @@ def version_findings(k3s: str, istio: str, cert_manager: str) -> tuple[list[str]
     warnings: list[str] = []
     for variable, value in (("istio_version", istio), ("cert_manager_version", cert_manager)):
         # A chart of one's own may have more behind the numbers. What Helm would take for a range is no version.
-        if value and not re.fullmatch(r"v?\d+\.\d+\.\d+([-+.]\S*)?", value):
+        if value and not re.fullmatch(r"v?[0-9]+\.[0-9]+\.[0-9]+([-+.]\S*)?", value):
             errors.append(f"{variable} is {value!r}: it must be the version of a release, such as 1.28.1.")
     kubernetes = minor_of(k3s)
     if kubernetes is None:

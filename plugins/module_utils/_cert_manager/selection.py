@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.readiness import Renewal
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import TlsError, normal_serial
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import whole_number
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ def parse_renewals(given: Mapping[str, Any]) -> dict[str, Renewal]:
 def _parse(name: str, value: Any) -> Renewal:
     text = str(value).strip()
     # Templates turn numbers into text. A serial number has at least 64 random bits, a revision never nine digits.
-    if not isinstance(value, bool) and text.isdigit() and len(text) <= 9:
-        return Renewal(revision=int(text))
+    revision = whole_number(text)
+    if revision is not None and len(text) <= 9:
+        return Renewal(revision=revision)
     if isinstance(value, str):
         try:
             return Renewal(serial=normal_serial(text))

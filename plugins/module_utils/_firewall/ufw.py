@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ansible_collections.baremesh.edge.plugins.module_utils._firewall.firewalld import FirewallError
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import whole_number
 from ansible_collections.baremesh.edge.plugins.module_utils._text import reason_line
 
 if TYPE_CHECKING:
@@ -133,10 +134,11 @@ def _service(name: str, protocol: str) -> int:
 def _has_port(ports: str, protocol: str, port: int) -> bool:
     """Return whether ports in ufw's spelling have a port: numbers and ranges between commas, or the name of a service."""
     for part in ports.split(","):
-        first, colon, last = part.partition(":")
-        if not first.isdecimal():
-            first = str(_service(part, protocol or "tcp"))
-        if int(first) <= port <= int(last if colon and last.isdecimal() else first):
+        first, _colon, last = part.partition(":")
+        least, most = whole_number(first), whole_number(last)
+        if least is None:
+            least = _service(part, protocol or "tcp")
+        if least <= port <= (least if most is None else most):
             return True
     return False
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -110,10 +111,10 @@ def port_number(value: Any, name: str) -> int:
     Raises:
         HostPortsError: it is not a whole number between 1 and 65535.
     """
-    text = str(value).strip()
-    if isinstance(value, bool) or not text.isdecimal() or not 1 <= int(text) <= 65535:
+    number = whole_number(value.strip() if isinstance(value, str) else value)
+    if not number or number > 65535:
         raise HostPortsError(f"{name} is {value!r}; allowed is a TCP port, 1 to 65535")
-    return int(text)
+    return number
 
 
 def networks(values: Iterable[Any], name: str) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def service_ports(services: Iterable[Mapping[str, Any]]) -> set[int]:
     found: set[int] = set()
     for service in services:
         for port in (service.get("spec") or {}).get("ports") or []:
-            found |= {int(port[k]) for k in ("port", "targetPort", "nodePort") if str(port.get(k, "")).isdigit()}
+            found |= {int(port[k]) for k in ("port", "targetPort", "nodePort") if str(port.get(k, "")).isdecimal()}
     return found
 
 

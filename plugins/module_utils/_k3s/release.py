@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ansible_collections.baremesh.edge.plugins.module_utils._errors import EdgeError
 
-VERSION_FORM = re.compile(r"v(\d{1,9})\.(\d{1,9})\.(\d{1,9})(-rc\d+)?\+[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*\Z")
+VERSION_FORM = re.compile(r"v([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})(-rc[0-9]+)?\+[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*\Z")
 VERSION_HELP = "vX.Y.Z+k3sN or vX.Y.Z-rcN+k3sN, for example v1.34.4+k3s1"
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._kube.errors import ConfigError
+from ansible_collections.baremesh.edge.plugins.module_utils._yaml import UNREADABLE
 
 try:
     import yaml
@@ -72,7 +73,7 @@ def read_plain(path: str, context: str | None = None) -> Settings:
             document = yaml.safe_load(file)
     except OSError as exc:
         raise NotPlainError(exc.strerror or str(exc)) from exc
-    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise NotPlainError("it is not valid YAML") from exc
     return _settings(document, context, os.path.dirname(os.path.abspath(path)))
 
@@ -117,8 +118,7 @@ def _file(owner: Mapping[str, Any], key: str, folder: str) -> str | None:
     """Path of a PEM file. What the kubeconfig holds itself stays in memory: a private key must not be written to a disk."""
     data = owner.get(f"{key}-data")
     if not data:
-        path = owner.get(key)
-        return os.path.join(folder, path) if path else None
+        return os.path.join(folder, _field(owner, key, "it")) if owner.get(key) else None
     if not hasattr(os, "memfd_create") or not os.path.isdir("/proc/self/fd"):
         raise NotPlainError("this system has no files in memory", needs_client=True)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._net.fetch import FetchError
+from ansible_collections.baremesh.edge.plugins.module_utils._yaml import UNREADABLE
 
 try:
     import yaml
@@ -38,6 +39,5 @@ def read_documents(text: str, source: str, loader: str = "SafeLoader") -> list[A
             if depth > _DEEPEST:
                 raise FetchError(f"{source} cannot be read: it is nested deeper than {_DEEPEST} levels.")
         return list(yaml.load_all(text, chosen))
-    # Dates that are none are errors of other kinds.
-    except (yaml.YAMLError, ValueError, AttributeError) as error:
+    except UNREADABLE as error:
         raise FetchError(f"{source} cannot be read: {error}.") from error

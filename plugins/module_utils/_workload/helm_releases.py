@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.baremesh.edge.plugins.module_utils._json import parse_json
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import whole_number
 
 Json = dict[str, Any]
 
@@ -124,8 +125,7 @@ def newest_secrets(secrets: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str]
 
 
 def _number(secret: Mapping[str, Any]) -> int:
-    version = str(((secret.get("metadata") or {}).get("labels") or {}).get("version") or "0")
-    return int(version) if version.isdecimal() else 0
+    return whole_number(((secret.get("metadata") or {}).get("labels") or {}).get("version")) or 0
 
 
 def value_differences(recorded: Any, defined: Any, path: str = "values") -> list[str]:

@@ -66,7 +66,7 @@ def _report(variable: str, value: Any) -> list[str]:
 
 
 def _versions(variable: str, value: Any) -> list[str]:
-    given = {"istio_version": "1.28.1", "cert_manager_version": "v1.19.1", variable: value}
+    given = {"istio_version": "1.28.1", "cert_manager_version": "v1.19.1", variable: str(value)}
     return version_findings(NODE["version"], given["istio_version"], given["cert_manager_version"])[0]
 
 

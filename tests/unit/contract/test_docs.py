@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from project import ROOT, tracked
+from project import ROOT, load, tracked
+from test_bad_values import JUDGES, ROWS
+
+from ansible_collections.baremesh.edge.plugins.plugin_utils._variables import known_variables
 
 QUOTED = re.compile(r"`([^`]+)`")
 #: Python breaks long sentences into several literals, and puts values into braces.
@@ -60,6 +63,18 @@ def test_a_page_shows_the_very_file_that_a_scenario_runs(path):
     places = (ROOT / "tests/testinfra", ROOT / "tests/unit/playbooks")
     scenarios = [file.read_text(encoding="utf-8") for place in places for file in place.rglob("test_*.py")]
     assert any(f'example("{name}")' in text for text in scenarios)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.yml")), ids=lambda path: path.stem)
+def test_a_page_shows_variables_that_there_are(path):
+    given = load(path)
+    assert given.get("kind") == "List" or set(given) <= known_variables()
+
+
+def test_the_registry_that_a_page_shows_passes():
+    judges = {variable: JUDGES[judge] for judge, variable, *_row in ROWS}
+    given = load(EXAMPLES / "registry.yml")
+    assert [sentence for variable, value in given.items() for sentence in judges[variable](variable, value)] == []
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,50 @@ def test_an_api_host_that_is_not_in_the_inventory_is_refused(play):
     ]
 
 
+def with_variables(**variables):
+    return {
+        "k3s_cluster": {"children": {"server": {"hosts": {"edge1": {**NOWHERE, **variables}}}, "agent": {"hosts": {"edge2": NOWHERE}}}},
+        "all": {"vars": {"edge_allow_no_sites": True, "edge_addresses": ["192.0.2.1"]}},
+    }
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", "certificate.yml"])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ansible_host", "{{ nope }}"),
+        ("ansible_host", "edge1.{{ nope }}"),
+        ("ansible_port", "{{ nope }}"),
+        ("ansible_user", "{{ nope.user }}"),
+        ("ansible_connection", "{{ nope }}"),
+        ("edge_address", "{{ nope }}"),
+        ("edge_api_host", "{{ nope }}"),
+    ],
+)
+def test_a_host_that_is_found_by_what_is_undefined(play, playbook, variable, value):
+    run = play(playbook, with_variables(**{variable: value}))
+    assert run.status != 0
+    assert run.messages == [f"edge1: {variable} cannot be read: 'nope' is undefined: define that, or give {variable} a value of its own."]
+
+
+def test_a_user_whom_the_play_defines(play):
+    imported = [{"import_playbook": "baremesh.edge.preflight", "vars": {"nope": {"user": "me"}}}]
+    run = play(imported, with_variables(ansible_user="{{ nope.user }}"))
+    assert "2 finding(s); nothing was changed.\nedge1: cannot be reached" in run.messages[-1]
+
+
+def test_a_password_that_is_undefined(play):
+    run = play("site.yml", with_variables(ansible_become_password="{{ nope }}"))
+    assert run.status != 0
+    assert "2 finding(s); nothing was changed.\nedge1: ansible_become_password cannot be read: 'nope' is undefined.\n" in run.messages[-1]
+
+
+@pytest.mark.parametrize("variable", ["edge_https_port", "edge_wait_timeout"])
+def test_a_number_that_python_cannot_read(play, variable):
+    run = play("site.yml", with_variables(), "-e", f"{variable}={'9' * 5000}")
+    assert f"{variable} is '{'9' * 5000}'; it must be a number from 1 to " in run.messages[-1]
+
+
 CONTROLLER = [
     {"import_playbook": "baremesh.edge.target"},
     {

@@ -111,6 +111,11 @@ KUBECONFIG = [
         "users": [{"name": "a", "user": {"token": "t", "client-certificate-data": "YQ==", "client-key-data": "YQ=="}}],
     }
 ]
+KUBECONFIG_WITH_FILES = {
+    **KUBECONFIG[0],
+    "clusters": [{"name": "a", "cluster": {"server": "https://127.0.0.1:6443", "certificate-authority": "ca.pem"}}],
+    "users": [{"name": "a", "user": {"client-certificate": "/a.pem", "client-key": "/key.pem"}}],
+}
 ACME = [
     "urn:ietf:params:acme:error:rateLimited: too many certificates (5) already issued, retry after 2026-12-01 10:00:00 UTC: see https://x",
     "acme: authorization error for app.example.com: 403 urn:ietf:params:acme:error:unauthorized: Invalid response from http://app/",
@@ -290,14 +295,18 @@ FILES = {
 
 @pytest.fixture(autouse=True)
 def files_in_memory(monkeypatch):
-    """Close what a kubeconfig holds open in memory: a process reads one, and these tests read many."""
+    """Close what a kubeconfig holds open in memory: a process reads one, and these tests read many.
+
+    Whoever gives flags closes what he opened. To close that again would close what has got its number meanwhile.
+    """
     opened, open_one = [], os.memfd_create
 
-    def open_another(*arguments):
+    def open_another(name, *flags):
         while len(opened) > 10:
             os.close(opened.pop(0))
-        opened.append(open_one(*arguments))
-        return opened[-1]
+        descriptor = open_one(name, *flags)
+        opened.extend([] if flags else [descriptor])
+        return descriptor
 
     monkeypatch.setattr(os, "memfd_create", open_another)
     yield
@@ -342,6 +351,9 @@ FOUND = [
     ("a kubeconfig", "[" * 1000),
     ("a kubeconfig", "a: 2026-02-30"),
     ("a kubeconfig", "a: !!timestamp b"),
+    ("a kubeconfig", "a: !!int ''"),
+    ("a kubeconfig", "a: !!bool maybe"),
+    ("a kubeconfig", f"a: !!float '{':'.join(['59'] * 200)}.5'"),
 ]
 
 
@@ -400,8 +412,18 @@ def test_a_kubeconfig_with_a_key_that_is_no_text():
         kubeconfig._settings(document, None, "/")
 
 
+@pytest.mark.parametrize("path", [-1, 1.5, True, ["x"], {"x": "y"}])
+@pytest.mark.parametrize("key", ["client-certificate", "client-key"])
+def test_a_kubeconfig_with_a_path_that_is_no_text(key, path):
+    document = json.loads(json.dumps(KUBECONFIG_WITH_FILES))
+    document["users"][0]["user"][key] = path
+    with pytest.raises(kubeconfig.NotPlainError, match=f"it has no {key}$"):
+        kubeconfig._settings(document, None, "/")
+
+
 def test_a_kubeconfig_tree():
-    fuzz(lambda tree: kubeconfig._settings(tree, None, "/"), changed_tree(KUBECONFIG), kubeconfig.NotPlainError)
+    samples = [*KUBECONFIG, KUBECONFIG_WITH_FILES]
+    fuzz(lambda tree: kubeconfig._settings(tree, None, "/"), changed_tree(samples), kubeconfig.NotPlainError)
 
 
 def packed(release):

@@ -44,3 +44,9 @@ def test_whether_a_process_lives_is_unknown_elsewhere():
     assert _process.lives(own.rpartition(" ")[0] + " 1") is False
     assert _process.lives("another-boot/pid:[1] 7 100") is None
     assert _process.lives("") is None
+
+
+@pytest.mark.parametrize(("number", "lives"), [("9" * 5000, False), ("\u0663", False), ("\u00b2", None), ("1_0", None)])
+def test_a_number_of_a_process_that_is_none(number, lives):
+    place = _process.own_identity().rpartition(" ")[0].rpartition(" ")[0]
+    assert _process.lives(f"{place} {number} 1") is lives

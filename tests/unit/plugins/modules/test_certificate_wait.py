@@ -73,6 +73,8 @@ def test_check_mode_where_there_is_no_api(monkeypatch):
     ("options", "part"),
     [
         ({"renewed_since": {"app": "next"}}, "renewed_since for app is 'next'"),
+        ({"renewed_since": {"app": "\u00b2"}}, "renewed_since for app is '\u00b2'"),
+        ({"renewed_since": {"app": "\uff14"}}, "renewed_since for app is '\uff14'"),
         ({"timeout": 0}, "timeout is 0, it must be at least 1"),
         ({"names": ["a"], "label_selectors": ["b"]}, "names is a and label_selectors is b: give one of the two"),
     ],

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils import _certificate_rules as rules
-from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import is_public_suffix, seconds
+from ansible_collections.baremesh.edge.plugins.plugin_utils._certificate_rules import is_public_suffix
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 
 ROUTE = {"service": "web.default", "port": 3000}
@@ -261,13 +260,6 @@ def test_usual_times_are_no_surprise(given):
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("1h30m", 5400), ("0.5h", 1800), ("90s", 90), ("100ms", 0.1), ("90d", None), ("", None), ("5", None)]
-)
-def test_durations_are_read_as_go_reads_them(text, expected):
-    assert seconds(text) == expected
-
-
-@pytest.mark.parametrize(
     ("name", "expected"),
     [("com", True), ("co.uk", True), ("anything.ck", True), ("www.ck", False), ("example.co.uk", False), ("github.io", False)],
 )
@@ -298,57 +290,8 @@ def test_caa_records_are_judged_by_the_methods_of_the_issuers_solvers(issuer, me
     assert [entry["methods"] for entry in found] == ([] if methods is None else [methods])
 
 
-@pytest.mark.parametrize(
-    "cron",
-    [
-        "* * * * *",
-        "0 2 ? * SUN",
-        "59 23 31 12 6",
-        "*/15 0-5 1,15 JAN-mar Mon-FRI",
-        "5/10 0-20/4 * * 0",
-        "0,,30 2 * * *",
-        "  0 2\t* * *  ",
-        "@yearly",
-        "@every 1h30m",
-    ],
-)
-def test_what_cert_manager_takes_for_the_beginning_of_a_window(cron):
-    assert rules.cron_problem(cron) == ""
-
-
-@pytest.mark.parametrize(
-    ("cron", "said"),
-    [
-        ("", "five parts"),
-        ("0 2 * *", "five parts"),
-        ("0 0 2 * * SUN", "five parts"),
-        ("@reboot", "five parts"),
-        ("@every", "five parts"),
-        ("60 2 * * *", "minute is '60'; it must be * or numbers from 0 to 59,"),
-        ("-1 2 * * *", "minute is '-1'"),
-        ("0 5-2 * * *", "hour is '5-2'"),
-        ("0 1-2-3 * * *", "hour is '1-2-3'"),
-        ("0 2 0 * *", "day is '0'; it must be * or numbers from 1 to 31"),
-        ("0 2 * 13 *", "month is '13'; it must be * or numbers from 1 to 12, or JAN to DEC"),
-        ("0 2 * * 7", "day of the week is '7'; it must be * or numbers from 0 to 6, or SUN to SAT"),
-        ("0 2 * * SUNDAY", "day of the week is 'SUNDAY'"),
-        ("0 2 * * */0", "day of the week is '*/0'"),
-        ("0 2 * * */2/2", "day of the week is '*/2/2'"),
-        ("0 2 L * *", "day is 'L'"),
-    ],
-)
-def test_what_cert_manager_does_not(cron, said):
-    assert said in rules.cron_problem(cron)
-
-
 def test_windows_may_be_text_as_surveys_send_it():
     found = plan(site(renew_windows='[{"cron": "0 2 * * SUN", "duration": "4h"}]'))
     assert found["findings"] == []
     (certificate,) = found["certificates"]
     assert certificate["spec"]["renewal"]["windows"] == [{"cron": "0 2 * * SUN", "windowDuration": "4h", "timezone": "UTC"}]
-
-
-def test_without_a_database_of_time_zones_any_name_is_taken(monkeypatch):
-    assert not rules.is_time_zone("Berlin")
-    monkeypatch.setattr(rules, "_time_zones", frozenset)
-    assert rules.is_time_zone("Berlin")

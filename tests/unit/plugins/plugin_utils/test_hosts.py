@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible.errors import AnsibleError
+from jinja2.exceptions import UndefinedError
 
 from ansible_collections.baremesh.edge.plugins.plugin_utils import _hosts as hosts
 from ansible_collections.baremesh.edge.plugins.plugin_utils._hosts import api_host, host_addresses
@@ -179,3 +181,42 @@ def test_a_playbook_that_needs_the_api_only_ignores_such_groups():
 )
 def test_whether_a_limit_leaves_out_the_api_host(limit, limited):
     assert chosen(scope="cluster", limit=limit) == {"findings": [], "name": "edge1", "local": False, "limited": limited}
+
+
+class Unread(dict):
+    """Variables of a host, one of which names another that is undefined."""
+
+    def __getitem__(self, name):
+        value = super().__getitem__(name)
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+
+def unread(defined=(), **variables):
+    return chosen(hostvars={"edge2": Unread(variables)}, defined=defined)["findings"]
+
+
+NOPE = UndefinedError("'nope' is undefined")
+
+
+@pytest.mark.parametrize(
+    "variable", ["edge_api_host", "edge_address", "ansible_host", "ansible_connection", "ansible_port", "ansible_user"]
+)
+def test_a_host_that_cannot_be_found(variable):
+    said = [f"edge2: {variable} cannot be read: 'nope' is undefined: define that, or give {variable} a value of its own."]
+    assert unread(**{variable: NOPE}) == said
+    assert unread(**{variable: AnsibleError("A marker was tripped: 'nope' is undefined")}) == said
+    # The roles read the first three of all hosts, where variables of plays do not count.
+    assert unread(["nope"], **{variable: NOPE}) == ([] if variable.startswith("ansible_") and variable != "ansible_host" else said)
+
+
+def test_a_template_that_old_releases_of_ansible_return():
+    assert unread(ansible_host="{{ nope }}", ansible_user="{{ nope }}") == [
+        "edge2: ansible_host cannot be read: what it names is undefined: define that, or give ansible_host a value of its own."
+    ]
+
+
+def test_what_does_not_name_a_host_is_not_read():
+    assert unread(ansible_become_password=NOPE, edge_sites=NOPE) == []
+    assert chosen(hostvars={"db1": Unread(ansible_host=NOPE)})["findings"] == []

@@ -104,7 +104,7 @@ derive() if {first} else process.start()
     ).stdout
     assert ("'_plan'" in out) is first
     if not first:
-        assert out.strip() == "['_masking', '_shown', '_kept_plan']"
+        assert out.strip() == "['_masking', '_numbers', '_shown', '_kept_plan']"
 
 
 def test_what_a_killed_process_left_is_no_plan(monkeypatch, run):

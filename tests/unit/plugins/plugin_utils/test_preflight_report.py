@@ -592,6 +592,19 @@ def test_a_host_that_cannot_be_examined_is_a_finding_among_others(result, said):
     assert said in errors[1]
 
 
+CONNECTS = "ansible_host, ansible_user and the SSH key, and that the host has Python 3.9 or newer."
+
+
+def test_a_host_that_ansible_left_out_since_it_cannot_be_reached_as_its_variables_say():
+    variables = {"ansible_port": "{{ nope }}", "ansible_facts": "{{ nope }}", "other": "{{ nope }}", "ansible_user": "me"}
+    hosts = {"edge1": {}, "edge2": {}}
+    errors = report({**SETTINGS, "skip": ["variables"]}, hosts, NETWORK, {"edge1": variables, "edge2": {}})["errors"]
+    assert errors == [
+        "edge1: ansible_port cannot be read: what it names is undefined.",
+        f"edge2: cannot be examined (no answer): check {CONNECTS}",
+    ]
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [

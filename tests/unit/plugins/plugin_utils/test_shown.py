@@ -73,3 +73,25 @@ def test_lists_of_sentences_are_masked_too():
     pods = [{"name": "a\x1b", "uid": "1", "restarts": 0}]
     (said,) = FILTERS["gateway_restarts"](pods, [])
     assert r"a\x1b" in said
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda number: FILTERS["site_plan"]([], {"edge_https_port": number}), "edge_https_port has"),
+        (lambda number: FILTERS["site_plan"]([{**SITE, "tcp_port": number}], {}), "sites has"),
+        (
+            lambda number: FILTERS["plain_findings"]({"edge_wait_timeout": 5, "host_ports_ports": [{"port": number}]}),
+            "host_ports_ports has",
+        ),
+        (lambda number: FILTERS["as_list"](number, "edge_hosts"), "value has"),
+    ],
+)
+def test_a_number_that_cannot_be_written_is_one_sentence(call, said):
+    with pytest.raises(AnsibleFilterError, match=f"^{said} a number of more than 4300 digits[.]$"):
+        call(16**5000)
+
+
+def test_other_errors_stay_as_they_are():
+    with pytest.raises(ValueError, match="invalid literal"):
+        shown(lambda value: int(value) + 1, "not ours")

@@ -223,6 +223,14 @@ def test_a_subset_that_is_not_defined(route):
     assert plan(site(routes=[route]))["findings"] == []
 
 
+@pytest.mark.parametrize("subset", ["v2", 2, 1.5, True, ["v2"]])
+def test_a_subset_that_is_no_dictionary(subset):
+    (found,) = plan(site({"service": "web.shop", "subsets": [subset]}, name="b"), site(name="c"))["findings"]
+    assert found.startswith("edge_sites[0].backends[0] (b): subsets[0] is ")
+    refused = plan(site({"service": "web.shop", "subsets": [subset]}, routes=[{"destinations": [{**WEB, "subset": "v3"}]}]))["findings"]
+    assert f"edge_sites (app): a route goes to subset 'v3' of '{HOST}', and backends has no subsets for it" in refused
+
+
 @pytest.mark.parametrize(("host", "space"), [(HOST, "istio-ingress"), ("web.shop.svc.cluster.local", "istio-ingress")])
 def test_a_raw_rule_for_the_same_service(host, space):
     raw = [{"metadata": {"name": "mine", "namespace": space}, "spec": {"host": host}}]
