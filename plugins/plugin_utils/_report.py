@@ -84,9 +84,7 @@ def _renewal(entry: Record, now: datetime) -> tuple[str, bool]:
     if failure is None and not late:
         return "", False
     count = int(entry.get("failed_attempts") or 0)
-    failed = (
-        f"has failed{f' {count} times' if count > 1 else ''}" if failure is not None else f"is due since {when(entry['renewal_time'])}"
-    )
+    failed = f"has failed{f' {count} times' if count > 1 else ''}" if failure is not None else f"is due since {when(entry['renewal_time'])}"
     again = f"; the next attempt is due at {when(entry['retry_at'])}" if entry.get("retry_at") else ""
     said = f": {failure}" if failure else ""
     return f"its renewal {failed}, and it ends at {when(entry.get('not_after'))}{again}{said}", late
@@ -301,7 +299,7 @@ def site_report(
     problems, advice, sites, outs = list(plan["findings"]), [], [], []
     gateways = plan.get("by_gateway") or ()
     parts = gateways if len(gateways) > 1 else [plan]
-    for number, part, subject in ((number, part, subject) for number, part in enumerate(parts) for subject in part["subjects"]):
+    for number, part, subject in ((at, gateway, each) for at, gateway in enumerate(parts) for each in gateway["subjects"]):
         asked, space = set(subject["server_names"]), part.get("namespace")
         places = {_asked_at(entry) for entry in part["endpoints"]} if space else set()
         own_ports = at_ports(part["subjects"])

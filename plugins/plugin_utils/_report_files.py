@@ -124,7 +124,7 @@ def _left(text: Any, now: datetime) -> str:
     if end is None:
         return ""
     hours = int(abs(end - now).total_seconds() // 3600)
-    size = f"{hours // 24} days" if hours >= 48 else f"{hours} hours"
+    size = f"{hours // 24} days" if hours >= 48 else "1 hour" if hours == 1 else f"{hours} hours"
     return f"ended {size} ago" if end <= now else f"{size} left"
 
 

@@ -17,6 +17,7 @@ ADDRESSES = ("192.0.2.10", "2001:db8::10")
 # What text from outside may hold: tags, quotes, braces of templates, line breaks, and what turns the direction of text.
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }}{% raw %}\n\x1b[31m\u202e\x00\\"
 HIDDEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzZWNyZXQifQ.c2lnbmF0dXJl"
+DB = {"name": "db", "hosts": ["db.example.com"], "tls": {"mode": "PASSTHROUGH"}, "routes": [{"service": "db.data", "port": 5432}]}
 WAY = {"namespace": "istio-egress", "hosts": ["api.partner.example"], "cause": "", "pods": [{"pod": "istio-egress-1", "state": "ready"}]}
 
 
@@ -70,7 +71,9 @@ def facts_of(count, broken=(), cause="Order app-1-2394 is invalid: 403 from the 
         }
         for number in range(count - 1)
     ]
-    sites.append({"name": "db", "hosts": ["db.example.com"], "tls": {"mode": "PASSTHROUGH"}, "routes": [{"service": "db.data", "port": 5432}]})
+    sites.append(
+        {"name": "db", "hosts": ["db.example.com"], "tls": {"mode": "PASSTHROUGH"}, "routes": [{"service": "db.data", "port": 5432}]}
+    )
     plan = make_plan(sites, {"edge_addresses": list(ADDRESSES)})
     assert plan["findings"] == []
     names = [(name, subject["name"]) for subject in plan["subjects"] for name in subject["server_names"]]
@@ -99,7 +102,11 @@ def facts_of(count, broken=(), cause="Order app-1-2394 is invalid: 403 from the 
         [{"pod": pod, "sni": name, "serial": serials[site], "state": "served"} for name, site in names for pod in PODS],
         [
             {
-                **{"address": address, "port": 443, "server_name": name, "state": "served", "not_after": _time(40)},
+                "address": address,
+                "port": 443,
+                "server_name": name,
+                "state": "served",
+                "not_after": _time(40),
                 "serial": "3f0a77c1" if site in failed and address == ADDRESSES[0] else serials[site],
             }
             for name, site in names
