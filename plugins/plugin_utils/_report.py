@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ansible_collections.baremesh.edge.plugins.plugin_utils._gateway_table import backends
-
 Record = Mapping[str, Any]
 
 # The port took no connection. What comes back over one that it took is the answer of the application behind.
@@ -218,8 +216,16 @@ class _Seen:
                 }
                 for entry in self.endpoints
             ],
-            "backends": None if self.config is None else backends(self.config, subject),
+            "backends": self._backends(),
         }
+
+    def _backends(self) -> list[dict[str, Any]] | None:
+        if self.config is None:
+            return None
+        # Each task that uses a filter of this file compiles what it imports, and few have asked the pods.
+        from ansible_collections.baremesh.edge.plugins.plugin_utils._gateway_table import backends  # noqa: PLC0415 (see above)
+
+        return backends(self.config, self.subject)
 
     def _held(self, entry: Record) -> dict[str, Any]:
         times = ("serial", "not_before", "not_after", "renewal_time")
@@ -316,7 +322,7 @@ def site_report(
             [entry for entry in endpoints if is_of(entry, subject, own_ports) and (not space or _asked_at(entry) in places)],
             now,
             gateways[number] if gateways else {},
-            config[number].get("pods") if number < len(config) else None,
+            config[number].get("pods") or None if number < len(config) else None,
         )
         lines += seen.lines()
         problems += [f"{subject['name']}: {problem}" for problem in seen.problems()]

@@ -13,8 +13,8 @@ import pytest
 
 CAUSE = "<script>'\"{{ lookup('pipe', 'touch /tmp/edge-templated') }}{% raw %}\\"
 FACTS = {
-    **dict.fromkeys(("differs", "not_asked", "sites", "unasked", "ways_out"), []),
-    **dict.fromkeys(("problems", "findings"), [CAUSE]),
+    **{key: [] for key in ("differs", "not_asked", "sites", "unasked", "ways_out")},
+    **{key: [CAUSE] for key in ("problems", "findings")},
     "version": 1,
     "seen_at": "2026-12-01T08:00:00Z",
 }

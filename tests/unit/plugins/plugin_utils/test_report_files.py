@@ -154,14 +154,14 @@ def test_metrics():
     lines = made(facts_of(4, broken=[1]))[2].splitlines()
     assert "# TYPE baremesh_edge_site_served gauge" in lines
     labels = 'site="site-1",namespace="istio-ingress"'
-    port = f'host_port_served{{{labels},address="{{}}",port="443",server_name="site-1.example.com"}}'
+    port = f'host_port_served{{{labels},address="%s",port="443",server_name="site-1.example.com"}}'
     service = f'{{{labels},service="empty-1.default.svc.cluster.local:3000"}}'
     assert {line.removeprefix("baremesh_edge_") for line in lines if labels in line and "pod=" not in line} == {
         f"site_served{{{labels}}} 0",
         f'certificate_expiry_timestamp_seconds{{{labels},secret="site-1"}} 1798790400',
         f'certificate_renewal_timestamp_seconds{{{labels},secret="site-1"}} 1796198400',
-        f"{port.format('192.0.2.10')} 0",
-        f"{port.format('2001:db8::10')} 1",
+        f"{port % '192.0.2.10'} 0",
+        f"{port % '2001:db8::10'} 1",
         f"backend_endpoints{service} 0",
         f"backend_endpoints_healthy{service} 0",
     }
