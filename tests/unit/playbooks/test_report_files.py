@@ -18,6 +18,7 @@ FACTS = {
     "version": 1,
     "seen_at": "2026-12-01T08:00:00Z",
 }
+SHOWN = {"problems": ["app is not served"], "failure": "app is not served", "lines": []}
 # As in a run, what the modules found is data and never a template.
 CONTENT = [
     {
@@ -27,8 +28,8 @@ CONTENT = [
             {"name": "Read facts", "ansible.builtin.command": {"argv": ["cat", "{{ facts }}"]}, "register": "read", "check_mode": False},
             {
                 "name": "Write",
-                "ansible.builtin.include_role": {"name": "baremesh.edge.report", "tasks_from": "write"},
-                "vars": {"_report_summary": {"facts": "{{ read.stdout | from_json }}"}},
+                "ansible.builtin.include_role": {"name": "baremesh.edge.report", "tasks_from": "verify"},
+                "vars": {"_report_summary": {"facts": "{{ read.stdout | from_json }}", **SHOWN}, "edge_api_available": False},
             },
         ],
     }
@@ -44,7 +45,7 @@ def _write(play, tmp_path):
         files = {"report_html": "html", "report_json": "json", "report_metrics": "prom"}
         paths = {variable: str(tmp_path / "edge" / f"status.{ending}") for variable, ending in files.items()}
         hosts = {"all": {"hosts": {"edge1": LOCAL}, **(groups or {})}}
-        return play(CONTENT, hosts, *arguments, **{"facts": str(tmp_path / "facts.json"), **paths, **variables})
+        return play(CONTENT, hosts, *arguments, **{"report_fail": False, "facts": str(tmp_path / "facts.json"), **paths, **variables})
 
     return write
 
@@ -89,3 +90,10 @@ def test_another_host_has_the_files_with_its_own_privileges(write):
 def test_what_is_not_asked_for_is_not_written(write, tmp_path):
     assert changed(write(report_json="", report_metrics=""))
     assert [path.name for path in (tmp_path / "edge").iterdir()] == ["status.html"]
+
+
+def test_a_file_that_cannot_be_written_does_not_hide_the_summary(write):
+    done = write(report_html="/proc/edge/status.html", report_fail=True)
+    assert done.status != 0
+    assert done.messages[-1] == "app is not served"
+    assert "/proc/edge" in done.output
