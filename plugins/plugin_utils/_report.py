@@ -69,7 +69,8 @@ def when(timestamp: str | None) -> str:
 
 def moment(timestamp: Any) -> datetime | None:
     try:
-        return datetime.fromisoformat(str(timestamp).replace("Z", "+00:00"))
+        found = datetime.fromisoformat(str(timestamp).replace("Z", "+00:00"))
+        return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
     except ValueError:
         return None
 

@@ -80,7 +80,7 @@ def test_causes_come_first_and_lead_to_their_sites():
 def test_a_page_without_sites():
     facts = facts_of(1) | {"sites": [], "ways_out": [], "unasked": [{"name": "db", "reason": "port 5432 has no TLS"}]}
     text = Page(made(facts)[0]).text
-    assert "There is nothing to serve" in text
+    assert "No site can be asked" in text
     assert "Not asked db: port 5432 has no TLS" in text
 
 
@@ -184,6 +184,15 @@ def test_labels_are_escaped():
     facts = facts_of(1)
     facts["sites"][0]["name"] = 'a"b\\c\nd'
     assert 'baremesh_edge_site_served{site="a\\"b\\\\c\\nd",' in made(facts)[2]
+
+
+@pytest.mark.parametrize("text", ["2026-12-31", "2026-12-31T08:00:00", "soon", ""])
+def test_a_time_of_another_form_breaks_nothing(text):
+    facts = facts_of(2)
+    facts["sites"][0]["certificates"][0] |= dict.fromkeys(("not_before", "not_after", "renewal_time"), text)
+    html, _report, metrics = made(facts)
+    assert "site-0" in Page(html).text
+    assert ("certificate_expiry" in metrics) is text.startswith("2026")
 
 
 @pytest.mark.parametrize(
