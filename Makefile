@@ -38,8 +38,8 @@ test: deps ## Run every layer of checks, fast ones first; of the matrices only t
 	$(LAYERS) $(TESTS)
 
 .PHONY: test-all
-test-all: deps ## Run `make test` with the matrices: all events, faults and kills, 100,000 inputs to each parser, old and new ansible-core
-	$(LAYERS) --matrix $(TESTS) fuzz cores
+test-all: deps deps-browser ## Run `make test` with the matrices: all events, faults and kills, a browser, 100,000 inputs to each parser, old and new ansible-core
+	$(LAYERS) --matrix $(TESTS) browser fuzz cores
 
 .PHONY: lint
 lint: deps-checks ## Read the sources: Ansible, YAML, Python, shell, Go, documentation, changelog, artifact, contracts
@@ -52,6 +52,10 @@ unit: deps-checks ## Run the unit tests
 .PHONY: sanity
 sanity: deps-checks ## Run ansible-test sanity
 	$(LAYERS) sanity
+
+.PHONY: browser
+browser: deps-checks deps-browser ## Open the page of the report in Chromium: phone and desk, light and dark, for those who cannot see it too
+	$(LAYERS) browser
 
 .PHONY: network
 network: deps ## Try the host ports in network namespaces; needs root
@@ -76,6 +80,10 @@ mutation: deps-checks ## Count which changes of deciding files the unit tests no
 .PHONY: deps
 deps: deps-checks ## Install what the lab and the tests need: Debian packages, a Python environment outside the checkout
 	tools/system-packages requirements/apt-lab.txt
+
+.PHONY: deps-browser
+deps-browser:
+	@tools/system-packages requirements/apt-browser.txt
 
 .PHONY: deps-checks
 deps-checks:

@@ -163,6 +163,11 @@ def unit(_: Selection) -> Layer:
     )
 
 
+def browser(_: Selection) -> Layer:
+    """Open the page of the report in Chromium."""
+    return Layer("browser", (pytest("page of the report", "browser.xml", "-o", "pythonpath=.collections", "tests/browser"),))
+
+
 def fuzz(_: Selection) -> Layer:
     """Give many more inputs to the parsers of what others wrote than the unit tests do."""
     parsers = [str(path) for path in checkout.tracked("tests/unit/plugins/*/test_foreign_*.py")]
@@ -243,6 +248,7 @@ LAYERS: dict[str, Callable[[Selection], Layer]] = {
     "network": network,
     "lab": lab,
     "molecule": molecule,
+    "browser": browser,
     "fuzz": fuzz,
     "cores": cores,
 }

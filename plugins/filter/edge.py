@@ -47,6 +47,7 @@ _FILTERS = {
     "renewal_plan": "_renewal.renewal_plan",
     "revocation_lines": "_renewal.revocation_lines",
     "revocation_plan": "_renewal.revocation_plan",
+    "report_files": "_report_files.report_files",
     "site_plan": "_kept_plan.site_plan",
     "site_proof": "_report.site_proof",
     "site_report": "_report.site_report",

@@ -30,8 +30,8 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _row(pod: Record, subject: Record) -> tuple[str, ...]:
-    """Return what a pod does for a site."""
+def _ways(pod: Record, subject: Record) -> tuple[list[Record], list[tuple[Record, Record]]]:
+    """Return the routes of a pod for a site, and its chains with their listeners."""
     hosts = set(subject["hosts"])
     routes = [route for route in pod["routes"] if hosts & set(route["hosts"])]
     configs = {route["config"] for route in routes}
@@ -42,6 +42,36 @@ def _row(pod: Record, subject: Record) -> tuple[str, ...]:
         if listener["state"] == "active" and subject.get("port") in (None, listener["port"])
         if chain["routes"] in configs or hosts & set(chain["server_names"])
     ]
+    return routes, chains
+
+
+def backends(pods: Sequence[Record], subject: Record) -> list[dict[str, Any]]:
+    """Return where requests for a site go: each Service with what leads there, and its endpoints as the pod sees them that has the fewest.
+
+    Args:
+        pods: RV(baremesh.edge.gateway_config_info#module:pods).
+        subject: A subject of the plan.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for pod in pods:
+        routes, chains = _ways(pod, subject)
+        leads = [(str(route["match"]), name) for route in routes for name in route["clusters"]]
+        leads += [("TLS", name) for _listener, chain in chains for name in chain["clusters"]]
+        known = {cluster["name"]: cluster["endpoints"] for cluster in pod["clusters"]}
+        for match, name in leads:
+            service, endpoints = destination(name), known.get(name, ())
+            healthy = sum(1 for each in endpoints if each["healthy"])
+            entry = found.setdefault(service, {"service": service, "matches": [], "healthy": healthy, "endpoints": endpoints})
+            entry["matches"] += [match] if match not in entry["matches"] else []
+            if healthy < entry["healthy"]:
+                entry.update(healthy=healthy, endpoints=endpoints)
+    shown = ("address", "port", "healthy")
+    return [{**entry, "endpoints": [{key: each[key] for key in shown} for each in entry["endpoints"]]} for entry in found.values()]
+
+
+def _row(pod: Record, subject: Record) -> tuple[str, ...]:
+    """Return what a pod does for a site."""
+    routes, chains = _ways(pod, subject)
     # A listener for TLS passes connections on itself; what HTTP takes is a route.
     ways = len(routes) + sum(1 for _listener, chain in chains if chain["clusters"])
     used = {name for each in (*routes, *(chain for _listener, chain in chains)) for name in each["clusters"]}

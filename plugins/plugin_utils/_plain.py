@@ -50,6 +50,11 @@ def _name(fields: Fields, variable: str) -> None:
 _PATH = re.compile(r"/[^\x00-\x1f\x7f]*")
 
 
+def _file(ending: str) -> Callable[[Fields, str], None]:
+    """Return a rule for a file that is overwritten, so that its name must say what it is."""
+    return _form(rf"(~[\w.-]*)?{_PATH.pattern}\.{ending}", f"an absolute path that ends in .{ending}, such as /srv/edge/status.{ending}")
+
+
 def _own_folder(fields: Fields, variable: str) -> None:
     value = str(fields.raw[variable])
     if not _PATH.fullmatch(value):
@@ -137,6 +142,10 @@ _RULES: Mapping[Callable[[Fields, str], Any], str] = {
     _form("nftables|iptables|loadbalancer|auto", "nftables, iptables, loadbalancer or auto"): "host_ports_backend",
     _form("Local|Cluster", "Local or Cluster"): "istio_gateway_external_traffic_policy",
     _form("none|table|all", "none, table or all"): "report_gateways",
+    _file("html"): "report_html",
+    _file("json"): "report_json",
+    _file("prom"): "report_metrics",
+    _form(r"[^\s,;]+", "the name of a host"): "report_host",
     _form("continue|stop", "continue or stop"): "edge_on_site_failure",
     _form("|".join(_REASONS), f"one of {', '.join(_REASONS)}"): "revoke_reason",
     _name: "cert_manager_namespace external_secrets_namespace edge_instance edge_istio_namespace",
@@ -180,6 +189,7 @@ RULES = {variable: rule for rule, variables in _RULES.items() for variable in va
 # Lists, and what by default has no value.
 _MAY_BE_EMPTY = (
     *("cert_manager_chart_dir", "external_secrets_chart_dir", "istio_chart_dir", "edge_kubeconfig", "k3s_server_url"),
+    *("report_html", "report_json", "report_metrics"),
     *("preflight_serves_ipv6", "edge_host_addresses", "edge_hosts", "edge_server_hosts"),
     *("cert_manager_dns01_recursive_nameservers", "cert_manager_used_issuers", "host_ports_firewalld_zones"),
     *("host_ports_nodeport_sources", "host_ports_packages", "host_ports_pod_ports", "host_ports_ports"),

@@ -665,6 +665,12 @@ class Plan:
             **pods,
             "http_gateway": settings.http_gateway,
             "addresses": list(settings.addresses),
+            "node_ports": [
+                {"port": port, "node_port": number}
+                for gateway in settings.gateways
+                if gateway.name == settings.gateway
+                for _fields, port, number in gateway.ports()
+            ],
             **{key: applied[key] for key in keys},
             # For the module cluster_compare.
             "look": {

@@ -340,6 +340,10 @@ def _judge_settings(run: Preflight, found: judge.Findings) -> None:
         found.warnings += settings_warnings(run.k3s)
         if settings.get("airgap_dir") and not settings.get("airgap_dir_exists"):
             found.errors.append(f"k3s_airgap_dir is {settings['airgap_dir']!r}: there is no such folder on the controller.")
+        if settings.get("report_host") and not settings.get("report_host_exists"):
+            found.errors.append(
+                f"report_host is {settings['report_host']!r}: it must be a host of the inventory, or localhost for the controller."
+            )
     if run.checks("versions"):
         errors, warnings = version_findings(run.text("k3s_version"), run.text("istio_version"), run.text("cert_manager_version"))
         found.errors += errors

@@ -60,16 +60,17 @@ def is_of(endpoint: Record, subject: Record, own_ports: Collection[tuple[str, st
     return name in subject["server_names"] and at_own
 
 
-def _when(timestamp: str | None) -> str:
+def when(timestamp: str | None) -> str:
     """Return an RFC 3339 time in UTC as people read it, without seconds that are zero: C(2027-02-19 08:00 UTC)."""
     if not timestamp:
         return "unknown"
     return timestamp.replace("T", " ").replace("Z", " UTC").replace(":00 UTC", " UTC")
 
 
-def _moment(timestamp: Any) -> datetime | None:
+def moment(timestamp: Any) -> datetime | None:
     try:
-        return datetime.fromisoformat(str(timestamp).replace("Z", "+00:00"))
+        found = datetime.fromisoformat(str(timestamp).replace("Z", "+00:00"))
+        return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
     except ValueError:
         return None
 
@@ -77,17 +78,15 @@ def _moment(timestamp: Any) -> datetime | None:
 def _renewal(entry: Record, now: datetime) -> tuple[str, bool]:
     """Return what is wrong with the renewal of a certificate that is still good, and whether half of the time for it has gone."""
     failure = entry.get("renewal_failure")
-    due, end = _moment(entry.get("renewal_time")), _moment(entry.get("not_after"))
+    due, end = moment(entry.get("renewal_time")), moment(entry.get("not_after"))
     late = bool(due and end and due < end and now > due + (end - due) / 2)
     if failure is None and not late:
         return "", False
     count = int(entry.get("failed_attempts") or 0)
-    failed = (
-        f"has failed{f' {count} times' if count > 1 else ''}" if failure is not None else f"is due since {_when(entry['renewal_time'])}"
-    )
-    again = f"; the next attempt is due at {_when(entry['retry_at'])}" if entry.get("retry_at") else ""
+    failed = f"has failed{f' {count} times' if count > 1 else ''}" if failure is not None else f"is due since {when(entry['renewal_time'])}"
+    again = f"; the next attempt is due at {when(entry['retry_at'])}" if entry.get("retry_at") else ""
     said = f": {failure}" if failure else ""
-    return f"its renewal {failed}, and it ends at {_when(entry.get('not_after'))}{again}{said}", late
+    return f"its renewal {failed}, and it ends at {when(entry.get('not_after'))}{again}{said}", late
 
 
 @dataclass(frozen=True)
@@ -100,6 +99,9 @@ class _Seen:
     pods: Sequence[Record]
     endpoints: Sequence[Record]
     now: datetime
+    gateway: Record
+    # What the gateway's pods are configured to do; None where they were not asked.
+    config: Sequence[Record] | None
 
     @property
     def passes_through(self) -> bool:
@@ -114,9 +116,7 @@ class _Seen:
     def problems(self) -> list[str]:
         """Return what keeps the subject from being proved, deepest reason first; an empty list when all agree."""
         if self.passes_through:
-            closed = [entry for entry in self.endpoints if entry.get("state") in _CLOSED]
-            found = [f"{place(entry)} takes no connection ({_reason(entry)})" for entry in closed]
-            return found if self.endpoints else ["no host port was looked at"]
+            return self._differing(self.endpoints) if self.endpoints else ["no host port was looked at"]
         judged = [*map(self._certificate_problem, self.certificates), *(_secret_problem(entry, self.now) for entry in self.secrets)]
         problems = [problem for problem in judged if problem]
         if not self.serials:
@@ -144,21 +144,36 @@ class _Seen:
         said, late = _renewal(entry, self.now)
         return said if late else None
 
+    def _difference(self, record: Record) -> str:
+        """Say of a record that serves none of the Secrets what it does instead; empty where it does what it should."""
+        if self.passes_through:
+            return f"{place(record)} takes no connection ({_reason(record)})" if record.get("state") in _CLOSED else ""
+        if not record.get("serial"):
+            return f"{place(record)} serves no certificate ({_reason(record)})"
+        if record["serial"] in self.serials:
+            return ""
+        return f"{place(record)} serves serial {record['serial']}, the Secret holds {' or '.join(self.serials)}"
+
     def _differing(self, records: Iterable[Record]) -> list[str]:
-        """Say of each record that serves none of the Secrets what it does instead."""
-        found = []
-        for record in records:
-            if not record.get("serial"):
-                found.append(f"{place(record)} serves no certificate ({_reason(record)})")
-            elif record["serial"] not in self.serials:
-                found.append(f"{place(record)} serves serial {record['serial']}, the Secret holds {' or '.join(self.serials)}")
-        return found
+        return [difference for difference in map(self._difference, records) if difference]
+
+    def _warning(self, entry: Record) -> list[str]:
+        """Return what is not wrong yet with a Certificate or a Secret."""
+        if "ready" in entry:
+            said, late = _renewal(entry, self.now)
+            return [said] if said and not late else []
+        end = moment(entry.get("not_after"))
+        ends = end and self.now < end < self.now + _SOON
+        return [f"it ends in {(end - self.now).days} days; put another certificate into that Secret"] if end and ends else []
+
+    def state(self) -> str:
+        """Return C(not proved), C(passed through) or C(served)."""
+        return "not proved" if self.problems() else "passed through" if self.passes_through else "served"
 
     def lines(self) -> list[str]:
         """Return what people read of the subject."""
-        subject, problems = self.subject, self.problems()
-        state = "NOT PROVED" if problems else "passed through" if self.passes_through else "served"
-        lines = [f"{subject['name']}: {state}: {' '.join(self._shown(host) for host in subject['hosts'])}"]
+        subject, problems, state = self.subject, self.problems(), self.state()
+        lines = [f"{subject['name']}: {'NOT PROVED' if problems else state}: {' '.join(self._shown(host) for host in subject['hosts'])}"]
         lines += [f"  problem       {problem}" for problem in problems]
         lines += [f"  advice        {sentence}" for sentence in self.advice()]
         if sorted(subject["server_names"]) != sorted(subject["hosts"]):
@@ -169,17 +184,63 @@ class _Seen:
             lines += [
                 f"  issuer        {subject['issuer'] or certificate.get('issuer')}",
                 *_dates(certificate),
-                f"  renewal       {_when(certificate.get('renewal_time'))}",
+                f"  renewal       {when(certificate.get('renewal_time'))}",
             ]
-            said, late = _renewal(certificate, self.now)
-            lines += [f"  warning       {said}"] if said and not late else []
+            lines += [f"  warning       {said}" for said in self._warning(certificate)]
         for secret in (entry for entry in self.secrets if entry.get("serial")):
             lines += [f"  secret        {secret['name']}, which no Certificate here renews", *_dates(secret)]
-            end = _moment(secret.get("not_after"))
-            if end and self.now < end < self.now + _SOON:
-                lines.append(f"  warning       it ends in {(end - self.now).days} days; put another certificate into that Secret")
+            lines += [f"  warning       {said}" for said in self._warning(secret)]
         lines += [f"  gateway pod   {pod['pod']} serves {pod.get('serial') or 'nothing'}" for pod in self.pods]
         return lines + [f"  host port     {place(entry)} serves {self._answer(entry)}" for entry in self.endpoints]
+
+    def facts(self) -> dict[str, Any]:
+        """Return the same as data."""
+        subject, numbers = self.subject, {str(each["port"]): each["node_port"] for each in self.gateway.get("node_ports") or ()}
+        return {
+            **{key: subject[key] for key in ("name", "kind", "mode", "hosts", "server_names", "issuer")},
+            "namespace": str(self.gateway.get("namespace") or ""),
+            "addresses": [self._shown(host) for host in subject["hosts"]],
+            "state": self.state(),
+            "problems": self.problems(),
+            "advice": self.advice(),
+            "warnings": [said for entry in (*self.certificates, *self.secrets) for said in self._warning(entry)],
+            "certificates": [self._held(entry) for entry in (*self.certificates, *self.secrets)],
+            "pods": [{"pod": str(pod["pod"]), **self._served(pod)} for pod in self.pods],
+            "host_ports": [
+                {
+                    "place": place(entry),
+                    "address": str(entry["address"]),
+                    "port": int(entry["port"]),
+                    # A proxy in front has none.
+                    "node_port": numbers.get(str(entry["port"])) if entry["address"] in self.gateway.get("addresses", ()) else None,
+                    **self._served(entry),
+                }
+                for entry in self.endpoints
+            ],
+            "backends": self._backends(),
+        }
+
+    def _backends(self) -> list[dict[str, Any]] | None:
+        if self.config is None:
+            return None
+        # Each task that uses a filter of this file compiles what it imports, and few have asked the pods.
+        from ansible_collections.baremesh.edge.plugins.plugin_utils._gateway_table import backends  # noqa: PLC0415 (see above)
+
+        return backends(self.config, self.subject)
+
+    def _held(self, entry: Record) -> dict[str, Any]:
+        times = ("serial", "not_before", "not_after", "renewal_time")
+        secret = entry.get("secret_name") if "ready" in entry else entry["name"]
+        return {"secret": str(secret or entry["name"]), "renewed": "ready" in entry, **{key: entry.get(key) for key in times}}
+
+    def _served(self, record: Record) -> dict[str, Any]:
+        return {
+            "server_name": str(record.get("server_name") or record.get("sni")),
+            "serial": record.get("serial"),
+            "not_after": record.get("not_after"),
+            "right": not self._difference(record),
+            "reason": "" if record.get("serial") else _reason(record),
+        }
 
     def _shown(self, host: str) -> str:
         port = self.subject.get("port")
@@ -188,11 +249,11 @@ class _Seen:
     def _answer(self, entry: Record) -> str:
         if not entry.get("serial"):
             return f"no certificate ({_reason(entry)})" if self.passes_through else "nothing"
-        return f"{entry['serial']} until {_when(entry.get('not_after'))}" if self.passes_through else str(entry["serial"])
+        return f"{entry['serial']} until {when(entry.get('not_after'))}" if self.passes_through else str(entry["serial"])
 
 
 def _dates(entry: Record) -> list[str]:
-    return [f"  serial        {entry['serial']}", f"  not after     {_when(entry.get('not_after'))}"]
+    return [f"  serial        {entry['serial']}", f"  not after     {when(entry.get('not_after'))}"]
 
 
 def place(record: Record) -> str:
@@ -208,9 +269,9 @@ def _reason(record: Record) -> str:
 
 
 def _secret_problem(entry: Record, now: datetime) -> str | None:
-    end = _moment(entry.get("not_after"))
+    end = moment(entry.get("not_after"))
     if end and end <= now:
-        return f"Secret {entry['name']}: its certificate ended at {_when(entry['not_after'])}"
+        return f"Secret {entry['name']}: its certificate ended at {when(entry['not_after'])}"
     return f"Secret {entry['name']}: {entry['problem']}" if entry.get("problem") else None
 
 
@@ -236,15 +297,16 @@ def site_report(
     pods: Sequence[Record] = (),
     endpoints: Sequence[Record] = (),
     ways: Sequence[Record] = (),
+    config: Sequence[Record] = (),
     now: datetime | None = None,
 ) -> dict[str, Any]:
     """The filter site_report: what was seen of each subject of the plan, and of the ways out."""
     now = now or datetime.now(timezone.utc)
     lines = [f"problem: {finding}" for finding in plan["findings"]]
-    problems, advice = list(plan["findings"]), []
+    problems, advice, sites, outs = list(plan["findings"]), [], [], []
     gateways = plan.get("by_gateway") or ()
     parts = gateways if len(gateways) > 1 else [plan]
-    for part, subject in ((gateway, each) for gateway in parts for each in gateway["subjects"]):
+    for number, part, subject in ((at, gateway, each) for at, gateway in enumerate(parts) for each in gateway["subjects"]):
         asked, space = set(subject["server_names"]), part.get("namespace")
         places = {_asked_at(entry) for entry in part["endpoints"]} if space else set()
         own_ports = at_ports(part["subjects"])
@@ -260,16 +322,33 @@ def site_report(
             ],
             [entry for entry in endpoints if is_of(entry, subject, own_ports) and (not space or _asked_at(entry) in places)],
             now,
+            gateways[number] if gateways else {},
+            config[number].get("pods") or None if number < len(config) else None,
         )
         lines += seen.lines()
         problems += [f"{subject['name']}: {problem}" for problem in seen.problems()]
         advice += [f"{subject['name']}: {sentence}" for sentence in seen.advice()]
-    lines += [f"{each['name']}: not asked: {each['reason']}" for each in plan.get("unasked") or ()]
+        sites.append(seen.facts())
+    unasked = list(plan.get("unasked") or ())
+    lines += [f"{each['name']}: not asked: {each['reason']}" for each in unasked]
     for way in ways:
         title = f"ways out of namespace {way['namespace']}"
         lines.append(f"{title}: {'NOT PROVED' if way['cause'] else 'open'}: {', '.join(way['hosts'])}")
         lines += [f"  problem       {way['cause']}"] if way["cause"] else []
         lines += [f"  pod           {pod['pod']} is {pod['state']}" for pod in way["pods"]]
         problems += [f"{title}: {way['cause']}"] if way["cause"] else []
+        shown = [{"pod": str(pod["pod"]), "state": str(pod["state"])} for pod in way["pods"]]
+        outs.append({"namespace": str(way["namespace"]), "hosts": list(way["hosts"]), "cause": way["cause"] or "", "pods": shown})
     lines = lines or list(plan.get("nothing") or ())
-    return {"lines": lines, "problems": problems, "failure": "\n".join([*problems, *advice, "", "Seen:", *lines])}
+    facts = {
+        "version": 1,
+        "seen_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "problems": problems,
+        "findings": list(plan["findings"]),
+        "differs": [str(flag["text"]) for result in config for flag in result.get("flags") or ()],
+        "not_asked": [str(error) for result in config for error in result.get("errors") or ()],
+        "sites": sites,
+        "unasked": unasked,
+        "ways_out": outs,
+    }
+    return {"lines": lines, "problems": problems, "failure": "\n".join([*problems, *advice, "", "Seen:", *lines]), "facts": facts}

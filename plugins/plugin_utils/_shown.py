@@ -17,7 +17,10 @@ from ansible_collections.baremesh.edge.plugins.module_utils._numbers import endl
 
 # Keys of results that tasks show, and filters that return nothing else.
 SENTENCES = frozenset(
-    ("findings", "join_findings", "warnings", "errors", "unseen", "lines", "problems", "failure", "notes", "left", "summary", "nothing")
+    (
+        *("findings", "join_findings", "warnings", "errors", "unseen", "lines", "problems", "failure", "notes", "left", "summary"),
+        *("nothing", "facts"),
+    )
 )
 ONLY_SENTENCES = frozenset(("artefact_findings", "gateway_restarts", "plain_findings", "renewal_lines"))
 

@@ -76,6 +76,29 @@ def test_status_shows_what_the_gateway_does(site):
     assert len(details) > len(lines)
 
 
+def test_status_writes_what_is_served_to_files_that_stay_the_same(host, site, tmp_path):
+    endings = {"report_html": "html", "report_json": "json", "report_metrics": "prom"}
+    paths = {variable: tmp_path / "edge" / f"status.{ending}" for variable, ending in endings.items()}
+    first, second = (runs.run({name: str(path) for name, path in paths.items()}, playbook=PLAYBOOKS / "status.yml") for _run in range(2))
+    # The folder and the files.
+    assert (first.status, first.changed, second.status, second.changed) == (0, 2, 0, 0), first.output + second.output
+    report = json.loads(paths["report_json"].read_text(encoding="utf-8"))
+    (seen,) = report["sites"]
+    assert (report["problems"], seen["name"], seen["state"], seen["hosts"]) == ([], site["name"], "served", site["hosts"])
+    (held,) = seen["certificates"]
+    pem = kubectl(
+        host, f"get secret {held['secret']} --output 'jsonpath={{.data.tls\\.crt}}' | base64 --decode | openssl x509 -noout -serial"
+    )
+    assert pem.strip().partition("=")[2].lstrip("0").lower() == held["serial"]
+    assert {(each["serial"], each["right"]) for each in (*seen["pods"], *seen["host_ports"])} == {(held["serial"], True)}
+    assert {port["node_port"] for port in seen["host_ports"]} == {30443}
+    services = {f"{each['service']}.svc.cluster.local:{each['port']}" for each in site["routes"]}
+    assert {(each["service"], each["healthy"] > 0) for each in seen["backends"]} == {(service, True) for service in services}
+    assert f"<h3>{site['name']}</h3>" in paths["report_html"].read_text(encoding="utf-8")
+    assert f'baremesh_edge_site_served{{site="{site["name"]}",namespace="{INGRESS}"}} 1' in paths["report_metrics"].read_text("utf-8")
+    assert not [path for path in paths.values() if "PRIVATE" in path.read_text("utf-8")]
+
+
 @pytest.mark.parametrize(
     ("kind", "spec", "flag"),
     [
@@ -96,15 +119,18 @@ def test_status_names_what_differs(host, kind, spec, flag):
     assert any(line.startswith(f"differs: {kind} {INGRESS}/typo") for line in lines)
 
 
-def test_status_names_a_service_without_endpoints(host, site):
+def test_status_names_a_service_without_endpoints(host, site, tmp_path):
     kubectl(host, "scale deployment web --replicas 0", namespace="default")
     try:
         kubectl(host, "wait --for delete pod --selector app=web --timeout 120s", namespace="default")
-        _lines, data = shown()
+        _lines, data = shown(report_json=str(tmp_path / "status.json"))
     finally:
         kubectl(host, "scale deployment web --replicas 1", namespace="default")
         kubectl(host, "rollout status deployment web --timeout 120s", namespace="default")
     assert [(entry["flag"], entry["object"]) for entry in data["flags"]] == [("no_endpoints", f"VirtualService {INGRESS}/{site['name']}")]
+    report = json.loads((tmp_path / "status.json").read_text(encoding="utf-8"))
+    assert [each["service"] for each in report["sites"][0]["backends"] if not each["healthy"]] == ["web.default.svc.cluster.local:3000"]
+    assert report["differs"] == [entry["text"] for entry in data["flags"]]
 
 
 def test_status_names_a_pod_that_is_behind(host):

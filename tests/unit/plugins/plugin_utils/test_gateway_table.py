@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.baremesh.edge.plugins.module_utils._istio.envoy_view import clusters, listeners, routes
-from ansible_collections.baremesh.edge.plugins.plugin_utils._gateway_table import gateway_table
+from ansible_collections.baremesh.edge.plugins.plugin_utils._gateway_table import backends, gateway_table
 from ansible_collections.baremesh.edge.plugins.plugin_utils._plan import make_plan
 
 RECORDED = Path(__file__).parent.parent / "module_utils" / "_istio" / "recorded"
@@ -105,3 +105,24 @@ def test_details_say_what_was_refused():
     refused = json.loads((RECORDED / "refused_listeners.json").read_text("utf-8"))
     found = gateway_table([result(pod(listeners=listeners(refused)))], gateways(APP), True)
     assert "  listener 127.0.0.1_15981 active; refused an update: Failed to load certificate chain from <inline>" in found
+
+
+def test_where_requests_go_as_the_pod_sees_it_that_has_the_fewest_healthy_endpoints():
+    (gateway,) = gateways(APP)
+    (subject,) = gateway["subjects"]
+    worse = [{**each, "endpoints": [{**end, "healthy": False} for end in each["endpoints"]]} for each in clusters(DUMP, CLUSTERS)]
+    best, worst = backends([pod()], subject), backends([pod(), pod("gw-b", clusters=worse), pod("gw-c")], subject)
+    assert [each["service"] for each in best] == [each["service"] for each in worst]
+    assert sum(each["healthy"] for each in best) == 1
+    assert [each["healthy"] for each in worst] == [0] * len(worst)
+    assert [len(each["endpoints"]) for each in worst] == [len(each["endpoints"]) for each in best]
+    assert all(each["matches"] for each in worst)
+    assert backends([], subject) == []
+
+
+def test_where_connections_go_that_pass_through():
+    chain = {"server_names": ["db.example.com"], "secrets": [], "routes": "", "clusters": ["outbound|5432||db.data.svc.cluster.local"]}
+    listener = {"name": "0.0.0.0_443", "state": "active", "port": 443, "chains": [chain], "detail": ""}
+    (gateway,) = gateways(DB)
+    found = backends([pod(listeners=[listener], clusters=[], routes=[])], gateway["subjects"][0])
+    assert found == [{"service": "db.data.svc.cluster.local:5432", "matches": ["TLS"], "healthy": 0, "endpoints": []}]

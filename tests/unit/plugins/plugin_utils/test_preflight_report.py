@@ -140,6 +140,7 @@ def test_nothing_is_found_where_all_is_well():
         ({"k3s_server_config": {"tls-sans": []}}, "did you mean 'tls-san'?"),
         ({"k3s_agent_config": {"tls-san": []}}, "only a server takes"),
         ({"airgap_dir": "/none", "airgap_dir_exists": False}, "k3s_airgap_dir is '/none': there is no such folder"),
+        ({"report_host": "web1", "report_host_exists": False}, "report_host is 'web1': it must be a host of the inventory, or localhost"),
         ({"skip": ["dsn"]}, "preflight_skip has dsn: checks are variables, "),
         ({"k3s_version": "v1.31.1+k3s1"}, "istio_version 1.31.1 does not go with k3s_version v1.31.1+k3s1"),
     ],

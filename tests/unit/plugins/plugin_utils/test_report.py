@@ -391,3 +391,41 @@ def test_the_end_of_a_certificate_that_nothing_renews(end, problem, warning):
     result = site_report(plan(OWN), [], [SECRET | {"not_after": end}], **seen("own.example.com"))
     assert result["problems"] == ([problem] if problem else [])
     assert [line for line in result["lines"] if "warning" in line] == ([warning] if warning else [])
+
+
+def test_the_same_as_data():
+    found = plan(SITE, OWN, edge_proxy_addresses=["198.51.100.7"])
+    proxy = ENDPOINT | {"address": "198.51.100.7", "serial": None, "state": "reset", "error": "connection reset"}
+    facts = site_report(found, [CERTIFICATE], [SECRET], [POD], [ENDPOINT, proxy])["facts"]
+    app, own = facts["sites"]
+    assert facts["seen_at"] == "2026-12-01T08:00:00Z"
+    assert facts["problems"] == [f"{site['name']}: {problem}" for site in (app, own) for problem in site["problems"]]
+    assert (app["addresses"], app["issuer"], app["mode"], app["namespace"]) == (
+        ["https://app.example.com/"],
+        "letsencrypt",
+        "SIMPLE",
+        "istio-ingress",
+    )
+    assert (app["state"], own["state"], app["backends"]) == ("not proved", "not proved", None)
+    assert [(each["secret"], each["serial"], each["renewed"]) for each in (*app["certificates"], *own["certificates"])] == [
+        ("app", "a1", True),
+        ("mine", "c3", False),
+    ]
+    assert [(port["place"], port["node_port"], port["right"], port["reason"]) for port in app["host_ports"]] == [
+        ("192.0.2.1:443", 30443, True, ""),
+        ("198.51.100.7:443", None, False, "connection reset"),
+    ]
+
+
+NO_CONFIG = {"listeners": [], "routes": [], "clusters": []}
+
+
+def test_each_gateway_has_its_own_configuration():
+    second = {"name": "team-b", "http_node_port": 31080, "https_node_port": 31443, "addresses": ["192.0.2.2"]}
+    found = plan(SITE, SHOP | {"gateway": "team-b"}, edge_gateways=[second])
+    config = [{"failed": True}, {"pods": [NO_CONFIG], "flags": [{"text": "x is old"}], "errors": ["no pod"]}]
+    port = ENDPOINT | {"address": "192.0.2.2", "server_name": "shop.example.com"}
+    facts = site_report(found, endpoints=[ENDPOINT, port], config=config)["facts"]
+    assert [(site["namespace"], site["backends"]) for site in facts["sites"]] == [("istio-ingress", None), ("team-b", [])]
+    assert [[each["node_port"] for each in site["host_ports"]] for site in facts["sites"]] == [[30443], [31443]]
+    assert (facts["differs"], facts["not_asked"]) == (["x is old"], ["no pod"])
