@@ -28,6 +28,7 @@ from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.object
     uid_of,
 )
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import iso_wall, parse_time
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import whole_number
 
 #: Seconds for which an order is remembered, a day longer than the longest limit.
 KEPT = 8 * 86400.0
@@ -108,7 +109,7 @@ class Cluster:
             "state": state,
             "failed_names": (sorted(set(self._failed.get(uid_of(order), ()))) or _names(order)) if state == "failed" else [],
             "certificate": f"{namespace_of(order)}/{annotations.get('cert-manager.io/certificate-name', '')}",
-            "revision": int(annotations.get(REVISION_ANNOTATION) or 0),
+            "revision": whole_number(annotations.get(REVISION_ANNOTATION)) or 0,
         }
 
     def _forgotten(self, certificate: Json, known: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -137,7 +138,8 @@ class Cluster:
                 "certificate": whose,
                 "revision": number,
             }
-            for number in range(1, last + 1)
+            # The others are older, and no history has more.
+            for number in range(max(1, last + 1 - MOST), last + 1)
             if number not in seen
         ]
 

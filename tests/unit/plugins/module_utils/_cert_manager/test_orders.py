@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.orders import Cluster
+from ansible_collections.baremesh.edge.plugins.module_utils._cert_manager.orders import MOST, Cluster
 from ansible_collections.baremesh.edge.plugins.module_utils._net.tls import parse_time
 from ansible_collections.baremesh.edge.tests.unit.plugins import builders as make
 from ansible_collections.baremesh.edge.tests.unit.plugins.scripted import NOW
@@ -184,3 +184,15 @@ def test_certificates_that_were_issued():
         }
         for name in ("app", "stale", "spoiled")
     ]
+
+
+@pytest.mark.parametrize("revision", ["next", "-1", "1_0", "\u00b2", "\u0663", "9" * 5000, "1.5", ""])
+def test_a_revision_that_is_no_number(revision):
+    """Whoever may write Orders of a namespace may write their annotations."""
+    (found,) = history([order(revision=revision)])
+    assert found["revision"] == 0
+
+
+def test_issuances_that_are_too_many_to_be_listed():
+    found = history(certificates=[certificate(revision=10**15, notBefore=make.stamp(NOW - HOUR))])
+    assert sorted(entry["revision"] for entry in found) == list(range(10**15 - MOST + 1, 10**15 + 1))
