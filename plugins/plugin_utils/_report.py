@@ -181,6 +181,19 @@ class _Seen:
         lines += [f"  gateway pod   {pod['pod']} serves {pod.get('serial') or 'nothing'}" for pod in self.pods]
         return lines + [f"  host port     {place(entry)} serves {self._answer(entry)}" for entry in self.endpoints]
 
+    def artifact(self) -> dict[str, Any]:
+        """Return the subject as other jobs read it: small, and without what pods and ports answered."""
+        problems, found = self.problems(), [entry for entry in (*self.certificates, *self.secrets) if entry.get("serial")]
+        ends = sorted(str(entry["not_after"]) for entry in found if entry.get("not_after"))
+        return {
+            "name": self.subject["name"],
+            "hosts": list(self.subject["hosts"]),
+            "served": not problems,
+            "serials": self.serials,
+            "expires": ends[0] if ends else None,
+            "cause": problems[0] if problems else None,
+        }
+
     def _shown(self, host: str) -> str:
         port = self.subject.get("port")
         return f"{host}:{port}" if port else host if self.subject.get("kind") == "tcp" else f"https://{host}/"
@@ -241,7 +254,7 @@ def site_report(
     """The filter site_report: what was seen of each subject of the plan, and of the ways out."""
     now = now or datetime.now(timezone.utc)
     lines = [f"problem: {finding}" for finding in plan["findings"]]
-    problems, advice = list(plan["findings"]), []
+    problems, advice, sites = list(plan["findings"]), [], []
     gateways = plan.get("by_gateway") or ()
     parts = gateways if len(gateways) > 1 else [plan]
     for part, subject in ((gateway, each) for gateway in parts for each in gateway["subjects"]):
@@ -262,6 +275,7 @@ def site_report(
             now,
         )
         lines += seen.lines()
+        sites.append(seen.artifact())
         problems += [f"{subject['name']}: {problem}" for problem in seen.problems()]
         advice += [f"{subject['name']}: {sentence}" for sentence in seen.advice()]
     lines += [f"{each['name']}: not asked: {each['reason']}" for each in plan.get("unasked") or ()]
@@ -272,4 +286,4 @@ def site_report(
         lines += [f"  pod           {pod['pod']} is {pod['state']}" for pod in way["pods"]]
         problems += [f"{title}: {way['cause']}"] if way["cause"] else []
     lines = lines or list(plan.get("nothing") or ())
-    return {"lines": lines, "problems": problems, "failure": "\n".join([*problems, *advice, "", "Seen:", *lines])}
+    return {"lines": lines, "problems": problems, "failure": "\n".join([*problems, *advice, "", "Seen:", *lines]), "sites": sites}
