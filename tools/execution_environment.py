@@ -40,7 +40,7 @@ def say(text: str) -> None:
 
 
 def repacked(name: str, target: Path) -> Path:
-    """Build the artifact of a collection that is installed in the Python environment, which has only the files that are needed to run it."""
+    """Build the artifact of a collection of the Python environment, which has only the files that run it."""
     namespace, short = name.split(".")
     source = target / name
     shutil.copytree(Path(next(iter(ansible_collections.__path__))) / namespace / short, source)

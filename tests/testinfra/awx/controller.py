@@ -86,7 +86,9 @@ class Controller:
         found = (path for place in places for path in place.rglob("*") if path.is_file() and data / "artifacts" not in path.parents)
         return {str(path): path.read_bytes() for path in found}
 
-    def job(self, playbook: str, *arguments: str, files: dict[str, str] | None = None, env: dict[str, str] | None = None, **answers: str) -> Job:
+    def job(
+        self, playbook: str, *arguments: str, files: dict[str, str] | None = None, env: dict[str, str] | None = None, **answers: str
+    ) -> Job:
         """Run a playbook of the project.
 
         Args:

@@ -102,7 +102,9 @@ def test_a_status_with_the_token_of_an_account(controller, answers, deployed, ho
         "K8S_AUTH_VERIFY_SSL": "True",
         "K8S_AUTH_SSL_CA_CERT": "/runner/env/authority",
     }
-    job = passed(controller.job("status", files={"authority": authority}, env=env, edge_api_host="localhost", edge_kubeconfig="", **answers))
+    job = passed(
+        controller.job("status", files={"authority": authority}, env=env, edge_api_host="localhost", edge_kubeconfig="", **answers)
+    )
     assert job.artifacts["edge_artifact_sites"][0]["served"]
     assert token not in job.output
 
@@ -122,10 +124,8 @@ def test_a_revocation(controller, answers, deployed):
 
 def test_a_reset_asks_for_the_name_of_the_api_host(controller, answers, deployed, host):
     refused = controller.job("reset", edge_reset_confirmation="agent1", **answers)
-    assert refused.failures == [
-        "Validate the inventory, --limit and --tags: edge_reset_confirmation is 'agent1': the reset begins only where it is the API host's"
-        " name, server1."
-    ]
+    (said,) = refused.failures
+    assert said.endswith("edge_reset_confirmation is 'agent1': the reset begins only where it is the API host's name, server1.")
     assert host.file("/usr/local/bin/k3s").exists
     passed(controller.job("reset", edge_reset_confirmation="server1", edge_reset_k3s="true", **answers))
     assert not host.file("/usr/local/bin/k3s").exists

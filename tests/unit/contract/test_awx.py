@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from pathlib import Path
 
 import ansible_collections
 import pytest
@@ -65,9 +66,8 @@ def test_labels_are_there():
 
 def test_the_image_has_the_versions_that_are_tested():
     listed = {entry["name"]: entry["version"] for entry in IMAGE["dependencies"]["galaxy"]["collections"]}
-    path = f"{next(iter(ansible_collections.__path__))}/kubernetes/core/MANIFEST.json"
-    with open(path, encoding="utf-8") as manifest:
-        installed = json.load(manifest)["collection_info"]["version"]
+    (manifest,) = (path for each in ansible_collections.__path__ for path in Path(each).glob("kubernetes/core/MANIFEST.json"))
+    installed = json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"]
     galaxy = load(ROOT / "galaxy.yml")
     assert listed == {"baremesh.edge": galaxy["version"], "kubernetes.core": installed}
     assert OBJECTS["awx_project_branch"] == galaxy["version"]

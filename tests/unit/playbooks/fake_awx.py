@@ -42,13 +42,13 @@ PLAYBOOK = re.compile(r"^\s*?-?\s*?(?:hosts|include|import_playbook):", re.MULTI
 QUESTIONS = {"text": str, "textarea": str, "password": str, "multiplechoice": str, "multiselect": str, "integer": int, "float": float}
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """AWX would answer with 400."""
 
 
 def need(condition, said):
     if not condition:
-        raise Refused(said)
+        raise RefusedError(said)
 
 
 def check_survey(spec):
@@ -77,7 +77,7 @@ def check_injectors(item):
     need(set(item["injectors"]) <= {"env", "file", "extra_vars"}, "injectors are env, file and extra_vars")
     for name in item["injectors"].get("env", {}):
         need(not name.startswith("ANSIBLE_"), f"Environment variable {name} may affect Ansible configuration")
-    used = {word for word in re.findall(r"{[{%]\s*(?:if )?([\w.]+)", json.dumps(item["injectors"]))}
+    used = set(re.findall(r"{[{%]\s*(?:if )?([\w.]+)", json.dumps(item["injectors"])))
     need(used - {"endif"} <= fields | {"tower.filename.ca"}, f"{used}: an injector uses what is no field")
 
 
@@ -194,7 +194,7 @@ def serve(awx):
             else:
                 try:
                     status, content = awx.answer(self.command, parts.path, dict(parse_qsl(parts.query)), body)
-                except Refused as refused:
+                except RefusedError as refused:
                     status, content = 400, {"__all__": [str(refused)]}
             raw = b"" if content is None else json.dumps(content).encode()
             self.send_response(status)
@@ -203,7 +203,7 @@ def serve(awx):
             self.end_headers()
             self.wfile.write(raw)
 
-        do_GET = do_POST = do_PATCH = handle_one
+        do_GET = do_POST = do_PATCH = handle_one  # noqa: N815
 
         def log_message(self, *arguments):
             """Say nothing."""

@@ -179,3 +179,14 @@ def test_a_playbook_that_needs_the_api_only_ignores_such_groups():
 )
 def test_whether_a_limit_leaves_out_the_api_host(limit, limited):
     assert chosen(scope="cluster", limit=limit) == {"findings": [], "name": "edge1", "local": False, "limited": limited}
+
+
+@pytest.mark.parametrize("given", [None, "edge1", " edge1 "])
+def test_a_confirmation_that_names_the_host(given):
+    assert chosen(confirmation=given)["findings"] == []
+
+
+@pytest.mark.parametrize("given", ["", "edge2", 1, True])
+def test_a_confirmation_that_does_not(given):
+    said = f"edge_reset_confirmation is {given!r}: the reset begins only where it is the API host's name, edge1."
+    assert chosen(confirmation=given)["findings"] == [said]
