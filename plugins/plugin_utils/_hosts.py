@@ -147,6 +147,7 @@ def api_host(
     tags: Sequence[str] = (),
     skip_tags: Sequence[str] = (),
     defined: Collection[str] = (),
+    confirmation: Any = None,
 ) -> dict[str, Any]:
     """Validate the inventory's groups, `--limit` and `--tags`, and choose the host that talks to the Kubernetes API.
 
@@ -159,6 +160,7 @@ def api_host(
         tags: The tags of `--tags`.
         skip_tags: The tags of `--skip-tags`.
         defined: Names of the variables of the play.
+        confirmation: `edge_reset_confirmation`, where a playbook removes things and this is set.
 
     Returns:
         `findings`, a sentence for each thing that is wrong; `name`, the inventory name of the host; `local`, whether it is the
@@ -177,6 +179,8 @@ def api_host(
     if chosen and not known and chosen not in LOCAL:
         there = ", ".join(groups.get("all") or ()) or "none"
         findings.append(f"edge_api_host is {chosen!r}: it must be a host of the inventory ({there}), or localhost for the controller.")
+    if confirmation is not None and str(confirmation).strip() != chosen:
+        findings.append(f"edge_reset_confirmation is {confirmation!r}: the reset begins only where it is the API host's name, {chosen}.")
     reached = _reached(groups, limit, chosen) if limit and not findings else {chosen}
     if limit and not findings:
         findings = _limit_findings(groups, limit, chosen, scope, reached)

@@ -242,6 +242,19 @@ class _Seen:
             "reason": "" if record.get("serial") else _reason(record),
         }
 
+    def artifact(self) -> dict[str, Any]:
+        """Return the subject as other jobs read it: small, and without what pods and ports answered."""
+        problems, found = self.problems(), [entry for entry in (*self.certificates, *self.secrets) if entry.get("serial")]
+        ends = sorted(str(entry["not_after"]) for entry in found if entry.get("not_after"))
+        return {
+            "name": self.subject["name"],
+            "hosts": list(self.subject["hosts"]),
+            "served": not problems,
+            "serials": self.serials,
+            "expires": ends[0] if ends else None,
+            "cause": problems[0] if problems else None,
+        }
+
     def _shown(self, host: str) -> str:
         port = self.subject.get("port")
         return f"{host}:{port}" if port else host if self.subject.get("kind") == "tcp" else f"https://{host}/"
@@ -303,7 +316,7 @@ def site_report(
     """The filter site_report: what was seen of each subject of the plan, and of the ways out."""
     now = now or datetime.now(timezone.utc)
     lines = [f"problem: {finding}" for finding in plan["findings"]]
-    problems, advice, sites, outs = list(plan["findings"]), [], [], []
+    problems, advice, sites, artifacts, outs = list(plan["findings"]), [], [], [], []
     gateways = plan.get("by_gateway") or ()
     parts = gateways if len(gateways) > 1 else [plan]
     for number, part, subject in ((at, gateway, each) for at, gateway in enumerate(parts) for each in gateway["subjects"]):
@@ -326,6 +339,7 @@ def site_report(
             config[number].get("pods") or None if number < len(config) else None,
         )
         lines += seen.lines()
+        artifacts.append(seen.artifact())
         problems += [f"{subject['name']}: {problem}" for problem in seen.problems()]
         advice += [f"{subject['name']}: {sentence}" for sentence in seen.advice()]
         sites.append(seen.facts())
@@ -351,4 +365,5 @@ def site_report(
         "unasked": unasked,
         "ways_out": outs,
     }
-    return {"lines": lines, "problems": problems, "failure": "\n".join([*problems, *advice, "", "Seen:", *lines]), "facts": facts}
+    failure = "\n".join([*problems, *advice, "", "Seen:", *lines])
+    return {"lines": lines, "problems": problems, "failure": failure, "facts": facts, "sites": artifacts}

@@ -56,9 +56,9 @@ def _k3s(variable: str, value: Any) -> list[str]:
     return k3s_plan({**NODE, "kind": kind, "server_known": key != "server_host", key: value})["findings"]
 
 
-def _inventory(_variable: str, value: Any) -> list[str]:
+def _inventory(variable: str, value: Any) -> list[str]:
     groups = {"all": ["edge1"], "k3s_cluster": ["edge1"], "server": ["edge1"], "agent": []}
-    return api_host(groups, {"edge1": {}}, name=value)["findings"]
+    return api_host(groups, {"edge1": {}}, **{"name" if variable == "edge_api_host" else "confirmation": value})["findings"]
 
 
 def _report(variable: str, value: Any) -> list[str]:

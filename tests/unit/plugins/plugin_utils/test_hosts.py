@@ -220,3 +220,14 @@ def test_a_template_that_old_releases_of_ansible_return():
 def test_what_does_not_name_a_host_is_not_read():
     assert unread(ansible_become_password=NOPE, edge_sites=NOPE) == []
     assert chosen(hostvars={"db1": Unread(ansible_host=NOPE)})["findings"] == []
+
+
+@pytest.mark.parametrize("given", [None, "edge1", " edge1 "])
+def test_a_confirmation_that_names_the_host(given):
+    assert chosen(confirmation=given)["findings"] == []
+
+
+@pytest.mark.parametrize("given", ["", "edge2", 1, True])
+def test_a_confirmation_that_does_not(given):
+    said = f"edge_reset_confirmation is {given!r}: the reset begins only where it is the API host's name, edge1."
+    assert chosen(confirmation=given)["findings"] == [said]

@@ -118,6 +118,23 @@ def test_what_is_not_proved_is_a_problem(certificates, pods, endpoints, problem)
     assert result["failure"].splitlines() == [problem, "", "Seen:", *result["lines"]]
 
 
+def test_what_other_jobs_read_of_a_site():
+    known = {"name": "app", "hosts": ["app.example.com"], "serials": ["a1"], "expires": "2027-02-19T08:00:00Z"}
+    good = site_report(plan(SITE), [CERTIFICATE], [], [POD], [ENDPOINT])
+    assert good["sites"] == [{**known, "served": True, "cause": None}]
+    bad = site_report(plan(SITE), [CERTIFICATE], [], [], [ENDPOINT])
+    assert bad["sites"] == [{**known, "served": False, "cause": "no gateway pod answered"}]
+    absent = site_report(plan(SITE), [], [], [POD], [ENDPOINT])
+    assert absent["sites"] == [{**known, "serials": [], "expires": None, "served": False, "cause": "its Certificate does not exist"}]
+
+
+def test_the_first_end_counts_where_a_site_has_several_certificates():
+    site = OWN | {"tls": {"credentials": ["rsa", "ecdsa"]}}
+    secrets = [SECRET | {"name": "rsa"}, SECRET | {"name": "ecdsa", "serial": "d4", "not_after": "2027-02-01T00:00:00Z"}]
+    (found,) = site_report(plan(site), [], secrets, **seen("own.example.com"))["sites"]
+    assert (found["serials"], found["expires"]) == (["c3", "d4"], "2027-02-01T00:00:00Z")
+
+
 def test_what_helps_follows_the_problems_and_names_its_site():
     failed = {**CERTIFICATE, "ready": False, "cause": "Order app-1 is invalid", "advice": ["Add a solver.", "Try again."]}
     late = {**failed, "name": "shop", "secret_name": "shop"}
