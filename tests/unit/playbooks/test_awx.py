@@ -109,5 +109,5 @@ def test_the_findings_of_a_preflight_are_an_artifact(play):
 
 def test_a_slice_of_the_inventory_finds_no_server(play):
     """Which is why templates are not sliced."""
-    found = play("status.yml", {"k3s_cluster": {"children": {"agent": {"hosts": {"edge2": NOWHERE}}}}})
+    found = play("site.yml", {"k3s_cluster": {"children": {"agent": {"hosts": {"edge2": NOWHERE}}}}})
     assert found.messages[0].startswith("The inventory has no group server")
