@@ -127,6 +127,8 @@ class Controller:
             container_image=self.image,
             container_options=list(OPTIONS),
             container_volume_mounts=[f"{self.project}:/runner/project:ro"],
+            # As AWX does it: neither environment nor key become files.
+            suppress_env_files=True,
             quiet=True,
             settings={"job_timeout": 1500, "pexpect_use_poll": True},
         )
