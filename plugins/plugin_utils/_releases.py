@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.baremesh.edge.plugins.module_utils._numbers import whole_number
 from ansible_collections.baremesh.edge.plugins.plugin_utils._fields import Fields, Raw, dictionaries
 from ansible_collections.baremesh.edge.plugins.plugin_utils._schemas import is_of, judge
 from ansible_collections.baremesh.edge.plugins.plugin_utils._versions import minor_of
@@ -200,7 +201,7 @@ def _report_missing_proxies(fields: Fields, release: Raw, settings: Raw) -> None
     Behind a proxy that it does not know the gateway would redirect for ever, or answer nothing at all.
     """
     # Before ansible-core 2.19 a number in a template becomes text.
-    trusted, protocol = int(settings.get("trusted_proxies") or 0), bool(settings.get("proxy_protocol"))
+    trusted, protocol = whole_number(settings.get("trusted_proxies")) or 0, bool(settings.get("proxy_protocol"))
     annotations = release["values"].get("podAnnotations") or {}
     known = any(key != PROXY_CONFIG or "gatewayTopology" in str(value) for key, value in annotations.items())
     if release["name"] == settings.get("ingress") and (trusted or protocol) and not known:

@@ -106,10 +106,24 @@ def test_a_password_that_is_undefined(play):
     assert "2 finding(s); nothing was changed.\nedge1: ansible_become_password cannot be read: 'nope' is undefined.\n" in run.messages[-1]
 
 
-@pytest.mark.parametrize("variable", ["edge_https_port", "edge_wait_timeout"])
-def test_a_number_that_python_cannot_read(play, variable):
-    run = play("site.yml", with_variables(), "-e", f"{variable}={'9' * 5000}")
-    assert f"{variable} is '{'9' * 5000}'; it must be a number from 1 to " in run.messages[-1]
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("edge_https_port", "9" * 5000),
+        ("edge_wait_timeout", "9" * 5000),
+        ("edge_trusted_proxies", "9" * 5000),
+        ("edge_trusted_proxies", "\uff11"),
+    ],
+    ids=range(4),
+)
+def test_a_number_that_is_none(play, variable, value):
+    run = play("site.yml", with_variables(), "-e", f"{variable}={value}")
+    assert f"3 finding(s); nothing was changed.\n{variable} is '{value}'; it must be a number from " in run.messages[-1]
+
+
+def test_a_number_that_is_infinite(play):
+    run = play("site.yml", with_variables(edge_trusted_proxies=float("inf")))
+    assert "3 finding(s); nothing was changed.\nedge_trusted_proxies is 'inf'; it must be a number from 0 to 16.\n" in run.messages[-1]
 
 
 CONTROLLER = [
