@@ -84,7 +84,7 @@ func (s *session) run(work func(ctx context.Context) error) {
 	// Those who write stop before those who keep; container shims are not our children and go on.
 	s.group.Stop(stopGrace, "kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager")
 	s.group.Stop(stopGrace, "kube-apiserver")
-	s.group.Stop(stopGrace, "kine", "containerd")
+	s.group.Stop(stopGrace, "kine", "etcd", "containerd")
 	os.Exit(status)
 }
 
