@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"baremesh.edge/lab/k3s/internal/etcd"
 	"baremesh.edge/lab/k3s/internal/kube"
@@ -242,8 +243,10 @@ func (v *voter) NodeDeleted(_ context.Context, name string) {
 }
 
 func setVoter(ctx context.Context, client *kube.Client, node, status, reason, message string) error {
+	now := time.Now().UTC().Format(time.RFC3339)
 	patch := map[string]any{"status": map[string]any{"conditions": []map[string]string{{
 		"type": "EtcdIsVoter", "status": status, "reason": reason, "message": message,
+		"lastHeartbeatTime": now, "lastTransitionTime": now,
 	}}}}
 	return client.Do(ctx, http.MethodPatch, "/api/v1/nodes/"+node+"/status", kube.StrategicPatch, patch, nil)
 }
