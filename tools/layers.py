@@ -41,7 +41,7 @@ CHAINS = (
     ("site", "renew", "sds_faults", "certificate_faults"),
     ("killed", "egress", "tcp", "dns01", "networks", "gateway_api"),
     ("host_ports", "hosts_as_found", "gateways"),
-    ("proxy", "reboot", "neighbour", "bad_input"),
+    ("proxy", "reboot", "neighbour", "bad_input", "servers"),
 )
 #: Versions of ansible-core that are tested beside the pinned one, each with a Python that it supports: the oldest that meta/runtime.yml
 #: allows, and the newest.
