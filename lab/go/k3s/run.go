@@ -74,7 +74,8 @@ func (s *session) run(work func(ctx context.Context) error) {
 	case reason := <-s.group.Failed:
 		fail(reason)
 	case reason := <-done:
-		if ctx.Err() == nil {
+		// Only a reset of the cluster ends by itself with nothing to complain of.
+		if ctx.Err() == nil && reason != nil {
 			fail(reason)
 		}
 	case <-ctx.Done():

@@ -88,6 +88,14 @@ func (m *Member) EnsureName() error {
 	return pki.WriteFile(path, []byte(m.Name), 0o600)
 }
 
+// Rename gives a member that begins a cluster of its own a new name, as K3s does.
+func (m *Member) Rename() error {
+	if err := os.Remove(filepath.Join(m.Dir, "name")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return m.EnsureName()
+}
+
 func (m *Member) url(port string) string { return "https://" + net.JoinHostPort(m.Address, port) }
 
 // PeerURL is where other members reach this one.

@@ -49,13 +49,18 @@ func (s *Server) chooseDatastore(ctx context.Context) error {
 	case exists(s.path("db/state.db")):
 		return errors.New("this server's state is in SQLite: the lab's stand-in does not convert it to etcd, as K3s does")
 	}
-	s.member = &etcd.Member{
-		Dir: dir, TLSDir: s.path("tls/etcd"), Node: s.name, Address: s.ips[0].String(), Metrics: s.values.Bool("etcd-expose-metrics"),
-	}
+	s.member = s.newMember()
 	if known || url == "" {
 		return nil
 	}
 	return s.bootstrap(ctx, url)
+}
+
+func (s *Server) newMember() *etcd.Member {
+	return &etcd.Member{
+		Dir: s.path(memberDir), TLSDir: s.path("tls/etcd"), Node: s.name, Address: s.ips[0].String(),
+		Metrics: s.values.Bool("etcd-expose-metrics"),
+	}
 }
 
 func exists(path string) bool {
@@ -179,9 +184,22 @@ func (s *Server) startEtcd(ctx context.Context) error {
 	if !etcd.Initialized(s.member.Dir) {
 		logline.Infof("Starting etcd for cluster %v", cluster)
 	}
-	child := proc.Child{
+	if err := s.runEtcd(cluster, state); err != nil {
+		return err
+	}
+	if err := s.member.WaitVoter(ctx, s.etcd); err != nil {
+		return err
+	}
+	if err := os.Remove(s.path(resetFlag)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (s *Server) runEtcd(cluster []string, state string, extra ...string) error {
+	return s.group.Start(proc.Child{
 		Name: "etcd", Path: filepath.Join(s.bin, "etcd"), Dir: s.dir, Env: proc.Environment(s.bin),
-		Args: proc.MergeArgs(s.member.Args(cluster, state), s.values.List("etcd-arg")),
+		Args: proc.MergeArgs(s.member.Args(cluster, state), append(s.values.List("etcd-arg"), extra...)),
 		Explain: func(status int) error {
 			// etcd ends in this way by itself when the cluster has removed it, and in no other case.
 			if status != 0 {
@@ -190,11 +208,7 @@ func (s *Server) startEtcd(ctx context.Context) error {
 			return errors.Join(etcd.Tombstone(s.member.Dir),
 				errors.New("this node has been removed from the cluster please restart k3s to rejoin the cluster"))
 		},
-	}
-	if err := s.group.Start(child); err != nil {
-		return err
-	}
-	return s.member.WaitVoter(ctx, s.etcd)
+	})
 }
 
 func (s *Server) joinCluster(ctx context.Context) ([]string, error) {

@@ -87,7 +87,7 @@ func New(values *config.Values, bin string, group *proc.Group) (*Server, error) 
 
 // refuseUnsupported says plainly what the stand-in cannot do, instead of doing something else.
 func refuseUnsupported(values *config.Values) error {
-	for _, name := range []string{"cluster-reset", "disable-apiserver", "disable-etcd", "rootless", "docker"} {
+	for _, name := range []string{"disable-apiserver", "disable-etcd", "rootless", "docker"} {
 		if values.Bool(name) {
 			return fmt.Errorf("%s is not in the lab's stand-in", name)
 		}
@@ -96,6 +96,9 @@ func refuseUnsupported(values *config.Values) error {
 		if values.String(name, "") != "" {
 			return fmt.Errorf("%s is not in the lab's stand-in", name)
 		}
+	}
+	if values.String("cluster-reset-restore-path", "") != "" && !values.Bool("cluster-reset") {
+		return errors.New("invalid flag use; --cluster-reset required with --cluster-reset-restore-path")
 	}
 	for _, name := range []string{"supervisor-port", "apiserver-port", "apiserver-bind-address"} {
 		if values.String(name, "") != "" {
@@ -114,6 +117,9 @@ func (s *Server) path(elements ...string) string {
 
 // Run starts everything and calls ready at the moment at which K3s reports it to systemd.
 func (s *Server) Run(ctx context.Context, ready func()) error {
+	if s.values.Bool("cluster-reset") {
+		return s.reset(ctx)
+	}
 	if err := s.chooseDatastore(ctx); err != nil {
 		return fmt.Errorf("starting kubernetes: preparing server: %w", err)
 	}
