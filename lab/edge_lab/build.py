@@ -91,7 +91,7 @@ class Plan:
         self.istioctl = built[programs.ISTIOCTL]
         self.kubernetes = built[programs.KUBERNETES]
         self.contents = mirror.Contents(
-            k3s=mirror.k3s_part(store, built[programs.K3S], self.kubernetes, built[programs.KINE]),
+            k3s=mirror.k3s_part(store, built[programs.K3S], self.kubernetes, built[programs.KINE], built[programs.ETCD]),
             images_k3s=images_k3s,
             images=tuple(images),
             helm=mirror.helm_part(store, self.helm),

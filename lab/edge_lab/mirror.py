@@ -21,16 +21,16 @@ from .parts import Part, Store, digest, file_sha256
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
-def k3s_part(store: Store, launcher: Part, kubernetes: Part, kine: Part) -> Part:
+def k3s_part(store: Store, launcher: Part, *started: Part) -> Part:
     """K3s's one file: the launcher, and behind it a ZIP of what it starts."""
 
     def make(out: Path) -> None:
         target = out / "k3s"
         target.write_bytes((store.path(launcher) / "k3s").read_bytes())
-        append_zip(target, [store.path(kubernetes) / "kubernetes", store.path(kine) / "kine"])
+        append_zip(target, [path for part in started for path in sorted(store.path(part).iterdir())])
         target.chmod(0o755)
 
-    return Part("k3s", digest(launcher.slug, kubernetes.slug, kine.slug, Path(__file__).read_bytes()), make)
+    return Part("k3s", digest(launcher.slug, *(part.slug for part in started), Path(__file__).read_bytes()), make)
 
 
 def append_zip(program: Path, members: Iterable[Path]) -> None:

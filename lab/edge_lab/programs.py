@@ -49,6 +49,7 @@ KINE = Program(
     {"github.com/k3s-io/kine/pkg/version.Version": versions.KINE},
     cgo=True,
 )
+ETCD = Program("etcd", "etcd", {"etcd": "go.etcd.io/etcd/server/v3", "etcdutl": "go.etcd.io/etcd/etcdutl/v3"})
 K3S = Program("k3s launcher", "k3s", {"k3s": "."}, {"main.version": versions.K3S})
 COREDNS = Program("coredns", "stack", {"coredns": "./coredns"})
 HELM = Program(
@@ -72,4 +73,4 @@ CERT_MANAGER = Program(
 EXTERNAL_SECRETS = Program("external-secrets", "externalsecrets", {"external-secrets": "."})
 SMALL = Program("backend and pause", "stack", {"backend": "./backend", "pause": "./pause"})
 
-ALL = (KUBERNETES, KINE, K3S, COREDNS, HELM, PILOT_DISCOVERY, PILOT_AGENT, ISTIOCTL, CERT_MANAGER, SMALL)
+ALL = (KUBERNETES, KINE, ETCD, K3S, COREDNS, HELM, PILOT_DISCOVERY, PILOT_AGENT, ISTIOCTL, CERT_MANAGER, SMALL)

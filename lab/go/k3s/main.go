@@ -32,7 +32,7 @@ COMMANDS:
    crictl         Not in the stand-in
    ctr            Run ctr
    token          Manage tokens (generate only)
-   etcd-snapshot  Not in the stand-in: its datastore is SQLite
+   etcd-snapshot  Save, list, delete and prune snapshots of etcd
 
 GLOBAL OPTIONS:
    --help, -h     show help

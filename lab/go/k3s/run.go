@@ -74,7 +74,8 @@ func (s *session) run(work func(ctx context.Context) error) {
 	case reason := <-s.group.Failed:
 		fail(reason)
 	case reason := <-done:
-		if ctx.Err() == nil {
+		// Only a reset of the cluster ends by itself with nothing to complain of.
+		if ctx.Err() == nil && reason != nil {
 			fail(reason)
 		}
 	case <-ctx.Done():
@@ -84,7 +85,7 @@ func (s *session) run(work func(ctx context.Context) error) {
 	// Those who write stop before those who keep; container shims are not our children and go on.
 	s.group.Stop(stopGrace, "kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager")
 	s.group.Stop(stopGrace, "kube-apiserver")
-	s.group.Stop(stopGrace, "kine", "containerd")
+	s.group.Stop(stopGrace, "kine", "etcd", "containerd")
 	os.Exit(status)
 }
 

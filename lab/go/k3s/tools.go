@@ -61,12 +61,3 @@ func readable(path string) bool {
 	}
 	return file.Close() == nil
 }
-
-// runSnapshot reads the configuration first, as K3s does: a broken file is reported before anything else.
-func runSnapshot(args []string) {
-	if _, err := config.Load(config.Server, nil); err != nil {
-		fatal(err)
-	}
-	logline.Fatalf("etcd datastore disabled: the lab's stand-in keeps its state in SQLite, %s has nothing to work on",
-		strings.Join(append([]string{"k3s etcd-snapshot"}, args...), " "))
-}

@@ -71,6 +71,8 @@ def test_key_ignores_tests_and_other_programs(program: golang.Program) -> None:
     [
         ("kubernetes", "k8s.io/kubernetes", versions.KUBERNETES),
         ("stack", "github.com/k3s-io/kine", versions.KINE),
+        ("etcd", "go.etcd.io/etcd/server/v3", versions.ETCD),
+        ("etcd", "go.etcd.io/etcd/etcdutl/v3", versions.ETCD),
         ("stack", "github.com/coredns/coredns", f"v{versions.COREDNS}"),
         ("stack", "helm.sh/helm/v3", versions.HELM),
         ("stack", "istio.io/istio", versions.ISTIO_MODULE),

@@ -98,7 +98,7 @@ def test_scenarios_leave_the_matrix_out_unless_it_is_selected(matrix, options):
 
 def test_every_scenario_is_in_one_chain():
     scenarios = {path.parent.name for path in (checkout.ROOT / "molecule").glob("*/molecule.yml")}
-    assert sorted(name for names in layers.CHAINS for name in names) == sorted(scenarios - {"default", "online"})
+    assert sorted(name for names in (*layers.CHAINS, *layers.MATRIX_CHAINS) for name in names) == sorted(scenarios - {"default", "online"})
 
 
 def test_labs_that_stand_side_by_side_have_names_of_their_own():

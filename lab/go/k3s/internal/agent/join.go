@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"baremesh.edge/lab/k3s/internal/logline"
@@ -28,16 +29,19 @@ const (
 // Join learns the cluster's settings and gets this node's certificates. What can heal
 // on the server's side is retried for ever, as K3s's agent does.
 func (n *Node) Join(ctx context.Context, server, secret string) error {
+	port := n.Values.String("lb-server-port", "6444")
+	var err error
+	if n.balancer, err = newBalancer(n.path("etc/"+balancerName+".json"), server); err != nil {
+		return err
+	}
+	if err := n.balancer.serve(ctx, port); err != nil {
+		return err
+	}
+	n.API = "https://127.0.0.1:" + port
 	cluster, err := n.connect(ctx, server, secret)
 	if err != nil {
 		return err
 	}
-	port := n.Values.String("lb-server-port", "6444")
-	if err := n.startBalancer(ctx, server, port); err != nil {
-		return err
-	}
-	n.API = "https://127.0.0.1:" + port
-	cluster = cluster.Through(n.API)
 	password, err := EnsurePassword(PasswordFile)
 	if err != nil {
 		return err
@@ -61,10 +65,10 @@ func (n *Node) connect(ctx context.Context, server, secret string) (*token.Clust
 			return nil, err
 		}
 		pair, err := n.kubeletPair()
-		return token.NewClusterByCert(server, ca, pair), err
+		return token.NewClusterByCert(n.API, ca, pair), err
 	}
 	for {
-		cluster, err := token.Validate(ctx, server, secret, "node")
+		cluster, err := n.validate(ctx, server, secret)
 		if err == nil {
 			return cluster, nil
 		}
@@ -73,6 +77,14 @@ func (n *Node) connect(ctx context.Context, server, secret string) (*token.Clust
 			return nil, err
 		}
 	}
+}
+
+// validate goes through the balancer, as the server that is configured may be gone while others serve.
+func (n *Node) validate(ctx context.Context, server, secret string) (*token.Cluster, error) {
+	if !strings.HasPrefix(server, "https://") {
+		return nil, fmt.Errorf("only https:// URLs are supported, invalid scheme: %s", server)
+	}
+	return token.Validate(ctx, n.API, secret, "node")
 }
 
 func (n *Node) kubeletPair() (tls.Certificate, error) {
@@ -93,6 +105,13 @@ func (n *Node) fetch(ctx context.Context, cluster *token.Cluster, password strin
 	if err := json.Unmarshal(settings, &n.Cluster); err != nil {
 		return fmt.Errorf("%s/v1-k3s/config: %w", cluster.BaseURL, err)
 	}
+	var servers []string
+	if answer, err := cluster.Call(ctx, "/v1-k3s/apiservers", nil, nil); err != nil {
+		return err
+	} else if err := json.Unmarshal(answer, &servers); err != nil {
+		return fmt.Errorf("%s/v1-k3s/apiservers: %w", cluster.BaseURL, err)
+	}
+	n.balancer.update(servers)
 	header := http.Header{
 		supervisor.HeaderNode:     {n.Name},
 		supervisor.HeaderPassword: {password},

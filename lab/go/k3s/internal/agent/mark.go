@@ -27,6 +27,9 @@ func (s *self) mark(ctx context.Context) {
 		logline.Errorf("Failed to annotate the node: %v", err)
 		return
 	}
+	if s.node.Annotations != nil {
+		maps.Copy(annotations, s.node.Annotations())
+	}
 	annotations["k3s.io/hostname"] = s.node.Name
 	annotations["k3s.io/internal-ip"] = network.Join(s.node.IPs)
 	for {

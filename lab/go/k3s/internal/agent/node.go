@@ -30,10 +30,14 @@ type Node struct {
 	Cluster supervisor.ClusterConfig
 	// RoleLabels are those that K3s's servers bear.
 	RoleLabels map[string]string
+	// Annotations are those of K3s's servers; they are known once the datastore runs.
+	Annotations func() map[string]string
 	// PatchWith is the client that may change the Node; nil means the node's own controller certificate.
 	PatchWith *kube.Client
 	// Handlers see the same watch of Nodes.
 	Handlers []kube.NodeHandler
+	// balancer is of agents only: a server asks itself.
+	balancer *balancer
 }
 
 // Dir is the agent's folder below the data folder.
@@ -86,6 +90,9 @@ func (n *Node) StartKubernetes(ctx context.Context) error {
 		if err := n.startKubeProxy(); err != nil {
 			return err
 		}
+	}
+	if n.balancer != nil {
+		go client.WatchServers(ctx, n.balancer.update)
 	}
 	return n.follow(ctx, client)
 }

@@ -26,8 +26,10 @@ type Leaf struct {
 	CN     string
 	Orgs   []string
 	Server bool
-	DNS    []string
-	IPs    []net.IP
+	// Peer is for members of etcd, which serve and ask by the same certificate.
+	Peer bool
+	DNS  []string
+	IPs  []net.IP
 }
 
 // EnsureLeaf makes base.crt and base.key, or keeps them while they fit and are not near their end.
@@ -48,9 +50,12 @@ func (ca *CA) EnsureLeaf(base string, want Leaf) error {
 
 // Sign issues a certificate; the text ends with the authority's own.
 func (ca *CA) Sign(want Leaf, public crypto.PublicKey) ([]byte, error) {
-	usage := x509.ExtKeyUsageClientAuth
-	if want.Server {
-		usage = x509.ExtKeyUsageServerAuth
+	usages := []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	switch {
+	case want.Peer:
+		usages = append(usages, x509.ExtKeyUsageServerAuth)
+	case want.Server:
+		usages = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial(),
@@ -58,7 +63,7 @@ func (ca *CA) Sign(want Leaf, public crypto.PublicKey) ([]byte, error) {
 		NotBefore:    ca.Cert.NotBefore,
 		NotAfter:     time.Now().UTC().AddDate(0, 0, leafDays),
 		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
-		ExtKeyUsage:  []x509.ExtKeyUsage{usage},
+		ExtKeyUsage:  usages,
 		DNSNames:     want.DNS,
 		IPAddresses:  want.IPs,
 	}

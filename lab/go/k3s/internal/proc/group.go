@@ -34,6 +34,7 @@ type child struct {
 	tail     *tail
 	ended    chan struct{}
 	stopping bool
+	explain  func(status int) error
 }
 
 // Child says what to run; LogFile takes the output instead of the own log.
@@ -44,6 +45,8 @@ type Child struct {
 	Dir     string
 	Env     []string
 	LogFile *os.File
+	// Explain may say more than the exit status of a child that ended by itself; nil means that it cannot.
+	Explain func(status int) error
 }
 
 // NewGroup returns an empty group.
@@ -67,7 +70,7 @@ func (g *Group) Start(spec Child) error {
 	cmd := exec.Command(spec.Path, spec.Args...)
 	cmd.Dir, cmd.Env = spec.Dir, spec.Env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started := &child{name: spec.Name, cmd: cmd, tail: &tail{}, ended: make(chan struct{})}
+	started := &child{name: spec.Name, cmd: cmd, tail: &tail{}, ended: make(chan struct{}), explain: spec.Explain}
 	if spec.LogFile != nil {
 		cmd.Stdout, cmd.Stderr = spec.LogFile, spec.LogFile
 	} else {
@@ -93,6 +96,12 @@ func (g *Group) watch(c *child) {
 	if c.stopping {
 		return
 	}
+	if c.explain != nil {
+		if reason := c.explain(c.cmd.ProcessState.ExitCode()); reason != nil {
+			g.fail(reason)
+			return
+		}
+	}
 	if err == nil {
 		err = errors.New("exit status 0")
 	}
@@ -100,8 +109,12 @@ func (g *Group) watch(c *child) {
 	if reason := c.tail.reason(); reason != "" && c.cmd.ProcessState.Exited() {
 		err = fmt.Errorf("%w: %s", err, reason)
 	}
+	g.fail(fmt.Errorf("%s exited: %w", c.name, err))
+}
+
+func (g *Group) fail(reason error) {
 	select {
-	case g.Failed <- fmt.Errorf("%s exited: %w", c.name, err):
+	case g.Failed <- reason:
 	default:
 	}
 }

@@ -5,9 +5,10 @@ package server
 import (
 	"context"
 	"path/filepath"
+	"strconv"
 	"strings"
 
-	"baremesh.edge/lab/k3s/internal/kube"
+	"baremesh.edge/lab/k3s/internal/etcd"
 	"baremesh.edge/lab/k3s/internal/logline"
 	"baremesh.edge/lab/k3s/internal/network"
 	"baremesh.edge/lab/k3s/internal/proc"
@@ -18,6 +19,9 @@ import (
 const datastoreURL = "unix://kine.sock"
 
 func (s *Server) startDatastore(ctx context.Context) error {
+	if s.member != nil {
+		return s.startEtcd(ctx)
+	}
 	child := proc.Child{
 		Name: "kine", Path: filepath.Join(s.bin, "kine"), Dir: s.dir, Env: proc.Environment(s.bin),
 		Args: []string{"--listen-address", datastoreURL, "--metrics-bind-address", "0"},
@@ -66,8 +70,17 @@ func (s *Server) startAPIServer() error {
 		"tls-cert-file":                      s.path("tls/serving-kube-apiserver.crt"),
 		"tls-private-key-file":               s.path("tls/serving-kube-apiserver.key"),
 	}
+	if s.member != nil {
+		args["etcd-servers"] = etcd.Local
+		args["etcd-cafile"] = s.path("tls/etcd/server-ca.crt")
+		args["etcd-certfile"] = s.path("tls/etcd/client.crt")
+		args["etcd-keyfile"] = s.path("tls/etcd/client.key")
+	}
 	return s.start("kube-apiserver", args)
 }
+
+// elect is for clusters of several servers: alone, waiting for the lease of the last start costs 15 s.
+func (s *Server) elect() string { return strconv.FormatBool(s.member != nil) }
 
 func (s *Server) startControllers() error {
 	if !s.values.Bool("disable-controller-manager") {
@@ -84,7 +97,7 @@ func (s *Server) startControllers() error {
 		"authorization-kubeconfig":  kubeconfig,
 		"bind-address":              "127.0.0.1",
 		"kubeconfig":                kubeconfig,
-		"leader-elect":              "false",
+		"leader-elect":              s.elect(),
 		"profiling":                 "false",
 		"secure-port":               "10259",
 	})
@@ -113,7 +126,7 @@ func (s *Server) startControllerManager() error {
 		"kube-api-burst":                   "300",
 		"kube-api-qps":                     "200",
 		"kubeconfig":                       kubeconfig,
-		"leader-elect":                     "false",
+		"leader-elect":                     s.elect(),
 		"profiling":                        "false",
 		"root-ca-file":                     serverCA + ".crt",
 		"secure-port":                      "10257",
@@ -129,41 +142,5 @@ func (s *Server) start(name string, args map[string]string) error {
 	logline.Infof("Running %s %s", name, strings.Join(line, " "))
 	return s.group.Start(proc.Child{
 		Name: name, Path: filepath.Join(s.bin, name), Args: line, Dir: s.dir, Env: proc.Environment(s.bin),
-	})
-}
-
-// publishEndpoints names the supervisor's port as the API's: the API server itself knows
-// only the loopback port it listens on.
-func (s *Server) publishEndpoints(ctx context.Context, admin *kube.Client) error {
-	const namespace, name = "default", "kubernetes"
-	address := s.values.String("advertise-address", s.ips[0].String())
-	family := "IPv4"
-	if strings.Contains(address, ":") {
-		family = "IPv6"
-	}
-	port, err := s.advertisedPort()
-	if err != nil {
-		return err
-	}
-	ports := []map[string]any{{"name": "https", "port": port, "protocol": "TCP"}}
-	err = admin.Apply(ctx, "/api/v1/namespaces/"+namespace+"/endpoints/"+name, map[string]any{
-		"apiVersion": "v1", "kind": "Endpoints",
-		"metadata": map[string]any{
-			"name": name, "namespace": namespace,
-			"labels": map[string]string{"endpointslice.kubernetes.io/skip-mirror": "true"},
-		},
-		"subsets": []map[string]any{{"addresses": []map[string]string{{"ip": address}}, "ports": ports}},
-	})
-	if err != nil {
-		return err
-	}
-	return admin.Apply(ctx, "/apis/discovery.k8s.io/v1/namespaces/"+namespace+"/endpointslices/"+name, map[string]any{
-		"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": family,
-		"metadata": map[string]any{
-			"name": name, "namespace": namespace,
-			"labels": map[string]string{"kubernetes.io/service-name": name},
-		},
-		"endpoints": []map[string]any{{"addresses": []string{address}, "conditions": map[string]bool{"ready": true}}},
-		"ports":     ports,
 	})
 }

@@ -24,13 +24,8 @@ type authorities struct {
 
 // prepare makes folders, token, certificates and kubeconfigs, or keeps those of the last start.
 func (s *Server) prepare() error {
-	for _, dir := range []struct {
-		name string
-		mode os.FileMode
-	}{{"", 0o700}, {"tls", 0o700}, {"tls/temporary-certs", 0o700}, {"cred", 0o700}, {"db", 0o700}, {"manifests", 0o700}, {"static", 0o700}} {
-		if err := os.MkdirAll(s.path(dir.name), dir.mode); err != nil {
-			return err
-		}
+	if err := s.makeDirs(); err != nil {
+		return err
 	}
 	if err := s.loadPasswords(); err != nil {
 		return err
@@ -41,7 +36,21 @@ func (s *Server) prepare() error {
 	if err := s.makeCertificates(); err != nil {
 		return err
 	}
+	if s.member != nil {
+		if err := s.makeMemberCertificates(); err != nil {
+			return err
+		}
+	}
 	return s.writeTokens()
+}
+
+func (s *Server) makeDirs() error {
+	for _, name := range []string{"", "tls", "tls/temporary-certs", "tls/etcd", "cred", "db", "manifests", "static"} {
+		if err := os.MkdirAll(s.path(name), 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // loadPasswords takes the token from the configuration, from the last start, or makes one.

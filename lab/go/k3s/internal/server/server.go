@@ -17,17 +17,19 @@ import (
 
 	"baremesh.edge/lab/k3s/internal/agent"
 	"baremesh.edge/lab/k3s/internal/config"
+	"baremesh.edge/lab/k3s/internal/etcd"
 	"baremesh.edge/lab/k3s/internal/kube"
 	"baremesh.edge/lab/k3s/internal/logline"
 	"baremesh.edge/lab/k3s/internal/network"
 	"baremesh.edge/lab/k3s/internal/pki"
 	"baremesh.edge/lab/k3s/internal/proc"
 	"baremesh.edge/lab/k3s/internal/supervisor"
+	"baremesh.edge/lab/k3s/internal/token"
 )
 
 const apiURL = "https://127.0.0.1:6444"
 
-// Server is the one server of a cluster.
+// Server is one server of a cluster.
 type Server struct {
 	values   *config.Values
 	bin      string
@@ -40,6 +42,12 @@ type Server struct {
 	secrets  supervisor.Passwords
 	dir      string
 	disabled map[string]bool
+	live     *liveServers
+	// member is this server's part of etcd; without one SQLite holds the state.
+	member *etcd.Member
+	etcd   *etcd.Client
+	// joins is the cluster that this server is about to become a member of.
+	joins *token.Cluster
 }
 
 // New checks the configuration; nothing is written yet.
@@ -79,15 +87,18 @@ func New(values *config.Values, bin string, group *proc.Group) (*Server, error) 
 
 // refuseUnsupported says plainly what the stand-in cannot do, instead of doing something else.
 func refuseUnsupported(values *config.Values) error {
-	for _, name := range []string{"cluster-reset", "disable-apiserver", "disable-etcd", "rootless", "docker"} {
+	for _, name := range []string{"disable-apiserver", "disable-etcd", "rootless", "docker"} {
 		if values.Bool(name) {
-			return fmt.Errorf("%s is not in the lab's stand-in, which knows one server with SQLite", name)
+			return fmt.Errorf("%s is not in the lab's stand-in", name)
 		}
 	}
 	for _, name := range []string{"datastore-endpoint", "container-runtime-endpoint"} {
 		if values.String(name, "") != "" {
-			return fmt.Errorf("%s is not in the lab's stand-in, which knows one server with SQLite", name)
+			return fmt.Errorf("%s is not in the lab's stand-in", name)
 		}
+	}
+	if values.String("cluster-reset-restore-path", "") != "" && !values.Bool("cluster-reset") {
+		return errors.New("invalid flag use; --cluster-reset required with --cluster-reset-restore-path")
 	}
 	for _, name := range []string{"supervisor-port", "apiserver-port", "apiserver-bind-address"} {
 		if values.String(name, "") != "" {
@@ -106,7 +117,10 @@ func (s *Server) path(elements ...string) string {
 
 // Run starts everything and calls ready at the moment at which K3s reports it to systemd.
 func (s *Server) Run(ctx context.Context, ready func()) error {
-	if err := s.joinEtcd(ctx); err != nil {
+	if s.values.Bool("cluster-reset") {
+		return s.reset(ctx)
+	}
+	if err := s.chooseDatastore(ctx); err != nil {
 		return fmt.Errorf("starting kubernetes: preparing server: %w", err)
 	}
 	if err := s.prepare(); err != nil {
@@ -119,6 +133,15 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 	admin, err := kube.New(apiURL, s.path("tls/server-ca.crt"), s.path("tls/client-supervisor"))
 	if err != nil {
 		return err
+	}
+	if s.live, err = s.newLiveServers(admin); err != nil {
+		return err
+	}
+	if s.member != nil {
+		if s.etcd, err = etcd.NewClient(s.member.TLSDir, etcd.Local); err != nil {
+			return err
+		}
+		s.live.etcd = s.etcd
 	}
 	front, err := s.supervisor(admin)
 	if err != nil {
@@ -163,6 +186,9 @@ func (s *Server) control(ctx context.Context, admin *kube.Client, front *supervi
 		return err
 	}
 	logline.Infof("ETCD server is now running")
+	if s.member != nil {
+		go etcd.ManageLearners(ctx, s.etcd)
+	}
 	if err := s.startAPIServer(); err != nil {
 		return err
 	}
@@ -173,9 +199,10 @@ func (s *Server) control(ctx context.Context, admin *kube.Client, front *supervi
 	if err := s.startControllers(); err != nil {
 		return err
 	}
-	if err := s.publishEndpoints(ctx, admin); err != nil {
+	if err := s.live.publish(ctx); err != nil {
 		return err
 	}
+	go s.live.keep(ctx)
 	if err := s.writeAdminKubeconfig(); err != nil {
 		return err
 	}
@@ -194,7 +221,7 @@ func (s *Server) supervisor(admin *kube.Client) (*supervisor.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &supervisor.Server{
+	front := &supervisor.Server{
 		TLSDir: s.path("tls"), ServerCA: s.pki.server, ClientCA: s.pki.client, Passwords: s.secrets,
 		Cluster: supervisor.ClusterConfig{
 			ClusterCIDRs:     texts(s.net.cluster),
@@ -203,11 +230,17 @@ func (s *Server) supervisor(admin *kube.Client) (*supervisor.Server, error) {
 			ClusterDomain:    s.net.domain,
 			FlannelBackend:   s.values.String("flannel-backend", "vxlan"),
 			DisableKubeProxy: s.values.Bool("disable-kube-proxy"),
-			Servers:          []string{net.JoinHostPort(s.ips[0].String(), s.port)},
+			Critical:         critical(s.values, s.net),
 		},
-		Nodes: &supervisor.NodePasswords{Client: admin},
-		Proxy: proxy,
-	}, nil
+		Nodes:     &supervisor.NodePasswords{Client: admin},
+		Proxy:     proxy,
+		Servers:   s.live.addresses,
+		Bootstrap: s.readBootstrap,
+	}
+	if s.member != nil {
+		front.Database = s.databaseInfo
+	}
+	return front, nil
 }
 
 func (s *Server) node(admin *kube.Client, front *supervisor.Server) *agent.Node {
@@ -219,9 +252,12 @@ func (s *Server) node(admin *kube.Client, front *supervisor.Server) *agent.Node 
 		},
 		Handlers: []kube.NodeHandler{front.Nodes, &nodeHosts{client: admin}},
 	}
-	if s.isMember() {
-		node.RoleLabels["node-role.kubernetes.io/etcd"] = "true"
-		node.Handlers = append(node.Handlers, &voter{client: admin, node: s.name})
+	if s.member != nil {
+		node.RoleLabels[etcdRole] = "true"
+		node.Annotations = func() map[string]string {
+			return map[string]string{nodeNameKey: s.member.Name, nodeAddressKey: s.member.Address}
+		}
+		node.Handlers = append(node.Handlers, &voter{client: admin, node: s.name}, newMembers(s.etcd, admin, s.name))
 	}
 	return node
 }

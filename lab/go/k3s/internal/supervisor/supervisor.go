@@ -39,7 +39,8 @@ type ClusterConfig struct {
 	ClusterDomain    string   `json:"clusterDomain"`
 	FlannelBackend   string   `json:"flannelBackend"`
 	DisableKubeProxy bool     `json:"disableKubeProxy"`
-	Servers          []string `json:"servers"`
+	// Critical is what must be equal on all servers.
+	Critical map[string]string `json:"criticalArgs"`
 }
 
 // Passwords are what the two users of the token authenticate with.
@@ -57,6 +58,11 @@ type Server struct {
 	Cluster   ClusterConfig
 	Nodes     *NodePasswords
 	Proxy     *Proxy
+	// Servers are the addresses of all that serve the API now.
+	Servers func() []string
+	// Bootstrap and Database answer a server that joins; without Database there is no etcd to join.
+	Bootstrap func() (map[string][]byte, error)
+	Database  func(ctx context.Context) (any, error)
 	ready     atomic.Bool
 }
 
@@ -106,10 +112,12 @@ func (s *Server) routes() http.Handler {
 		"/v1-k3s/client-kube-proxy.crt":     s.component("client-kube-proxy", "system:kube-proxy"),
 		"/v1-k3s/client-k3s-controller.crt": s.component("client-k3s-controller", "system:k3s-controller"),
 		"/v1-k3s/":                          http.NotFound,
-		"/db/info":                          http.NotFound,
 	}
 	for path, handler := range protected {
 		mux.Handle(path, s.authenticated(handler))
+	}
+	for path, handler := range map[string]http.HandlerFunc{"/v1-k3s/server-bootstrap": s.bootstrap, "/db/info": s.database} {
+		mux.Handle(path, s.authenticated(s.serversOnly(handler)))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Only K3s's own paths go through the mux: it would redirect API paths that hold "//".
@@ -174,7 +182,40 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) config(w http.ResponseWriter, _ *http.Request) { answerJSON(w, s.Cluster) }
 
-func (s *Server) apiServers(w http.ResponseWriter, _ *http.Request) { answerJSON(w, s.Cluster.Servers) }
+func (s *Server) apiServers(w http.ResponseWriter, _ *http.Request) { answerJSON(w, s.Servers()) }
+
+// serversOnly keeps the keys of the cluster from agents.
+func (s *Server) serversOnly(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if user, password, ok := r.BasicAuth(); ok && user == "server" && same(password, s.Passwords.Server) {
+			next(w, r)
+			return
+		}
+		sendStatus(w, http.StatusForbidden, "Forbidden", "forbidden")
+	}
+}
+
+func (s *Server) bootstrap(w http.ResponseWriter, _ *http.Request) {
+	files, err := s.Bootstrap()
+	if err != nil {
+		sendStatus(w, http.StatusInternalServerError, "InternalError", err.Error())
+		return
+	}
+	answerJSON(w, files)
+}
+
+func (s *Server) database(w http.ResponseWriter, r *http.Request) {
+	if s.Database == nil {
+		http.NotFound(w, r)
+		return
+	}
+	members, err := s.Database(r.Context())
+	if err != nil {
+		sendStatus(w, http.StatusServiceUnavailable, "ServiceUnavailable", err.Error())
+		return
+	}
+	answerJSON(w, members)
+}
 
 // node checks the name and password an agent sends; it answers by itself when they are refused.
 func (s *Server) node(w http.ResponseWriter, r *http.Request) (string, bool) {
