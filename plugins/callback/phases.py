@@ -28,7 +28,7 @@ options:
     description:
       - File that gets all that Ansible's own callback would print, and nothing that it would hide. It has mode 0600.
       - Each run replaces the file of the run before. One that this callback did not write stays, with a warning. Empty for no file.
-    type: path
+    type: str
     default: ''
     env:
       - name: BAREMESH_EDGE_LOG_PATH
@@ -135,7 +135,7 @@ class CallbackModule(Default):  # type: ignore[misc] # of a package without type
         """Read the options, and open the log."""
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
         path = self.get_option("log_path")
-        self._log = self._open(Path(path)) if path else None
+        self._log = self._open(Path(path).expanduser()) if path else None
         self._display = _LogDisplay(self._screen, self._log.write if self._log else len)
         atexit.register(self._interrupted)
 
