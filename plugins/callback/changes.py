@@ -13,8 +13,8 @@ author: The baremesh.edge authors (@baremesh)
 description:
   - Gives the plays of a run what the plays before them have changed, or would change in check mode, as the variable C(edge_changes) of
     localhost. It prints nothing.
-  - C(edge_changes.changes) has a dictionary for each change, with the texts C(host), C(phase) (the role), C(action) and C(object); C(errors)
-    has a text for each task that failed, or host that could not be reached, without those that a playbook expects.
+  - C(edge_changes.changes) has a dictionary for each change, with the texts C(host), C(phase) (the role), C(action) and C(object).
+    C(edge_changes.errors) has a text for each task that failed, or host that could not be reached, without those that a playbook expects.
   - Names objects and files, and has no value of them. Of a task with C(no_log) it has the name.
 requirements:
   - Set C(callbacks_enabled = baremesh.edge.changes) in the section C(defaults) of C(ansible.cfg), or the same in the environment
@@ -36,7 +36,7 @@ from ansible_collections.baremesh.edge.plugins.plugin_utils._changes import Row,
 from ansible_collections.baremesh.edge.plugins.plugin_utils._phases import failure_lines, is_rescued, phase_of
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc] # of a package without types
+class CallbackModule(CallbackBase):
     """Remembers changes and failures."""
 
     CALLBACK_VERSION = 2.0

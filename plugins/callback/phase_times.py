@@ -14,7 +14,8 @@ description:
   - Prints a line for each role at the end of a run, in the order in which the roles began, and one for the whole run.
   - A role's time lasts until a task of another role begins. Tasks outside of roles, and those of the role
     P(baremesh.edge.common#role), which other roles call, count for the role before them.
-  - Prints nothing if the stdout callback writes JSON, so that programs can read it, and if it is P(baremesh.edge.phases#callback), which shows the times itself.
+  - Prints nothing if the stdout callback writes JSON, so that programs can read it, and if it is P(baremesh.edge.phases#callback),
+    which shows the times itself.
 requirements:
   - Set C(callbacks_enabled = baremesh.edge.phase_times) in the section C(defaults) of C(ansible.cfg), or the same in the environment
     variable E(ANSIBLE_CALLBACKS_ENABLED).

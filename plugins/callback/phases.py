@@ -111,9 +111,10 @@ class _LogDisplay:
         return getattr(self._real, name)
 
 
-class CallbackModule(Default):  # type: ignore[misc] # of a package without types
+class CallbackModule(Default):
     """Ansible's own callback, which prints into the log, and beside it lines for phases on the screen."""
 
+    _display: Any
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
     CALLBACK_NAME = "baremesh.edge.phases"
@@ -145,11 +146,13 @@ class CallbackModule(Default):  # type: ignore[misc] # of a package without type
             if path.exists() or path.is_symlink():
                 with path.open(encoding="utf-8", errors="replace") as old:
                     if old.read(len(_MARK)) not in ("", _MARK):
-                        self._screen.warning(f"The log is not written: {path} (log_path of baremesh.edge.phases) is a file of something else.")
+                        self._screen.warning(
+                            f"The log is not written: {path} (log_path of baremesh.edge.phases) is a file of something else."
+                        )
                         return None
                 path.unlink()
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            log = open(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: PTH123, SIM115 - a descriptor
+            log = open(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115 - a descriptor
             log.write(_MARK)
         except OSError as exc:
             self._screen.warning(f"The log is not written: log_path of baremesh.edge.phases, {path}: {exc.strerror}.")
@@ -189,7 +192,7 @@ class CallbackModule(Default):  # type: ignore[misc] # of a package without type
         phase = phase_of(task, step.phase if step else "")
         if step is None or step.phase != phase:
             self._leave(host)
-            step = self._now[host] = self._held.pop((host, phase), None) or _Step(phase)
+            step = self._now[host] = self._held.pop((host, phase), _Step(phase))
             step.since = step.last = time.monotonic()
         return step
 
@@ -308,4 +311,3 @@ class CallbackModule(Default):  # type: ignore[misc] # of a package without type
             self._say(f"  {each}", constants.COLOR_ERROR)
         if self._log:
             self._say(f"The full output is in {self.get_option('log_path')}.")
-

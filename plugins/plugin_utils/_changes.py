@@ -38,7 +38,7 @@ def changes(task: str, module: str, result: Mapping[str, Any]) -> list[tuple[str
         return [each for item in result["results"] if isinstance(item, Mapping) for each in changes(task, module, item)]
     if module.rpartition(".")[2] == "debug":
         said = result.get("msg") or []
-        return [found.groups() for line in ([said] if isinstance(said, str) else said) if (found := _WOULD.match(line))]  # type: ignore[misc]
+        return [(would[1], would[2]) for line in ([said] if isinstance(said, str) else said) if (would := _WOULD.match(line))]
     found = [(_VERBS[each["action"]], _title(each)) for each in result.get("applied") or () if isinstance(each, Mapping)]
     found += [("delete", _title(each)) for each in result.get("pruned") or ()]
     found += [(verb, f"{kind}{each}") for key, (verb, kind) in _LISTS.items() for each in result.get(key) or () if isinstance(each, str)]
