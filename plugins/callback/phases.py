@@ -295,6 +295,8 @@ class CallbackModule(Default):
     def _interrupted(self) -> None:
         """What is left to say where a run ends without its statistics."""
         if os.getpid() == self._main and (self._now or self._held):
+            for step in self._now.values():
+                step.word, step.last = "interrupted", time.monotonic()
             self._finish("interrupted")
 
     def _finish(self, word: str) -> None:

@@ -119,9 +119,8 @@ def test_a_phase_has_a_line_for_each_host(run, strategy):
     assert done.line("first", "h3")[0] == "unreachable"
     assert "\n  mend x\n  y is broken\n  mend y\n" in done.output
     assert done.line("all", "3 host(s)") == ("failed", "2 failure(s)")
-    last = done.output[done.output.index("\nall ") :].splitlines()[2:]
-    assert sorted(last)[0] == "  h2: second : Break: x is broken"
-    assert "\n  h1: one\n      two\n" in done.output
+    assert "\n  h2: second : Break: x is broken\n" in done.output[done.output.index("\nall ") :]
+    assert "  h1: one\n      two\n" in done.output
     assert "rescued" not in done.output
     assert "ignored" not in done.output
     # Without a terminal there is nothing that only a terminal understands.
@@ -216,5 +215,5 @@ def test_an_interrupted_run_says_how_far_it_came(site, tmp_path):
         time.sleep(0.1)
     running.send_signal(signal.SIGINT)
     output, _none = running.communicate(timeout=60)
-    assert re.search(r"^second +h1 +ok +", output, re.MULTILINE)
+    assert re.search(r"^second +h1 +interrupted +", output, re.MULTILINE)
     assert re.search(r"^all +2 host\(s\) +interrupted +", output, re.MULTILINE)
