@@ -141,18 +141,17 @@ class CallbackModule(Default):
         atexit.register(self._interrupted)
 
     def _open(self, path: Path) -> TextIO | None:
-        """A new file in the place of that of an earlier run, or none with a warning."""
+        """The file of the log, which is new or of an earlier run, or none with a warning."""
         try:
-            if path.exists() or path.is_symlink():
-                with path.open(encoding="utf-8", errors="replace") as old:
-                    if old.read(len(_MARK)) not in ("", _MARK):
-                        self._screen.warning(
-                            f"The log is not written: {path} (log_path of baremesh.edge.phases) is a file of something else."
-                        )
-                        return None
-                path.unlink()
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            log = open(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115 - a descriptor
+            log = open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115 - a descriptor
+            # A device, whose mode is none of our business, is no file.
+            if not os.path.isfile(log.fileno()) or log.read(len(_MARK)) not in ("", _MARK):
+                log.close()
+                self._screen.warning(f"The log is not written: {path} (log_path of baremesh.edge.phases) is a file of something else.")
+                return None
+            os.fchmod(log.fileno(), 0o600)
+            log.seek(0)
+            log.truncate()
             log.write(_MARK)
         except OSError as exc:
             self._screen.warning(f"The log is not written: log_path of baremesh.edge.phases, {path}: {exc.strerror}.")

@@ -157,8 +157,9 @@ def test_a_second_run_replaces_the_log_and_says_that_nothing_changed(run):
 
 def test_a_file_of_something_else_is_not_overwritten(run, tmp_path):
     (tmp_path / "run.log").write_text("mine\n", encoding="utf-8")
+    (tmp_path / "run.log").chmod(0o644)
     done = run(first=LITTLE, second=[])
-    assert (done.status, done.log) == (0, "mine\n")
+    assert (done.status, done.log, (tmp_path / "run.log").stat().st_mode & 0o777) == (0, "mine\n", 0o644)
     assert "is a file of something else" in " ".join(done.output.split())
     assert "The full output" not in done.output
 

@@ -17,15 +17,9 @@ LAST = yaml.safe_load((ROOT / "playbooks/plan.yml").read_text(encoding="utf-8"))
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 SITES = [{"name": "app", "hosts": ["app.example.com"], "issuer": "dns", "routes": [{"service": "web.default", "port": 80}]}]
 TOKEN = "plan-canary-token"
+SERVER = "https://192.0.2.1/dir"
 ISSUERS = [
-    {
-        "name": "dns",
-        "acme": {
-            "server": "https://192.0.2.1/dir",
-            "email": "ops@example.com",
-            "solvers": [{"dns01": {"cloudflare": {"api_token": TOKEN}}}],
-        },
-    }
+    {"name": "dns", "server": SERVER, "email": "ops@example.com", "solvers": [{"dns01": {"provider": "cloudflare", "token": TOKEN}}]}
 ]
 SKIPPED = ["variables", "versions", "release", "system", "resources", "time", "names", "ports", "dns", "acme", "limits", "dry_run"]
 CLUSTER = {"k3s_cluster": {"children": {"server": {"hosts": {"edge1": LOCAL}}, "agent": {"hosts": {}}}}}
