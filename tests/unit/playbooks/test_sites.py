@@ -21,7 +21,7 @@ SAID = {
         "Would create ValidatingAdmissionPolicy baremesh-edge-routes-istio-ingress",
         "Would create ValidatingAdmissionPolicyBinding baremesh-edge-routes-istio-ingress",
         *(f"Would create Gateway istio-ingress/{name}" for name in ("app", "own", "db")),
-        *(f"Would create VirtualService istio-ingress/{name}" for name in ("app", "own", "db")),
+        *(f"Would create VirtualService istio-ingress/{name}{kind}" for name in ("app", "own", "db") for kind in ("", "-redirect")),
     ],
     "renewal": "Would renew app, once there is a cluster.",
     "revoke": "Would revoke the certificates of app, once there is a cluster.",
