@@ -65,6 +65,7 @@ def job_template(playbook: Mapping[str, Any], common: Mapping[str, Any]) -> dict
         **common,
         "name": f"edge {name}",
         "description": playbook["description"],
+        **({"job_type": playbook["job_type"]} if "job_type" in playbook else {}),
         "playbook": f"playbooks/{name}.yml",
         "labels": [playbook["label"]],
         "extra_vars": playbook.get("extra_vars") or {},

@@ -14,7 +14,8 @@ description:
   - Prints a line for each role at the end of a run, in the order in which the roles began, and one for the whole run.
   - A role's time lasts until a task of another role begins. Tasks outside of roles, and those of the role
     P(baremesh.edge.common#role), which other roles call, count for the role before them.
-  - Prints nothing if the stdout callback writes JSON, so that programs can read it.
+  - Prints nothing if the stdout callback writes JSON, so that programs can read it, and if it is P(baremesh.edge.phases#callback),
+    which shows the times itself.
 requirements:
   - Set C(callbacks_enabled = baremesh.edge.phase_times) in the section C(defaults) of C(ansible.cfg), or the same in the environment
     variable E(ANSIBLE_CALLBACKS_ENABLED).
@@ -37,8 +38,10 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
-_MACHINE_READABLE = ("json", "jsonl")
-_SHARED = "common"
+from ansible_collections.baremesh.edge.plugins.plugin_utils._phases import phase_of
+
+# Callbacks for programs, and one that shows the times itself.
+_WITHOUT = ("json", "jsonl", "phases")
 
 
 class CallbackModule(CallbackBase):
@@ -64,9 +67,9 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:  # noqa: ARG002 - Ansible's interface
         """Begin the phase of the task's role."""
-        role = task._role.get_name().rpartition(".")[2] if task._role else ""  # noqa: SLF001 - no public way to a task's role
-        if role and role not in (self._phase, _SHARED):
-            self._begin(role)
+        phase = phase_of(task, self._phase)
+        if phase != self._phase:
+            self._begin(phase)
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
         """Count a handler for its role as well."""
@@ -75,7 +78,7 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ARG002 - Ansible's interface
         """Print the lines at the end of the run."""
         self._begin("")
-        if not self._seconds or constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] in _MACHINE_READABLE:
+        if not self._seconds or constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] in _WITHOUT:
             return
         self._display.banner("PHASE TIMES")
         for phase, seconds in [*self._seconds.items(), ("all", time.monotonic() - self._started)]:

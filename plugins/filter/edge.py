@@ -16,6 +16,7 @@ _UTILS = "ansible_collections.baremesh.edge.plugins.plugin_utils"
 # A task that uses one filter makes its worker load every file of filters, and Ansible compiles all that these import each time.
 # So there is one file, and a filter imports its code when it is called.
 _FILTERS = {
+    "announce": "_changes.announce",
     "api_host": "_hosts.api_host",
     "artefact_findings": "_artefacts.artefact_findings",
     "as_dict": "_lists.as_dict",
@@ -23,6 +24,7 @@ _FILTERS = {
     "cert_manager_objects": "_issuers.cert_manager_objects",
     "certificates_apart": "_sites_apart.certificates_apart",
     "challenge_parents": "_gateways.challenge_parents",
+    "change_table": "_changes.table",
     "egress_plan": "_egress_plan.make_plan",
     "external_secrets_plan": "_external_secrets.make_plan",
     "gateway_ports": "_kept_plan.gateway_ports",

@@ -167,7 +167,7 @@ ready:
   elements: dict
   contains: *object
 missing_kinds:
-  description: Kinds that the API server does not know yet. Their objects are left out. In check mode only.
+  description: Kinds that the API server does not know yet. Their objects count as created. In check mode only.
   returned: always
   type: list
   elements: str

@@ -294,14 +294,16 @@ class Applier:
         findings = []
         for index, definition in enumerate(definitions):
             kind = f"{definition['kind']} ({definition['apiVersion']})"
-            if kind in done.missing_kinds:
-                continue
             try:
-                resource = self._find(definition)
+                resource = None if kind in done.missing_kinds else self._find(definition)
             except ApiError as exc:
                 if not (exc.not_found and self._check):
                     raise
                 done.missing_kinds.append(kind)
+                resource = None
+            if resource is None:
+                metadata = definition["metadata"]
+                done.changes.append(Change(definition["kind"], metadata.get("namespace") or "", metadata["name"], None, definition))
                 continue
             if resource.namespaced and not definition["metadata"].get("namespace"):
                 title = _title(resource.kind, "", definition["metadata"]["name"])

@@ -11,7 +11,7 @@ import runs
 
 @pytest.mark.parametrize(
     ("role", "guess"),
-    [("istio", "Would install"), ("cert_manager", "Would install"), ("certificate", "Would order"), ("gateway", "Would wait")],
+    [("istio", "Would install"), ("cert_manager", "Would install"), ("certificate", "Would create"), ("gateway", "Would create")],
 )
 def test_a_check_foretells_nothing_where_all_is_done(role, guess):
     found = runs.run({}, "--check", playbook=runs.ROOT / "playbooks" / f"{role}.yml")

@@ -340,8 +340,8 @@ def test_a_run_says_which_release_helm_installs(apply, play, tmp_path):
     checked = play([{"hosts": "localhost", "gather_facts": False, **apply.tasks}], groups, "--check")
     checked = checked.result("Show what Helm would install or upgrade")
     assert [result["msg"] for result in checked["results"]] == [
-        "Would install istiod: is missing",
-        "Would install istiod-canary: is missing",
+        "Would install Helm release istiod: is missing",
+        "Would install Helm release istiod-canary: is missing",
     ]
 
 

@@ -16,8 +16,13 @@ SITES = [
     {"name": "db", "hosts": ["db.example.com"], "tls": {"mode": "PASSTHROUGH"}, "routes": ROUTES},
 ]
 SAID = {
-    "certificate": "Would order certificates: app.",
-    "gateway": "Would wait until the gateway pods serve app, mine, then apply the Gateways app, own, db and their routes.",
+    "certificate": ["Would create Certificate istio-ingress/app"],
+    "gateway": [
+        "Would create ValidatingAdmissionPolicy baremesh-edge-routes-istio-ingress",
+        "Would create ValidatingAdmissionPolicyBinding baremesh-edge-routes-istio-ingress",
+        *(f"Would create Gateway istio-ingress/{name}" for name in ("app", "own", "db")),
+        *(f"Would create VirtualService istio-ingress/{name}{kind}" for name in ("app", "own", "db") for kind in ("", "-redirect")),
+    ],
     "renewal": "Would renew app, once there is a cluster.",
     "revoke": "Would revoke the certificates of app, once there is a cluster.",
     "report": ["There is no Kubernetes API yet on localhost, so there is nothing served to report."],
@@ -38,7 +43,7 @@ def run_role(play):
 
 
 @pytest.mark.parametrize("role", SAID)
-def test_check_mode_says_in_one_line_what_it_would_do(run_role, role):
+def test_check_mode_says_in_one_task_what_it_would_do(run_role, role):
     run = run_role(role, "--check")
     assert run.status == 0, run.output
     said = [result["msg"] for _task, _host, result in run.results() if result.get("msg") and not result.get("skipped")]
@@ -95,7 +100,7 @@ def test_text_of_a_survey(run_role):
         certificate_private_key={"algorithm": "ECDSA", "size": "384"},
     )
     assert run.status == 0, run.output
-    assert run.result("baremesh.edge.certificate : Show what would be ordered")["msg"] == "Would order certificates: app."
+    assert run.result("baremesh.edge.certificate : Show what would be ordered")["msg"] == SAID["certificate"]
 
 
 @pytest.mark.parametrize("api", ["istio", "gateway"])

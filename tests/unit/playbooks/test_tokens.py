@@ -84,7 +84,8 @@ def test_everything_that_is_wrong_with_stores_is_said_at_once(play):
 def test_check_mode_says_what_would_be_installed(play):
     run = play(role("external_secrets"), {}, "--check", **GIVEN, edge_external_secrets={"stores": [STORE], "secrets": [SECRET]})
     assert run.status == 0, run.output
-    assert run.result("Show what would be installed")["msg"].startswith("Would install external-secrets of version 0.16.2")
+    said = run.result("Show what would be installed")["msg"]
+    assert said[1].startswith("Would install Helm release external-secrets: chart external-secrets 0.16.2")
 
 
 @pytest.mark.parametrize(("variables", "runs"), [({}, False), ({"edge_external_secrets": {}}, True)])

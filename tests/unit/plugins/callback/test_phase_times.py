@@ -62,7 +62,7 @@ def test_nothing_is_printed_without_roles(printed):
     assert printed((0.0, None), end=3.0) == []
 
 
-@pytest.mark.parametrize("name", ["json", "ansible.posix.json", "ansible.posix.jsonl"])
-def test_nothing_is_printed_after_json(printed, monkeypatch, name):
+@pytest.mark.parametrize("name", ["json", "ansible.posix.json", "ansible.posix.jsonl", "baremesh.edge.phases"])
+def test_nothing_is_printed_after_json_or_what_shows_times_itself(printed, monkeypatch, name):
     monkeypatch.setattr(constants, "DEFAULT_STDOUT_CALLBACK", name, raising=False)
     assert printed((0.0, "baremesh.edge.k3s"), end=3.0) == []

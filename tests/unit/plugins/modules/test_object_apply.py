@@ -138,7 +138,7 @@ def test_check_mode_on_an_empty_cluster_names_what_is_missing(api, apply):
     found = apply(gateway("a"), gateway("b"), secret("s", key="x"), check=True)
     assert found["missing_kinds"] == ["Gateway (networking.istio.io/v1)"]
     assert found["missing_namespaces"] == [NS]
-    assert [each["name"] for each in found["applied"]] == ["s"]
+    assert sorted((each["name"], each["action"]) for each in found["applied"]) == [("a", "created"), ("b", "created"), ("s", "created")]
     assert (found["failed"], found["changed"]) == (False, True)
 
 
