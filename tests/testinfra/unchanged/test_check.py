@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import runs
+import yaml
 
 
 @pytest.mark.parametrize(
@@ -34,3 +37,18 @@ def test_a_preflight_asks_the_webhooks(arguments):
         "certificate_certificates (refused): the Kubernetes API refuses Certificate istio-ingress/refused: admission webhook"
     )
     assert "spec.emailAddresses[0]" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "rows"),
+    [("/", []), ("/other/", [{"host": "server1", "phase": "gateway", "action": "change", "object": "VirtualService istio-ingress/app"}])],
+    ids=["nothing", "a route"],
+)
+def test_a_plan_lists_what_a_run_would_change(tmp_path, monkeypatch, prefix, rows):
+    monkeypatch.setenv("ANSIBLE_CALLBACKS_ENABLED", "baremesh.edge.changes")
+    (site,) = yaml.safe_load((runs.ROOT / "lab/demo/vars.yml").read_text(encoding="utf-8"))["edge_sites"]
+    sites = [{**site, "routes": [*site["routes"][:-1], {**site["routes"][-1], "prefix": prefix}]}]
+    given = {"edge_sites": sites, "plan_json": str(tmp_path / "plan.json"), "plan_exit": True}
+    found = runs.run(given, "--check", playbook=runs.ROOT / "playbooks/plan.yml")
+    assert found.status == (2 if rows else 0), found.failures
+    assert json.loads((tmp_path / "plan.json").read_text(encoding="utf-8")) == {"complete": True, "changes": rows, "errors": []}
