@@ -70,7 +70,7 @@ func TestKubeconfigMode(t *testing.T) {
 }
 
 func TestUnsupportedIsSaid(t *testing.T) {
-	for _, text := range []string{"disable-etcd: true", "disable-etcd: true", "datastore-endpoint: postgres://", "supervisor-port: 9345"} {
+	for _, text := range []string{"disable-etcd: true", "datastore-endpoint: postgres://", "supervisor-port: 9345"} {
 		name, _, _ := strings.Cut(text, ":")
 		if err := refuseUnsupported(load(t, text)); err == nil || !strings.HasPrefix(err.Error(), name) {
 			t.Errorf("%s: %v", text, err)
