@@ -8,6 +8,7 @@ The sources are put together outside the checkout, each where it lies in the rep
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,11 @@ from pathlib import Path
 import checkout
 
 #: What of the repository pages are made of, and what they link to.
-SOURCES = ("*.md", "COPYING", "docs/**")
+SOURCES = ("*.md", "COPYING", "docs/**", ":(exclude).github")
+#: What pages of plugins refer to in the documentation of Ansible and of other collections: their plugins, and variables of the environment.
+PLUGIN = re.compile(r"\bansible_collections\.((?!baremesh\.)[a-z_]+)\.([a-z_]+)\.([a-z0-9_]+)\b")
+VARIABLE = re.compile(r":ansenvvarref:`(ANSIBLE[^`]+)`")
+ELSEWHERE = "https://docs.ansible.com/ansible/latest"
 
 
 def run(*command: str, folder: Path) -> None:
@@ -24,6 +29,19 @@ def run(*command: str, folder: Path) -> None:
     status = subprocess.run(command, cwd=folder, check=False).returncode
     if status:
         sys.exit(status)
+
+
+def elsewhere(text: str) -> str:
+    """Return a page to which references to the documentation of others lead, with links to it, since that is not built here."""
+    title = "Documentation of others"
+    lines = [":orphan:", "", title, "=" * len(title), ""]
+    for namespace, collection, plugin in sorted(set(PLUGIN.findall(text))):
+        name = f"{namespace}.{collection}.{plugin.rpartition('_')[0]}"
+        link = f"`{name} <{ELSEWHERE}/collections/{namespace}/{collection}/{plugin}.html>`_"
+        lines += [f".. _ansible_collections.{namespace}.{collection}.{plugin}:", "", link, "-" * len(link), ""]
+    for name in sorted({name.replace("\\", "") for name in VARIABLE.findall(text)}):
+        lines += [f".. envvar:: {name}", "", f"   `Of Ansible <{ELSEWHERE}/reference_appendices/config.html#envvar-{name}>`__", ""]
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -38,6 +56,8 @@ def main() -> None:
     plugins.mkdir(mode=0o755)
     pages = ("--squash-hierarchy", "--fail-on-error", "--dest-dir", str(plugins))
     run("antsibull-docs", "collection", "--use-current", *pages, "baremesh.edge", folder=checkout.ROOT)
+    text = "".join(path.read_text(encoding="utf-8") for path in plugins.rglob("*.rst"))
+    (plugins / "elsewhere.rst").write_text(elsewhere(text), encoding="utf-8")
     run("sphinx-build", "-b", "html", "-c", "docs/site", "-j", "auto", "-q", "-W", "--keep-going", ".", str(stage / "html"), folder=sources)
     print(f"docs site: {stage / 'html' / 'docs' / 'site' / 'index.html'}")
 
