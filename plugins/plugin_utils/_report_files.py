@@ -147,13 +147,16 @@ def _time_line(sites: Sequence[Record], now: datetime) -> dict[str, Any]:
     counts = {key: Counter(min(max(int((at - now) / span * _BARS), 0), _BARS - 1) for at in found) for key, found in times.items()}
     most = max(count for each in counts.values() for count in each.values())
     step = 100 / _BARS
+    days = [(now + span * number / 4).strftime("%Y-%m-%d") for number in range(5)]
+    if max(times["not_after"]) > now + span:
+        days[-1] = "later"
     return {
         "bars": {
             key: [(round(place * step, 2), count, round(46 * count / most, 1)) for place, count in sorted(found.items())]
             for key, found in counts.items()
         },
         "width": round(step * 0.8, 2),
-        "days": [(25 * number, (now + span * number / 4).strftime("%Y-%m-%d")) for number in range(5)],
+        "days": [(25 * number, day) for number, day in enumerate(days)],
         "first": min(times["not_after"]).strftime("%Y-%m-%d"),
         "count": len(times["not_after"]),
     }

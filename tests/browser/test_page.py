@@ -17,6 +17,7 @@ from ansible_collections.baremesh.edge.tests.unit.plugins.plugin_utils.edges imp
 
 REPORTS = {
     "served": facts_of(4),
+    "differing": facts_of(3) | {"differs": ["VirtualService istio-ingress/app goes to a Service that is not there"]},
     "broken": facts_of(8, broken=[1, 3]),
     "hostile": facts_of(4, broken=[1], cause=HOSTILE * 9),
     "many": facts_of(200, broken=[7]),

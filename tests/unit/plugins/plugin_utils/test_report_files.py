@@ -92,6 +92,19 @@ def test_findings_ways_and_what_differs_are_on_the_page():
     assert [each for each in said if each not in text] == []
 
 
+def test_what_differs_stands_before_what_is_fine():
+    text = Page(made(facts_of(3) | {"differs": ["no such Service"]})[0]).text
+    assert "All certificates are served, but something differs" in text
+    assert text.index("no such Service") < text.index("When certificates end")
+
+
+def test_what_ends_in_years_is_later():
+    facts = facts_of(3)
+    assert " later " not in Page(made(facts)[0]).text
+    facts["sites"][0]["certificates"][0]["not_after"] = "2031-11-29T08:00:00Z"
+    assert "2027-08-28 later" in Page(made(facts)[0]).text
+
+
 def filled(text):
     """A report with a text wherever one can come from outside."""
     facts = facts_of(4, broken=[1], cause=text)
