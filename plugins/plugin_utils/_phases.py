@@ -20,11 +20,13 @@ def phase_of(task: Any, before: str) -> str:
 
 def is_rescued(task: Any) -> bool:
     """Whether a failure of the task is handled: it is in the part of a block, at any depth, that a rescue follows."""
-    inner, outer = task, task._parent  # noqa: SLF001 - no public way
+    # An imported role is between its blocks and the block that lists them.
+    inner, outer = {task._uuid}, task._parent  # noqa: SLF001 - no public way
     while outer is not None:
-        if getattr(outer, "rescue", None) and inner._uuid in {each._uuid for each in outer.block}:  # noqa: SLF001 - no public way
+        if getattr(outer, "rescue", None) and inner & {each._uuid for each in outer.block}:  # noqa: SLF001 - no public way
             return True
-        inner, outer = outer, outer._parent  # noqa: SLF001 - no public way
+        inner.add(outer._uuid)  # noqa: SLF001 - no public way
+        outer = outer._parent  # noqa: SLF001 - no public way
     return False
 
 

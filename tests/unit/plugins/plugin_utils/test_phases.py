@@ -30,6 +30,7 @@ def block(name, *, parent=None, inside=(), rescue=()):
         (task("r", block("b", inside=["a"], rescue=["r"], parent=block("c", inside=["b"], rescue=["s"]))), True),
         # An include between them is a task.
         (task("a", block("b", inside=["a"], parent=task("include", block("c", inside=["include"], rescue=["r"])))), True),
+        (task("a", block("b", inside=["a"], parent=task("import", block("c", inside=["b"], rescue=["r"])))), True),
     ],
 )
 def test_a_failure_is_rescued_by_a_block_around_it(found, rescued):
