@@ -69,13 +69,15 @@ class Controller:
         for name in checkout.tracked("ansible.cfg", "playbooks"):
             (self.project / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(checkout.ROOT / name, self.project / name)
-        command = ["ansible-inventory", "--inventory", str(inventory), "--list"]
+        # With the variables of groups at the groups, as AWX imports an inventory: localhost, which is no host of it, has those of all.
+        command = ["ansible-inventory", "--inventory", str(inventory), "--list", "--export"]
         self.inventory = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        hosts = self.inventory["_meta"]["hostvars"].values()
-        self.key = Path(next(iter(hosts))["ansible_ssh_private_key_file"]).read_text(encoding="utf-8")
-        for variables in hosts:
+        places = [*self.inventory["_meta"]["hostvars"].values(), *(group["vars"] for group in self.inventory.values() if "vars" in group)]
+        (key,) = {place[LOCAL[0]] for place in places if LOCAL[0] in place}
+        self.key = Path(key).read_text(encoding="utf-8")
+        for place in places:
             for name in LOCAL:
-                variables.pop(name, None)
+                place.pop(name, None)
         configuration = folder / "containers.conf"
         configuration.write_text('[engine]\nruntime = "runc"\n', encoding="utf-8")
         os.environ["CONTAINERS_CONF"] = str(configuration)

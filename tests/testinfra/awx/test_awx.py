@@ -16,7 +16,11 @@ pytestmark = pytest.mark.matrix
 
 #: Playbooks that a job runs, as awx/objects.yml has them, without the first one, the main one and the last one.
 LISTED = yaml.safe_load((runs.ROOT / "awx/objects.yml").read_text(encoding="utf-8").replace("!unsafe ", ""))["awx_playbooks"]
-SINGLE = [entry["playbook"] for entry in LISTED if entry["playbook"] not in ("preflight", "site", "revoke", "renew", "reset")]
+SINGLE = {
+    entry["playbook"]: ["--check"] if entry.get("job_type") == "check" else []
+    for entry in LISTED
+    if entry["playbook"] not in ("preflight", "site", "revoke", "renew", "reset")
+}
 CANARIES = ("lab-canary-download", "lab-canary-environment", "lab-canary-secret")
 
 
@@ -94,7 +98,7 @@ def test_a_second_job_changes_nothing(controller, answers, deployed, arguments):
 
 @pytest.mark.parametrize("playbook", SINGLE)
 def test_single_playbooks(controller, answers, deployed, playbook):
-    assert passed(controller.job(playbook, **answers)).changed == 0
+    assert passed(controller.job(playbook, *SINGLE[playbook], **answers)).changed == 0
 
 
 def test_a_status_with_the_token_of_an_account(controller, answers, deployed, host, address):
