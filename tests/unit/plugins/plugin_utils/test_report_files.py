@@ -150,7 +150,7 @@ def test_of_two_hundred_sites_it_stays_small():
 
 
 def test_the_same_facts_make_the_same_files_but_for_the_time():
-    first, second = (report_files(facts_of(4, broken=[1]), "html", "json", "prom") for _ in range(2))
+    first, second = (report_files(facts_of(4, broken=[1]), "html", "json", "prom") for _time in range(2))
     later = report_files(facts_of(4, broken=[1], now=NOW + timedelta(hours=1)), "html", "json", "prom")
     other = report_files(facts_of(4), "html", "json", "prom")
     assert first == second
