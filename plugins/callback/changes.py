@@ -59,7 +59,8 @@ class CallbackModule(CallbackBase):
         """Remember what the task has changed."""
         host, task = result._host.get_name(), result._task  # noqa: SLF001 - ansible-core 2.17 has no other name
         phase = self._phases[host] = phase_of(task, self._phases.get(host, "-"))
-        for action, what in changes(task.get_name().strip(), str(task.resolved_action or task.action), result._result):  # noqa: SLF001
+        name, module = task.get_name().rpartition(" : ")[2].strip(), str(task.resolved_action or task.action)
+        for action, what in changes(name, module, result._result):  # noqa: SLF001 - as above
             row = {"host": host, "phase": phase, "action": action, "object": what}
             if row not in self._rows:
                 self._rows.append(row)
