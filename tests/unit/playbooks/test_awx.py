@@ -100,7 +100,8 @@ def test_a_reset_that_names_the_host_begins(play):
     assert any("Remove the host ports" in task or result.get("unreachable") for task, _host, result in found.results())
 
 
-def test_the_findings_of_a_preflight_are_an_artifact(play):
+def test_the_findings_of_a_preflight_are_an_artifact(play, monkeypatch):
+    monkeypatch.setenv("ANSIBLE_SHOW_CUSTOM_STATS", "true")
     found = play("preflight.yml", CLUSTER, edge_allow_no_sites="true")
     artifacts = found.document["global_custom_stats"]
     assert artifacts["edge_artifact_findings"]
