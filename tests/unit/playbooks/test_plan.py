@@ -43,7 +43,7 @@ def end(play):
 
 
 def test_what_is_missing_is_said_at_once(play, monkeypatch):
-    monkeypatch.delenv("ANSIBLE_CALLBACKS_ENABLED")
+    monkeypatch.setenv("ANSIBLE_CALLBACKS_ENABLED", "baremesh.edge.phase_times")
     run = play("plan.yml", CLUSTER, plan_exit="maybe")
     assert run.status == 2
     assert [line.split(":")[0] for line in run.messages[0].splitlines()] == [

@@ -18,7 +18,7 @@ FACTS = {
     "version": 1,
     "seen_at": "2026-12-01T08:00:00Z",
 }
-SHOWN = {"problems": ["app is not served"], "failure": "app is not served", "lines": []}
+SHOWN = {"problems": ["app is not served"], "failure": "app is not served", "lines": [], "sites": []}
 # As in a run, what the modules found is data and never a template.
 CONTENT = [
     {
