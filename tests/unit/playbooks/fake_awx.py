@@ -131,9 +131,6 @@ class Awx:
         need({"url", "headers"} <= set(item["notification_configuration"]), "Missing required fields for Notification Configuration")
 
     def save(self, kind, given, item=None):
-        if kind == "workflow_approval_templates":
-            # The module sends fields of the node too, which AWX ignores.
-            given = {key: given[key] for key in ("name", "description", "timeout") if key in given}
         old = item or {**DEFAULTS.get(kind, {}), "id": next(self.numbers), "related": {}, "summary_fields": {}, "scm_revision": ""}
         new = {**old, **{key: DEFAULTS.get(kind, {}).get(key) if value is None else value for key, value in given.items()}}
         new |= {"url": f"/api/v2/{kind}/{new['id']}/", "type": kind.removesuffix("s").replace("inventorie", "inventory")}

@@ -62,10 +62,10 @@ def test_apply(apply, awx):
 
     # A check of an empty AWX shows everything, and makes nothing.
     status, changed, output = apply("--check", **few)
-    assert (status, changed, awx.writes) == (0, 11, 0), output
+    assert (status, changed, awx.writes) == (0, 12, 0), output
 
     status, changed, output = apply()
-    assert (status, changed) == (0, 11), output
+    assert (status, changed) == (0, 12), output
     assert {item["playbook"] for item in awx.all("job_templates")} == {f"playbooks/{entry['playbook']}.yml" for entry in listed}
     assert len(awx.links("job_templates", "edge site", "notification_templates_error")) == 1
     nodes = {item["identifier"]: item["id"] for item in awx.all("workflow_job_template_nodes")}
