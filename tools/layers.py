@@ -41,8 +41,8 @@ REPORTS = checkout.cache() / f"reports-{checkout.key()}"
 CHAINS = (
     ("site", "renew", "sds_faults", "certificate_faults"),
     ("killed", "egress", "tcp", "dns01", "networks", "gateway_api"),
-    ("host_ports", "hosts_as_found", "gateways", "servers"),
-    ("proxy", "reboot", "neighbour", "bad_input"),
+    ("host_ports", "hosts_as_found", "gateways"),
+    ("proxy", "reboot", "neighbour", "bad_input", "servers"),
 )
 #: Those of which `make test` has no time for anything: the execution environment takes minutes to build.
 MATRIX_CHAINS = (("awx",),)
