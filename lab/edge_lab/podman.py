@@ -124,8 +124,14 @@ def containers(lab: str | None = None) -> list[Container]:
 def remove(names: Iterable[str]) -> None:
     """Remove containers with their volumes, whatever state they are in; none is an error."""
     gone = list(names)
-    if gone:
-        podman("rm", "--force", "--volumes", "--ignore", "--time", "5", *gone, timeout=180)
+    command = ("rm", "--force", "--volumes", "--ignore", "--time", "5", *gone)
+    if not gone:
+        return
+    try:
+        podman(*command, timeout=180)
+    except LabError:
+        # Podman refuses a container that ends by itself just before it would be killed. Then it has ended.
+        podman(*command, timeout=180)
 
 
 def image_exists(reference: str) -> bool:
