@@ -35,7 +35,7 @@ def _ascii_name(host: str) -> str:
 
 
 def host_problem(value: str) -> str | None:
-    """Return why a value is no name of a host, None if it is one; the name that it stands for is written out."""
+    """Return why a value cannot be the name of a host, None if it can; the name that it stands for is written out."""
     if is_address_like(value.strip("[]")):
         return "an address is not a host name, and no certificate is issued for it here"
     if "/" in value or ":" in value:

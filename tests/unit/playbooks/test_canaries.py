@@ -363,7 +363,7 @@ def test_no_canary_leaves_the_package_manager(watched, tmp_path, monkeypatch):
     (tmp_path / "library" / "canary_manager.py").write_text(MANAGER, encoding="utf-8")
     monkeypatch.setenv("ANSIBLE_LIBRARY", str(tmp_path / "library"))
     monkeypatch.setenv("CANARY_MANAGER", str(tmp_path / "seen.json"))
-    probe = {"missing_libraries": ["yaml"], "helm_ready": True, "problems": [], "architecture": "amd64", "os_family": ""}
+    probe = {"missing_libraries": ["yaml"], "helm_ready": True, "problems": [], "architecture": "amd64", "os_family": "", "available": True}
     facts = {"cacheable": True, "os_family": "Canary", "pkg_mgr": "ansible.legacy.canary_manager"}
     run = watched(
         {
@@ -371,7 +371,7 @@ def test_no_canary_leaves_the_package_manager(watched, tmp_path, monkeypatch):
                 {"name": "Facts", "ansible.builtin.set_fact": facts},
                 *(
                     {"name": phase, "ansible.builtin.include_role": {"name": "baremesh.edge.api_client", "tasks_from": phase}}
-                    for phase in ("install", "packages")
+                    for phase in ("install", "verify", "verify")
                 ),
             ]
         },
