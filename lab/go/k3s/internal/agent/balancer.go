@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"baremesh.edge/lab/k3s/internal/logline"
+	"baremesh.edge/lab/k3s/internal/pause"
 	"baremesh.edge/lab/k3s/internal/pki"
 )
 
@@ -176,7 +177,7 @@ func (b *balancer) note(address string, client net.Conn, open bool) {
 // watch cuts the connections to a server that can no longer be reached.
 func (b *balancer) watch(ctx context.Context) {
 	failures := map[string]int{}
-	for sleep(ctx, checkPause) == nil {
+	for pause.For(ctx, checkPause) == nil {
 		for _, address := range b.connected() {
 			server, err := net.DialTimeout("tcp", address, dialTimeout)
 			if err == nil {

@@ -16,6 +16,7 @@ import (
 
 	"baremesh.edge/lab/k3s/internal/logline"
 	"baremesh.edge/lab/k3s/internal/network"
+	"baremesh.edge/lab/k3s/internal/pause"
 	"baremesh.edge/lab/k3s/internal/pki"
 	"baremesh.edge/lab/k3s/internal/supervisor"
 	"baremesh.edge/lab/k3s/internal/token"
@@ -52,7 +53,7 @@ func (n *Node) Join(ctx context.Context, server, secret string) error {
 			return nil
 		}
 		logline.Infof("Waiting to retrieve agent configuration; server is not ready: %v", err)
-		if err := sleep(ctx, configPause+rand.N(configPause)); err != nil {
+		if err := pause.For(ctx, configPause+rand.N(configPause)); err != nil {
 			return err
 		}
 	}
@@ -73,7 +74,7 @@ func (n *Node) connect(ctx context.Context, server, secret string) (*token.Clust
 			return cluster, nil
 		}
 		logline.Errorf("Failed to validate connection to cluster at %s: %v", server, err)
-		if err := sleep(ctx, validatePause); err != nil {
+		if err := pause.For(ctx, validatePause); err != nil {
 			return nil, err
 		}
 	}
@@ -153,13 +154,4 @@ func (n *Node) fetchCert(ctx context.Context, cluster *token.Cluster, base strin
 		return err
 	}
 	return pki.WriteFile(n.path(base+".crt"), signed, 0o600)
-}
-
-func sleep(ctx context.Context, pause time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(pause):
-		return nil
-	}
 }

@@ -10,12 +10,13 @@ import (
 
 	"baremesh.edge/lab/k3s/internal/logline"
 	"baremesh.edge/lab/k3s/internal/network"
+	"baremesh.edge/lab/k3s/internal/pause"
 )
 
 // mark puts labels and annotations on the Node, again and again until the API takes them.
 // Labels of the configuration are renewed at each start and never removed.
 func (s *self) mark(ctx context.Context) {
-	const pause = time.Second
+	const markPause = time.Second
 	labels := map[string]string{}
 	for _, label := range s.node.Values.List("node-label") {
 		name, value, _ := strings.Cut(label, "=")
@@ -40,10 +41,8 @@ func (s *self) mark(ctx context.Context) {
 			return
 		}
 		logline.Infof("Failed to set annotations and labels on node %s: %v", s.node.Name, err)
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, markPause) != nil {
 			return
-		case <-time.After(pause):
 		}
 	}
 }

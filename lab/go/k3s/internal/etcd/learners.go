@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"baremesh.edge/lab/k3s/internal/logline"
+	"baremesh.edge/lab/k3s/internal/pause"
 )
 
 const (
@@ -28,7 +29,7 @@ type learners struct {
 // ManageLearners promotes who has caught up and evicts who never does. Only the leader of the cluster acts.
 func ManageLearners(ctx context.Context, client *Client) {
 	manager := &learners{client: client, limit: stallLimit}
-	for sleep(ctx, promotePause) == nil {
+	for pause.For(ctx, promotePause) == nil {
 		if err := manager.tick(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			logline.Debugf("Learner management: %v", err)
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"baremesh.edge/lab/k3s/internal/logline"
+	"baremesh.edge/lab/k3s/internal/pause"
 	"baremesh.edge/lab/k3s/internal/pki"
 )
 
@@ -156,7 +157,7 @@ func (m *Member) Join(ctx context.Context, known []Info) ([]string, error) {
 			return cluster, err
 		}
 		logline.Infof("Waiting for other members to finish joining etcd cluster: %v", err)
-		if err := sleep(ctx, joinPause); err != nil {
+		if err := pause.For(ctx, joinPause); err != nil {
 			return nil, err
 		}
 	}
@@ -211,7 +212,7 @@ func (m *Member) WaitVoter(ctx context.Context, client *Client) error {
 			logline.Infof("Failed to test etcd connection: %v", err)
 			said = time.Now()
 		}
-		if err := sleep(ctx, checkPause); err != nil {
+		if err := pause.For(ctx, checkPause); err != nil {
 			return err
 		}
 	}
@@ -235,13 +236,4 @@ func (m *Member) check(ctx context.Context, client *Client) error {
 		}
 	}
 	return fmt.Errorf("this server is not a member of the etcd cluster. Found %d members, expect: %s", len(members), m.Alone()[0])
-}
-
-func sleep(ctx context.Context, pause time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(pause):
-		return nil
-	}
 }

@@ -15,6 +15,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"baremesh.edge/lab/k3s/internal/pause"
 )
 
 // Content types of the patches in use.
@@ -122,7 +124,7 @@ func (c *Client) Apply(ctx context.Context, path string, object any) error {
 
 // WaitReady returns when the API server says it is ready.
 func (c *Client) WaitReady(ctx context.Context) error {
-	const pause = 100 * time.Millisecond
+	const readyPause = 100 * time.Millisecond
 	for {
 		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
 		err := c.Do(attempt, http.MethodGet, "/readyz", "", nil, nil)
@@ -130,10 +132,8 @@ func (c *Client) WaitReady(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
+		if err := pause.For(ctx, readyPause); err != nil {
+			return err
 		}
 	}
 }

@@ -4,11 +4,11 @@ package kube
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"time"
 
 	"baremesh.edge/lab/k3s/internal/logline"
+	"baremesh.edge/lab/k3s/internal/pause"
 )
 
 // Metadata is the part of an object's metadata in use.
@@ -55,16 +55,12 @@ const nodesPath = "/api/v1/nodes"
 
 // WatchNodes keeps the handlers informed until the context ends; lost connections are taken up again.
 func (c *Client) WatchNodes(ctx context.Context, handlers ...NodeHandler) {
-	const pause = time.Second
 	known := map[string]Node{}
 	for ctx.Err() == nil {
 		if err := c.watchNodesOnce(ctx, known, handlers); err != nil && ctx.Err() == nil {
 			logline.Debugf("Watch of nodes ended: %v", err)
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		_ = pause.For(ctx, time.Second)
 	}
 }
 
@@ -90,30 +86,19 @@ func (c *Client) watchNodesOnce(ctx context.Context, known map[string]Node, hand
 	}
 	notify(ctx, known, handlers)
 	path := nodesPath + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=300&resourceVersion=" + list.Metadata.ResourceVersion
-	response, err := c.send(ctx, http.MethodGet, path, "", nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }()
-	for decoder := json.NewDecoder(response.Body); ; {
-		var event struct {
-			Type   string `json:"type"`
-			Object Node   `json:"object"`
-		}
-		if err := decoder.Decode(&event); err != nil {
-			return err
-		}
-		switch event.Type {
+	return events(ctx, c, path, func(kind string, node Node) bool {
+		switch kind {
 		case "ADDED", "MODIFIED":
-			known[event.Object.Metadata.Name] = event.Object
+			known[node.Metadata.Name] = node
 			notify(ctx, known, handlers)
 		case "DELETED":
-			remove(ctx, known, event.Object.Metadata.Name, handlers)
+			remove(ctx, known, node.Metadata.Name, handlers)
 			notify(ctx, known, handlers)
 		case "ERROR":
-			return nil
+			return false
 		}
-	}
+		return true
+	})
 }
 
 func remove(ctx context.Context, known map[string]Node, name string, handlers []NodeHandler) {

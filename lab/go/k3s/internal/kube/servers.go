@@ -4,13 +4,12 @@ package kube
 
 import (
 	"context"
-	"encoding/json"
 	"net"
-	"net/http"
 	"strconv"
 	"time"
 
 	"baremesh.edge/lab/k3s/internal/logline"
+	"baremesh.edge/lab/k3s/internal/pause"
 )
 
 // A watch without a version begins with what there is.
@@ -41,34 +40,16 @@ func (e endpoints) addresses() []string {
 
 // WatchServers calls changed with the addresses of all servers, until the context ends.
 func (c *Client) WatchServers(ctx context.Context, changed func([]string)) {
-	const pause = time.Second
 	for ctx.Err() == nil {
-		if err := c.watchServersOnce(ctx, changed); err != nil && ctx.Err() == nil {
+		err := events(ctx, c, serversPath, func(kind string, object endpoints) bool {
+			if kind == "ADDED" || kind == "MODIFIED" {
+				changed(object.addresses())
+			}
+			return true
+		})
+		if err != nil && ctx.Err() == nil {
 			logline.Debugf("Watch of the servers ended: %v", err)
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-	}
-}
-
-func (c *Client) watchServersOnce(ctx context.Context, changed func([]string)) error {
-	response, err := c.send(ctx, http.MethodGet, serversPath, "", nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }()
-	for decoder := json.NewDecoder(response.Body); ; {
-		var event struct {
-			Type   string    `json:"type"`
-			Object endpoints `json:"object"`
-		}
-		if err := decoder.Decode(&event); err != nil {
-			return err
-		}
-		if event.Type == "ADDED" || event.Type == "MODIFIED" {
-			changed(event.Object.addresses())
-		}
+		_ = pause.For(ctx, time.Second)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"baremesh.edge/lab/k3s/internal/logline"
+	"baremesh.edge/lab/k3s/internal/pause"
 	"baremesh.edge/lab/k3s/internal/pki"
 	"baremesh.edge/lab/k3s/internal/proc"
 )
@@ -194,16 +195,14 @@ func environment(bin string) []string {
 
 // WaitSocket returns when something listens on the UNIX socket.
 func WaitSocket(ctx context.Context, path string) error {
-	const pause = 20 * time.Millisecond
+	const dialPause = 20 * time.Millisecond
 	for {
 		connection, err := net.Dial("unix", path)
 		if err == nil {
 			return connection.Close()
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
+		if err := pause.For(ctx, dialPause); err != nil {
+			return err
 		}
 	}
 }

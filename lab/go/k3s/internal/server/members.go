@@ -13,6 +13,7 @@ import (
 	"baremesh.edge/lab/k3s/internal/etcd"
 	"baremesh.edge/lab/k3s/internal/kube"
 	"baremesh.edge/lab/k3s/internal/logline"
+	"baremesh.edge/lab/k3s/internal/pause"
 )
 
 const removePause = 5 * time.Second
@@ -90,10 +91,8 @@ func (m *members) remove(ctx context.Context, node string, member memberOf, done
 				break
 			}
 			logline.Errorf("Failed to remove etcd member %s: %v", member.name, err)
-			select {
-			case <-ctx.Done():
+			if pause.For(ctx, removePause) != nil {
 				return
-			case <-time.After(removePause):
 			}
 		}
 		m.mu.Lock()

@@ -21,6 +21,7 @@ import (
 	"baremesh.edge/lab/k3s/internal/kube"
 	"baremesh.edge/lab/k3s/internal/logline"
 	"baremesh.edge/lab/k3s/internal/network"
+	"baremesh.edge/lab/k3s/internal/pause"
 	"baremesh.edge/lab/k3s/internal/pki"
 	"baremesh.edge/lab/k3s/internal/proc"
 	"baremesh.edge/lab/k3s/internal/supervisor"
@@ -279,16 +280,14 @@ func (s *Server) startNode(ctx context.Context, node *agent.Node, front *supervi
 		if err == nil {
 			break
 		}
-		pause := 200 * time.Millisecond
+		wait := 200 * time.Millisecond
 		if errors.Is(err, supervisor.ErrPassword) {
 			logline.Errorf("unable to verify password for node %s: %v: the contents of '%s' do not match the node's password secret",
 				s.name, err, agent.PasswordFile)
-			pause = 5 * time.Second
+			wait = 5 * time.Second
 		}
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, wait) != nil {
 			return nil
-		case <-time.After(pause):
 		}
 	}
 	if err := node.StartKubernetes(ctx); err != nil && ctx.Err() == nil {
